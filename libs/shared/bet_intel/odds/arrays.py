@@ -1,0 +1,36 @@
+"""Array types of the kernel and the checks that every public function shares."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+StatusArray = npt.NDArray[np.int8]
+
+
+def refuse(invalid: npt.NDArray[np.bool_] | np.bool_, values: npt.NDArray[Any], requirement: str) -> None:
+    """Raise ValueError naming the first of `values` that is `invalid` and what is required of it."""
+    if not np.any(invalid):
+        return
+    flags = np.atleast_1d(invalid)
+    first = tuple(int(i) for i in np.argwhere(flags)[0])
+    offender = np.broadcast_to(np.atleast_1d(values), flags.shape)[first]
+    where = f" at index {first}" if np.ndim(invalid) else ""
+    raise ValueError(f"{requirement}, got {offender}{where}")
+
+
+def same_kind(result: FloatArray, *inputs: object) -> Any:
+    """A Python float where every input was a scalar, else the array.
+
+    A zero-dimensional array or NumPy scalar counts as a scalar.
+    """
+    return result if any(np.ndim(value) for value in inputs) else float(result)  # type: ignore[call-overload]  # np.ndim accepts any object at run time; its stub lists array-likes only
+
+
+def require_target(target: float, outcomes: int) -> None:
+    """Refuse a target sum that probabilities of that many outcomes, each in (0, 1), cannot have."""
+    if not 0.0 < target < outcomes:
+        raise ValueError(f"target must lie between 0 and the number of outcomes ({outcomes}), got {target}")

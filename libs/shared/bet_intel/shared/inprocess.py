@@ -1,0 +1,183 @@
+"""Event bus and task queues within one process, with the promises their distributed adapters keep.
+
+A publish is confirmed when every consumer's handler is done with the message, or has set it aside as a dead letter;
+until then its row stays in the outbox, so a crash loses nothing. Consumers do not wait for each other.
+"""
+
+import asyncio
+import itertools
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import msgspec
+import structlog
+
+from bet_intel.shared.messaging import DeadLetter, DeadLetters, Handler, Message, Queue, TerminalError, UnroutableError
+from bet_intel.shared.tasks import Actor, Task
+
+T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
+
+_FIRST_BACKOFF = 0.05
+_LONGEST_BACKOFF = 5.0
+
+
+@dataclass(slots=True)
+class _Delivery(Generic[T]):
+    item: T
+    confirmed: asyncio.Future[bool]  # True: handled, False: set aside as a dead letter
+    attempts: int = 0
+
+
+@dataclass(slots=True)
+class _WorkQueue(Generic[T]):
+    """Deliveries to one handler: micro-batches, bisection of a failed one, retries with back-off, dead letters."""
+
+    name: str
+    batch: int
+    attempts: int
+    handle: Callable[[Sequence[T]], Awaitable[None]]
+    dead_letter: Callable[[T, str, int], DeadLetter]
+    dead_letters: DeadLetters
+    rng: random.Random
+    waiting: asyncio.Queue[_Delivery[T]] = field(default_factory=asyncio.Queue)
+
+    def put(self, item: T) -> asyncio.Future[bool]:
+        delivery = _Delivery(item, asyncio.get_running_loop().create_future())
+        self.waiting.put_nowait(delivery)
+        return delivery.confirmed
+
+    async def work(self) -> None:
+        while True:
+            deliveries = [await self.waiting.get()]
+            while len(deliveries) < self.batch and not self.waiting.empty():
+                deliveries.append(self.waiting.get_nowait())
+            # What failed before is tried alone, so that one poison message never takes its neighbours along.
+            fresh = [delivery for delivery in deliveries if delivery.attempts == 0]
+            if fresh:
+                await self._deliver(fresh)
+            for delivery in deliveries:
+                if delivery.attempts and not delivery.confirmed.done():
+                    await self._deliver([delivery])
+
+    async def _deliver(self, deliveries: list[_Delivery[T]]) -> None:
+        try:
+            await self.handle([delivery.item for delivery in deliveries])
+        except Exception as error:  # noqa: BLE001 - the edge of a message: whatever a handler raises is counted and kept
+            if len(deliveries) > 1:
+                half = len(deliveries) // 2
+                await self._deliver(deliveries[:half])
+                await self._deliver(deliveries[half:])
+            else:
+                await self._failed(deliveries[0], error)
+        else:
+            for delivery in deliveries:
+                _confirm(delivery, handled=True)
+
+    async def _failed(self, delivery: _Delivery[T], error: Exception) -> None:
+        delivery.attempts += 1
+        reason = f"{type(error).__name__}: {error}"
+        if not isinstance(error, TerminalError) and delivery.attempts < self.attempts:
+            backoff = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2 ** (delivery.attempts - 1)) * self.rng.uniform(0.5, 1.0)
+            _log.info("delivery failed, trying again", queue=self.name, attempts=delivery.attempts, reason=reason)
+            asyncio.get_running_loop().call_later(backoff, self.waiting.put_nowait, delivery)
+            return
+        letter = self.dead_letter(delivery.item, reason, delivery.attempts)
+        try:
+            await self.dead_letters.keep(letter)
+        except Exception as keeping:  # noqa: BLE001 - not kept is not confirmed: the outbox row stays and comes again
+            _log.exception("dead letter could not be kept", queue=self.name, id=letter.id)
+            if not delivery.confirmed.done():
+                delivery.confirmed.set_exception(keeping)
+            return
+        _log.error("set aside as a dead letter", queue=self.name, id=letter.id, subject=letter.subject, reason=reason)
+        _confirm(delivery, handled=False)
+
+
+def _confirm(delivery: _Delivery[T], *, handled: bool) -> None:
+    if not delivery.confirmed.done():
+        delivery.confirmed.set_result(handled)
+
+
+async def _redrive(queue: _WorkQueue[T], kind: type[T]) -> int:
+    handled = 0
+    for letter in await queue.dead_letters.kept(queue.name):
+        if await queue.put(msgspec.msgpack.decode(letter.body, type=kind)):
+            await queue.dead_letters.remove(queue.name, letter.id)
+            handled += 1
+    return handled
+
+
+class InProcessBus:
+    """`messaging.EventBus` within one process. `run` works until cancelled."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._queues: dict[str, list[_WorkQueue[Message]]] = {}
+
+    def subscribe(self, queue: Queue, handler: Handler, dead_letters: DeadLetters) -> None:
+        def letter(message: Message, reason: str, attempts: int) -> DeadLetter:
+            body = msgspec.msgpack.encode(message)
+            return DeadLetter(queue.name, message.id, message.type, message.subject, body, reason, attempts)
+
+        work = _WorkQueue(queue.name, queue.batch, queue.attempts, handler, letter, dead_letters, self._rng)
+        self._queues.setdefault(queue.type, []).append(work)
+
+    async def publish(self, message: Message) -> None:
+        queues = self._queues.get(message.type)
+        if not queues:
+            raise UnroutableError(f"no queue is bound to {message.type}")
+        confirmed = [queue.put(message) for queue in queues]
+        await asyncio.gather(*confirmed)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for queue in itertools.chain.from_iterable(self._queues.values()):
+                group.create_task(queue.work(), name=f"consume {queue.name}")
+
+    async def redrive(self) -> int:
+        """Deliver every dead letter again and forget those that are handled now. Returns how many were."""
+        queues = itertools.chain.from_iterable(self._queues.values())
+        return sum([await _redrive(queue, Message) for queue in queues])
+
+
+class InProcessTasks:
+    """`tasks.TaskQueues` within one process. `run` works until cancelled."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._queues: dict[str, tuple[_WorkQueue[Task], int]] = {}
+
+    def register(
+        self, queue: str, actors: Mapping[str, Actor], dead_letters: DeadLetters, concurrency: int, attempts: int = 20
+    ) -> None:
+        async def handle(tasks: Sequence[Task]) -> None:
+            for task in tasks:
+                actor = actors.get(task.actor)
+                if actor is None:
+                    raise TerminalError(f"queue {queue} has no actor {task.actor}")
+                await actor(**task.arguments)
+
+        def letter(task: Task, reason: str, attempts: int) -> DeadLetter:
+            return DeadLetter(queue, task.id, task.actor, "", msgspec.msgpack.encode(task), reason, attempts)
+
+        work = _WorkQueue(queue, 1, attempts, handle, letter, dead_letters, self._rng)
+        self._queues[queue] = (work, concurrency)
+
+    async def enqueue(self, task: Task) -> None:
+        if task.queue not in self._queues:
+            raise UnroutableError(f"no worker pool serves the queue {task.queue}")
+        await self._queues[task.queue][0].put(task)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for queue, concurrency in self._queues.values():
+                for worker in range(concurrency):
+                    group.create_task(queue.work(), name=f"work {queue.name} {worker}")
+
+    async def redrive(self) -> int:
+        """As `InProcessBus.redrive`."""
+        return sum([await _redrive(queue, Task) for queue, _ in self._queues.values()])

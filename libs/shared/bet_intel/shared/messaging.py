@@ -1,0 +1,90 @@
+"""The event bus as the services see it. Adapters: `inprocess` here, RabbitMQ for the distributed system."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An event in its envelope; the names are those of CloudEvents 1.0.
+
+    `type` carries the version (`odds.changed.v1`); `subject` is what it speaks of; `revision` orders the messages of
+    one subject (0 where it has no order); `data` is the protobuf body.
+    """
+
+    id: str
+    type: str
+    source: str
+    subject: str
+    time: datetime
+    revision: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """One consumer's queue of one type of event.
+
+    `batch` is the largest micro-batch a handler gets, `attempts` how often a message may fail before it is set aside
+    as a dead letter.
+    """
+
+    name: str
+    type: str
+    batch: int = 64
+    attempts: int = 20
+
+
+class TerminalError(Exception):
+    """A message that can never be handled (undecodable, unknown version): it becomes a dead letter at once."""
+
+
+class UnroutableError(Exception):
+    """No queue is bound to the type of a published message: its row stays in the outbox."""
+
+
+Handler = Callable[[Sequence[Message]], Awaitable[None]]
+"""Handles a micro-batch as a whole or raises; a batch that failed is tried again in halves."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message or task set aside, with the reason."""
+
+    queue: str
+    id: str
+    name: str
+    subject: str
+    body: bytes
+    reason: str
+    attempts: int
+
+
+class DeadLetters(Protocol):
+    """Where a consumer's dead letters are kept until somebody looks at them."""
+
+    async def keep(self, letter: DeadLetter) -> None: ...
+
+    async def kept(self, queue: str) -> Sequence[DeadLetter]: ...
+
+    async def remove(self, queue: str, id: str) -> None: ...
+
+    async def count(self) -> int: ...
+
+
+class EventBus(Protocol):
+    """Publishes events to every queue bound to their type."""
+
+    async def publish(self, message: Message) -> None:
+        """Returns when the message is confirmed: safe with every consumer.
+
+        Raises:
+            UnroutableError: no queue is bound to its type.
+        """
+        ...
+
+    def subscribe(self, queue: Queue, handler: Handler, dead_letters: DeadLetters) -> None:
+        """Bind `queue` and handle what arrives in it."""
+        ...

@@ -1,0 +1,212 @@
+"""The transactional outbox: what a service tells others is committed with what it did.
+
+The process that committed publishes its own rows at once and deletes each when it is confirmed; a sweeper publishes
+what is older than a second and was left behind by a crash or a broker's absence. A message may come twice, never not
+at all.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+
+from bet_intel.shared.messaging import EventBus, Message
+from bet_intel.shared.postgres import UNAVAILABLE, Database, Writer
+from bet_intel.shared.tasks import Task, TaskQueues
+
+_log = structlog.get_logger(__name__)
+
+_SWEEP_EVERY = 1.0
+_LEFT_BEHIND_AFTER = 1.0
+_SWEEP_ROWS = 500
+_PUBLISH_ATTEMPTS = 20
+
+Outgoing = Message | Task
+
+
+class UnitOfWork:
+    """One transaction and the messages that leave with it."""
+
+    def __init__(self, connection: Writer) -> None:
+        self.connection = connection
+        self.outgoing: list[Outgoing] = []
+
+    def append(self, *outgoing: Outgoing) -> None:
+        self.outgoing.extend(outgoing)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Messages committed and not yet confirmed, and the age in seconds of the oldest."""
+
+    depth: int
+    age: float
+
+
+class Outbox:
+    """The outbox of one service. `run` publishes until cancelled."""
+
+    def __init__(self, database: Database, bus: EventBus, tasks: TaskQueues, monotonic: Callable[[], float]) -> None:
+        self._database = database
+        self._bus = bus
+        self._tasks = tasks
+        self._monotonic = monotonic
+        self._in_flight: dict[int, float] = {}
+        self._confirmed: list[int] = []
+        self._ready: asyncio.Queue[tuple[int, Outgoing]] = asyncio.Queue()
+        self._wake_deleter = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[UnitOfWork]:
+        """A transaction whose appended messages are stored in it, and published once it is committed."""
+        async with self._database.transaction() as connection:
+            unit = UnitOfWork(connection)
+            yield unit
+            ids = await _store(connection, unit.outgoing)
+        self._hand_over(list(zip(ids, unit.outgoing, strict=True)))
+
+    async def recover(self) -> int:
+        """Take over what a run before this one left unconfirmed; returns how many rows."""
+        await self._sweep_once(0.0)
+        return len(self._in_flight)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._publish_ready(group))
+            group.create_task(self._delete_confirmed())
+            group.create_task(self._sweep())
+
+    async def drained(self, timeout: float) -> bool:  # noqa: ASYNC109 - a bound on waiting, whose end is an answer
+        """Wait until every message handed over is confirmed; False if that takes longer than `timeout` seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._empty.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def backlog(self) -> Backlog:
+        if not self._in_flight:
+            return Backlog(0, 0.0)
+        return Backlog(len(self._in_flight), self._monotonic() - min(self._in_flight.values()))
+
+    def _hand_over(self, rows: list[tuple[int, Outgoing]]) -> None:
+        now = self._monotonic()
+        for id, outgoing in rows:
+            if id not in self._in_flight:
+                self._in_flight[id] = now
+                self._empty.clear()
+                self._ready.put_nowait((id, outgoing))
+
+    async def _publish_ready(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            id, outgoing = await self._ready.get()
+            # One task a message: confirms are awaited side by side, and a slow consumer of one holds no other up.
+            group.create_task(self._publish(id, outgoing))
+
+    async def _publish(self, id: int, outgoing: Outgoing) -> None:
+        try:
+            if isinstance(outgoing, Task):
+                await self._tasks.enqueue(outgoing)
+            else:
+                await self._bus.publish(outgoing)
+        except Exception as error:  # noqa: BLE001 - the edge of a message: the row stays and the sweeper comes back to it
+            await self._keep(id, outgoing, error)
+        else:
+            self._confirmed.append(id)
+            self._wake_deleter.set()
+
+    async def _keep(self, id: int, outgoing: Outgoing, error: Exception) -> None:
+        reason = f"{type(error).__name__}: {error}"
+        try:
+            async with self._database.transaction() as connection:
+                attempts = await connection.fetchval(
+                    """
+                    update outbox set attempts = attempts + 1, created_at = now(),
+                        failed_at = case when attempts + 1 >= $2 then now() end,
+                        reason = case when attempts + 1 >= $2 then $3 end
+                    where id = $1 returning attempts
+                    """,
+                    id,
+                    _PUBLISH_ATTEMPTS,
+                    reason,
+                )
+        except UNAVAILABLE as unreachable:
+            _log.warning("outbox row could not be marked", id=id, reason=str(unreachable))
+        else:
+            name = outgoing.actor if isinstance(outgoing, Task) else outgoing.type
+            _log.warning("not published, the row stays", id=id, name=name, attempts=attempts, reason=reason)
+        finally:
+            self._forget([id])
+
+    async def _delete_confirmed(self) -> None:
+        while True:
+            await self._wake_deleter.wait()
+            self._wake_deleter.clear()
+            ids, self._confirmed = self._confirmed, []
+            try:
+                async with self._database.transaction() as connection:
+                    await connection.execute("delete from outbox where id = any($1::bigint[])", ids)
+            except UNAVAILABLE as error:
+                # The rows stay and are published once more: harmless, and better than to stop for it.
+                _log.warning("confirmed outbox rows could not be deleted", rows=len(ids), reason=str(error))
+            self._forget(ids)
+
+    def _forget(self, ids: list[int]) -> None:
+        for id in ids:
+            self._in_flight.pop(id, None)
+        if not self._in_flight:
+            self._empty.set()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_EVERY)
+            try:
+                await self._sweep_once(_LEFT_BEHIND_AFTER)
+            except UNAVAILABLE as error:
+                _log.warning("outbox not swept", reason=str(error))
+
+    async def _sweep_once(self, left_behind_after: float) -> None:
+        async with self._database.snapshot() as connection:
+            rows = await connection.fetch(
+                """
+                select id, kind, body from outbox
+                where failed_at is null
+                    and created_at <= now() - make_interval(secs => $1)
+                    and not id = any($2::bigint[])
+                order by id limit $3
+                """,
+                left_behind_after,
+                list(self._in_flight),
+                _SWEEP_ROWS,
+            )
+        self._hand_over([(row["id"], _decode(row["kind"], row["body"])) for row in rows])
+
+
+async def _store(connection: Writer, outgoing: list[Outgoing]) -> list[int]:
+    if not outgoing:
+        return []
+    rows = await connection.fetch(
+        """
+        insert into outbox (message_id, kind, name, subject, body)
+        select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[])
+        returning id
+        """,
+        [item.id for item in outgoing],
+        ["task" if isinstance(item, Task) else "event" for item in outgoing],
+        [item.actor if isinstance(item, Task) else item.type for item in outgoing],
+        ["" if isinstance(item, Task) else item.subject for item in outgoing],
+        [msgspec.msgpack.encode(item) for item in outgoing],
+    )
+    return [row["id"] for row in rows]
+
+
+def _decode(kind: str, body: bytes) -> Outgoing:
+    if kind == "task":
+        return msgspec.msgpack.decode(body, type=Task)
+    return msgspec.msgpack.decode(body, type=Message)

@@ -1,0 +1,120 @@
+"""A service's database: one pool, reached by what a caller wants to do rather than by host.
+
+`transaction` and `snapshot` hand out connections of different types, so that a write on a read-only connection is a
+type error. Both are served by one server here; the verbs leave room for replicas (docs/adr/0004).
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, NewType
+
+import asyncpg
+
+from bet_intel.shared.messaging import DeadLetter
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Connection = PoolConnectionProxy[asyncpg.Record]
+else:
+    Connection = asyncpg.pool.PoolConnectionProxy
+
+Writer = NewType("Writer", Connection)
+"""A connection within a transaction on the primary."""
+Reader = NewType("Reader", Connection)
+"""A connection within a read-only transaction: one consistent picture."""
+
+
+class DatabaseError(Exception):
+    """The database cannot be used as it is; the message says how to mend it."""
+
+
+UNAVAILABLE = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
+"""What the driver raises while a server cannot be reached: trying again later can help."""
+
+
+class Database:
+    """The pool of one service. Opened in the composition root, closed with it."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self._pool = pool
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, dsn: str, *, name: str, max_size: int = 8) -> AsyncIterator["Database"]:
+        """Connect as application `name` with up to `max_size` connections.
+
+        Raises:
+            DatabaseError: nobody answers at `dsn`, or refuses it.
+        """
+        try:
+            pool = await asyncpg.create_pool(
+                dsn, min_size=1, max_size=max_size, command_timeout=30, server_settings={"application_name": name}
+            )
+        except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+            raise DatabaseError(f"{name}: no connection to its database: {error}") from error
+        try:
+            yield cls(pool)
+        finally:
+            await pool.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Writer]:
+        async with self._pool.acquire() as connection, connection.transaction():
+            yield Writer(connection)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Reader]:
+        async with (
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield Reader(connection)
+
+    async def health(self) -> None:
+        """Returns when the database answers a query; raises what the driver raises otherwise."""
+        await self._pool.fetchval("select 1", timeout=2)
+
+
+class PostgresDeadLetters:
+    """`messaging.DeadLetters` in the consumer's own database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def keep(self, letter: DeadLetter) -> None:
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                """
+                insert into dead_letter (queue, id, name, subject, body, reason, attempts)
+                values ($1, $2, $3, $4, $5, $6, $7)
+                on conflict (queue, id) do update
+                set reason = excluded.reason, attempts = excluded.attempts, died_at = now()
+                """,
+                letter.queue,
+                letter.id,
+                letter.name,
+                letter.subject,
+                letter.body,
+                letter.reason,
+                letter.attempts,
+            )
+
+    async def kept(self, queue: str) -> Sequence[DeadLetter]:
+        async with self._database.snapshot() as connection:
+            rows = await connection.fetch(
+                """
+                select queue, id, name, subject, body, reason, attempts
+                from dead_letter where queue = $1 order by died_at, id
+                """,
+                queue,
+            )
+        return [DeadLetter(**row) for row in rows]
+
+    async def remove(self, queue: str, id: str) -> None:
+        async with self._database.transaction() as connection:
+            await connection.execute("delete from dead_letter where queue = $1 and id = $2", queue, id)
+
+    async def count(self) -> int:
+        async with self._database.snapshot() as connection:
+            return int(await connection.fetchval("select count(*) from dead_letter"))

@@ -1,0 +1,97 @@
+"""What a bookmaker offers, in the words of the field (normalised, free of any provider's spelling)."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class Side(IntEnum):
+    """Which side of the bet a price is for: `BACK` wins with the outcome, `LAY` wins against it."""
+
+    BACK = 0
+    LAY = 1
+
+
+class MarketKey(NamedTuple):
+    """One market of one event.
+
+    `line` is the point of a total, and the *home* side's point of a spread, so that +1.5 of one side and −1.5 of
+    the other are one line. `None` where the market has no line. `subject` is a player or a team, or "".
+    """
+
+    market: str
+    period: str = "full"
+    line: float | None = None
+    subject: str = ""
+
+
+class QuoteKey(NamedTuple):
+    """One bookmaker's price of one outcome within a market."""
+
+    bookmaker: str
+    outcome: str
+    side: Side = Side.BACK
+
+
+class Price(NamedTuple):
+    """Decimal odds (> 1, rounded to 4 places) and the largest stake taken at them, where the feed tells."""
+
+    decimal: float
+    limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SportingEvent:
+    """One match, or one outright competition (then `home` and `away` are None). `id` carries the provider's name."""
+
+    id: str
+    provider: str
+    sport: str
+    league: str
+    league_title: str
+    commence_time: datetime
+    home: str | None
+    away: str | None
+
+
+@dataclass(slots=True)
+class MarketBoard:
+    """Every bookmaker's prices in one market, and when each bookmaker last confirmed them (UTC)."""
+
+    prices: dict[QuoteKey, Price] = field(default_factory=dict)
+    last_update: dict[str, datetime] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class EventOdds:
+    """The whole state of one event in one answer. `bookmaker_titles` maps a bookmaker's key to its display name."""
+
+    event: SportingEvent
+    markets: dict[MarketKey, MarketBoard] = field(default_factory=dict)
+    bookmaker_titles: dict[str, str] = field(default_factory=dict)
+
+
+class Rejection(NamedTuple):
+    """Something in an answer that could not be read: where it stood, and why."""
+
+    where: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One successful answer of a provider.
+
+    It speaks for every event of `leagues`: what it does not contain is gone. `as_of` is when the answer was taken
+    (source time, UTC). `position` is where reading goes on after this answer, `due_in` the seconds until the next
+    answer is due at the provider's own pace.
+    """
+
+    provider: str
+    leagues: frozenset[str]
+    as_of: datetime
+    events: tuple[EventOdds, ...]
+    rejections: tuple[Rejection, ...] = ()
+    position: int = 0
+    due_in: float = 0.0

@@ -1,0 +1,225 @@
+"""From a The Odds API v4 response to boards. Pure: no I/O, no clock."""
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from bet_intel.odds_ingest.domain.quotes import (
+    EventOdds,
+    MarketBoard,
+    MarketKey,
+    Price,
+    QuoteKey,
+    Rejection,
+    SportingEvent,
+)
+from bet_intel.odds_ingest.providers.the_odds_api.market_names import MarketName, market_name
+from bet_intel.odds_ingest.providers.the_odds_api.odds_format import PriceReader
+from bet_intel.odds_ingest.providers.the_odds_api.payload import (
+    BookmakerPayload,
+    EventPayload,
+    MarketPayload,
+    OutcomePayload,
+    decode_response,
+    rejection,
+)
+
+_OVER_UNDER = frozenset({"Over", "Under"})
+
+
+class ParsedResponse(NamedTuple):
+    """A response as boards. `leagues` are all sport keys in it, also of events that were refused."""
+
+    events: tuple[EventOdds, ...]
+    rejections: tuple[Rejection, ...]
+    leagues: frozenset[str]
+
+
+def parse_response(payload: bytes | Sequence[Any], *, provider: str) -> ParsedResponse:
+    """Parse a v4 response, given as JSON text or as decoded objects.
+
+    What cannot be read becomes a `Rejection` with its path (`events[3].bookmakers[unibet].markets[h2h]`); the rest is
+    kept. An event, bookmaker or market that appears twice is merged; an outcome that appears twice in one line of one
+    bookmaker is taken once, and not at all where its prices differ: nobody can tell which of them is offered.
+    Event ids become `{provider}:{id}`. Times are UTC.
+
+    Raises:
+        MalformedResponseError: nothing can be read (not JSON, or not an array).
+    """
+    decoded = decode_response(payload)
+    reader = _ResponseReader(
+        provider,
+        PriceReader(
+            outcome.price
+            for _, event in decoded.events
+            for bookmaker in event.bookmakers
+            for market in bookmaker.markets
+            for outcome in market.outcomes
+        ),
+        decoded.rejections,
+    )
+    for index, event in decoded.events:
+        reader.read_event(event, f"events[{index}]")
+    return ParsedResponse(reader.result(), tuple(reader.rejections), decoded.sport_keys)
+
+
+class _ResponseReader:
+    """The boards of one response while they are being built."""
+
+    def __init__(self, provider: str, prices: PriceReader, rejections: list[Rejection]) -> None:
+        self.rejections = rejections
+        self._provider = provider
+        self._prices = prices
+        self._events: dict[str, EventOdds] = {}
+        self._conflicts: dict[str, set[tuple[MarketKey, QuoteKey]]] = {}
+        self._market_names: dict[str, MarketName] = {}
+        self._texts: set[str] = set()
+
+    def read_event(self, payload: EventPayload, where: str) -> None:
+        try:
+            event = self._sporting_event(payload)
+        except ValueError as error:
+            self.rejections.append(rejection(where, str(error)))
+            return
+        odds = self._events.setdefault(event.id, EventOdds(event))
+        for bookmaker in payload.bookmakers:
+            self._read_bookmaker(bookmaker, odds, where)
+
+    def result(self) -> tuple[EventOdds, ...]:
+        for event_id, conflicts in self._conflicts.items():
+            for market, quote in conflicts:
+                _withdraw(self._events[event_id], market, quote)
+        return tuple(self._events.values())
+
+    def _sporting_event(self, payload: EventPayload) -> SportingEvent:
+        home, away = payload.home_team or None, payload.away_team or None
+        for text in (payload.id, payload.sport_key, payload.sport_title or payload.sport_key, home, away):
+            if text is not None:
+                self._check_text(text)
+        if (home is None) != (away is None) or (home is not None and home == away):
+            raise ValueError(f"an event has two different teams or none, but these are {home!r} and {away!r}")
+        return SportingEvent(
+            id=f"{self._provider}:{payload.id}",
+            provider=self._provider,
+            sport=payload.sport_key.partition("_")[0],
+            league=payload.sport_key,
+            league_title=payload.sport_title or payload.sport_key,
+            commence_time=_utc(payload.commence_time),
+            home=home,
+            away=away,
+        )
+
+    def _read_bookmaker(self, payload: BookmakerPayload, odds: EventOdds, where: str) -> None:
+        where = f"{where}.bookmakers[{payload.key}]"
+        try:
+            self._check_text(payload.key)
+            self._check_text(payload.title or payload.key)
+        except ValueError as error:
+            self.rejections.append(rejection(where, str(error)))
+            return
+        for market in payload.markets:
+            try:
+                read = self._read_market(market, payload, odds, where)
+            except ValueError as error:
+                self.rejections.append(rejection(f"{where}.markets[{market.key}]", str(error)))
+                continue
+            if read:
+                odds.bookmaker_titles[payload.key] = payload.title or payload.key
+
+    def _read_market(self, payload: MarketPayload, bookmaker: BookmakerPayload, odds: EventOdds, where: str) -> bool:
+        """Take the prices of one market; True where there was one to take."""
+        self._check_text(payload.key)
+        updated = payload.last_update or bookmaker.last_update
+        if updated is None:
+            raise ValueError(
+                "neither the market nor the bookmaker has a `last_update`: the age of its prices is unknown"
+            )
+        updated = _utc(updated)
+        name = self._market_names.get(payload.key)
+        if name is None:
+            name = self._market_names[payload.key] = market_name(payload.key)
+        read = False
+        for outcome in payload.outcomes:
+            try:
+                market = self._market_key(outcome, name, odds.event)
+                price = Price(self._prices.decimal(outcome.price), _limit(outcome))
+            except ValueError as error:
+                self._refuse_outcome(payload, outcome, where, str(error))
+                continue
+            board = odds.markets.get(market)
+            if board is None:
+                board = odds.markets[market] = MarketBoard()
+            quote = QuoteKey(bookmaker.key, outcome.name, name.side)
+            if (offered := board.prices.setdefault(quote, price)) is not price:
+                reason = f"the outcome appears twice in one line, at {offered.decimal:g} and {price.decimal:g}"
+                self._refuse_outcome(payload, outcome, where, reason)
+                if offered != price:
+                    self._conflicts.setdefault(odds.event.id, set()).add((market, quote))
+            # Back and lay side of a market come as two markets with a time each: a price must not look fresher than it
+            # is, so the older one stands for both.
+            known = board.last_update.get(bookmaker.key)
+            if known is None or updated < known:
+                board.last_update[bookmaker.key] = updated
+            read = True
+        return read
+
+    def _market_key(self, outcome: OutcomePayload, name: MarketName, event: SportingEvent) -> MarketKey:
+        self._check_text(outcome.name)
+        subject = outcome.description or ""
+        if subject:
+            self._check_text(subject)
+        line = outcome.point
+        if line is None:
+            if name.needs_line or outcome.name in _OVER_UNDER:
+                raise ValueError("the outcome has no `point`, so that its line is unknown")
+        elif not math.isfinite(line):
+            raise ValueError(f"the point {line} is not finite")
+        elif name.is_spread and outcome.name == event.away:
+            line = 0.0 - line
+        elif name.is_spread and outcome.name != event.home:
+            raise ValueError(
+                "the outcome is neither the home nor the away team, so that the sign of its line is unknown"
+            )
+        else:
+            line += 0.0  # −0.0 becomes 0.0: one line, one spelling
+        return MarketKey(name.market, name.period, line, subject)
+
+    def _refuse_outcome(self, market: MarketPayload, outcome: OutcomePayload, where: str, reason: str) -> None:
+        self.rejections.append(rejection(f"{where}.markets[{market.key}].outcomes[{outcome.name}]", reason))
+
+    def _check_text(self, text: str) -> None:
+        """Refuse what neither PostgreSQL nor UTF-8 can hold; texts repeat, so that each is looked at once."""
+        if text in self._texts:
+            return
+        if not text:
+            raise ValueError("an id, key or name is empty")
+        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+            raise ValueError(f"the text {text!r} holds characters that cannot be stored")
+        self._texts.add(text)
+
+
+def _limit(outcome: OutcomePayload) -> float | None:
+    limit = outcome.bet_limit
+    if limit is not None and not (math.isfinite(limit) and limit > 0):
+        raise ValueError(f"the bet limit {limit:g} must be above 0")
+    return limit
+
+
+def _utc(time: datetime) -> datetime:
+    if time.tzinfo is UTC:
+        return time
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"the time {time.isoformat()} is out of range") from error
+
+
+def _withdraw(odds: EventOdds, market: MarketKey, quote: QuoteKey) -> None:
+    """Take one quote away, with the board and the time that nothing is left for."""
+    board = odds.markets[market]
+    del board.prices[quote]
+    if all(other.bookmaker != quote.bookmaker for other in board.prices):
+        del board.last_update[quote.bookmaker]
+    if not board.prices:
+        del odds.markets[market]
