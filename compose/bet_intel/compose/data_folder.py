@@ -1,4 +1,4 @@
-"""The folder in which one source's data lives: found, locked for one process, stamped, and cleared for a fresh start."""
+"""The folder of one source's data: found, locked for one process, stamped, and cleared for a fresh start."""
 
 import errno
 import fcntl
@@ -34,9 +34,10 @@ def default_data_dir() -> Path:
 
 
 class DataFolder:
-    """A locked folder. The kernel drops the lock with the process, however that ends; child processes do not inherit it.
+    """A locked folder. The kernel drops the lock with the process, however that ends; children do not inherit it.
 
-    Use :meth:`lock`, then :meth:`clear` for a fresh start, then :meth:`stamp`; ``embedded_postgres.open_data_folder`` does all three.
+    Use :meth:`lock`, then :meth:`clear` for a fresh start, then :meth:`stamp`;
+    ``embedded_postgres.open_data_folder`` does all three.
     """
 
     def __init__(self, path: Path, descriptor: int) -> None:
@@ -56,18 +57,21 @@ class DataFolder:
             _refuse_strangers(path)
             # Root's PostgreSQL runs as another user, who must be able to pass through.
             mode = 0o755 if os.geteuid() == 0 else 0o700
-            path.parent.mkdir(mode=mode, parents=True, exist_ok=True)
-            path.mkdir(mode=mode, exist_ok=True)
+            _make_folders(path, mode)
             descriptor = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise DataFolderError(f"the data folder {path} cannot be used: {error.strerror}; choose another --data-dir") from error
+            raise DataFolderError(
+                f"the data folder {path} cannot be used: {error.strerror}; choose another --data-dir"
+            ) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
             os.close(descriptor)
             if error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN):
-                raise DataFolderError(f"the data folder {path} cannot be locked: {error.strerror}; choose another --data-dir") from error
+                raise DataFolderError(
+                    f"the data folder {path} cannot be locked: {error.strerror}; choose another --data-dir"
+                ) from error
             raise DataFolderError(
                 f"another bet-intel (pid {holder or 'unknown'}) is using {path}: stop it, or choose another --data-dir"
             ) from None
@@ -87,13 +91,13 @@ class DataFolder:
         """For files of the program itself; made by whoever needs it, removed by a fresh start."""
         return self.path / "state"
 
-    def stamp(self, source: str, postgresql_major: int) -> None:
-        """Writes what the folder is for, or checks it against what was written.
+    def stamp(self, source: str, postgresql_major: int, *, replace: bool = False) -> None:
+        """Writes what the folder is for, or (unless ``replace``) checks it against what was written.
 
         Raises:
             DataFolderError: it holds another source's data, another layout, or another major version of PostgreSQL.
         """
-        found = _read_stamp(self.path)
+        found = None if replace else _read_stamp(self.path)
         if found is None:
             self._write_stamp({"product": _PRODUCT, "source": source, "layout": LAYOUT, "postgresql": postgresql_major})
         else:
@@ -103,7 +107,9 @@ class DataFolder:
                     f"{self.path} has layout {found.get('layout')} and this bet-intel writes layout {LAYOUT}: {remedy}"
                 )
             if found.get("source") != source:
-                raise DataFolderError(f"{self.path} holds the data of {found.get('source')!r}, not of {source!r}: {remedy}")
+                raise DataFolderError(
+                    f"{self.path} holds the data of {found.get('source')!r}, not of {source!r}: {remedy}"
+                )
             if found.get("postgresql") != postgresql_major:
                 raise DataFolderError(
                     f"{self.path} holds data of PostgreSQL {found.get('postgresql')}, "
@@ -112,16 +118,16 @@ class DataFolder:
         self.source = source
 
     def clear(self) -> None:
-        """Removes what is ours and leaves the rest. No server may run in the folder.
+        """Removes what is ours except lock and stamp, and leaves the rest. No server may run in the folder.
 
-        Each entry is renamed first: a process that is killed half-way leaves nothing that looks whole.
+        Each entry is renamed first: a process that is killed half-way leaves nothing that looks whole. The stamp stays
+        until it is replaced: without it a folder that also holds files of others would be taken for a stranger's.
         """
         for name in _OURS:
             entry = self.path / name
             if entry.is_symlink() or entry.exists():
                 entry.rename(entry.with_name(name + _GONE))
                 self._finish_removal()
-        (self.path / _STAMP).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Releases the lock. May be called twice."""
@@ -133,7 +139,9 @@ class DataFolder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def _finish_removal(self) -> None:
@@ -151,6 +159,19 @@ class DataFolder:
             os.fsync(file.fileno())
         new.rename(self.path / _STAMP)
         sync_folder(self.path)
+
+
+def _make_folders(path: Path, mode: int) -> None:
+    """Makes the folder and what is missing above it, with this mode whatever the umask; what exists keeps its own."""
+    if not path.is_dir():
+        _make_folders(path.parent, mode)
+        try:
+            path.mkdir()
+        except FileExistsError:
+            if not path.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from None
+        else:
+            path.chmod(mode)
 
 
 def sync_folder(path: Path) -> None:

@@ -1,0 +1,57 @@
+"""The pure mathematics of the field: odds conversion, devig, pooling, band over methods, expected value.
+
+Arrays are float64 and outcome-major: outcomes first, markets last. NaN stands for what is missing; it is never filled.
+"""
+
+from bet_intel.odds.arrays import BoolArray, FloatArray, IntArray, StatusArray
+from bet_intel.odds.band import Band, band
+from bet_intel.odds.conversion import (
+    american_to_decimal,
+    american_to_probability,
+    decimal_price,
+    decimal_to_american,
+    implied_probability,
+    net_price,
+)
+from bet_intel.odds.devig import Devigged, DevigStatus, Method, devig
+from bet_intel.odds.ev import (
+    exchange_mid,
+    expected_value,
+    expected_value_with_push,
+    free_bet_expected_value,
+    kelly_fraction,
+    lay_expected_value,
+)
+from bet_intel.odds.fair import FairPrices, fair_prices
+from bet_intel.odds.pooling import Pool, PoolingRule, consensus, leave_one_out
+
+__all__ = [
+    "Band",
+    "BoolArray",
+    "DevigStatus",
+    "Devigged",
+    "FairPrices",
+    "FloatArray",
+    "IntArray",
+    "Method",
+    "Pool",
+    "PoolingRule",
+    "StatusArray",
+    "american_to_decimal",
+    "american_to_probability",
+    "band",
+    "consensus",
+    "decimal_price",
+    "decimal_to_american",
+    "devig",
+    "exchange_mid",
+    "expected_value",
+    "expected_value_with_push",
+    "fair_prices",
+    "free_bet_expected_value",
+    "implied_probability",
+    "kelly_fraction",
+    "lay_expected_value",
+    "leave_one_out",
+    "net_price",
+]

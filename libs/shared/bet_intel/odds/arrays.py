@@ -22,12 +22,12 @@ def refuse(invalid: npt.NDArray[np.bool_] | np.bool_, values: npt.NDArray[Any], 
     raise ValueError(f"{requirement}, got {offender}{where}")
 
 
-def same_kind(result: FloatArray, *inputs: object) -> Any:
+def same_kind(result: FloatArray, *inputs: npt.ArrayLike) -> Any:
     """A Python float where every input was a scalar, else the array.
 
     A zero-dimensional array or NumPy scalar counts as a scalar.
     """
-    return result if any(np.ndim(value) for value in inputs) else float(result)  # type: ignore[call-overload]  # np.ndim accepts any object at run time; its stub lists array-likes only
+    return result if any(np.ndim(value) for value in inputs) else float(result)
 
 
 def require_target(target: float, outcomes: int) -> None:

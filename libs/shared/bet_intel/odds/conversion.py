@@ -27,6 +27,13 @@ def checked_decimal(price: float | FloatArray) -> FloatArray:
     return decimal
 
 
+def checked_commission(commission: float | FloatArray) -> FloatArray:
+    """The commission as an array; ValueError where it is not in [0, 1)."""
+    share = np.asarray(commission, dtype=np.float64)
+    refuse(~((share >= 0.0) & (share < 1.0)), share, _COMMISSION_RULE)
+    return share
+
+
 def _checked_american(american: float | FloatArray | IntArray) -> FloatArray:
     price = np.asarray(american, dtype=np.float64)
     refuse((np.abs(price) < 100.0) | np.isinf(price), price, _AMERICAN_RULE)
@@ -84,7 +91,7 @@ def decimal_to_american(price: float) -> int: ...
 @overload
 def decimal_to_american(price: FloatArray) -> IntArray: ...
 def decimal_to_american(price: float | FloatArray) -> int | IntArray:
-    """The nearest integer American price; even money is +100. NaN raises ValueError: an integer cannot say "missing"."""
+    """The nearest integer American price; even money is +100. NaN raises ValueError: no integer says "missing"."""
     decimal = checked_decimal(price)
     refuse(np.isnan(decimal), decimal, "a missing price (NaN) has no American price; leave it out before converting")
     profit = decimal - 1.0
@@ -105,7 +112,6 @@ def net_price(price: float, commission: FloatArray) -> FloatArray: ...
 def net_price(price: float | FloatArray, commission: float | FloatArray) -> float | FloatArray:
     """d' = 1 + (d − 1)(1 − c): what a winning back bet returns after commission c on its profit."""
     decimal = checked_decimal(price)
-    share = np.asarray(commission, dtype=np.float64)
-    refuse(~((share >= 0.0) & (share < 1.0)), share, _COMMISSION_RULE)
+    share = checked_commission(commission)
     result: float | FloatArray = same_kind(1.0 + (decimal - 1.0) * (1.0 - share), price, commission)
     return result

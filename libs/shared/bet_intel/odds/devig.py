@@ -1,8 +1,8 @@
 """Devig: from the implied probabilities of one bookmaker's complete market to its fair probabilities.
 
-One call takes a group of markets with the same number of outcomes as an outcome-major array (n_outcomes, n_markets) and
-works through it in chunks that stay in the processor's second-level cache. Nothing is repaired on the way: a market that
-cannot be devigged says why in its status.
+One call takes a group of markets with the same number of outcomes as an outcome-major array (n_outcomes, n_markets)
+and works through it in chunks that stay in the processor's second-level cache. Nothing is repaired on the way: a market
+that cannot be devigged says why in its status.
 """
 
 import enum
@@ -93,9 +93,9 @@ class Devigged:
 def devig(implied: FloatArray, method: Method = Method.POWER, target: float = 1.0) -> Devigged:
     """Fair probabilities of the markets in the columns of `implied` (n, m), which are 1/price, margin included.
 
-    `target` is how many outcomes win: 1 for a winner, 2 where two reach the final. A market whose Σr equals the target to
-    1e-12 is fair as it stands: p = r, status OK. ValueError: not two-dimensional, fewer than two outcomes, or a target
-    that n probabilities cannot sum to.
+    `target` is how many outcomes win: 1 for a winner, 2 where two reach the final. A market whose Σr equals the target
+    to 1e-12 is fair as it stands: p = r, status OK. ValueError: not two-dimensional, fewer than two outcomes, or a
+    target that n probabilities cannot sum to.
     """
     if implied.ndim != 2 or implied.shape[0] < 2:
         raise ValueError(f"implied must have the shape (n_outcomes >= 2, n_markets), got {implied.shape}")

@@ -63,8 +63,8 @@ def power(r: FloatArray, target: float) -> FairColumns:
 def shin(r: FloatArray, target: float) -> FairColumns:
     """p = (√(z² + 4(1 − z) r²/S) − z) / (2(1 − z)) with S = Σr and Σp = 1; parameter z, the share of insiders.
 
-    Two outcomes: equal to additive, z in closed form. The model is one of a single winner: another target T is solved for
-    r/T and scaled back by T. The root is that of Σ√(z² + 4(1 − z) r²/S) − (n − 2)z − 2, convex and falling from z = 0.
+    Two outcomes: equal to additive, z in closed form. The model is one of a single winner: another target T is solved
+    for r/T and scaled back by T. Solved is Σ√(z² + 4(1 − z) r²/S) − (n − 2)z − 2 = 0, convex and falling from z = 0.
     """
     scaled = r / target
     total = scaled.sum(axis=0)

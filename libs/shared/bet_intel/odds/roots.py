@@ -24,8 +24,8 @@ def decreasing_root(
 ) -> Roots:
     """The root of each of m functions that are ≥ 0 at `start` (m,), fall from there, and are ≤ 0 at `upper` (m,).
 
-    `residual` maps x (m,) to f (m,) and f' (m,); `upper` may be infinite. A step that would leave the bracket, or that a
-    vanishing slope makes meaningless, is replaced by bisection (or doubling while there is no finite upper bound). A
+    `residual` maps x (m,) to f (m,) and f' (m,); `upper` may be infinite. A step that would leave the bracket, or that
+    a vanishing slope makes meaningless, is replaced by bisection (or doubling while there is no finite upper bound). A
     market that has settled is frozen, so that its root does not depend on the others in the batch.
     """
     x = start.copy()

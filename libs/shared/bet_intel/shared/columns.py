@@ -70,7 +70,11 @@ def _tables(descriptor: Descriptor) -> tuple[str, ...]:
 
 
 def fill(table: Message, **columns: Sequence[int] | Sequence[float] | Column) -> None:
-    """Pack `columns` (each of the same number of rows) into the fields of a columnar message."""
+    """Pack `columns` (each of the same number of rows) into the fields of a columnar message.
+
+    Raises:
+        ColumnError: a column is missing, unknown or of another length, or holds a number its layout cannot hold.
+    """
     layouts = _layouts(table.DESCRIPTOR)
     if set(columns) != {layout.name for layout in layouts}:
         raise ColumnError(f"{table.DESCRIPTOR.name} needs the columns {[layout.name for layout in layouts]}")
@@ -78,7 +82,22 @@ def fill(table: Message, **columns: Sequence[int] | Sequence[float] | Column) ->
     if len(rows) > 1:
         raise ColumnError(f"columns of {table.DESCRIPTOR.name} differ in length: {sorted(rows)}")
     for layout in layouts:
-        setattr(table, layout.name, np.asarray(columns[layout.name], dtype=layout.dtype).tobytes())
+        setattr(table, layout.name, _pack(f"{table.DESCRIPTOR.name}.{layout.name}", layout, columns[layout.name]))
+
+
+def _pack(name: str, layout: _Layout, column: Sequence[int] | Sequence[float] | Column) -> bytes:
+    given = np.asarray(column)
+    if given.ndim != 1:
+        raise ColumnError(f"{name} has {given.ndim} dimensions: a column has one")
+    try:
+        with np.errstate(invalid="ignore"):
+            packed = given.astype(layout.dtype)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise ColumnError(f"{name} cannot be packed as {layout.dtype.name}: {error}") from error
+    # NumPy wraps and truncates in silence: −1 would become row 4294967295.
+    if layout.dtype.kind in "ui" and not np.array_equal(packed, given):
+        raise ColumnError(f"{name} holds numbers that do not fit {layout.dtype.name}")
+    return packed.tobytes()
 
 
 def read(message: Message) -> dict[str, Columns]:

@@ -14,15 +14,34 @@ from typing import Generic, TypeVar
 import msgspec
 import structlog
 
-from bet_intel.shared.messaging import DeadLetter, DeadLetters, Handler, Message, Queue, TerminalError, UnroutableError
+from bet_intel.shared.messaging import (
+    DeadLetter,
+    DeadLetters,
+    Handler,
+    Message,
+    Queue,
+    TerminalError,
+    UnavailableError,
+    UnroutableError,
+    reason_of,
+)
 from bet_intel.shared.tasks import Actor, Task
 
 T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 
-_FIRST_BACKOFF = 0.05
-_LONGEST_BACKOFF = 5.0
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Seconds until the next try: `first`, doubled with every failure up to `longest`, less up to a half at random."""
+
+    first: float = 0.05
+    longest: float = 5.0
+
+    def seconds(self, failures: int, rng: random.Random) -> float:
+        doublings = min(failures - 1, 30)  # a database may be away for days
+        return min(self.longest, self.first * 2.0**doublings) * rng.uniform(0.5, 1.0)
 
 
 @dataclass(slots=True)
@@ -43,6 +62,7 @@ class _WorkQueue(Generic[T]):
     dead_letter: Callable[[T, str, int], DeadLetter]
     dead_letters: DeadLetters
     rng: random.Random
+    backoff: Backoff
     waiting: asyncio.Queue[_Delivery[T]] = field(default_factory=asyncio.Queue)
 
     def put(self, item: T) -> asyncio.Future[bool]:
@@ -57,15 +77,17 @@ class _WorkQueue(Generic[T]):
                 deliveries.append(self.waiting.get_nowait())
             # What failed before is tried alone, so that one poison message never takes its neighbours along.
             fresh = [delivery for delivery in deliveries if delivery.attempts == 0]
+            failed = [delivery for delivery in deliveries if delivery.attempts]
             if fresh:
                 await self._deliver(fresh)
-            for delivery in deliveries:
-                if delivery.attempts and not delivery.confirmed.done():
+            for delivery in failed:
+                if not delivery.confirmed.done():
                     await self._deliver([delivery])
 
     async def _deliver(self, deliveries: list[_Delivery[T]]) -> None:
+        items = [delivery.item for delivery in deliveries]
         try:
-            await self.handle([delivery.item for delivery in deliveries])
+            await self._until_available(lambda: self.handle(items))
         except Exception as error:  # noqa: BLE001 - the edge of a message: whatever a handler raises is counted and kept
             if len(deliveries) > 1:
                 half = len(deliveries) // 2
@@ -77,17 +99,30 @@ class _WorkQueue(Generic[T]):
             for delivery in deliveries:
                 _confirm(delivery, handled=True)
 
+    async def _until_available(self, attempt: Callable[[], Awaitable[None]]) -> None:
+        """While what the handler needs is away nothing is counted, split or overtaken: the next needs it as well."""
+        failures = 0
+        while True:
+            try:
+                await attempt()
+            except UnavailableError as error:
+                failures += 1
+                _log.warning("waiting for what the handler needs", queue=self.name, tries=failures, reason=str(error))
+                await asyncio.sleep(self.backoff.seconds(failures, self.rng))
+            else:
+                return
+
     async def _failed(self, delivery: _Delivery[T], error: Exception) -> None:
         delivery.attempts += 1
-        reason = f"{type(error).__name__}: {error}"
+        reason = reason_of(error)
         if not isinstance(error, TerminalError) and delivery.attempts < self.attempts:
-            backoff = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2 ** (delivery.attempts - 1)) * self.rng.uniform(0.5, 1.0)
+            backoff = self.backoff.seconds(delivery.attempts, self.rng)
             _log.info("delivery failed, trying again", queue=self.name, attempts=delivery.attempts, reason=reason)
             asyncio.get_running_loop().call_later(backoff, self.waiting.put_nowait, delivery)
             return
         letter = self.dead_letter(delivery.item, reason, delivery.attempts)
         try:
-            await self.dead_letters.keep(letter)
+            await self._until_available(lambda: self.dead_letters.keep(letter))
         except Exception as keeping:  # noqa: BLE001 - not kept is not confirmed: the outbox row stays and comes again
             _log.exception("dead letter could not be kept", queue=self.name, id=letter.id)
             if not delivery.confirmed.done():
@@ -114,8 +149,9 @@ async def _redrive(queue: _WorkQueue[T], kind: type[T]) -> int:
 class InProcessBus:
     """`messaging.EventBus` within one process. `run` works until cancelled."""
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, backoff: Backoff | None = None) -> None:
         self._rng = rng
+        self._backoff = backoff or Backoff()
         self._queues: dict[str, list[_WorkQueue[Message]]] = {}
 
     def subscribe(self, queue: Queue, handler: Handler, dead_letters: DeadLetters) -> None:
@@ -123,7 +159,9 @@ class InProcessBus:
             body = msgspec.msgpack.encode(message)
             return DeadLetter(queue.name, message.id, message.type, message.subject, body, reason, attempts)
 
-        work = _WorkQueue(queue.name, queue.batch, queue.attempts, handler, letter, dead_letters, self._rng)
+        work = _WorkQueue(
+            queue.name, queue.batch, queue.attempts, handler, letter, dead_letters, self._rng, self._backoff
+        )
         self._queues.setdefault(queue.type, []).append(work)
 
     async def publish(self, message: Message) -> None:
@@ -147,8 +185,9 @@ class InProcessBus:
 class InProcessTasks:
     """`tasks.TaskQueues` within one process. `run` works until cancelled."""
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, backoff: Backoff | None = None) -> None:
         self._rng = rng
+        self._backoff = backoff or Backoff()
         self._queues: dict[str, tuple[_WorkQueue[Task], int]] = {}
 
     def register(
@@ -164,7 +203,7 @@ class InProcessTasks:
         def letter(task: Task, reason: str, attempts: int) -> DeadLetter:
             return DeadLetter(queue, task.id, task.actor, "", msgspec.msgpack.encode(task), reason, attempts)
 
-        work = _WorkQueue(queue, 1, attempts, handle, letter, dead_letters, self._rng)
+        work = _WorkQueue(queue, 1, attempts, handle, letter, dead_letters, self._rng, self._backoff)
         self._queues[queue] = (work, concurrency)
 
     async def enqueue(self, task: Task) -> None:

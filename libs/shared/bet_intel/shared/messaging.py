@@ -41,12 +41,28 @@ class TerminalError(Exception):
     """A message that can never be handled (undecodable, unknown version): it becomes a dead letter at once."""
 
 
+class UnavailableError(Exception):
+    """What is needed is away for the moment (a database, a broker): says nothing against the message.
+
+    A consumer that raises it gets the same messages again until it is back, uncounted; an outbox row stays, uncounted.
+    """
+
+
+def reason_of(error: Exception) -> str:
+    """An error in a line that every database can store: without the characters that PostgreSQL's text refuses."""
+    text = f"{type(error).__name__}: {error}"
+    return text.replace("\0", "\\0").encode(errors="backslashreplace").decode()
+
+
 class UnroutableError(Exception):
     """No queue is bound to the type of a published message: its row stays in the outbox."""
 
 
 Handler = Callable[[Sequence[Message]], Awaitable[None]]
-"""Handles a micro-batch as a whole or raises; a batch that failed is tried again in halves."""
+"""Handles a micro-batch as a whole or raises; a batch that failed is tried again in halves.
+
+`TerminalError` and `UnavailableError` tell that trying again cannot help, or that it will once something is back.
+"""
 
 
 @dataclass(frozen=True, slots=True)

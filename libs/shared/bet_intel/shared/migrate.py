@@ -1,7 +1,7 @@
 """Applies plain SQL migrations with dbmate, from several folders in one order.
 
-A service's database holds the tables of the shared mechanisms (files ``0001_…``) and its own (``1001_…``): both folders go into
-one dbmate run, which orders the files by name and records them in one table, ``schema_migrations``.
+A service's database holds the tables of the shared mechanisms (files ``0001_…``) and its own (``1001_…``): both folders
+go into one dbmate run, which orders the files by name and records them in one table, ``schema_migrations``.
 """
 
 import os
@@ -17,7 +17,7 @@ _VERSION = re.compile(r"(\d+).*\.sql")
 _STATUS_LINE = re.compile(r"\[([ X])\] (\S+\.sql)")
 _MIGRATE_SECONDS = 3600.0
 _STATUS_SECONDS = 60.0
-# A migration that waits for a lock stops everybody who queues behind it; one that runs for long belongs into a backfill.
+# A migration that waits for a lock stops everybody who queues behind it; one that runs for long belongs in a backfill.
 # A file that needs more says so itself (`set local statement_timeout = …`).
 _SESSION_DEFAULTS = {"lock_timeout": "10s", "statement_timeout": "10min", "application_name": "bet-intel-migrate"}
 
@@ -43,7 +43,7 @@ def migrate(dsn: str, directories: Sequence[Path]) -> None:
 
 
 def pending(dsn: str, directories: Sequence[Path]) -> list[str]:
-    """Names of the files not applied yet, in the order in which :func:`migrate` would apply them. Arguments and errors as there."""
+    """Names of the files not applied yet, in the order in which :func:`migrate` applies them; errors as there."""
     names = _check_files(directories)
     listed = _STATUS_LINE.findall(_dbmate(dsn, directories, "status", _STATUS_SECONDS))
     missing = set(names) - {name for _, name in listed}
@@ -108,7 +108,7 @@ def _binary() -> Path:
 
 
 def _for_dbmate(dsn: str) -> str:
-    """asyncpg's DSN as dbmate's driver reads it: asyncpg tries TLS and goes on without it, the driver insists unless told."""
+    """asyncpg's DSN for dbmate's driver: asyncpg tries TLS and goes on without, the driver insists unless told."""
     try:
         parts = urlsplit(dsn)
         port_is_valid = parts.port is None or parts.port > 0

@@ -13,16 +13,11 @@ from dataclasses import dataclass
 import msgspec
 import structlog
 
-from bet_intel.shared.messaging import EventBus, Message
-from bet_intel.shared.postgres import UNAVAILABLE, Database, Writer
+from bet_intel.shared.messaging import EventBus, Message, UnavailableError, reason_of
+from bet_intel.shared.postgres import Database, DatabaseUnavailableError, Writer
 from bet_intel.shared.tasks import Task, TaskQueues
 
 _log = structlog.get_logger(__name__)
-
-_SWEEP_EVERY = 1.0
-_LEFT_BEHIND_AFTER = 1.0
-_SWEEP_ROWS = 500
-_PUBLISH_ATTEMPTS = 20
 
 Outgoing = Message | Task
 
@@ -46,14 +41,32 @@ class Backlog:
     age: float
 
 
+@dataclass(frozen=True, slots=True)
+class Sweeping:
+    """How the sweeper works: pause and age of what counts as left behind (seconds), rows at once, tries to publish."""
+
+    every: float = 1.0
+    left_behind_after: float = 1.0
+    rows: int = 500
+    attempts: int = 20
+
+
 class Outbox:
     """The outbox of one service. `run` publishes until cancelled."""
 
-    def __init__(self, database: Database, bus: EventBus, tasks: TaskQueues, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        bus: EventBus,
+        tasks: TaskQueues,
+        monotonic: Callable[[], float],
+        sweeping: Sweeping | None = None,
+    ) -> None:
         self._database = database
         self._bus = bus
         self._tasks = tasks
         self._monotonic = monotonic
+        self._sweeping = sweeping or Sweeping()
         self._in_flight: dict[int, float] = {}
         self._confirmed: list[int] = []
         self._ready: asyncio.Queue[tuple[int, Outgoing]] = asyncio.Queue()
@@ -72,8 +85,11 @@ class Outbox:
 
     async def recover(self) -> int:
         """Take over what a run before this one left unconfirmed; returns how many rows."""
-        await self._sweep_once(0.0)
-        return len(self._in_flight)
+        recovered = found = await self._sweep_once(0.0)
+        while found == self._sweeping.rows:
+            found = await self._sweep_once(0.0)
+            recovered += found
+        return recovered
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -115,14 +131,19 @@ class Outbox:
                 await self._tasks.enqueue(outgoing)
             else:
                 await self._bus.publish(outgoing)
+        except UnavailableError as error:
+            _log.warning("not published, the row stays", id=id, reason=str(error))
+            self._forget([id])
         except Exception as error:  # noqa: BLE001 - the edge of a message: the row stays and the sweeper comes back to it
-            await self._keep(id, outgoing, error)
+            name = outgoing.actor if isinstance(outgoing, Task) else outgoing.type
+            await self._keep(id, name, error, self._sweeping.attempts)
         else:
             self._confirmed.append(id)
             self._wake_deleter.set()
 
-    async def _keep(self, id: int, outgoing: Outgoing, error: Exception) -> None:
-        reason = f"{type(error).__name__}: {error}"
+    async def _keep(self, id: int, name: str, error: Exception, limit: int) -> None:
+        """Count a failure; the row is set aside with `limit` of them."""
+        reason = reason_of(error)
         try:
             async with self._database.transaction() as connection:
                 attempts = await connection.fetchval(
@@ -133,13 +154,12 @@ class Outbox:
                     where id = $1 returning attempts
                     """,
                     id,
-                    _PUBLISH_ATTEMPTS,
+                    limit,
                     reason,
                 )
-        except UNAVAILABLE as unreachable:
+        except DatabaseUnavailableError as unreachable:
             _log.warning("outbox row could not be marked", id=id, reason=str(unreachable))
         else:
-            name = outgoing.actor if isinstance(outgoing, Task) else outgoing.type
             _log.warning("not published, the row stays", id=id, name=name, attempts=attempts, reason=reason)
         finally:
             self._forget([id])
@@ -152,7 +172,7 @@ class Outbox:
             try:
                 async with self._database.transaction() as connection:
                     await connection.execute("delete from outbox where id = any($1::bigint[])", ids)
-            except UNAVAILABLE as error:
+            except DatabaseUnavailableError as error:
                 # The rows stay and are published once more: harmless, and better than to stop for it.
                 _log.warning("confirmed outbox rows could not be deleted", rows=len(ids), reason=str(error))
             self._forget(ids)
@@ -165,17 +185,17 @@ class Outbox:
 
     async def _sweep(self) -> None:
         while True:
-            await asyncio.sleep(_SWEEP_EVERY)
+            await asyncio.sleep(self._sweeping.every)
             try:
-                await self._sweep_once(_LEFT_BEHIND_AFTER)
-            except UNAVAILABLE as error:
+                await self._sweep_once(self._sweeping.left_behind_after)
+            except DatabaseUnavailableError as error:
                 _log.warning("outbox not swept", reason=str(error))
 
-    async def _sweep_once(self, left_behind_after: float) -> None:
+    async def _sweep_once(self, left_behind_after: float) -> int:
         async with self._database.snapshot() as connection:
             rows = await connection.fetch(
                 """
-                select id, kind, body from outbox
+                select id, kind, name, body from outbox
                 where failed_at is null
                     and created_at <= now() - make_interval(secs => $1)
                     and not id = any($2::bigint[])
@@ -183,9 +203,17 @@ class Outbox:
                 """,
                 left_behind_after,
                 list(self._in_flight),
-                _SWEEP_ROWS,
+                self._sweeping.rows,
             )
-        self._hand_over([(row["id"], _decode(row["kind"], row["body"])) for row in rows])
+        for row in rows:
+            try:
+                outgoing = _decode(row["kind"], row["body"])
+            except msgspec.MsgspecError as error:
+                # Written by another version of the program; it must not keep this one from the rows behind it.
+                await self._keep(row["id"], row["name"], error, limit=1)
+            else:
+                self._hand_over([(row["id"], outgoing)])
+        return len(rows)
 
 
 async def _store(connection: Writer, outgoing: list[Outgoing]) -> list[int]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NewType
 
 import asyncpg
 
-from bet_intel.shared.messaging import DeadLetter
+from bet_intel.shared.messaging import DeadLetter, UnavailableError
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -29,8 +29,18 @@ class DatabaseError(Exception):
     """The database cannot be used as it is; the message says how to mend it."""
 
 
-UNAVAILABLE = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
-"""What the driver raises while a server cannot be reached: trying again later can help."""
+class DatabaseUnavailableError(UnavailableError):
+    """The server cannot be reached, is starting or stopping, or was lost in the middle: trying again later can help."""
+
+
+_DRIVER_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+_LOST = (
+    ConnectionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+)
 
 
 class Database:
@@ -60,16 +70,38 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Writer]:
-        async with self._pool.acquire() as connection, connection.transaction():
+        """A transaction, committed at the end of the block.
+
+        Raises:
+            DatabaseUnavailableError: the server is away. Lost during the commit, it may or may not have taken effect.
+        """
+        async with self._connection() as connection, connection.transaction():
             yield Writer(connection)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Reader]:
+        """A read-only transaction. Raises as `transaction`."""
         async with (
-            self._pool.acquire() as connection,
+            self._connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             yield Reader(connection)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        try:
+            connection = await self._pool.acquire()
+        except _DRIVER_ERRORS as error:
+            raise DatabaseUnavailableError(f"no connection to the database: {error}") from error
+        try:
+            yield connection
+        except _DRIVER_ERRORS as error:
+            # The driver has one class for its misuse and for a connection that is gone: the connection itself knows.
+            if isinstance(error, _LOST) or connection.is_closed():
+                raise DatabaseUnavailableError(f"the connection to the database was lost: {error}") from error
+            raise
+        finally:
+            await self._pool.release(connection)
 
     async def health(self) -> None:
         """Returns when the database answers a query; raises what the driver raises otherwise."""

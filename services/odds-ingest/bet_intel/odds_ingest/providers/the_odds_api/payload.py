@@ -147,6 +147,9 @@ def _event(item: object, where: str, rejections: list[Rejection]) -> EventPayloa
 
 def _bookmaker(item: object, where: str, rejections: list[Rejection]) -> BookmakerPayload | None:
     header = _convert(item, BookmakerHeader, where, rejections)
+    if header is None and isinstance(item, dict):
+        # Its markets may carry times of their own, so that an unreadable one here is not the end of them.
+        header = _convert({**item, "last_update": None}, BookmakerHeader, where, [])
     if header is None:
         return None
     markets = [

@@ -1,0 +1,205 @@
+"""Pooling: one fair probability per outcome out of the devigged probabilities of many books.
+
+Two pools, two names. The *consensus* is over all books. The *leave-one-out* pool j is over all books but j: the number
+against which the price of book j is judged, so that no price is its own reference.
+
+Both work in log-odds, λ = ln(p/(1 − p)), per outcome:
+
+1. the median of λ by weight, no book counting for more than a quarter, so that the median stays among the sound books
+   when two of five are wrong; and MAD, the plain median of |λ − median| over the books present;
+2. a book further than max(4 · 1.4826 · MAD, 0.10) from the median on any outcome is an *outlier* and is not used; one
+   between half that distance and the whole of it has its weight reduced in inverse proportion to the distance (Huber);
+3. the mean of λ by the shares of the weights that remain, none above 40 % where three or more books remain;
+4. back to probabilities, divided by their sum over outcomes.
+
+1.4826 · MAD estimates the standard deviation of normal errors (Huber, "Robust statistics", 1981).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bet_intel.odds.arrays import BoolArray, FloatArray, IntArray, refuse, require_target
+from bet_intel.odds.weights import capped_shares
+
+_MAD_TO_SIGMA = 1.4826
+_TIE = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class PoolingRule:
+    """The settings of a pool; ValueError where they contradict each other.
+
+    max_share: ceiling of one book's share of the weight, applied from `cap_from_books` books on.
+    median_share: ceiling of one book's share in the median that outliers are measured from.
+    outlier_scale, outlier_floor: a book is an outlier beyond max(outlier_scale · 1.4826 · MAD, outlier_floor) in
+    log-odds from the median, judged from `outlier_from_books` books on: of three books that disagree nobody can say
+    which is wrong. The floor is there because MAD is near 0 where most books copy one price; in recorded main lines
+    about 99 of 100 quotes lie within 0.10 of the median, so that an error stands out and an opinion does not.
+    full_weight_within: the part of that distance within which a book keeps its whole weight.
+    """
+
+    max_share: float = 0.40
+    cap_from_books: int = 3
+    median_share: float = 0.25
+    outlier_scale: float = 4.0
+    outlier_floor: float = 0.10
+    outlier_from_books: int = 4
+    full_weight_within: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.cap_from_books < 1 or not 1.0 / self.cap_from_books <= self.max_share <= 1.0:
+            raise ValueError(
+                "max_share must lie between 1/cap_from_books and 1, else the shares cannot reach 1: got max_share "
+                f"{self.max_share} from {self.cap_from_books} books"
+            )
+        if not (self.outlier_scale > 0.0 and self.outlier_floor > 0.0 and self.outlier_from_books >= 3):
+            raise ValueError(
+                "outlier_scale and outlier_floor must be above 0 and outlier_from_books at least 3, got "
+                f"{self.outlier_scale}, {self.outlier_floor}, {self.outlier_from_books}"
+            )
+        if not (0.0 < self.full_weight_within <= 1.0 and 0.0 < self.median_share <= 1.0):
+            raise ValueError(
+                "full_weight_within and median_share must lie above 0 and not above 1, got "
+                f"{self.full_weight_within}, {self.median_share}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Pooled fair probabilities of m markets of n outcomes over b books.
+
+    Shapes for :func:`consensus`; :func:`leave_one_out` puts the book left out in front, (b, ...). probability (n, m):
+    NaN where no book is left. share (b, m): share of the weight in the final mean, 0 where not used, summing to 1.
+    outlier (b, m): excluded by the rule. dispersion (m,): MAD in log-odds over all books with weight, outliers
+    included, the largest over outcomes; NaN without books. books_used (m,): books with a share.
+    """
+
+    probability: FloatArray
+    share: FloatArray
+    outlier: BoolArray
+    dispersion: FloatArray
+    books_used: IntArray
+
+
+DEFAULT_RULE = PoolingRule()
+
+
+def consensus(
+    probability: FloatArray, weight: FloatArray, rule: PoolingRule = DEFAULT_RULE, target: float = 1.0
+) -> Pool:
+    """The pool over all books: `probability` (n, b, m) with NaN for absent books, `weight` (b, m) ≥ 0, 0 = not used.
+
+    A book counts in a market where its weight is above 0 and all its probabilities are there. ValueError: shapes that
+    do not fit, a weight that is negative or not finite, a probability outside (0, 1) of a book that counts.
+    """
+    pool = _pool(probability, _present_weight(probability, weight, target)[np.newaxis], rule, target)
+    return Pool(pool.probability[0], pool.share[0], pool.outlier[0], pool.dispersion[0], pool.books_used[0])
+
+
+def leave_one_out(
+    probability: FloatArray, weight: FloatArray, rule: PoolingRule = DEFAULT_RULE, target: float = 1.0
+) -> Pool:
+    """For every book j the pool over the others, on a new first axis; arguments and errors as :func:`consensus`.
+
+    Entry j does not depend on the probabilities or the weight of book j. Where book j does not count anyway, it equals
+    the consensus.
+    """
+    present = _present_weight(probability, weight, target)
+    others = ~np.eye(present.shape[0], dtype=np.bool_)
+    return _pool(probability, np.where(others[:, :, np.newaxis], present, 0.0), rule, target)
+
+
+def _present_weight(probability: FloatArray, weight: FloatArray, target: float) -> FloatArray:
+    """The weight of the books that count, 0 for the others, after checking both arrays."""
+    if probability.ndim != 3 or probability.shape[0] < 2 or probability.shape[1] < 1:
+        raise ValueError(
+            f"probability must have the shape (n_outcomes >= 2, n_books >= 1, n_markets), got {probability.shape}"
+        )
+    if weight.shape != probability.shape[1:]:
+        raise ValueError(f"weight must have the shape {probability.shape[1:]} (n_books, n_markets), got {weight.shape}")
+    require_target(target, probability.shape[0])
+    refuse(~(np.isfinite(weight) & (weight >= 0.0)), weight, "a book's weight must be finite and 0 or more")
+    present = np.where(np.isnan(probability).any(axis=0), 0.0, weight)
+    impossible = (present > 0.0) & ((probability <= 0.0) | (probability >= 1.0))
+    refuse(impossible, probability, "a pooled probability must lie strictly between 0 and 1 (give its book weight 0)")
+    return present
+
+
+def _pool(probability: FloatArray, weight: FloatArray, rule: PoolingRule, target: float) -> Pool:
+    """The pools for each row of `weight` (l, b, m)."""
+    present = weight > 0.0
+    count = present.sum(axis=1)  # (l, m)
+    log_odds = log_odds_of(probability, np.asarray(present.any(axis=0)))
+
+    equal_share = 1.0 / np.maximum(count, 1)
+    median_ceiling = np.maximum(rule.median_share, equal_share)[:, np.newaxis]
+    centre = _weighted_median(log_odds, capped_shares(weight, median_ceiling))  # (l, n, m)
+    distance = np.abs(log_odds - centre[:, :, np.newaxis])  # (l, n, b, m)
+    mad = _median_of_present(distance, present, count)
+    limit = np.maximum(rule.outlier_scale * _MAD_TO_SIGMA * mad, rule.outlier_floor)
+    relative = (distance / limit[:, :, np.newaxis]).max(axis=1)  # (l, b, m)
+    judged = present & (count >= rule.outlier_from_books)[:, np.newaxis]
+    outlier = judged & (relative > 1.0)
+    influence = np.where(judged, rule.full_weight_within / np.maximum(relative, rule.full_weight_within), 1.0)
+
+    kept = np.where(outlier, 0.0, weight * influence)
+    books_used = (kept > 0.0).sum(axis=1)
+    ceiling = np.where(books_used >= rule.cap_from_books, rule.max_share, 1.0)[:, np.newaxis]
+    share = capped_shares(kept, ceiling)
+    return Pool(
+        probability=pooled_probability(log_odds, share, target),
+        share=share,
+        outlier=outlier,
+        dispersion=np.where(count > 0, mad.max(axis=1), np.nan),
+        books_used=books_used,
+    )
+
+
+def log_odds_of(probability: FloatArray, counts: BoolArray) -> FloatArray:
+    """λ = ln(p/(1 − p)) of `probability` (n, b, m); 0 for books that do not count (b, m), whose p may be anything."""
+    p = np.where(counts, probability, 0.5)
+    log_odds: FloatArray = np.log(p / (1.0 - p))
+    return log_odds
+
+
+def pooled_probability(log_odds: FloatArray, share: FloatArray, target: float) -> FloatArray:
+    """Mean of `log_odds` (n, b, m) by `share` (l, b, m), back to probabilities that sum to `target`: (l, n, m).
+
+    NaN where nothing has a share, and where for a target other than 1 the division would bring a probability to 1.
+    """
+    mean = np.einsum("lbm,nbm->lnm", share, log_odds)
+    p = 1.0 / (1.0 + np.exp(-mean))
+    p *= target / p.sum(axis=1, keepdims=True)
+    unusable = (share.sum(axis=1) == 0.0) | (p >= 1.0).any(axis=1)
+    fair: FloatArray = np.where(unusable[:, np.newaxis], np.nan, p)
+    return fair
+
+
+def _weighted_median(log_odds: FloatArray, share: FloatArray) -> FloatArray:
+    """Per outcome the value at which half the weight is reached: (n, b, m) by (l, b, m) → (l, n, m).
+
+    Where exactly half the weight lies below a gap it is the middle of the gap.
+    """
+    outcomes, books, markets = log_odds.shape
+    order = np.argsort(log_odds, axis=1)
+    ordered = np.take_along_axis(log_odds, order, axis=1)
+    market = np.arange(markets)
+    below = np.cumsum(share[:, order, market], axis=2)  # (l, n, b, m)
+    first = (below < 0.5 - _TIE).sum(axis=2)
+    last = (below <= 0.5 + _TIE).sum(axis=2)
+    outcome = np.arange(outcomes)[:, np.newaxis]
+    low = ordered[outcome, np.minimum(first, books - 1), market]
+    high = ordered[outcome, np.minimum(last, books - 1), market]
+    median: FloatArray = 0.5 * (low + high)
+    return median
+
+
+def _median_of_present(distance: FloatArray, present: BoolArray, count: IntArray) -> FloatArray:
+    """Plain median over the present books of `distance` (l, n, b, m): (l, n, m); 0 where none is present."""
+    ordered = np.sort(np.where(present[:, np.newaxis], distance, np.inf), axis=2)
+    low = (np.maximum(count, 1) - 1) // 2
+    high = np.minimum(count // 2, distance.shape[2] - 1)
+    low_value = np.take_along_axis(ordered, low[:, np.newaxis, np.newaxis], axis=2)[:, :, 0]
+    high_value = np.take_along_axis(ordered, high[:, np.newaxis, np.newaxis], axis=2)[:, :, 0]
+    return np.where((count > 0)[:, np.newaxis], 0.5 * (low_value + high_value), 0.0)

@@ -1,0 +1,45 @@
+"""Composition root of ev-engine."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.ev_engine.price_boards import PriceBoards
+from bet_intel.ev_engine.settings import EvEngineSettings
+from bet_intel.ev_engine.store import Store
+from bet_intel.ev_engine.wire import ODDS_CHANGED, SOURCE
+from bet_intel.shared.engines import Engines
+from bet_intel.shared.heartbeat import Heart
+from bet_intel.shared.messaging import Queue
+from bet_intel.shared.outbox import Outbox
+from bet_intel.shared.postgres import Database, PostgresDeadLetters
+
+ODDS_QUEUE = Queue("ev-engine.odds-changed", ODDS_CHANGED, batch=64)
+
+
+@dataclass(frozen=True, slots=True)
+class EvEngine:
+    """The running service."""
+
+    outbox: Outbox
+    heart: Heart
+
+    async def run(self) -> None:
+        """Publish and beat until cancelled; boards are priced as the bus delivers them."""
+        await self.outbox.recover()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.outbox.run(), name="ev-engine outbox")
+            group.create_task(self.heart.run(), name="ev-engine heartbeat")
+
+
+@asynccontextmanager
+async def open_ev_engine(settings: EvEngineSettings, engines: Engines) -> AsyncIterator[EvEngine]:
+    """Open ev-engine and subscribe it to the bus."""
+    async with Database.open(settings.dsn.get_secret_value(), name=SOURCE, max_size=settings.pool_size) as database:
+        dead_letters = PostgresDeadLetters(database)
+        outbox = Outbox(database, engines.bus, engines.tasks, engines.monotonic)
+        pricing = PriceBoards(outbox, Store(), Profile(), engines.clock)
+        engines.bus.subscribe(ODDS_QUEUE, pricing.handle, dead_letters)
+        yield EvEngine(outbox, Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock))

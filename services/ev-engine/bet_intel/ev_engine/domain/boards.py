@@ -1,0 +1,138 @@
+"""The boards of an event as the engine keeps them, and how an update changes them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+TimeArray = npt.NDArray[np.int64]
+
+
+class MarketStatus(IntEnum):
+    OPEN = 1
+    SUSPENDED = 2
+    CLOSED = 3
+
+
+class MarketKey(NamedTuple):
+    """One market of one event; `line` is the point of a total, the home side's point of a spread."""
+
+    market: str
+    period: str
+    line: float | None
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class SportingEvent:
+    id: str
+    provider: str
+    sport: str
+    league: str
+    league_title: str
+    commence_time: datetime
+    home: str
+    away: str
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Every bookmaker's prices in one market: o outcomes × b bookmakers, NaN where there is no price.
+
+    `back`, `lay` and `limit` are (o, b) decimal odds and largest stakes; `updated_us` is (b,), microseconds since the
+    epoch in source time. `revision` is the event revision at which the prices last changed.
+    """
+
+    revision: int
+    status: MarketStatus
+    outcomes: tuple[str, ...] = ()
+    bookmakers: tuple[str, ...] = ()
+    back: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
+    lay: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
+    limit: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
+    updated_us: TimeArray = field(default_factory=lambda: np.empty(0, np.int64))
+
+    @property
+    def priced(self) -> bool:
+        return self.status is not MarketStatus.CLOSED and bool(self.outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """A market whose prices did not change: its board revision, and when each bookmaker last confirmed them."""
+
+    revision: int
+    updated_us: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class BoardUpdate:
+    """What one `odds.changed` says of an event."""
+
+    event: SportingEvent
+    as_of: datetime
+    revision: int
+    titles: Mapping[str, str]
+    boards: Mapping[MarketKey, Board]
+    confirmations: Mapping[MarketKey, Confirmation]
+
+
+@dataclass(frozen=True, slots=True)
+class EventBoards:
+    """Everything the engine knows of an event's prices, as of the newest update it has seen."""
+
+    event: SportingEvent
+    as_of: datetime
+    odds_revision: int
+    titles: Mapping[str, str]
+    boards: Mapping[MarketKey, Board]
+
+    def priced(self) -> Iterator[tuple[MarketKey, Board]]:
+        return ((key, board) for key, board in self.boards.items() if board.priced)
+
+
+def apply(state: EventBoards | None, update: BoardUpdate) -> EventBoards | None:
+    """The state after `update`, or None where the update tells nothing new.
+
+    Guarded per market: a board replaces an older one only, and a confirmation applies where the stored board is at
+    least as new as the one it confirms. So updates may come twice and in any order.
+    """
+    if state is None:
+        return EventBoards(update.event, update.as_of, update.revision, update.titles, dict(update.boards))
+    boards = dict(state.boards)
+    told = update.revision > state.odds_revision
+    for key, board in update.boards.items():
+        stored = boards.get(key)
+        if stored is None or board.revision > stored.revision:
+            boards[key] = board
+            told = True
+    if not told:
+        return None
+    for key, confirmation in update.confirmations.items():
+        stored = boards.get(key)
+        if stored is not None and stored.revision >= confirmation.revision:
+            boards[key] = _confirmed(stored, confirmation)
+    if update.revision < state.odds_revision:
+        return EventBoards(state.event, state.as_of, state.odds_revision, state.titles, boards)
+    titles = {**state.titles, **update.titles}
+    return EventBoards(update.event, max(state.as_of, update.as_of), update.revision, titles, boards)
+
+
+def _confirmed(board: Board, confirmation: Confirmation) -> Board:
+    told = np.array([confirmation.updated_us.get(book, 0) for book in board.bookmakers], dtype=np.int64)
+    updated = np.maximum(board.updated_us, told)
+    return Board(
+        board.revision,
+        board.status,
+        board.outcomes,
+        board.bookmakers,
+        board.back,
+        board.lay,
+        board.limit,
+        updated,
+    )

@@ -1,0 +1,46 @@
+"""Which line of a market is its main one."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from bet_intel.ev_engine.domain.boards import Board, MarketKey
+from bet_intel.ev_engine.domain.profile import Category
+
+_OUTRIGHTS = "outrights"
+
+
+def categories(
+    boards: Iterable[tuple[MarketKey, Board]], as_of_us: int, stale_us: float
+) -> Mapping[MarketKey, Category]:
+    """The category of every market of one event.
+
+    The main line is the one that most bookmakers offer complete and fresh (not older than `stale_us`); among equals
+    the one whose sides are nearest to even, then the lowest.
+    """
+    found: dict[MarketKey, Category] = {}
+    lines: defaultdict[tuple[str, str], list[tuple[int, float, float, MarketKey]]] = defaultdict(list)
+    for key, board in boards:
+        if key.market == _OUTRIGHTS:
+            found[key] = Category.OUTRIGHT
+        elif key.subject:
+            found[key] = Category.PROP
+        elif key.line is None:
+            found[key] = Category.MAIN
+        else:
+            found[key] = Category.ALTERNATE
+            books, balance = _support(board, as_of_us, stale_us)
+            lines[key.market, key.period].append((-books, balance, key.line, key))
+    for candidates in lines.values():
+        found[min(candidates)[3]] = Category.MAIN
+    return found
+
+
+def _support(board: Board, as_of_us: int, stale_us: float) -> tuple[int, float]:
+    """How many bookmakers offer the line complete and fresh, and how far its first side is from even."""
+    offered = ~np.isnan(board.back).any(axis=0) & (as_of_us - board.updated_us <= stale_us)
+    if not offered.any():
+        return 0, 1.0
+    implied = 1.0 / board.back[:, offered]
+    return int(offered.sum()), float(abs(np.mean(implied[0] / implied.sum(axis=0)) - 0.5))

@@ -1,0 +1,133 @@
+"""The gates a price passes before it is called an opportunity: named, ordered, each with its reason."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bet_intel.ev_engine.domain.profile import Bounds, Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A price that beats its fair price, with what the gates ask about. Times in seconds, source time."""
+
+    seconds_to_start: float
+    market_open: bool
+    outcomes: int
+    outcomes_priced: int
+    age: float
+    behind_newest: float
+    references: int
+    sharp_reference: bool
+    dispersion: float
+    divergence: float
+    fair: float
+    ev: float
+
+
+class Verdict(NamedTuple):
+    """What a gate said: the value it measured and the bound it held it against."""
+
+    gate: str
+    passed: bool
+    value: float
+    bound: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One rule. `measure` gives (passed, value, bound); `reason` is told when it refuses."""
+
+    name: str
+    reason: str
+    measure: Callable[[Candidate, Profile, Bounds], tuple[bool, float, float]]
+
+
+def _at_most(value: float, bound: float) -> tuple[bool, float, float]:
+    return value <= bound, value, bound
+
+
+def _not_started(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
+    return candidate.seconds_to_start > 0, candidate.seconds_to_start, 0.0
+
+
+def _market_open(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
+    return candidate.market_open, float(candidate.market_open), 1.0
+
+
+def _all_sides(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
+    return candidate.outcomes_priced == candidate.outcomes, candidate.outcomes_priced, candidate.outcomes
+
+
+def _fresh(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
+    return _at_most(candidate.age, bounds.stale_seconds)
+
+
+def _in_step(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
+    return _at_most(candidate.behind_newest, profile.behind_newest_seconds)
+
+
+def _references(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
+    enough = candidate.references >= profile.min_references or candidate.sharp_reference
+    return enough, candidate.references, profile.min_references
+
+
+def _agreement(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
+    return _at_most(candidate.dispersion, profile.dispersion)
+
+
+def _near_the_median(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
+    return _at_most(candidate.divergence, bounds.divergence)
+
+
+def _not_too_long(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
+    return candidate.fair >= profile.lowest_probability, candidate.fair, profile.lowest_probability
+
+
+def _not_too_short(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
+    return candidate.fair <= profile.highest_probability, candidate.fair, profile.highest_probability
+
+
+def _positive(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
+    return candidate.ev > 0, candidate.ev, 0.0
+
+
+REFUSING = (
+    Gate("not_started", "event_started", _not_started),
+    Gate("market_open", "market_suspended", _market_open),
+    Gate("all_sides_priced", "incomplete_market", _all_sides),
+    Gate("price_fresh", "price_stale", _fresh),
+    Gate("in_step_with_references", "price_stale", _in_step),
+    Gate("enough_references", "too_few_books", _references),
+    Gate("references_agree", "divergent_reference", _agreement),
+    Gate("near_median_book", "divergent_reference", _near_the_median),
+    Gate("probability_not_too_low", "probability_out_of_bounds", _not_too_long),
+    Gate("probability_not_too_high", "probability_out_of_bounds", _not_too_short),
+    Gate("ev_positive", "no_ev", _positive),
+)
+
+_PLAUSIBLE = "ev_plausible"
+
+
+class Judgement(NamedTuple):
+    """The gates' verdicts in the order they were asked. `refused` is the first refusing gate's reason, or ""."""
+
+    verdicts: tuple[Verdict, ...]
+    refused: str
+    ev_class: str
+
+
+def judge(candidate: Candidate, profile: Profile, bounds: Bounds) -> Judgement:
+    """Ask every gate until one refuses; what passes is classed `take`, `marginal`, or `suspect` where the EV is larger
+    than prices that are no mistake offer."""
+    verdicts = []
+    for gate in REFUSING:
+        passed, value, bound = gate.measure(candidate, profile, bounds)
+        verdicts.append(Verdict(gate.name, passed, value, bound))
+        if not passed:
+            return Judgement(tuple(verdicts), gate.reason, "no_ev")
+    plausible, value, bound = _at_most(candidate.ev, bounds.plausible_ev)
+    verdicts.append(Verdict(_PLAUSIBLE, plausible, value, bound))
+    if not plausible:
+        return Judgement(tuple(verdicts), "", "suspect")
+    return Judgement(tuple(verdicts), "", "take" if candidate.ev >= profile.take_ev else "marginal")

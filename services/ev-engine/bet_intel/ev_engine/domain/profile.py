@@ -1,0 +1,80 @@
+"""How prices are judged: an operator's pricing profile, and its starting values (docs/domain.md)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from bet_intel.odds import Method
+
+
+class Category(StrEnum):
+    """Kinds of market that are judged by bounds of their own."""
+
+    MAIN = "main"
+    ALTERNATE = "alternate"
+    PROP = "prop"
+    OUTRIGHT = "outright"
+
+
+class Bookmaker(NamedTuple):
+    """What is known of a bookmaker: its weight in a pool, its commission on net winnings, and what kind it is."""
+
+    weight: float = 1.0
+    commission: float = 0.0
+    sharp: bool = False
+    exchange: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Bounds of the gates for one category. Ages in seconds, the rest in probability or in EV per unit staked."""
+
+    stale_seconds: float
+    divergence: float
+    plausible_ev: float
+
+
+_BOUNDS = {
+    Category.MAIN: Bounds(stale_seconds=600, divergence=0.08, plausible_ev=0.10),
+    Category.ALTERNATE: Bounds(stale_seconds=900, divergence=0.12, plausible_ev=0.20),
+    Category.PROP: Bounds(stale_seconds=900, divergence=0.10, plausible_ev=0.20),
+    Category.OUTRIGHT: Bounds(stale_seconds=900, divergence=0.12, plausible_ev=0.20),
+}
+
+_BOOKMAKERS = {
+    "pinnacle": Bookmaker(weight=3.0, sharp=True),
+    "smarkets": Bookmaker(weight=2.0, commission=0.02, exchange=True),
+    "matchbook": Bookmaker(weight=2.0, commission=0.02, exchange=True),
+    "prophetx": Bookmaker(weight=2.0, commission=0.02, exchange=True),
+    "novig": Bookmaker(weight=2.0, commission=0.02, exchange=True),
+}
+_PREFIXES = {"betfair_ex_": Bookmaker(weight=2.0, commission=0.05, exchange=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One way to price. `revision` is that of the settings it came from (0: the starting values)."""
+
+    name: str = "consensus"
+    revision: int = 0
+    method: Method = Method.POWER
+    bookmakers: Mapping[str, Bookmaker] = field(default_factory=lambda: dict(_BOOKMAKERS))
+    bookmaker_prefixes: Mapping[str, Bookmaker] = field(default_factory=lambda: dict(_PREFIXES))
+    bounds: Mapping[Category, Bounds] = field(default_factory=lambda: dict(_BOUNDS))
+    behind_newest_seconds: float = 300.0
+    min_references: int = 3
+    dispersion: float = 0.20
+    lowest_probability: float = 0.02
+    highest_probability: float = 0.98
+    take_ev: float = 0.045
+    reopen_seconds: float = 600.0
+
+    def bookmaker(self, key: str) -> Bookmaker:
+        known = self.bookmakers.get(key)
+        if known is not None:
+            return known
+        for prefix, bookmaker in self.bookmaker_prefixes.items():
+            if key.startswith(prefix):
+                return bookmaker
+        return Bookmaker()

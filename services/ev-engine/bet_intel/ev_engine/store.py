@@ -1,0 +1,218 @@
+"""Everything ev-engine asks of its database."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import msgspec
+import numpy as np
+
+from bet_intel.ev_engine.domain.boards import Board, BoardUpdate, EventBoards, MarketKey
+from bet_intel.ev_engine.domain.lives import Life
+from bet_intel.ev_engine.wire import decode_boards, encode_boards
+from bet_intel.shared.postgres import Writer
+
+_LIFE_COLUMNS = [field.name for field in fields(Life)]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the engine knows of one event: its boards (None before the first), its set's revision, and by key the lives
+    that a pass may have to do with."""
+
+    boards: EventBoards | None
+    revision: int
+    lives: Mapping[str, Life]
+
+
+class Store:
+    """Boards, lives and lines. Keeps the boards it last wrote or read, and trusts them only where the locked row's
+    revision agrees."""
+
+    def __init__(self) -> None:
+        self._cache: dict[str, tuple[int, EventBoards]] = {}
+
+    async def lock(self, connection: Writer, ids: Collection[str], reopen_seconds: float) -> dict[str, Known]:
+        """Lock the events `ids` in their order, those never seen included, and read what is known of them."""
+        ordered = sorted(ids)
+        await connection.execute(
+            "insert into event (id) select * from unnest($1::text[]) on conflict do nothing",
+            [id for id in ordered if id not in self._cache],
+        )
+        rows = await connection.fetch(
+            "select id, revision, as_of from event where id = any($1::text[]) order by id for update", ordered
+        )
+        missing = [row["id"] for row in rows if self._cached(row["id"], row["revision"]) is None]
+        await self._read_boards(connection, missing)
+        lives = await self._read_lives(connection, rows, reopen_seconds)
+        return {
+            row["id"]: Known(self._cached(row["id"], row["revision"]), row["revision"], lives[row["id"]])
+            for row in rows
+        }
+
+    def _cached(self, id: str, revision: int) -> EventBoards | None:
+        cached = self._cache.get(id)
+        return cached[1] if cached and cached[0] == revision else None
+
+    async def _read_boards(self, connection: Writer, ids: list[str]) -> None:
+        if not ids:
+            return
+        rows = await connection.fetch(
+            "select id, revision, boards from event where id = any($1::text[]) and boards is not null", ids
+        )
+        for row in rows:
+            self._cache[row["id"]] = (row["revision"], decode_boards(row["boards"]))
+
+    async def _read_lives(
+        self, connection: Writer, events: Sequence[asyncpg.Record], reopen_seconds: float
+    ) -> defaultdict[str, dict[str, Life]]:
+        lives: defaultdict[str, dict[str, Life]] = defaultdict(dict)
+        rows = await connection.fetch(
+            f"""
+            select {", ".join(_LIFE_COLUMNS)} from opportunity
+            join unnest($1::text[], $2::timestamptz[]) as known (event, since) on event_id = known.event
+            where closed is null or closed >= known.since
+            order by closed nulls last, opened
+            """,  # noqa: S608 - the column names are those of a dataclass of ours
+            [row["id"] for row in events],
+            # A set's time only grows, so whatever closed before the last one by more than that cannot re-open.
+            [row["as_of"] and row["as_of"] - timedelta(seconds=reopen_seconds) for row in events],
+        )
+        for row in rows:
+            life = Life(**row)
+            known = lives[life.event_id].get(life.key)
+            if known is None or (known.closed and (life.open or (life.closed and life.closed > known.closed))):
+                lives[life.event_id][life.key] = life
+        return lives
+
+    async def save_sets(
+        self, connection: Writer, events: Sequence[tuple[EventBoards, int]], lives: Sequence[Life]
+    ) -> None:
+        """Write the boards and set revisions of `events` and the `lives` that a pass touched."""
+        await connection.execute(
+            """
+            update event set as_of = new.as_of, odds_revision = new.odds_revision, revision = new.revision,
+                boards = new.boards
+            from unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bytea[])
+                as new (id, as_of, odds_revision, revision, boards)
+            where event.id = new.id
+            """,
+            [boards.event.id for boards, _ in events],
+            [boards.as_of for boards, _ in events],
+            [boards.odds_revision for boards, _ in events],
+            [revision for _, revision in events],
+            [encode_boards(boards) for boards, _ in events],
+        )
+        await _save_lives(connection, lives)
+        for boards, revision in events:
+            if any(board.priced for board in boards.boards.values()):
+                self._cache[boards.event.id] = (revision, boards)
+            else:
+                self._cache.pop(boards.event.id, None)
+
+    async def record_lines(self, connection: Writer, updates: Iterable[BoardUpdate]) -> None:
+        """Let every board at or before its start stand as opening (the oldest wins) and as closing (the newest wins).
+
+        Takes updates as they come, late ones too: a board after the start never overtakes the last one before it.
+        """
+        before_start = [update for update in updates if update.as_of <= update.event.commence_time]
+        await _record_boards(connection, before_start)
+        await _confirm_closing(connection, before_start)
+
+
+async def _save_lives(connection: Writer, lives: Sequence[Life]) -> None:
+    if not lives:
+        return
+    await connection.execute(
+        """
+        insert into opportunity (id, key, event_id, opening, opened, first_seen, last_seen, ev, peak_ev, peak_at,
+            closed, close_reason)
+        select * from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[], $6::timestamptz[],
+            $7::timestamptz[], $8::float8[], $9::float8[], $10::timestamptz[], $11::timestamptz[], $12::text[])
+        on conflict (id) do update set opening = excluded.opening, opened = excluded.opened,
+            last_seen = excluded.last_seen, ev = excluded.ev, peak_ev = excluded.peak_ev, peak_at = excluded.peak_at,
+            closed = excluded.closed, close_reason = excluded.close_reason
+        """,
+        *([getattr(life, column) for life in lives] for column in _LIFE_COLUMNS),
+    )
+
+
+async def _record_boards(connection: Writer, updates: Sequence[BoardUpdate]) -> None:
+    boards = [(update, key, board) for update in updates for key, board in update.boards.items() if board.priced]
+    if not boards:
+        return
+    await connection.execute(
+        """
+        insert into line as known (event_id, market, period, line, subject,
+            opening_as_of, opening_board, closing_as_of, closing_revision, closing_board)
+        select event_id, market, period, line, subject, as_of, board, as_of, revision, board
+        from unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::timestamptz[], $7::bigint[],
+            $8::jsonb[]) as new (event_id, market, period, line, subject, as_of, revision, board)
+        on conflict (event_id, market, period, line, subject) do update set
+            opening_as_of = least(known.opening_as_of, excluded.opening_as_of),
+            opening_board = case when excluded.opening_as_of < known.opening_as_of
+                then excluded.opening_board else known.opening_board end,
+            closing_as_of = greatest(known.closing_as_of, excluded.closing_as_of),
+            closing_revision = case when excluded.closing_as_of > known.closing_as_of
+                then excluded.closing_revision else known.closing_revision end,
+            closing_board = case when excluded.closing_as_of > known.closing_as_of
+                then excluded.closing_board else known.closing_board end
+        """,
+        *_keys([(update.event.id, key) for update, key, _ in boards]),
+        [update.as_of for update, _, _ in boards],
+        [board.revision for _, _, board in boards],
+        [_board_json(board) for _, _, board in boards],
+    )
+
+
+async def _confirm_closing(connection: Writer, updates: Sequence[BoardUpdate]) -> None:
+    """A board confirmed at a later time, still before the start, is the closing board as of that time."""
+    confirmed = [
+        (update, key, one) for update in updates for key, one in update.confirmations.items() if one.updated_us
+    ]
+    if not confirmed:
+        return
+    await connection.execute(
+        """
+        update line set closing_as_of = new.as_of
+        from unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::timestamptz[], $7::bigint[])
+            as new (event_id, market, period, line, subject, as_of, revision)
+        where line.event_id = new.event_id and line.market = new.market and line.period = new.period
+            and line.line is not distinct from new.line and line.subject = new.subject
+            and line.closing_revision = new.revision and line.closing_as_of < new.as_of
+        """,
+        *_keys([(update.event.id, key) for update, key, _ in confirmed]),
+        [update.as_of for update, _, _ in confirmed],
+        [one.revision for _, _, one in confirmed],
+    )
+
+
+def _keys(keys: Sequence[tuple[str, MarketKey]]) -> list[list[Any]]:
+    return [
+        [event_id for event_id, _ in keys],
+        [key.market for _, key in keys],
+        [key.period for _, key in keys],
+        [key.line for _, key in keys],
+        [key.subject for _, key in keys],
+    ]
+
+
+def _board_json(board: Board) -> str:
+    """{bookmaker: {"updated_us": …, "back": {outcome: price}, "lay": {outcome: price}}}"""
+    return msgspec.json.encode(
+        {
+            bookmaker: {
+                "updated_us": int(board.updated_us[b]),
+                "back": _prices(board.outcomes, board.back[:, b]),
+                "lay": _prices(board.outcomes, board.lay[:, b]),
+            }
+            for b, bookmaker in enumerate(board.bookmakers)
+        }
+    ).decode()
+
+
+def _prices(outcomes: Sequence[str], prices: "np.typing.NDArray[np.float64]") -> dict[str, float]:
+    return {outcome: price for outcome, price in zip(outcomes, prices.tolist(), strict=True) if price == price}

@@ -1,0 +1,82 @@
+"""The state of an event at its owner, and what one answer makes of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import IntEnum
+
+from bet_intel.odds_ingest.domain.quotes import EventOdds, MarketBoard, MarketKey, SportingEvent
+
+
+class MarketStatus(IntEnum):
+    OPEN = 1
+    SUSPENDED = 2
+    CLOSED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class MarketState:
+    """One market's current board, and the event revision at which its prices or status last changed."""
+
+    board: MarketBoard
+    status: MarketStatus
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventState:
+    """What the owner knows of one event as of its newest answer. `revision` only grows."""
+
+    event: SportingEvent
+    revision: int
+    as_of: datetime
+    markets: Mapping[MarketKey, MarketState] = field(default_factory=dict)
+    bookmaker_titles: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def open(self) -> bool:
+        return any(market.status is not MarketStatus.CLOSED for market in self.markets.values())
+
+
+def next_revision(stored: int, now: datetime) -> int:
+    """The revision after `stored`: one more, and at least the wall clock in microseconds, so that an owner restored
+    from an older backup, or begun anew, never falls behind what its readers have seen."""
+    epoch = datetime.fromtimestamp(0, now.tzinfo)
+    return max(stored + 1, (now - epoch) // timedelta(microseconds=1))
+
+
+def advance(state: EventState | None, odds: EventOdds, as_of: datetime, revision: int) -> EventState:
+    """The state after a successful answer that showed `odds` of this event.
+
+    What the answer does not contain is withdrawn. A market keeps its revision while its prices stay as they are.
+    """
+    known = state.markets if state else {}
+    markets: dict[MarketKey, MarketState] = {}
+    for key, board in odds.markets.items():
+        before = known.get(key)
+        if before and before.board.prices == board.prices and before.status is MarketStatus.OPEN:
+            markets[key] = MarketState(board, MarketStatus.OPEN, before.revision)
+        else:
+            markets[key] = MarketState(board, MarketStatus.OPEN, revision)
+    for key, before in known.items():
+        if key not in markets:
+            markets[key] = _closed(before, revision)
+    titles = {**state.bookmaker_titles, **odds.bookmaker_titles} if state else dict(odds.bookmaker_titles)
+    return EventState(odds.event, revision, as_of, markets, titles)
+
+
+def withdraw(state: EventState, as_of: datetime, revision: int) -> EventState:
+    """The state after a successful answer that should have shown the event and did not."""
+    markets = {key: _closed(market, revision) for key, market in state.markets.items()}
+    return EventState(state.event, revision, as_of, markets, state.bookmaker_titles)
+
+
+def pass_time(state: EventState, as_of: datetime, revision: int) -> EventState:
+    """The same prices at a later time: nobody answered, yet ages, starts and expiry go on."""
+    return EventState(state.event, revision, as_of, state.markets, state.bookmaker_titles)
+
+
+def _closed(market: MarketState, revision: int) -> MarketState:
+    if market.status is MarketStatus.CLOSED:
+        return market
+    return MarketState(MarketBoard(), MarketStatus.CLOSED, revision)

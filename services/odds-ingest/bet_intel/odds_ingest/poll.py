@@ -1,0 +1,112 @@
+"""Reading a provider at its own pace, and saying how it is doing."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from bet_intel.odds_ingest.domain.quotes import Answer
+from bet_intel.odds_ingest.ingest import Ingested, IngestOdds
+from bet_intel.odds_ingest.providers.port import OddsProvider, ProviderError
+from bet_intel.odds_ingest.wire import ProviderReport, provider_status
+from bet_intel.shared.messaging import EventBus
+from bet_intel.shared.times import Clock, Monotonic
+
+_log = structlog.get_logger(__name__)
+
+_FIRST_BACKOFF = 1.0
+_LONGEST_BACKOFF = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a source has been read. `total` is None for an endless one."""
+
+    position: int
+    total: int | None
+    as_of: datetime
+    ingested: Ingested
+    rejections: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What holds the poller back and who watches it.
+
+    `caught_up` returns when the consumers have handled what was told so far (or a bound on waiting has passed), so that
+    a recording played at full speed does not run away from them.
+    """
+
+    caught_up: Callable[[], Awaitable[None]]
+    on_progress: Callable[[Progress], None]
+
+
+class Poller:
+    """Reads one provider from where its stored position says. `run` ends with the source."""
+
+    def __init__(
+        self,
+        provider: OddsProvider,
+        source: str,
+        position: int,
+        ingest: IngestOdds,
+        bus: EventBus,
+        pace: Pace,
+        clock: Clock,
+        monotonic: Monotonic,
+    ) -> None:
+        self._provider = provider
+        self._source = source
+        self._position = position
+        self._ingest = ingest
+        self._bus = bus
+        self._pace = pace
+        self._clock = clock
+        self._monotonic = monotonic
+
+    async def run(self) -> None:
+        failures = 0
+        while True:
+            asked = self._monotonic()
+            try:
+                answer = await self._provider.fetch(self._position)
+            except ProviderError as error:
+                failures += 1
+                await self._failed(error)
+                if not error.retryable:
+                    return
+                await asyncio.sleep(min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2 ** (failures - 1)))
+                continue
+            failures = 0
+            if answer is None:
+                await self._report(ProviderReport("finished"))
+                return
+            await self._answered(answer)
+            await self._pace.caught_up()
+            await asyncio.sleep(max(0.0, answer.due_in - (self._monotonic() - asked)))
+
+    async def _answered(self, answer: Answer) -> None:
+        ingested = await self._ingest.answer(answer, self._source)
+        self._position = answer.position
+        for rejection in answer.rejections:
+            _log.warning("could not be read", where=rejection.where, reason=rejection.reason, as_of=str(answer.as_of))
+        rejections = len(answer.rejections)
+        await self._report(
+            ProviderReport("polling", answer.as_of, events=ingested.events, prices=ingested.prices, rejections=rejections)
+        )
+        self._pace.on_progress(
+            Progress(answer.position, self._provider.total, answer.as_of, ingested, rejections)
+        )
+
+    async def _failed(self, error: ProviderError) -> None:
+        _log.warning("provider failed", provider=self._provider.name, kind=error.kind, reason=str(error))
+        if error.retryable:
+            await self._ingest.tick(self._provider.name, self._clock())
+        await self._report(ProviderReport("failing", error_kind=error.kind, message=str(error)))
+
+    async def _report(self, report: ProviderReport) -> None:
+        await self._bus.publish(
+            provider_status(self._provider.name, report, self._clock(), self._position, self._provider.total)
+        )

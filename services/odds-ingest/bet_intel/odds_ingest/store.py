@@ -1,0 +1,282 @@
+"""Everything odds-ingest asks of its database."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+import msgspec
+
+from bet_intel.odds_ingest.domain.quotes import MarketBoard, MarketKey, Price, QuoteKey, Side, SportingEvent
+from bet_intel.odds_ingest.domain.state import EventState, MarketState, MarketStatus
+from bet_intel.shared.postgres import Reader, Writer
+
+MarketIds = dict[MarketKey, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An event's state with the ids its markets have in the database."""
+
+    state: EventState
+    market_ids: MarketIds
+
+
+class Store:
+    """Current quotes. Keeps the state it last wrote or read, and trusts it only where the locked row's revision agrees."""
+
+    def __init__(self) -> None:
+        self._cache: dict[str, Stored] = {}
+
+    async def lock(
+        self, connection: Writer, provider: str, ids: Collection[str], leagues: Collection[str]
+    ) -> dict[str, Stored]:
+        """Lock and read the known events among `ids`, and every open event of `leagues`, in the order of their ids."""
+        rows = await connection.fetch(
+            """
+            select * from event
+            where id = any($2::text[]) or (provider = $1 and open and league = any($3::text[]))
+            order by id for update
+            """,
+            provider,
+            list(ids),
+            list(leagues),
+        )
+        unknown = [row for row in rows if not self._is_cached(row)]
+        if unknown:
+            self._cache.update(await _read(connection, unknown))
+        return {row["id"]: self._cache[row["id"]] for row in rows}
+
+    def _is_cached(self, row: asyncpg.Record) -> bool:
+        cached = self._cache.get(row["id"])
+        return cached is not None and cached.state.revision == row["revision"]
+
+    async def lock_open(self, connection: Writer, provider: str) -> dict[str, Stored]:
+        """Lock and read every open event of `provider`."""
+        leagues = await connection.fetch("select distinct league from event where provider = $1 and open", provider)
+        return await self.lock(connection, provider, (), [row["league"] for row in leagues])
+
+    async def save(self, connection: Writer, before: dict[str, Stored], after: Sequence[EventState]) -> None:
+        """Write what differs between `before` and `after`. The cache follows: a rolled-back state fails its check."""
+        await _save_events(connection, after)
+        stored = await _save_markets(connection, before, after)
+        await _save_boards(connection, before, stored)
+        for one in stored:
+            if one.state.open:
+                self._cache[one.state.event.id] = one
+            else:
+                self._cache.pop(one.state.event.id, None)
+
+    async def position(self, connection: Reader, source: str) -> int:
+        """Where reading of `source` goes on; 0 for one never read."""
+        stored = await connection.fetchval("select position from source_position where source = $1", source)
+        return int(stored or 0)
+
+    async def save_position(self, connection: Writer, source: str, position: int) -> None:
+        await connection.execute(
+            """
+            insert into source_position (source, position) values ($1, $2)
+            on conflict (source) do update set position = excluded.position, moved_at = now()
+            """,
+            source,
+            position,
+        )
+
+
+async def _read(connection: Writer, rows: Iterable[asyncpg.Record]) -> dict[str, Stored]:
+    rows = list(rows)
+    ids = [row["id"] for row in rows]
+    markets = await connection.fetch("select * from market where event_id = any($1::text[]) order by id", ids)
+    market_ids = [row["id"] for row in markets]
+    boards: defaultdict[int, MarketBoard] = defaultdict(MarketBoard)
+    for quote in await connection.fetch("select * from quote where market_id = any($1::bigint[])", market_ids):
+        key = QuoteKey(quote["bookmaker"], quote["outcome"], Side(quote["side"]))
+        boards[quote["market_id"]].prices[key] = Price(quote["price"], quote["bet_limit"])
+    for book in await connection.fetch("select * from book where market_id = any($1::bigint[])", market_ids):
+        boards[book["market_id"]].last_update[book["bookmaker"]] = book["last_update"]
+    states: defaultdict[str, dict[MarketKey, MarketState]] = defaultdict(dict)
+    keys: defaultdict[str, MarketIds] = defaultdict(dict)
+    for row in markets:
+        key_of_market = MarketKey(row["market"], row["period"], row["line"], row["subject"])
+        status = MarketStatus(row["status"])
+        states[row["event_id"]][key_of_market] = MarketState(boards[row["id"]], status, row["revision"])
+        keys[row["event_id"]][key_of_market] = row["id"]
+    return {
+        row["id"]: Stored(
+            EventState(
+                _event(row),
+                row["revision"],
+                row["as_of"],
+                states[row["id"]],
+                msgspec.json.decode(row["bookmaker_titles"], type=dict[str, str]),
+            ),
+            keys[row["id"]],
+        )
+        for row in rows
+    }
+
+
+def _event(row: asyncpg.Record) -> SportingEvent:
+    return SportingEvent(
+        id=row["id"],
+        provider=row["provider"],
+        sport=row["sport"],
+        league=row["league"],
+        league_title=row["league_title"],
+        commence_time=row["commence_time"],
+        home=row["home"],
+        away=row["away"],
+    )
+
+
+async def _save_events(connection: Writer, states: Sequence[EventState]) -> None:
+    events = [state.event for state in states]
+    await connection.execute(
+        """
+        insert into event (id, provider, sport, league, league_title, commence_time, home, away,
+            bookmaker_titles, revision, as_of, open)
+        select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
+            $7::text[], $8::text[], $9::jsonb[], $10::bigint[], $11::timestamptz[], $12::boolean[])
+        on conflict (id) do update set
+            sport = excluded.sport, league = excluded.league, league_title = excluded.league_title,
+            commence_time = excluded.commence_time, home = excluded.home, away = excluded.away,
+            bookmaker_titles = excluded.bookmaker_titles, revision = excluded.revision, as_of = excluded.as_of,
+            open = excluded.open
+        """,
+        [event.id for event in events],
+        [event.provider for event in events],
+        [event.sport for event in events],
+        [event.league for event in events],
+        [event.league_title for event in events],
+        [event.commence_time for event in events],
+        [event.home for event in events],
+        [event.away for event in events],
+        [msgspec.json.encode(dict(state.bookmaker_titles)).decode() for state in states],
+        [state.revision for state in states],
+        [state.as_of for state in states],
+        [state.open for state in states],
+    )
+
+
+async def _save_markets(connection: Writer, before: dict[str, Stored], after: Sequence[EventState]) -> list[Stored]:
+    changed = [
+        (state.event.id, key, market)
+        for state in after
+        for key, market in state.markets.items()
+        if market.revision == state.revision
+    ]
+    rows = await connection.fetch(
+        """
+        insert into market (event_id, market, period, line, subject, status, revision)
+        select * from unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::smallint[], $7::bigint[])
+        on conflict (event_id, market, period, line, subject)
+        do update set status = excluded.status, revision = excluded.revision
+        returning id, event_id, market, period, line, subject
+        """,
+        [event_id for event_id, _, _ in changed],
+        [key.market for _, key, _ in changed],
+        [key.period for _, key, _ in changed],
+        [key.line for _, key, _ in changed],
+        [key.subject for _, key, _ in changed],
+        [market.status.value for _, _, market in changed],
+        [market.revision for _, _, market in changed],
+    )
+    ids: defaultdict[str, MarketIds] = defaultdict(dict)
+    for event_id, stored in before.items():
+        ids[event_id].update(stored.market_ids)
+    for row in rows:
+        ids[row["event_id"]][MarketKey(row["market"], row["period"], row["line"], row["subject"])] = row["id"]
+    return [Stored(state, ids[state.event.id]) for state in after]
+
+
+async def _save_boards(connection: Writer, before: dict[str, Stored], after: Sequence[Stored]) -> None:
+    quotes: list[tuple[int, QuoteKey, Price]] = []
+    gone_quotes: list[tuple[int, QuoteKey]] = []
+    books: list[tuple[int, str, datetime]] = []
+    gone_books: list[tuple[int, str]] = []
+    empty = MarketBoard()
+    for stored in after:
+        earlier = before.get(stored.state.event.id)
+        for key, market in stored.state.markets.items():
+            market_id = stored.market_ids[key]
+            known = earlier.state.markets.get(key) if earlier else None
+            old = known.board if known else empty
+            new = market.board
+            if new is old:
+                continue
+            if market.revision == stored.state.revision:
+                quotes += [
+                    (market_id, quote, price) for quote, price in new.prices.items() if old.prices.get(quote) != price
+                ]
+                gone_quotes += [(market_id, quote) for quote in old.prices if quote not in new.prices]
+                gone_books += [(market_id, book) for book in old.last_update if book not in new.last_update]
+            books += [(market_id, book, at) for book, at in new.last_update.items() if old.last_update.get(book) != at]
+    await _upsert_quotes(connection, quotes)
+    await _delete_quotes(connection, gone_quotes)
+    await _upsert_books(connection, books)
+    await _delete_books(connection, gone_books)
+
+
+async def _upsert_quotes(connection: Writer, quotes: list[tuple[int, QuoteKey, Price]]) -> None:
+    if not quotes:
+        return
+    await connection.execute(
+        """
+        insert into quote (market_id, bookmaker, outcome, side, price, bet_limit)
+        select * from unnest($1::bigint[], $2::text[], $3::text[], $4::smallint[], $5::float8[], $6::float8[])
+        on conflict (market_id, bookmaker, outcome, side)
+        do update set price = excluded.price, bet_limit = excluded.bet_limit
+        """,
+        [market_id for market_id, _, _ in quotes],
+        [quote.bookmaker for _, quote, _ in quotes],
+        [quote.outcome for _, quote, _ in quotes],
+        [quote.side.value for _, quote, _ in quotes],
+        [price.decimal for _, _, price in quotes],
+        [price.limit for _, _, price in quotes],
+    )
+
+
+async def _delete_quotes(connection: Writer, quotes: list[tuple[int, QuoteKey]]) -> None:
+    if not quotes:
+        return
+    await connection.execute(
+        """
+        delete from quote using unnest($1::bigint[], $2::text[], $3::text[], $4::smallint[])
+            as gone (market_id, bookmaker, outcome, side)
+        where quote.market_id = gone.market_id and quote.bookmaker = gone.bookmaker
+            and quote.outcome = gone.outcome and quote.side = gone.side
+        """,
+        [market_id for market_id, _ in quotes],
+        [quote.bookmaker for _, quote in quotes],
+        [quote.outcome for _, quote in quotes],
+        [quote.side.value for _, quote in quotes],
+    )
+
+
+async def _upsert_books(connection: Writer, books: list[tuple[int, str, datetime]]) -> None:
+    if not books:
+        return
+    await connection.execute(
+        """
+        insert into book (market_id, bookmaker, last_update)
+        select * from unnest($1::bigint[], $2::text[], $3::timestamptz[])
+        on conflict (market_id, bookmaker) do update set last_update = excluded.last_update
+        """,
+        [market_id for market_id, _, _ in books],
+        [bookmaker for _, bookmaker, _ in books],
+        [at for _, _, at in books],
+    )
+
+
+async def _delete_books(connection: Writer, books: list[tuple[int, str]]) -> None:
+    if not books:
+        return
+    await connection.execute(
+        """
+        delete from book using unnest($1::bigint[], $2::text[]) as gone (market_id, bookmaker)
+        where book.market_id = gone.market_id and book.bookmaker = gone.bookmaker
+        """,
+        [market_id for market_id, _ in books],
+        [bookmaker for _, bookmaker in books],
+    )
