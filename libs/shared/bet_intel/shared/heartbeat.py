@@ -35,7 +35,7 @@ class Heart:
         await every(_EVERY, self.beat)
 
     async def beat(self) -> None:
-        """Publish one heartbeat; directly, for it is news of the moment."""
+        """Announce one heartbeat."""
         now = self._clock()
         backlog = self._backlog()
         try:
@@ -51,7 +51,7 @@ class Heart:
             outbox_age_seconds=backlog.age,
             dead_letters=dead_letters,
         )
-        await self._bus.publish(
+        self._bus.announce(
             Message(
                 id=str(uuid4()),
                 type=HEARTBEAT,

@@ -171,6 +171,10 @@ class InProcessBus:
         confirmed = [queue.put(message) for queue in queues]
         await asyncio.gather(*confirmed)
 
+    def announce(self, message: Message) -> None:
+        for queue in self._queues.get(message.type, ()):
+            queue.put(message)
+
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             for queue in itertools.chain.from_iterable(self._queues.values()):

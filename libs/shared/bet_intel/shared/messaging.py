@@ -101,6 +101,10 @@ class EventBus(Protocol):
         """
         ...
 
+    def announce(self, message: Message) -> None:
+        """Send news of the moment (a heartbeat, a status): unconfirmed, and lost without harm, for more will follow."""
+        ...
+
     def subscribe(self, queue: Queue, handler: Handler, dead_letters: DeadLetters) -> None:
         """Bind `queue` and handle what arrives in it."""
         ...

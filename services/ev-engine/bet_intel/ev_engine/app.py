@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.ev_engine.price_boards import PriceBoards
 from bet_intel.ev_engine.settings import EvEngineSettings
-from bet_intel.ev_engine.store import Store
+from bet_intel.ev_engine.store import Store, Totals
 from bet_intel.ev_engine.wire import ODDS_CHANGED, SOURCE
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.heartbeat import Heart
@@ -25,6 +25,13 @@ class EvEngine:
 
     outbox: Outbox
     heart: Heart
+    database: Database
+    store: Store
+
+    async def totals(self) -> Totals:
+        """How many opportunities opened and closed so far."""
+        async with self.database.snapshot() as connection:
+            return await self.store.totals(connection)
 
     async def run(self) -> None:
         """Publish and beat until cancelled; boards are priced as the bus delivers them."""
@@ -40,6 +47,11 @@ async def open_ev_engine(settings: EvEngineSettings, engines: Engines) -> AsyncI
     async with Database.open(settings.dsn.get_secret_value(), name=SOURCE, max_size=settings.pool_size) as database:
         dead_letters = PostgresDeadLetters(database)
         outbox = Outbox(database, engines.bus, engines.tasks, engines.monotonic)
-        pricing = PriceBoards(outbox, Store(), Profile(), engines.clock)
+        store = Store()
+        pricing = PriceBoards(outbox, store, Profile(), engines.clock)
         engines.bus.subscribe(ODDS_QUEUE, pricing.handle, dead_letters)
-        yield EvEngine(outbox, Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock))
+        heart = Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock)
+        yield EvEngine(outbox, heart, database, store)
+
+
+__all__ = ["EvEngine", "Totals", "open_ev_engine"]

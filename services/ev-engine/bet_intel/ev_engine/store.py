@@ -13,7 +13,7 @@ import numpy as np
 from bet_intel.ev_engine.domain.boards import Board, BoardUpdate, EventBoards, MarketKey
 from bet_intel.ev_engine.domain.lives import Life
 from bet_intel.ev_engine.wire import decode_boards, encode_boards
-from bet_intel.shared.postgres import Writer
+from bet_intel.shared.postgres import Reader, Writer
 
 _LIFE_COLUMNS = [field.name for field in fields(Life)]
 
@@ -26,6 +26,15 @@ class Known:
     boards: EventBoards | None
     revision: int
     lives: Mapping[str, Life]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Openings and closings of opportunities since the data began (each re-opening counts), and how many are open."""
+
+    opened: int
+    closed: int
+    open: int
 
 
 class Store:
@@ -87,6 +96,15 @@ class Store:
             if known is None or (known.closed and (life.open or (life.closed and life.closed > known.closed))):
                 lives[life.event_id][life.key] = life
         return lives
+
+    async def totals(self, connection: Reader) -> Totals:
+        row = await connection.fetchrow(
+            """
+            select coalesce(sum(opening), 0) as opened, count(*) filter (where closed is null) as open
+            from opportunity
+            """
+        )
+        return Totals(opened=row["opened"], closed=row["opened"] - row["open"], open=row["open"])
 
     async def save_sets(
         self, connection: Writer, events: Sequence[tuple[EventBoards, int]], lives: Sequence[Life]

@@ -44,7 +44,7 @@ class Pace:
 
 
 class Poller:
-    """Reads one provider from where its stored position says. `run` ends with the source."""
+    """Reads one provider from where its stored position says. `run` ends, and `ended` is set, with the source."""
 
     def __init__(
         self,
@@ -65,8 +65,15 @@ class Poller:
         self._pace = pace
         self._clock = clock
         self._monotonic = monotonic
+        self.ended = asyncio.Event()
 
     async def run(self) -> None:
+        await self._pace.caught_up()
+        await self._read()
+        await self._pace.caught_up()
+        self.ended.set()
+
+    async def _read(self) -> None:
         failures = 0
         while True:
             asked = self._monotonic()
@@ -81,7 +88,7 @@ class Poller:
                 continue
             failures = 0
             if answer is None:
-                await self._report(ProviderReport("finished"))
+                self._report(ProviderReport("finished"))
                 return
             await self._answered(answer)
             await self._pace.caught_up()
@@ -93,20 +100,20 @@ class Poller:
         for rejection in answer.rejections:
             _log.warning("could not be read", where=rejection.where, reason=rejection.reason, as_of=str(answer.as_of))
         rejections = len(answer.rejections)
-        await self._report(
-            ProviderReport("polling", answer.as_of, events=ingested.events, prices=ingested.prices, rejections=rejections)
+        self._report(
+            ProviderReport(
+                "polling", answer.as_of, events=ingested.events, prices=ingested.prices, rejections=rejections
+            )
         )
-        self._pace.on_progress(
-            Progress(answer.position, self._provider.total, answer.as_of, ingested, rejections)
-        )
+        self._pace.on_progress(Progress(answer.position, self._provider.total, answer.as_of, ingested, rejections))
 
     async def _failed(self, error: ProviderError) -> None:
         _log.warning("provider failed", provider=self._provider.name, kind=error.kind, reason=str(error))
         if error.retryable:
             await self._ingest.tick(self._provider.name, self._clock())
-        await self._report(ProviderReport("failing", error_kind=error.kind, message=str(error)))
+        self._report(ProviderReport("failing", error_kind=error.kind, message=str(error)))
 
-    async def _report(self, report: ProviderReport) -> None:
-        await self._bus.publish(
+    def _report(self, report: ProviderReport) -> None:
+        self._bus.announce(
             provider_status(self._provider.name, report, self._clock(), self._position, self._provider.total)
         )

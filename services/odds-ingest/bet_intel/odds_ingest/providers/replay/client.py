@@ -85,7 +85,7 @@ class ReplayProvider:
         parsed = self._parse(text, snapshot)
         leagues = parsed.leagues
         if not leagues and not parsed.rejections:
-            # An empty response: nothing is left of what was shown. (One of which nothing could be read speaks for none.)
+            # Empty: nothing is left of all that was shown. (A response of which nothing could be read speaks for none.)
             leagues = self._shown_until(snapshot.line)
         is_last = index + 1 == len(self._starts)
         due_in = 0.0

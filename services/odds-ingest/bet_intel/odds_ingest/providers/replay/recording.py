@@ -179,13 +179,14 @@ def _survey_single(path: Path, identity: str) -> Contents:
         parsed = parse_response(text, provider="")
     except MalformedResponseError as error:
         raise InvalidSourceError(f"{path}: {error}; a .json file must be one The Odds API v4 response") from error
-    times = [time for odds in parsed.events for board in odds.markets.values() for time in board.last_update.values()]
-    if not times:
+    if parsed.newest_update is None:
         reason = f" ({parsed.rejections[0].where}: {parsed.rejections[0].reason})" if parsed.rejections else ""
         raise InvalidSourceError(
             f"{path} holds no price{reason}, so that its time is unknown; record it as a .jsonl line with captured_at"
         )
-    return Contents((Snapshot(0, max(times), ()),), 1, dict.fromkeys(parsed.leagues, 0), identity, is_bare=True)
+    return Contents(
+        (Snapshot(0, parsed.newest_update, ()),), 1, dict.fromkeys(parsed.leagues, 0), identity, is_bare=True
+    )
 
 
 def _identity(path: Path) -> str:

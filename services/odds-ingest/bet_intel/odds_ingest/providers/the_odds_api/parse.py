@@ -29,11 +29,16 @@ _OVER_UNDER = frozenset({"Over", "Under"})
 
 
 class ParsedResponse(NamedTuple):
-    """A response as boards. `leagues` are all sport keys in it, also of events that were refused."""
+    """A response as boards.
+
+    `leagues` are all sport keys in it, also of events that were refused; `newest_update` is the latest time at which a
+    bookmaker confirmed any of its markets, None where nothing was read.
+    """
 
     events: tuple[EventOdds, ...]
     rejections: tuple[Rejection, ...]
     leagues: frozenset[str]
+    newest_update: datetime | None
 
 
 def parse_response(payload: bytes | Sequence[Any], *, provider: str) -> ParsedResponse:
@@ -61,7 +66,7 @@ def parse_response(payload: bytes | Sequence[Any], *, provider: str) -> ParsedRe
     )
     for index, event in decoded.events:
         reader.read_event(event, f"events[{index}]")
-    return ParsedResponse(reader.result(), tuple(reader.rejections), decoded.sport_keys)
+    return ParsedResponse(reader.result(), tuple(reader.rejections), decoded.sport_keys, reader.newest_update)
 
 
 class _ResponseReader:
@@ -69,6 +74,7 @@ class _ResponseReader:
 
     def __init__(self, provider: str, prices: PriceReader, rejections: list[Rejection]) -> None:
         self.rejections = rejections
+        self.newest_update: datetime | None = None
         self._provider = provider
         self._prices = prices
         self._events: dict[str, EventOdds] = {}
@@ -162,6 +168,8 @@ class _ResponseReader:
             if known is None or updated < known:
                 board.last_update[bookmaker.key] = updated
             read = True
+        if read and (self.newest_update is None or updated > self.newest_update):
+            self.newest_update = updated
         return read
 
     def _market_key(self, outcome: OutcomePayload, name: MarketName, event: SportingEvent) -> MarketKey:

@@ -1,0 +1,101 @@
+"""The `bet-intel` command."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import uvloop
+from cyclopts import App, Parameter
+
+from bet_intel.api.server import PortInUseError, require_free
+from bet_intel.compose.console import Console
+from bet_intel.compose.data_folder import DataFolderError, default_data_dir
+from bet_intel.compose.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, open_data_folder
+from bet_intel.compose.source import open_source
+from bet_intel.compose.up import data_folder_path, up
+from bet_intel.odds_ingest.providers.port import InvalidSourceError
+from bet_intel.shared.migrate import MigrationError
+from bet_intel.shared.postgres import DatabaseError
+from bet_intel.shared.telemetry import configure_logging
+from bet_intel.shared.times import system_clock
+
+app = App(name="bet-intel", help="Fair prices and positive expected value from the odds of many bookmakers.")
+
+_FOR_THE_USER = (
+    DataFolderError,
+    DatabaseError,
+    EmbeddedPostgresError,
+    InvalidSourceError,
+    MigrationError,
+    PortInUseError,
+)
+
+
+@app.command(name="up")
+def up_command(
+    *,
+    source: str = "simulator",
+    speed: str = "1",
+    port: int = 8000,
+    host: str = "127.0.0.1",
+    data_dir: Path | None = None,
+    fresh: Annotated[bool, Parameter(negative=())] = False,
+    exit_at_end: Annotated[bool, Parameter(negative=())] = False,
+    seed: int = 1,
+    log_level: str = "warning",
+) -> None:
+    """Run everything in one process on embedded engines, until Ctrl-C.
+
+    Parameters
+    ----------
+    source:
+        `simulator`, or `replay:PATH` with a .json, .jsonl or .jsonl.gz recording of The Odds API v4.
+    speed:
+        How fast a recording is played: 1 as recorded, 60 a minute a second, max without pause.
+    port:
+        Port of the HTTP gateway.
+    host:
+        Address of the HTTP gateway. It asks for no key: keep it on loopback.
+    data_dir:
+        Folder of this source's data (default: one per source under /var/lib/bet-intel for root,
+        $XDG_DATA_HOME/bet-intel for others).
+    fresh:
+        Remove the source's data first.
+    exit_at_end:
+        Stop when a recording has been played to its end.
+    seed:
+        Seed of the simulator.
+    log_level:
+        debug, info, warning or error.
+    """
+    configure_logging(log_level, json=not sys.stderr.isatty())
+    try:
+        _up(source, speed, port, host, data_dir, seed, fresh=fresh, exit_at_end=exit_at_end)
+    except _FOR_THE_USER as error:
+        print(f"bet-intel: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _up(
+    source: str, speed: str, port: int, host: str, data_dir: Path | None, seed: int, *, fresh: bool, exit_at_end: bool
+) -> None:
+    opened = open_source(source, speed, seed, system_clock)
+    require_free(host, port)
+    path = data_folder_path(data_dir, default_data_dir(), opened)
+    with Console() as console:
+        console.say(f"bet-intel on {opened.title}, data in {path}")
+        folder = open_data_folder(path, opened.identity, fresh=fresh)
+        try:
+            uvloop.run(up(EmbeddedPostgres(folder), opened, host, port, console, exit_at_end=exit_at_end))
+        finally:
+            folder.close()
+        console.say("stopped")
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""The whole system in one process, on embedded engines."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from bet_intel.api.app import Api, open_api
+from bet_intel.api.server import serve
+from bet_intel.api.settings import ApiSettings
+from bet_intel.compose.console import Console
+from bet_intel.compose.databases import prepare
+from bet_intel.compose.embedded_postgres import EmbeddedPostgres
+from bet_intel.compose.source import Source
+from bet_intel.ev_engine.app import EvEngine, open_ev_engine
+from bet_intel.ev_engine.settings import EvEngineSettings
+from bet_intel.notifier.app import Notifier, open_notifier
+from bet_intel.notifier.settings import NotifierSettings
+from bet_intel.odds_ingest.app import OddsIngest, open_odds_ingest
+from bet_intel.odds_ingest.poll import Pace
+from bet_intel.odds_ingest.settings import OddsIngestSettings
+from bet_intel.shared.cache import InProcessCache
+from bet_intel.shared.engines import Engines
+from bet_intel.shared.inprocess import InProcessBus, InProcessTasks
+from bet_intel.shared.outbox import Outbox
+from bet_intel.shared.runtime import until_signalled
+from bet_intel.shared.times import system_clock
+
+_CACHE_ENTRIES = 2048
+_CATCH_UP_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """Every service, open and subscribed, and the in-process engines between them."""
+
+    bus: InProcessBus
+    tasks: InProcessTasks
+    odds_ingest: OddsIngest
+    ev_engine: EvEngine
+    api: Api
+    notifier: Notifier
+
+    async def caught_up(self) -> None:
+        """Wait until everything told so far is handled, from end to end, or the bound on waiting has passed."""
+        for outbox in self._outboxes():
+            await outbox.drained(_CATCH_UP_SECONDS)
+
+    def _outboxes(self) -> tuple[Outbox, ...]:
+        # In the order of the data's way: when one is empty, what came of its messages is in the next.
+        return self.odds_ingest.outbox, self.ev_engine.outbox, self.notifier.outbox
+
+
+@asynccontextmanager
+async def open_system(postgres: EmbeddedPostgres, source: Source, console: Console) -> AsyncIterator[System]:
+    """Compose all services on `postgres`, whose databases are prepared, and in-process engines."""
+
+    def dsn(service: str) -> SecretStr:
+        return SecretStr(postgres.dsn(service))
+
+    rng = random.Random()  # noqa: S311 - spreads retries, keeps no secret
+    bus, tasks = InProcessBus(rng), InProcessTasks(rng)
+    cache = InProcessCache(_CACHE_ENTRIES, time.monotonic)
+    engines = Engines(bus, tasks, cache, CollectorRegistry(), system_clock, time.monotonic)
+    systems: list[System] = []
+
+    async def caught_up() -> None:
+        await systems[0].caught_up()
+
+    async with AsyncExitStack() as stack:
+        api = await stack.enter_async_context(open_api(ApiSettings(dsn=dsn("api")), engines))
+        notifier = await stack.enter_async_context(open_notifier(NotifierSettings(dsn=dsn("notifier")), engines))
+        ev_engine = await stack.enter_async_context(open_ev_engine(EvEngineSettings(dsn=dsn("ev_engine")), engines))
+        odds_ingest = await stack.enter_async_context(
+            open_odds_ingest(
+                OddsIngestSettings(dsn=dsn("odds_ingest")),
+                engines,
+                source.provider,
+                source.identity,
+                Pace(caught_up, console.progress),
+            )
+        )
+        systems.append(System(bus, tasks, odds_ingest, ev_engine, api, notifier))
+        yield systems[0]
+
+
+async def run_system(system: System, host: str, port: int, console: Console, *, exit_at_end: bool) -> None:
+    """Run every service and the HTTP server until a signal arrives or, where asked for, the source has ended."""
+    async with asyncio.TaskGroup() as group:
+        running = [
+            group.create_task(system.bus.run(), name="bus"),
+            group.create_task(system.tasks.run(), name="tasks"),
+            group.create_task(system.api.run(), name="api"),
+            group.create_task(system.notifier.run(), name="notifier"),
+            group.create_task(system.ev_engine.run(), name="ev-engine"),
+            group.create_task(system.odds_ingest.run(), name="odds-ingest"),
+            group.create_task(serve(system.api, host, port), name="http"),
+        ]
+        signalled = group.create_task(until_signalled(), name="signals")
+        ended = group.create_task(_ended(system, console), name="end of source")
+        console.serving(host, port)
+        waited = {signalled, ended} if exit_at_end else {signalled}
+        done, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        if signalled in done:
+            console.say(f"{signalled.result()}: stopping")
+        for task in [*running, signalled, ended]:
+            task.cancel()
+
+
+async def _ended(system: System, console: Console) -> None:
+    await system.odds_ingest.poller.ended.wait()
+    console.ended(await system.ev_engine.totals())
+
+
+async def up(
+    folder_postgres: EmbeddedPostgres, source: Source, host: str, port: int, console: Console, *, exit_at_end: bool
+) -> None:
+    """Start PostgreSQL, prepare the databases, run everything, and stop it all again."""
+    try:
+        started = time.monotonic()
+        how = await asyncio.to_thread(folder_postgres.start)
+        console.postgres(how, time.monotonic() - started)
+        await prepare(folder_postgres)
+        async with open_system(folder_postgres, source, console) as system:
+            console.reading(source, system.odds_ingest.position)
+            await run_system(system, host, port, console, exit_at_end=exit_at_end)
+    finally:
+        await asyncio.to_thread(folder_postgres.stop)
+
+
+def data_folder_path(data_dir: Path | None, default: Path, source: Source) -> Path:
+    """An explicit folder is taken as it is; by default each source has one of its own."""
+    return data_dir if data_dir is not None else default / source.folder
