@@ -7,12 +7,13 @@ Both work in log-odds, λ = ln(p/(1 − p)), per outcome:
 
 1. the median of λ by weight, no book counting for more than a quarter, so that the median stays among the sound books
    when two of five are wrong; and MAD, the plain median of |λ − median| over the books present;
-2. a book further than max(4 · 1.4826 · MAD, 0.10) from the median on any outcome is an *outlier* and is not used; one
-   between half that distance and the whole of it has its weight reduced in inverse proportion to the distance (Huber);
-3. the mean of λ by the shares of the weights that remain, none above 40 % where three or more books remain;
-4. back to probabilities, divided by their sum over outcomes.
+2. a book further than max(4 · 1.4826 · MAD, 0.10) from the median on any outcome is an *outlier* and is not used;
+3. shares of the weights of the others, none above 40 % where three or more books are left; a book beyond a third of the
+   distance of an outlier has its share reduced in inverse proportion to its distance, and the shares are taken anew;
+4. the mean of λ by the shares, back to probabilities, divided by their sum over outcomes.
 
-1.4826 · MAD estimates the standard deviation of normal errors (Huber, "Robust statistics", 1981).
+1.4826 · MAD estimates the standard deviation σ of normal errors, so that the rule is Huber's with the customary bound
+of about 4/3 σ on a book's influence, and a rejection at 4 σ (Huber, "Robust statistics", 1981).
 """
 
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ class PoolingRule:
     log-odds from the median, judged from `outlier_from_books` books on: of three books that disagree nobody can say
     which is wrong. The floor is there because MAD is near 0 where most books copy one price; in recorded main lines
     about 99 of 100 quotes lie within 0.10 of the median, so that an error stands out and an opinion does not.
-    full_weight_within: the part of that distance within which a book keeps its whole weight.
+    full_weight_within: the part of that distance within which a book keeps its whole share.
     """
 
     max_share: float = 0.40
@@ -45,7 +46,7 @@ class PoolingRule:
     outlier_scale: float = 4.0
     outlier_floor: float = 0.10
     outlier_from_books: int = 4
-    full_weight_within: float = 0.5
+    full_weight_within: float = 1.0 / 3.0
 
     def __post_init__(self) -> None:
         if self.cap_from_books < 1 or not 1.0 / self.cap_from_books <= self.max_share <= 1.0:
@@ -143,10 +144,11 @@ def _pool(probability: FloatArray, weight: FloatArray, rule: PoolingRule, target
     outlier = judged & (relative > 1.0)
     influence = np.where(judged, rule.full_weight_within / np.maximum(relative, rule.full_weight_within), 1.0)
 
-    kept = np.where(outlier, 0.0, weight * influence)
+    kept = np.where(outlier, 0.0, weight)
     books_used = (kept > 0.0).sum(axis=1)
     ceiling = np.where(books_used >= rule.cap_from_books, rule.max_share, 1.0)[:, np.newaxis]
-    share = capped_shares(kept, ceiling)
+    # The influence reduces the share, not the weight: the weight of a book far above the ceiling could bear any loss.
+    share = capped_shares(capped_shares(kept, ceiling) * influence, ceiling)
     return Pool(
         probability=pooled_probability(log_odds, share, target),
         share=share,

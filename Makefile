@@ -1,0 +1,33 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check proto lock clean
+
+# Everything runs in the project's own virtual environment.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export VIRTUAL_ENV := $(CURDIR)/.venv
+
+ARGS ?=
+
+help:  ## Show what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup:  ## Make the virtual environment from requirements.lock
+	@scripts/setup
+
+run: setup  ## Run everything in one process on embedded engines (ARGS="--source replay:PATH --speed max")
+	@bet-intel up $(ARGS)
+
+test: setup  ## Run every test (ARGS="tests/unit -k devig")
+	@scripts/test $(ARGS)
+
+check: setup  ## Formatting, lint, types, architecture, contracts, spelling
+	@scripts/check
+
+proto: setup  ## Generate the event classes from proto/
+	@scripts/proto
+
+lock: setup  ## Resolve the dependencies anew
+	@scripts/lock
+
+clean:  ## Remove the virtual environment and every cache
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

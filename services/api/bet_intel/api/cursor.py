@@ -1,0 +1,45 @@
+"""Cursors: where a list goes on. Opaque to clients, and bound to the filters they were given out for."""
+
+import base64
+import binascii
+import hashlib
+from typing import Any, TypeVar
+
+import msgspec
+
+from bet_intel.api.problems import CursorError
+from bet_intel.api.query import Query
+
+PositionT = TypeVar("PositionT")
+
+_DIGEST_BYTES = 8
+
+
+def encode(position: tuple[Any, ...], query: Query) -> str:
+    packed = msgspec.msgpack.encode(position)
+    return base64.urlsafe_b64encode(_digest(query) + packed).rstrip(b"=").decode()
+
+
+def decode(cursor: str, query: Query, position: type[PositionT]) -> PositionT:
+    """The position (a tuple type) that `cursor` holds.
+
+    Raises:
+        CursorError: it is not one of ours, or belongs to other filters.
+    """
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise CursorError("This is not a cursor: use next_cursor as it was given.") from error
+    if raw[:_DIGEST_BYTES] != _digest(query):
+        raise CursorError(
+            "This cursor belongs to a list with other filters: repeat the filters it was given for, or leave it out."
+        )
+    try:
+        return msgspec.msgpack.decode(raw[_DIGEST_BYTES:], type=position)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise CursorError("This is not a cursor: use next_cursor as it was given.") from error
+
+
+def _digest(query: Query) -> bytes:
+    named = msgspec.json.encode([type(query).__name__, query.filters()])
+    return hashlib.blake2b(named, digest_size=_DIGEST_BYTES).digest()

@@ -1,0 +1,180 @@
+"""What the read model keeps, in the words of the field. Prices are decimal odds, times aware UTC."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+
+class MarketKey(NamedTuple):
+    """One market of an event. `line` is None where the market has none, `subject` a player or team, or ""."""
+
+    market: str
+    period: str
+    line: float | None
+    subject: str
+
+
+class EventFacts(msgspec.Struct, frozen=True):
+    """One match, or one outright competition (then `home` and `away` are None)."""
+
+    id: str
+    provider: str
+    sport: str
+    league: str
+    league_title: str
+    home: str | None
+    away: str | None
+    commence_time: datetime
+
+
+class Quote(NamedTuple):
+    """One bookmaker's decimal odds of an outcome; `side` is "back" or "lay", `limit` the largest stake where known."""
+
+    bookmaker: str
+    outcome: str
+    side: str
+    price: float
+    limit: float | None
+
+
+class Board(msgspec.Struct, frozen=True):
+    """Every bookmaker's prices in one market; `last_updates` maps a bookmaker to µs since the epoch (0 = unknown)."""
+
+    last_updates: dict[str, int]
+    quotes: list[Quote]
+
+
+class MarketFreshness(NamedTuple):
+    """When each bookmaker last confirmed its prices in a market: holds for a board of at least `revision`."""
+
+    key: MarketKey
+    revision: int
+    last_updates: dict[str, int]
+
+
+class MarketChange(NamedTuple):
+    """A market's whole new board."""
+
+    key: MarketKey
+    status: str
+    revision: int
+    board: Board
+
+
+class OddsUpdate(msgspec.Struct, frozen=True):
+    """One answer about one event: the boards that changed, and the freshness of all."""
+
+    event: EventFacts
+    as_of: datetime
+    revision: int
+    closed: bool
+    titles: dict[str, str]
+    changes: list[MarketChange]
+    freshness: list[MarketFreshness]
+
+
+class OpenOpportunity(NamedTuple):
+    """An open opportunity as its set tells; the fields are the columns of the read model's table, in order."""
+
+    id: str
+    event_id: str
+    sport: str
+    league: str
+    commence_time: datetime
+    kind: str
+    profile: str
+    class_: str
+    market: str
+    period: str
+    line: float | None
+    subject: str
+    category: str
+    outcome: str
+    bookmaker: str
+    side: str
+    price: float
+    net_price: float
+    stake_limit: float | None
+    fair: float
+    consensus: float | None
+    band_low: float
+    band_high: float
+    ev: float
+    ev_worst: float
+    dispersion: float | None
+    opening: int
+    opened_at: datetime
+    first_seen: datetime
+    last_seen: datetime
+    peak_ev: float
+    peak_at: datetime
+    last_update: datetime | None
+    as_of: datetime
+    revision: int
+
+
+class OpportunitySet(msgspec.Struct, frozen=True):
+    """All open opportunities of one event at one source time, and why those just closed are not among them."""
+
+    event: EventFacts
+    as_of: datetime
+    revision: int
+    titles: dict[str, str]
+    opportunities: list[OpenOpportunity]
+    close_reasons: dict[str, str]
+    body: bytes
+
+
+class Numbers(NamedTuple):
+    """The numbers of an opportunity whose change its followers are told of."""
+
+    price: float
+    fair: float
+    ev: float
+    class_: str
+
+
+class Closing(NamedTuple):
+    """An opportunity that is no longer open; `detail` is the working of the last set that held it (JSON)."""
+
+    id: str
+    closed_at: datetime
+    reason: str
+    detail: bytes
+
+
+class FeedEntry(NamedTuple):
+    """A change that followers of the feed are told."""
+
+    kind: str
+    event_id: str
+    as_of: datetime
+    payload: dict[str, Any]
+
+
+class ProviderReport(NamedTuple):
+    """How a source of odds is doing; `total` 0 = endless."""
+
+    provider: str
+    reported_at: datetime
+    as_of: datetime | None
+    state: str
+    error_kind: str
+    message: str
+    position: int
+    total: int
+    events: int
+    prices: int
+    rejections: int
+
+
+class Heartbeat(NamedTuple):
+    """A service's sign of life."""
+
+    service: str
+    reported_at: datetime
+    version: str
+    outbox_depth: int
+    outbox_age_seconds: float
+    dead_letters: int

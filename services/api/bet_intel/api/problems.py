@@ -1,0 +1,120 @@
+"""Errors as problem details (RFC 9457): the only place that maps errors to HTTP."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bet_intel.shared.postgres import UNAVAILABLE
+
+_log = structlog.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+_TYPES = "/problems/"
+
+
+class ParameterError(Exception):
+    """A query parameter cannot be used as it was given; the message says what is expected."""
+
+    def __init__(self, parameter: str, message: str, *, known: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+        self.known = known
+
+
+class CursorError(ParameterError):
+    """The cursor was not given out for this list with these filters."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("cursor", message)
+
+
+class NotFoundError(Exception):
+    """The read model does not know what was asked for."""
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What went wrong (RFC 9457). `type` names the kind of problem, `detail` says what to do about this one."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str | None = None
+    parameter: str | None = None
+    """The query parameter that is meant."""
+    known_parameters: Sequence[str] | None = None
+    """What may be asked for instead."""
+
+
+def problem_of(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
+    """The problem that tells of `error`, and the headers that go with it. What is not known is an internal error."""
+    match error:
+        case CursorError():
+            return _problem("invalid-cursor", "Invalid cursor", 400, str(error), path, parameter="cursor"), {}
+        case ParameterError():
+            return _problem(
+                "invalid-parameter",
+                "Invalid query parameter",
+                400,
+                str(error),
+                path,
+                parameter=error.parameter,
+                known_parameters=error.known or None,
+            ), {}
+        case NotFoundError():
+            return _problem("not-found", "Not found", 404, str(error), path), {}
+        case HTTPException(status_code=404):
+            detail = f"There is nothing at {path}; /openapi.json lists what there is."
+            return _problem("not-found", "Not found", 404, detail, path), {}
+        case HTTPException(status_code=405):
+            headers = dict(error.headers or {})
+            detail = f"This address answers {headers.get('Allow', 'GET')} only."
+            return _problem("method-not-allowed", "Method not allowed", 405, detail, path), headers
+        case HTTPException():
+            return _problem("http-error", "Request refused", error.status_code, error.detail, path), {}
+        case TimeoutError():
+            detail = "The database took too long to answer; try again shortly."
+            return _problem("unavailable", "Temporarily unavailable", 503, detail, path), {"Retry-After": "1"}
+        case _ if isinstance(error, UNAVAILABLE):
+            detail = "The database does not answer; try again shortly."
+            return _problem("unavailable", "Temporarily unavailable", 503, detail, path), {"Retry-After": "1"}
+        case _:
+            detail = "Something went wrong on our side. The log has it under this request's X-Request-Id."
+            return _problem("internal", "Internal error", 500, detail, path), {}
+
+
+def problem_response(error: Exception, path: str) -> Response:
+    problem, headers = problem_of(error, path)
+    if problem.status == 500:
+        _log.error("request failed", path=path, exc_info=error)
+    elif problem.status == 503:
+        _log.warning("request not answered", path=path, reason=str(error) or type(error).__name__)
+    return Response(msgspec.json.encode(problem), problem.status, headers, MEDIA_TYPE)
+
+
+async def answer_problem(request: Request, error: Exception) -> Response:
+    """Starlette's handler for every error that a route raises."""
+    if request.method == "OPTIONS" and isinstance(error, HTTPException) and error.status_code == 405:
+        return Response(status_code=204, headers={"Allow": _with_options(error.headers or {})})
+    return problem_response(error, request.url.path)
+
+
+def _with_options(headers: Mapping[str, str]) -> str:
+    return ", ".join(sorted({*headers.get("Allow", "GET").replace(" ", "").split(","), "OPTIONS"}))
+
+
+def _problem(
+    kind: str,
+    title: str,
+    status: int,
+    detail: str,
+    path: str,
+    *,
+    parameter: str | None = None,
+    known_parameters: Sequence[str] | None = None,
+) -> Problem:
+    return Problem(_TYPES + kind, title, status, detail, path, parameter, known_parameters)

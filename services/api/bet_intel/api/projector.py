@@ -1,0 +1,151 @@
+"""Use cases of the projector: what arrives on the bus is put into the read model and its feed.
+
+Every handler takes a micro-batch and is one transaction. Messages may come twice, late and out of order: a board is
+guarded by its market's revision, the facts and freshness of an event by its odds revision, its opportunities by the
+revision of their set.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+from prometheus_client import CollectorRegistry, Counter
+
+from bet_intel.api import store, wire
+from bet_intel.api.domain.life import Closed, transition
+from bet_intel.api.domain.model import Closing, FeedEntry, MarketChange, OddsUpdate, OpportunitySet
+from bet_intel.api.working import SetWorking
+from bet_intel.shared.messaging import Message, TerminalError
+from bet_intel.shared.postgres import Database
+
+Decoded = TypeVar("Decoded")
+Revisioned = TypeVar("Revisioned", OddsUpdate, OpportunitySet)
+
+
+class Projector:
+    """Keeps the read model. `wake` is called after each transaction that moved it."""
+
+    def __init__(self, database: Database, registry: CollectorRegistry, wake: Callable[[], None]) -> None:
+        self._database = database
+        self._wake = wake
+        self._titles: dict[str, str] = {}
+        self._projected = Counter(
+            "bet_intel_api_projected_messages_total", "Messages put into the read model.", ["type"], registry=registry
+        )
+
+    async def odds_changed(self, messages: Sequence[Message]) -> None:
+        updates = [_decoded(wire.odds_update, message) for message in messages]
+        newest = _newest_per_event(updates)
+        titles = self._unknown_titles([update.titles for update in updates])
+        async with self._database.transaction() as connection:
+            await store.put_events(connection, newest)
+            await store.put_freshness(connection, newest)
+            applied = await store.put_markets(connection, _newest_changes(updates))
+            await store.put_bookmakers(connection, titles)
+            await store.append_feed(connection, _odds_entries(newest, applied), max(each.as_of for each in newest))
+        self._titles |= titles
+        self._moved(messages)
+
+    async def opportunities_updated(self, messages: Sequence[Message]) -> None:
+        sets = [_decoded(wire.opportunity_set, message) for message in messages]
+        # A set that is overtaken within the batch still tells why some of its predecessor's opportunities closed.
+        reasons = {id: reason for each in sets for id, reason in each.close_reasons.items()}
+        newest = _newest_per_event(sets)
+        titles = self._unknown_titles([each.titles for each in newest])
+        async with self._database.transaction() as connection:
+            stored = await store.lock_sets(connection, newest)
+            newer = [each for each in newest if each.revision > stored[each.event.id]]
+            if newer:
+                open_now = await store.open_numbers(connection, [each.event.id for each in newer])
+                change = transition(open_now, newer, reasons)
+                # The working of what closes is in the set that is about to be replaced.
+                closing = {closed.event_id for closed in change.closed}
+                bodies = await store.set_bodies(connection, closing) if closing else {}
+                await store.put_sets(connection, newer)
+                await store.put_opportunities(connection, [one for each in newer for one in each.opportunities])
+                await store.close_opportunities(connection, _closings(change.closed, bodies))
+                await store.put_bookmakers(connection, titles)
+                await store.append_feed(connection, change.entries, max(each.as_of for each in newer))
+        if newer:
+            self._titles |= titles
+        self._moved(messages)
+
+    async def provider_status(self, messages: Sequence[Message]) -> None:
+        reports = [_decoded(wire.provider_report, message) for message in messages]
+        async with self._database.transaction() as connection:
+            await store.put_provider_reports(connection, sorted(reports, key=lambda report: report.provider))
+        self._count(messages)
+
+    async def service_heartbeat(self, messages: Sequence[Message]) -> None:
+        heartbeats = [_decoded(wire.heartbeat, message) for message in messages]
+        async with self._database.transaction() as connection:
+            await store.put_heartbeats(connection, sorted(heartbeats, key=lambda heartbeat: heartbeat.service))
+        self._count(messages)
+
+    def _unknown_titles(self, of_messages: Sequence[Mapping[str, str]]) -> dict[str, str]:
+        titles: dict[str, str] = {}
+        for each in of_messages:
+            titles |= each
+        return {key: title for key, title in titles.items() if self._titles.get(key) != title}
+
+    def _moved(self, messages: Sequence[Message]) -> None:
+        self._wake()
+        self._count(messages)
+
+    def _count(self, messages: Sequence[Message]) -> None:
+        self._projected.labels(messages[0].type).inc(len(messages))
+
+
+def _decoded(decode: Callable[[bytes], Decoded], message: Message) -> Decoded:
+    try:
+        return decode(message.data)
+    except wire.WireError as error:
+        raise TerminalError(str(error)) from error
+
+
+def _newest_per_event(revisioned: Sequence[Revisioned]) -> list[Revisioned]:
+    """In the order of event ids, which is the order of locks."""
+    newest: dict[str, Revisioned] = {}
+    for each in sorted(revisioned, key=lambda each: each.revision):
+        newest[each.event.id] = each
+    return [newest[event_id] for event_id in sorted(newest)]
+
+
+def _newest_changes(updates: Sequence[OddsUpdate]) -> list[tuple[OddsUpdate, MarketChange]]:
+    """The newest board of each market, in the order of locks."""
+    newest: dict[tuple[str, str, str, str, float | None], tuple[OddsUpdate, MarketChange]] = {}
+    for update in sorted(updates, key=lambda update: update.revision):
+        for change in update.changes:
+            key = change.key
+            newest[update.event.id, key.market, key.period, key.subject, key.line] = (update, change)
+    return sorted(newest.values(), key=lambda each: (each[0].event.id, str(each[1].key)))
+
+
+def _odds_entries(updates: Sequence[OddsUpdate], applied: Sequence[tuple[str, str]]) -> list[FeedEntry]:
+    """One entry per event whose boards changed, naming the markets."""
+    markets: dict[str, set[str]] = {}
+    for event_id, market in applied:
+        markets.setdefault(event_id, set()).add(market)
+    return [
+        FeedEntry(
+            "odds.changed",
+            update.event.id,
+            update.as_of,
+            {"revision": update.revision, "markets": sorted(markets[update.event.id])},
+        )
+        for update in updates
+        if update.event.id in markets
+    ]
+
+
+def _closings(closed: Sequence[Closed], bodies: Mapping[str, bytes]) -> list[Closing]:
+    workings = {event_id: SetWorking(body) for event_id, body in bodies.items()}
+    return [
+        Closing(
+            each.id,
+            each.closed_at,
+            each.reason,
+            msgspec.json.encode(workings[each.event_id].opportunity(each.id)),
+        )
+        for each in closed
+    ]

@@ -1,0 +1,276 @@
+"""Events as they arrive → what the read model keeps. Pure; an undecodable message raises `WireError`."""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+
+from google.protobuf.message import DecodeError
+
+from bet_intel.api.domain.model import (
+    Board,
+    EventFacts,
+    Heartbeat,
+    MarketChange,
+    MarketFreshness,
+    MarketKey,
+    OddsUpdate,
+    OpenOpportunity,
+    OpportunitySet,
+    ProviderReport,
+    Quote,
+)
+from bet_intel.events.v1.common_pb2 import SportingEvent
+from bet_intel.events.v1.odds_changed_pb2 import OddsChanged
+from bet_intel.events.v1.opportunities_updated_pb2 import OpportunitiesUpdated
+from bet_intel.events.v1.provider_status_pb2 import ProviderState, ProviderStatus
+from bet_intel.events.v1.service_heartbeat_pb2 import ServiceHeartbeat
+from bet_intel.shared.columns import ColumnError, Columns, read
+from bet_intel.shared.times import from_us
+
+SIDES = ("back", "lay")
+_MARKET_STATUS = {1: "open", 2: "suspended", 3: "closed"}
+
+
+class WireError(ValueError):
+    """A message that does not keep its contract: it can never be handled."""
+
+
+def odds_update(data: bytes) -> OddsUpdate:
+    """Decode `odds.changed.v1`.
+
+    Raises:
+        WireError: the bytes are no such message, or a column breaks its layout.
+    """
+    message = OddsChanged()
+    try:
+        message.ParseFromString(data)
+        tables = read(message)
+        return _odds_update(message, tables)
+    except (DecodeError, ColumnError, OverflowError, IndexError, KeyError) as error:
+        raise WireError(f"not a valid odds.changed.v1: {error}") from error
+
+
+def _odds_update(message: OddsChanged, tables: dict[str, Columns]) -> OddsUpdate:
+    strings = list(message.strings)
+    keys = market_keys(tables["markets"], strings)
+    revisions: list[int] = tables["markets"]["revision"].tolist()
+    statuses = [_MARKET_STATUS[code] for code in tables["markets"]["status"].tolist()]
+    titles = titles_of(tables["bookmakers"], strings)
+    bookmakers = list(titles)
+    last_updates: list[dict[str, int]] = [{} for _ in keys]
+    books = tables["books"]
+    for market, book, us in zip(
+        books["market"].tolist(), books["bookmaker"].tolist(), books["last_update_us"].tolist(), strict=True
+    ):
+        last_updates[market][bookmakers[book]] = us
+    quotes: list[list[Quote]] = [[] for _ in keys]
+    columns = tables["quotes"]
+    for market, book, outcome, side, price, limit in zip(
+        columns["market"].tolist(),
+        columns["bookmaker"].tolist(),
+        columns["outcome_s"].tolist(),
+        columns["side"].tolist(),
+        columns["price"].tolist(),
+        columns["limit"].tolist(),
+        strict=True,
+    ):
+        quotes[market].append(Quote(bookmakers[book], strings[outcome], SIDES[side], price, number(limit)))
+    revision = message.revision
+    return OddsUpdate(
+        event=event_facts(message.event),
+        as_of=from_us(message.as_of_us),
+        revision=revision,
+        closed=bool(statuses) and all(status == "closed" for status in statuses),
+        titles=titles,
+        changes=[
+            MarketChange(key, statuses[row], revision, Board(last_updates[row], quotes[row]))
+            for row, key in enumerate(keys)
+            if revisions[row] == revision
+        ],
+        freshness=[MarketFreshness(key, revisions[row], last_updates[row]) for row, key in enumerate(keys)],
+    )
+
+
+def opportunity_set(data: bytes) -> OpportunitySet:
+    """Decode `opportunities.updated.v1`.
+
+    Raises:
+        WireError: the bytes are no such message, or a column breaks its layout.
+    """
+    message = OpportunitiesUpdated()
+    try:
+        message.ParseFromString(data)
+        tables = read(message)
+        return _opportunity_set(message, tables, data)
+    except (DecodeError, ColumnError, OverflowError, IndexError) as error:
+        raise WireError(f"not a valid opportunities.updated.v1: {error}") from error
+
+
+def _opportunity_set(message: OpportunitiesUpdated, tables: dict[str, Columns], data: bytes) -> OpportunitySet:
+    strings = list(message.strings)
+    event = event_facts(message.event)
+    as_of = from_us(message.as_of_us)
+    titles = titles_of(tables["bookmakers"], strings)
+    closed = tables["closed"]
+    reasons = {
+        strings[id]: strings[reason]
+        for id, reason in zip(closed["id_s"].tolist(), closed["reason_s"].tolist(), strict=True)
+    }
+    opportunities = (
+        _opportunities(message, tables, event, as_of, list(titles)) if len(tables["opportunities"]["id_s"]) else []
+    )
+    return OpportunitySet(event, as_of, message.revision, titles, opportunities, reasons, data)
+
+
+def _opportunities(
+    message: OpportunitiesUpdated,
+    tables: dict[str, Columns],
+    event: EventFacts,
+    as_of: datetime,
+    bookmakers: Sequence[str],
+) -> list[OpenOpportunity]:
+    strings = list(message.strings)
+    keys = market_keys(tables["markets"], strings)
+    profiles = tables["markets"]["profile_s"].tolist()
+    categories = tables["markets"]["category_s"].tolist()
+    outcome_market: list[int] = tables["outcomes"]["market"].tolist()
+    outcome_name: list[int] = tables["outcomes"]["outcome_s"].tolist()
+    consensus: list[float] = tables["outcomes"]["consensus"].tolist()
+    references = tables["references"]
+    last_update = {
+        (market, book): us
+        for market, book, us in zip(
+            references["market"].tolist(),
+            references["bookmaker"].tolist(),
+            references["last_update_us"].tolist(),
+            strict=True,
+        )
+    }
+    opportunities = []
+    columns = {name: column.tolist() for name, column in tables["opportunities"].items()}
+    for row, outcome in enumerate(columns["outcome"]):
+        market = outcome_market[outcome]
+        book = columns["bookmaker"][row]
+        opportunities.append(
+            OpenOpportunity(
+                strings[columns["id_s"][row]],
+                event.id,
+                event.sport,
+                event.league,
+                event.commence_time,
+                strings[columns["kind_s"][row]],
+                strings[profiles[market]],
+                strings[columns["class_s"][row]],
+                *keys[market],
+                strings[categories[market]],
+                strings[outcome_name[outcome]],
+                bookmakers[book],
+                SIDES[columns["side"][row]],
+                columns["price"][row],
+                columns["net_price"][row],
+                number(columns["limit"][row]),
+                columns["fair"][row],
+                number(consensus[outcome]),
+                columns["band_low"][row],
+                columns["band_high"][row],
+                columns["ev"][row],
+                columns["ev_worst"][row],
+                number(columns["dispersion"][row]),
+                columns["opening"][row],
+                from_us(columns["opened_us"][row]),
+                from_us(columns["first_seen_us"][row]),
+                from_us(columns["last_seen_us"][row]),
+                columns["peak_ev"][row],
+                from_us(columns["peak_us"][row]),
+                time(last_update.get((market, book), 0)),
+                as_of,
+                message.revision,
+            )
+        )
+    return opportunities
+
+
+def provider_report(data: bytes) -> ProviderReport:
+    """Decode `provider.status.v1`. Raises `WireError`."""
+    message = ProviderStatus()
+    try:
+        message.ParseFromString(data)
+        return ProviderReport(
+            message.provider,
+            from_us(message.at_us),
+            time(message.as_of_us),
+            ProviderState.Name(message.state).removeprefix("PROVIDER_STATE_").lower(),
+            message.error_kind,
+            message.message,
+            message.position,
+            message.total,
+            message.events,
+            message.prices,
+            message.rejections,
+        )
+    except (DecodeError, OverflowError, ValueError) as error:
+        raise WireError(f"not a valid provider.status.v1: {error}") from error
+
+
+def heartbeat(data: bytes) -> Heartbeat:
+    """Decode `service.heartbeat.v1`. Raises `WireError`."""
+    message = ServiceHeartbeat()
+    try:
+        message.ParseFromString(data)
+        return Heartbeat(
+            message.service,
+            from_us(message.at_us),
+            message.version,
+            message.outbox_depth,
+            message.outbox_age_seconds,
+            message.dead_letters,
+        )
+    except (DecodeError, OverflowError) as error:
+        raise WireError(f"not a valid service.heartbeat.v1: {error}") from error
+
+
+def event_facts(event: SportingEvent) -> EventFacts:
+    return EventFacts(
+        event.id,
+        event.provider,
+        event.sport,
+        event.league,
+        event.league_title,
+        event.home or None,
+        event.away or None,
+        from_us(event.commence_time_us),
+    )
+
+
+def market_keys(markets: Columns, strings: Sequence[str]) -> list[MarketKey]:
+    return [
+        MarketKey(strings[market], strings[period], number(line), strings[subject])
+        for market, period, line, subject in zip(
+            markets["market_s"].tolist(),
+            markets["period_s"].tolist(),
+            markets["line"].tolist(),
+            markets["subject_s"].tolist(),
+            strict=True,
+        )
+    ]
+
+
+def number(value: float) -> float | None:
+    """NaN, the wire's "absent", as None."""
+    return None if math.isnan(value) else value
+
+
+def time(us: int) -> datetime | None:
+    """0, the wire's "unknown", as None."""
+    return from_us(us) if us else None
+
+
+def titles_of(bookmakers: Columns, strings: Sequence[str]) -> dict[str, str]:
+    """Bookmaker's key → title, in the order of the message's rows."""
+    titles = {
+        strings[key]: strings[title] or strings[key]
+        for key, title in zip(bookmakers["key_s"].tolist(), bookmakers["title_s"].tolist(), strict=True)
+    }
+    if len(titles) != len(bookmakers["key_s"]):
+        raise WireError("a bookmaker is listed twice")
+    return titles

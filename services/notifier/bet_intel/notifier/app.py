@@ -1,0 +1,63 @@
+"""Composition root of the notifier."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from bet_intel.notifier.alert import NOTIFICATIONS, SEND_NOTIFICATION, AlertOnSets
+from bet_intel.notifier.channels.log import LogChannel
+from bet_intel.notifier.channels.port import Channel
+from bet_intel.notifier.metrics import Metrics
+from bet_intel.notifier.send import SendNotification
+from bet_intel.notifier.settings import NotifierSettings
+from bet_intel.notifier.wire import OPPORTUNITIES_UPDATED
+from bet_intel.shared.engines import Engines
+from bet_intel.shared.heartbeat import Heart
+from bet_intel.shared.messaging import Queue
+from bet_intel.shared.outbox import Outbox
+from bet_intel.shared.postgres import Database, PostgresDeadLetters
+
+SOURCE = "notifier"
+_QUEUE = Queue("notifier.opportunities-updated", OPPORTUNITIES_UPDATED)
+# Beside the connection of each sending task: the consumer, the outbox (publishing, deleting, sweeping), the heartbeat.
+_OTHER_CONNECTIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Notifier:
+    """The running service."""
+
+    outbox: Outbox
+    heart: Heart
+
+    async def run(self) -> None:
+        """Publish and beat until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.outbox.run(), name="notifier outbox")
+            group.create_task(self.heart.run(), name="notifier heartbeat")
+            await self.outbox.recover()
+
+
+@asynccontextmanager
+async def open_notifier(
+    settings: NotifierSettings, engines: Engines, channels: Mapping[str, Channel] | None = None
+) -> AsyncIterator[Notifier]:
+    """Open the notifier. `channels` by the names that rules and deliveries use; by default `log` alone."""
+    dsn = settings.dsn.get_secret_value()
+    async with Database.open(dsn, name=SOURCE, max_size=settings.concurrency + _OTHER_CONNECTIONS) as database:
+        dead_letters = PostgresDeadLetters(database)
+        outbox = Outbox(database, engines.bus, engines.tasks, engines.monotonic)
+        metrics = Metrics(engines.registry)
+        alert = AlertOnSets(outbox, [rule.rule() for rule in settings.rules], metrics)
+        send = SendNotification(
+            database,
+            {"log": LogChannel()} if channels is None else channels,
+            metrics,
+            attempts=settings.attempts,
+            timeout=settings.send_timeout,
+        )
+        engines.bus.subscribe(_QUEUE, alert.handle, dead_letters)
+        engines.tasks.register(NOTIFICATIONS, {SEND_NOTIFICATION: send}, dead_letters, settings.concurrency)
+        heart = Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock)
+        yield Notifier(outbox, heart)

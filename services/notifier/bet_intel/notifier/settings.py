@@ -1,0 +1,73 @@
+"""Settings of the notifier, from the environment (`BET_INTEL_NOTIFIER_…`)."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, TypeAdapter, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from bet_intel.notifier.domain.rules import Rule
+
+Name = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+
+
+class RuleSettings(BaseModel):
+    """One rule, as it is written in `BET_INTEL_NOTIFIER_RULES`. EVs are per unit staked: .045 is 4.5 %."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Name
+    channel: Literal["log"] = "log"
+    sports: frozenset[Name] = frozenset()
+    leagues: frozenset[Name] = frozenset()
+    markets: frozenset[Name] = frozenset()
+    bookmakers: frozenset[Name] = frozenset()
+    profile: Name = "consensus"
+    classes: frozenset[Literal["take", "marginal", "suspect"]] = Field(default=frozenset({"take"}), min_length=1)
+    min_ev: float = Field(default=0.045, ge=0, le=10, allow_inf_nan=False)
+    realert_step: float = Field(default=0.02, gt=0, le=10, allow_inf_nan=False)
+
+    def rule(self) -> Rule:
+        return Rule(
+            id=self.id,
+            channel=self.channel,
+            sports=self.sports,
+            leagues=self.leagues,
+            markets=self.markets,
+            bookmakers=self.bookmakers,
+            profile=self.profile,
+            classes=frozenset(self.classes),
+            min_ev=self.min_ev,
+            realert_step=self.realert_step,
+        )
+
+
+_RULES = TypeAdapter(tuple[RuleSettings, ...])
+
+
+class NotifierSettings(BaseSettings):
+    """`rules` is a JSON list; without it there is one rule: every `take` of the consensus profile, to the log.
+
+    `attempts` is how often a delivery is tried before it is marked failed, `send_timeout` the seconds each may take.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="BET_INTEL_NOTIFIER_")
+
+    dsn: SecretStr
+    rules: Annotated[tuple[RuleSettings, ...], NoDecode] = (RuleSettings(id="take"),)
+    concurrency: int = Field(default=8, ge=1, le=64)
+    attempts: int = Field(default=5, ge=1, le=20)
+    send_timeout: float = Field(default=10.0, gt=0, le=300)
+
+    @field_validator("rules", mode="before")
+    @classmethod
+    def _from_json(cls, value: object) -> object:
+        return _RULES.validate_json(value) if isinstance(value, str | bytes) else value
+
+    @field_validator("rules")
+    @classmethod
+    def _unique_ids(cls, rules: tuple[RuleSettings, ...]) -> tuple[RuleSettings, ...]:
+        ids = [rule.id for rule in rules]
+        repeated = sorted({id for id in ids if ids.count(id) > 1})
+        if repeated:
+            raise ValueError(f"each rule needs an id of its own, these are used twice: {', '.join(repeated)}")
+        return rules

@@ -1,0 +1,241 @@
+"""The bytes of each event, pinned: a message that yesterday's program stored must mean the same to today's.
+
+`BET_INTEL_REGENERATE_GOLDEN=1 pytest tests/contract/test_golden_bytes.py` writes the files anew. Do that only
+for fields added to the contract: where the old bytes change, what is under way between two versions breaks.
+"""
+
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from google.protobuf.message import Message
+
+from bet_intel.events.v1 import (
+    common_pb2,
+    odds_changed_pb2,
+    opportunities_updated_pb2,
+    provider_status_pb2,
+    service_heartbeat_pb2,
+)
+from bet_intel.shared.columns import Strings, fill, read
+
+GOLDEN = Path(__file__).with_name("golden")
+REGENERATE = os.environ.get("BET_INTEL_REGENERATE_GOLDEN") == "1"
+NAN = math.nan
+AS_OF_US = 1_777_744_800_000_000  # 2026-05-02T18:00:00Z
+
+
+def sporting_event() -> common_pb2.SportingEvent:
+    return common_pb2.SportingEvent(
+        id="simulator:1",
+        provider="simulator",
+        sport="baseball",
+        league="baseball_mlb",
+        league_title="MLB",
+        commence_time_us=AS_OF_US + 3_900_000_000,
+        home="Harbour City",
+        away="Riverside",
+    )
+
+
+def odds_changed() -> Message:
+    """A total of 8.5 that moved, a moneyline whose prices were confirmed."""
+    strings = Strings()
+    body = odds_changed_pb2.OddsChanged(event=sporting_event(), as_of_us=AS_OF_US, revision=AS_OF_US + 7)
+    fill(
+        body.bookmakers,
+        key_s=strings.rows(["pinnacle", "betfair_ex_uk"]),
+        title_s=strings.rows(["Pinnacle", "Betfair"]),
+    )
+    fill(
+        body.markets,
+        market_s=strings.rows(["totals", "h2h"]),
+        period_s=strings.rows(["full", "full"]),
+        line=[8.5, NAN],
+        subject_s=strings.rows(["", ""]),
+        status=[1, 2],
+        revision=[AS_OF_US + 7, AS_OF_US + 3],
+    )
+    fill(
+        body.books,
+        market=[0, 0, 1],
+        bookmaker=[0, 1, 0],
+        last_update_us=[AS_OF_US - 38_000_000, AS_OF_US - 94_000_000, AS_OF_US],
+    )
+    fill(
+        body.quotes,
+        market=[0, 0, 0],
+        bookmaker=[0, 0, 1],
+        outcome_s=strings.rows(["Over", "Under", "Over"]),
+        side=[0, 0, 1],
+        price=[1.9091, 1.9524, 2.02],
+        limit=[5000.0, NAN, 12.5],
+    )
+    body.strings.extend(strings.table())
+    return body
+
+
+def opportunities_updated() -> Message:
+    """One open opportunity with its working, one that closed."""
+    strings = Strings()
+    body = opportunities_updated_pb2.OpportunitiesUpdated(
+        event=sporting_event(),
+        as_of_us=AS_OF_US,
+        revision=AS_OF_US + 11,
+        odds_revision=AS_OF_US + 7,
+        pricing_revision=2,
+    )
+    fill(
+        body.bookmakers,
+        key_s=strings.rows(["draftkings", "pinnacle"]),
+        title_s=strings.rows(["DraftKings", "Pinnacle"]),
+    )
+    fill(
+        body.markets,
+        market_s=strings.rows(["h2h", "spreads"]),
+        period_s=strings.rows(["full", "h1"]),
+        line=[NAN, -1.5],
+        subject_s=strings.rows(["", ""]),
+        profile_s=strings.rows(["consensus", "consensus"]),
+        method_s=strings.rows(["power", "power"]),
+        category_s=strings.rows(["main", "main"]),
+        reason_s=strings.rows(["", "incomplete_market"]),
+        dispersion=[0.0213, NAN],
+        books_used=[2, 0],
+    )
+    fill(
+        body.outcomes,
+        market=[0, 0],
+        outcome_s=strings.rows(["Harbour City", "Riverside"]),
+        consensus=[0.4301, 0.5699],
+        band_low=[0.4287, 0.5681],
+        band_high=[0.4319, 0.5713],
+    )
+    fill(
+        body.references,
+        market=[0, 0],
+        bookmaker=[0, 1],
+        last_update_us=[AS_OF_US - 38_000_000, AS_OF_US - 12_000_000],
+        weight=[0.0, 1.0],
+        overround=[0.0471, 0.0218],
+        left_out_s=strings.rows(["reference_stale", ""]),
+    )
+    fill(
+        body.prices,
+        outcome=[0, 1, 0],
+        bookmaker=[0, 0, 1],
+        back=[2.45, 1.62, 2.28],
+        lay=[NAN, NAN, 2.34],
+        devigged=[0.3972, 0.6028, NAN],
+    )
+    fill(
+        body.opportunities,
+        id_s=[strings.row("5f0c3d1a9be24471")],
+        kind_s=[strings.row("ev")],
+        outcome=[0],
+        bookmaker=[0],
+        side=[0],
+        price=[2.45],
+        net_price=[2.45],
+        limit=[NAN],
+        fair=[0.4294],
+        band_low=[0.4281],
+        band_high=[0.4312],
+        ev=[0.05203],
+        ev_worst=[0.048845],
+        class_s=[strings.row("take")],
+        dispersion=[0.0198],
+        opened_us=[AS_OF_US - 300_000_000],
+        first_seen_us=[AS_OF_US - 900_000_000],
+        last_seen_us=[AS_OF_US],
+        opening=[2],
+        peak_ev=[0.0611],
+        peak_us=[AS_OF_US - 120_000_000],
+    )
+    fill(body.leave_one_out, opportunity=[0, 0], bookmaker=[0, 1], weight=[0.0, 1.0], outlier=[1, 0])
+    fill(
+        body.gates,
+        opportunity=[0, 0],
+        gate_s=strings.rows(["stale", "dispersion"]),
+        passed=[1, 1],
+        value=[38.0, 0.0198],
+        bound=[600.0, 0.2],
+    )
+    fill(body.closed, id_s=[strings.row("0a77c2e6d5b84f19")], reason_s=[strings.row("price_gone")])
+    body.strings.extend(strings.table())
+    return body
+
+
+def provider_status() -> Message:
+    return provider_status_pb2.ProviderStatus(
+        provider="the-odds-api",
+        at_us=AS_OF_US + 1_000_000,
+        as_of_us=AS_OF_US,
+        state=provider_status_pb2.PROVIDER_STATE_FAILING,
+        error_kind="rate",
+        message="asked too often, waiting 2 s",
+        position=17,
+        total=432,
+        events=15,
+        prices=1042,
+        rejections=3,
+    )
+
+
+def service_heartbeat() -> Message:
+    return service_heartbeat_pb2.ServiceHeartbeat(
+        service="ev-engine",
+        version="0.1.0",
+        at_us=AS_OF_US,
+        outbox_depth=12,
+        outbox_age_seconds=0.75,
+        dead_letters=1,
+    )
+
+
+EVENTS: dict[str, Callable[[], Message]] = {
+    "odds.changed.v1": odds_changed,
+    "opportunities.updated.v1": opportunities_updated,
+    "provider.status.v1": provider_status,
+    "service.heartbeat.v1": service_heartbeat,
+}
+
+
+def packed(body: Message) -> bytes:
+    return body.SerializeToString(deterministic=True)
+
+
+def lines(data: bytes) -> str:
+    """Hexadecimal, 32 bytes a line."""
+    return "".join(data[start : start + 32].hex() + "\n" for start in range(0, len(data), 32))
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_the_bytes_are_those_that_were_agreed(name: str) -> None:
+    file = GOLDEN / f"{name}.hex"
+    if REGENERATE:
+        file.write_text(lines(packed(EVENTS[name]())))
+    assert file.read_text() == lines(packed(EVENTS[name]()))
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_the_agreed_bytes_are_read_as_they_were_meant(name: str) -> None:
+    meant = EVENTS[name]()
+    stored = type(meant).FromString(bytes.fromhex((GOLDEN / f"{name}.hex").read_text()))
+    assert stored == meant
+    for table, columns in read(stored).items():
+        assert all(len(column) for column in columns.values()), f"{table} is not pinned by any row"
+
+
+def test_every_event_of_the_contracts_is_pinned() -> None:
+    modules = (odds_changed_pb2, opportunities_updated_pb2, provider_status_pb2, service_heartbeat_pb2)
+    events = {
+        message.full_name
+        for module in modules
+        for message in module.DESCRIPTOR.message_types_by_name.values()
+        if not message.name.endswith("Columns")
+    }
+    assert {make().DESCRIPTOR.full_name for make in EVENTS.values()} == events
+    assert {file.stem for file in GOLDEN.iterdir()} == set(EVENTS)

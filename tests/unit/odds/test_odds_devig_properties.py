@@ -1,0 +1,88 @@
+"""What every devig method owes every overround book."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bet_intel.odds import DevigStatus, FloatArray, Method, devig
+
+methods = st.sampled_from(list(Method))
+always_fair = st.sampled_from([method for method in Method if method not in (Method.ADDITIVE, Method.GOTO)])
+
+
+@st.composite
+def books(draw: st.DrawFn, min_outcomes: int = 2, max_outcomes: int = 40) -> FloatArray:
+    """One overround book (n, 1): fair chances from random strengths, a margin on the log-odds of each."""
+    n = draw(st.integers(min_outcomes, max_outcomes))
+    strength = np.array(draw(st.lists(st.floats(-3.0, 3.0), min_size=n, max_size=n)))
+    fair = np.exp(strength) / np.exp(strength).sum()
+    margin = np.array(draw(st.lists(st.floats(1e-4, 0.3), min_size=n, max_size=n)))
+    return (1.0 / (1.0 + (1.0 / fair - 1.0) * np.exp(-margin)))[:, np.newaxis]
+
+
+@given(books(), methods)
+def test_probabilities_sum_to_the_target_and_a_bad_one_is_flagged(book: FloatArray, method: Method) -> None:
+    result = devig(book, method)
+    p = result.probability
+    assert p.sum() == pytest.approx(1.0, abs=1e-12)
+    inside = bool(((p > 0.0) & (p < 1.0)).all())
+    assert result.status[0] == (DevigStatus.OK if inside else DevigStatus.NEGATIVE)
+
+
+@given(books(), always_fair)
+def test_methods_other_than_additive_and_goto_stay_between_zero_and_one(book: FloatArray, method: Method) -> None:
+    assert devig(book, method).status[0] == DevigStatus.OK
+
+
+@given(books(), methods)
+def test_every_outcome_carries_some_of_the_margin(book: FloatArray, method: Method) -> None:
+    assert (devig(book, method).probability <= book + 1e-15).all()
+
+
+@given(books(), methods)
+def test_a_larger_implied_probability_gives_a_larger_fair_one(book: FloatArray, method: Method) -> None:
+    order = np.argsort(book[:, 0], kind="stable")
+    p = devig(book, method).probability[order, 0]
+    assert (np.diff(p) >= -1e-15).all()
+
+
+@given(books(), methods, st.randoms(use_true_random=False))
+def test_the_order_of_outcomes_does_not_matter(book: FloatArray, method: Method, random: object) -> None:
+    order = list(range(book.shape[0]))
+    random.shuffle(order)  # type: ignore[attr-defined]  # hypothesis types its random source as object
+    np.testing.assert_allclose(
+        devig(book[order], method).probability, devig(book, method).probability[order], atol=1e-13
+    )
+
+
+@given(st.lists(books(3, 3), min_size=1, max_size=6), methods)
+def test_a_market_does_not_depend_on_its_neighbours(markets: list[FloatArray], method: Method) -> None:
+    neighbours = [*markets, np.array([[0.3], [0.3], [0.3]]), np.array([[np.nan], [0.6], [0.6]])]
+    batch = devig(np.concatenate(neighbours, axis=1), method)
+    for index, market in enumerate(markets):
+        alone = devig(market, method)
+        np.testing.assert_allclose(batch.probability[:, index], alone.probability[:, 0], rtol=0, atol=1e-15)
+        np.testing.assert_allclose(batch.parameter[index], alone.parameter[0], rtol=1e-13)
+        assert batch.status[index] == alone.status[0]
+
+
+@given(books(3, 12), methods)
+def test_a_margin_of_zero_is_the_limit_of_small_margins(book: FloatArray, method: Method) -> None:
+    fair = book / book.sum()
+    nearly = devig(fair * (1.0 + 1e-9), method).probability
+    np.testing.assert_allclose(nearly, fair, atol=1e-8)
+
+
+@given(books(4, 12), methods, st.floats(0.6, 0.95))
+def test_another_target_is_met_too(book: FloatArray, method: Method, part: float) -> None:
+    target = 2.0
+    implied = np.minimum(2.0 * book, 0.97)
+    reachable = part * float(implied.sum())
+    target = min(target, reachable)
+    result = devig(implied, method, target)
+    if result.status[0] in (DevigStatus.OK, DevigStatus.NEGATIVE):
+        assert result.probability.sum() == pytest.approx(target, abs=1e-11)
+    else:
+        assert method == Method.SHIN
+        assert result.status[0] == DevigStatus.NOT_CONVERGED

@@ -1,0 +1,234 @@
+"""The simulated market keeps what it promises: the same for a seed and a time, always busy, with mistakes to find."""
+
+import math
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+import pytest
+from fixtures.odds_payloads import prices
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bet_intel.odds import expected_value, implied_probability
+from bet_intel.odds_ingest.domain.quotes import EventOdds, MarketBoard, QuoteKey, Side
+from bet_intel.odds_ingest.providers.port import OddsProvider
+from bet_intel.odds_ingest.providers.replay.client import ReplayProvider
+from bet_intel.odds_ingest.providers.simulator.client import SimulatorProvider
+from bet_intel.odds_ingest.providers.simulator.model import snapshot
+from bet_intel.odds_ingest.providers.simulator.recording import write_recording
+from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+LEAGUES = {"soccer_simulated_premier", "basketball_simulated_league", "tennis_simulated_open"}
+
+moments = st.datetimes(datetime(2024, 1, 1), datetime(2034, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - bounds
+seeds = st.integers(0, 2**63)
+
+
+def boards(seed: int, at: datetime) -> tuple[EventOdds, ...]:
+    parsed = parse_response(snapshot(seed, at), provider="simulator")
+    assert parsed.rejections == ()
+    return parsed.events
+
+
+def test_seed_and_time_decide_everything() -> None:
+    assert snapshot(7, NOON) == snapshot(7, NOON)
+    assert snapshot(7, NOON) != snapshot(8, NOON)
+    elsewhere = NOON.astimezone(datetime.fromisoformat("2026-01-31T00:00:00+05:30").tzinfo)
+    assert snapshot(7, elsewhere) == snapshot(7, NOON)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=seeds, at=moments)
+def test_any_moment_is_busy_and_readable(seed: int, at: datetime) -> None:
+    events = boards(seed, at)
+
+    assert len(events) >= 20
+    assert {odds.event.league for odds in events} == LEAGUES
+    assert len({title for odds in events for title in odds.bookmaker_titles}) >= 8
+    assert all("(simulated)" in title for odds in events for title in odds.bookmaker_titles.values())
+    teams = [team for odds in events for team in (odds.event.home, odds.event.away)]
+    assert len(set(teams)) == len(teams), "no team plays two matches at a time"
+    assert all(at - timedelta(minutes=6) < odds.event.commence_time for odds in events)
+    for odds in events:
+        markets = {key.market for key in odds.markets}
+        assert markets <= {"soccer": {"h2h", "totals"}, "tennis": {"h2h"}}.get(
+            odds.event.sport, {"h2h", "spreads", "totals"}
+        )
+        for board in odds.markets.values():
+            assert all(updated <= at for updated in board.last_update.values())
+            assert set(board.last_update) == {quote.bookmaker for quote in board.prices}
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=seeds, at=moments)
+def test_every_bookmaker_keeps_its_margin_and_the_exchange_its_spread(seed: int, at: datetime) -> None:
+    overrounds: dict[str, list[float]] = defaultdict(list)
+    for odds in boards(seed, at):
+        for key, board in odds.markets.items():
+            outcomes = {quote.outcome for quote in board.prices}
+            assert len(outcomes) == (3 if (odds.event.sport, key.market) == ("soccer", "h2h") else 2)
+            for bookmaker in board.last_update:
+                quoted = [board.prices[QuoteKey(bookmaker, outcome)].decimal for outcome in outcomes]
+                overrounds[bookmaker].append(sum(1 / price for price in quoted) - 1)
+            for quote, price in board.prices.items():
+                if quote.side is Side.LAY:
+                    assert quote.bookmaker == "betfair_ex_eu"
+                    assert price.decimal > board.prices[QuoteKey(quote.bookmaker, quote.outcome)].decimal
+
+    typical = {bookmaker: sorted(values)[len(values) // 2] for bookmaker, values in overrounds.items()}
+    assert 0.01 < typical["pinnacle"] < 0.035
+    assert abs(typical["betfair_ex_eu"]) < 0.015
+    soft = [value for bookmaker, value in typical.items() if bookmaker not in ("pinnacle", "betfair_ex_eu")]
+    assert all(0.03 < value < 0.08 for value in soft)
+
+
+def test_matches_come_and_go_every_few_minutes_and_never_jump() -> None:
+    seen: dict[str, list[int]] = defaultdict(list)
+    starts: dict[str, set[datetime]] = defaultdict(set)
+    minutes = 240
+    for minute in range(minutes):
+        for odds in boards(7, NOON + timedelta(minutes=minute)):
+            seen[odds.event.id].append(minute)
+            starts[odds.event.id].add(odds.event.commence_time)
+
+    assert all(when == list(range(when[0], when[-1] + 1)) for when in seen.values()), "listed without a gap"
+    assert all(len(times) == 1 for times in starts.values())
+    came = sorted(when[0] for when in seen.values() if when[0] > 0)
+    went = sorted(when[-1] for when in seen.values() if when[-1] < minutes - 1)
+    for changes in (came, went):
+        assert max(b - a for a, b in zip([0, *changes], [*changes, minutes], strict=True)) <= 10
+        assert len(changes) > minutes / 6
+    in_play = [
+        NOON + timedelta(minutes=when[-1]) - max(starts[event_id])
+        for event_id, when in seen.items()
+        if when[-1] < minutes - 1
+    ]
+    assert all(timedelta(minutes=2) <= length <= timedelta(minutes=5) for length in in_play)
+    whole = [when for when in seen.values() if when[0] > 0 and when[-1] < minutes - 1]
+    assert all(60 <= len(when) <= 180 for when in whole)
+
+
+def test_lines_move_smoothly_and_slow_bookmakers_follow() -> None:
+    step, count = timedelta(seconds=20), 120
+    home = {
+        odds.event.id: odds.event.home
+        for odds in boards(7, NOON)
+        if odds.event.commence_time > NOON + count * step and odds.event.sport != "basketball"
+    }
+    series: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for index in range(count):
+        for (event_id, key, quote), price in prices(boards(7, NOON + index * step)).items():
+            if key.market == "h2h" and quote.side is Side.BACK and home.get(event_id) == quote.outcome:
+                series[event_id, quote.bookmaker].append(math.log(price))
+    whole = {key: values for key, values in series.items() if len(values) == count}
+    sharp = {event_id: values for (event_id, bookmaker), values in whole.items() if bookmaker == "pinnacle"}
+    assert len(sharp) >= 5
+
+    steps = [abs(now - before) for values in sharp.values() for before, now in pairwise(values)]
+    assert sum(size > 0.03 for size in steps) < 0.01 * len(steps), "nothing but a mistake jumps"
+    assert all(max(values) - min(values) > 0.02 for values in sharp.values()), "every line moves"
+
+    def distance(behind: int) -> float:
+        """How far Bovada is, on the median, from Pinnacle `behind` steps before; its lasting margin left out."""
+        distances = []
+        for event_id, values in sharp.items():
+            if (soft := whole.get((event_id, "bovada"))) is not None:
+                apart = [soft[index] - values[index - behind] for index in range(20, count)]
+                distances += [abs(size - median(apart)) for size in apart]
+        return median(distances)
+
+    assert distance(behind=10) < 0.8 * distance(behind=0)
+
+
+def _reference(board: MarketBoard, outcome: str, judged: str) -> float | None:
+    """The median over the other bookmakers of their normalised probability of an outcome, from three on."""
+    outcomes = {quote.outcome for quote in board.prices}
+    fair = []
+    for bookmaker in board.last_update.keys() - {judged}:
+        quoted = {name: implied_probability(board.prices[QuoteKey(bookmaker, name)].decimal) for name in outcomes}
+        fair.append(float(quoted[outcome]) / float(sum(quoted.values())))
+    fair.sort()
+    return (fair[(len(fair) - 1) // 2] + fair[len(fair) // 2]) / 2 if len(fair) >= 3 else None
+
+
+@pytest.mark.parametrize("seed", [7, 2026])
+def test_a_handful_of_positive_expected_values_is_open_at_any_time_and_changes(seed: int) -> None:
+    open_at: list[set[tuple[object, ...]]] = []
+    for step in range(16):
+        at = NOON + timedelta(minutes=6 * step)
+        found: set[tuple[object, ...]] = set()
+        for odds in boards(seed, at):
+            if odds.event.commence_time <= at:
+                continue
+            for key, board in odds.markets.items():
+                for quote, price in board.prices.items():
+                    fair = _reference(board, quote.outcome, quote.bookmaker)
+                    if fair and quote.side is Side.BACK and expected_value(fair, price.decimal) >= 0.01:
+                        found.add((odds.event.id, key, quote))
+        open_at.append(found)
+
+    assert 5 <= sum(map(len, open_at)) / len(open_at) <= 25
+    assert min(map(len, open_at)) >= 1
+    assert all(len(before & now) < len(before) for before, now in zip(open_at, open_at[3:], strict=False))
+
+
+async def test_the_provider_goes_on_where_the_clock_is() -> None:
+    now = NOON
+
+    def clock() -> datetime:
+        return now
+
+    provider: OddsProvider = SimulatorProvider(7, clock, interval=1.5)
+    first = await provider.fetch(0)
+    now += timedelta(minutes=1)
+    second = await SimulatorProvider(7, clock).fetch(41)
+
+    assert first is not None
+    assert second is not None
+    assert (provider.name, provider.total) == ("simulator", None)
+    assert (first.as_of, first.position, first.due_in) == (NOON, 1, 1.5)
+    assert (second.as_of, second.position, second.due_in) == (now, 42, 2.0)
+    assert first.leagues == LEAGUES
+    assert first.events == boards(7, NOON)
+    same = {odds.event.id for odds in first.events} & {odds.event.id for odds in second.events}
+    assert len(same) >= 20, "a restart shows the same matches going on"
+    assert all(event_id.startswith("simulator:") for event_id in same)
+
+
+@pytest.mark.parametrize("interval", [0, -1, float("nan"), float("inf")])
+def test_a_senseless_interval_is_refused(interval: float) -> None:
+    with pytest.raises(ValueError, match="interval"):
+        SimulatorProvider(7, lambda: NOON, interval)
+
+
+async def test_a_recording_of_the_simulator_plays_back_as_it_was(tmp_path: Path) -> None:
+    path, step = tmp_path / "simulated.jsonl.gz", timedelta(seconds=30)
+    write_recording(path, 7, NOON, step, 5)
+    written = path.read_bytes()
+    write_recording(path, 7, NOON, step, 5)
+    assert path.read_bytes() == written, "the same arguments give the same bytes"
+
+    provider = ReplayProvider(path, speed=10)
+    assert provider.total == 5
+    for position in range(5):
+        answer = await provider.fetch(position)
+        assert answer is not None
+        assert answer.as_of == NOON + position * step
+        assert answer.due_in == (3.0 if position < 4 else 0.0)
+        assert answer.leagues == LEAGUES
+        expected = parse_response(snapshot(7, answer.as_of), provider="the_odds_api")
+        assert (answer.events, answer.rejections) == (expected.events, ())
+    assert await provider.fetch(5) is None
+
+
+def test_a_recording_with_senseless_arguments_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="time zone"):
+        write_recording(tmp_path / "a.jsonl.gz", 7, NOON.replace(tzinfo=None), timedelta(seconds=1), 1)
+    with pytest.raises(ValueError, match="step"):
+        write_recording(tmp_path / "a.jsonl.gz", 7, NOON, timedelta(0), 1)
+    with pytest.raises(ValueError, match=r"\.jsonl\.gz"):
+        write_recording(tmp_path / "a.json", 7, NOON, timedelta(seconds=1), 1)
