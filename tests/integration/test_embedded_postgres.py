@@ -182,6 +182,22 @@ def test_a_server_that_does_not_answer_is_replaced(open_folder: Path, begin: Beg
     assert kept(server) == [1]
 
 
+def test_a_server_that_a_killed_run_had_only_just_launched_hinders_no_start(open_folder: Path, begin: Begin) -> None:
+    server, _ = begin(open_folder / "data")
+    server.stop()
+    data = str(open_folder / "data" / "postgres")
+    launched = Account.of_the_server().popen(
+        [Binaries.of_the_wheel().program("postgres"), "-D", data], subprocess.DEVNULL
+    )
+    try:
+        assert server.start() in (Start.STARTED, Start.ADOPTED, Start.RESTARTED)
+        asyncio.run(server.ensure_databases(["api"]))
+    finally:
+        server.stop()
+        # Whoever lost the race has ended by itself, else was adopted and has just been stopped.
+        launched.wait(timeout=10)
+
+
 def test_a_fresh_start_stops_the_orphan_and_empties_the_folder(open_folder: Path) -> None:
     orphan = kill_a_run(open_folder / "data")
     with open_data_folder(open_folder / "data", "replay:mlb", fresh=True):

@@ -8,6 +8,7 @@ outlives a killed run. The next start finds it by its data directory.
 import re
 import shutil
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -18,8 +19,8 @@ from urllib.parse import quote
 import asyncpg
 
 from bet_intel.compose.binaries import Account, Binaries, EmbeddedPostgresError
-from bet_intel.compose.data_folder import DataFolder, sync_folder
-from bet_intel.compose.postmaster import PID_FILE, PidFile, Postmaster, forget_stale, wait_until_ready
+from bet_intel.compose.data_folder import DataFolder, DataFolderError, sync_folder
+from bet_intel.compose.postmaster import PID_FILE, PidFile, Postmaster, forget_stale, stop_child, wait_until_ready
 from bet_intel.compose.server_files import (
     HBA,
     INCLUDE,
@@ -45,8 +46,8 @@ _TAKE_OVER = (
     f"select pg_terminate_backend(pid, 2000) {_OTHERS}",
     f"select case when count(*) = 0 then 'none' else 'some' end {_OTHERS}",
 )
-# What PostgreSQL says while processes of a killed server still hold its shared memory: they end by themselves.
-_LEFTOVERS = "pre-existing shared memory block"
+# What PostgreSQL says where processes of a killed server have yet to end, or where a killed run had just begun to start one.
+_IN_THE_WAY = ("pre-existing shared memory block", f'lock file "{PID_FILE}" already exists')
 _LEFTOVER_SECONDS = 15.0
 
 
@@ -82,6 +83,9 @@ def open_data_folder(path: Path, source: str, *, fresh: bool = False) -> DataFol
             EmbeddedPostgres(folder).stop()
             folder.clear()
         folder.stamp(source, major, replace=fresh)
+    except OSError as error:
+        folder.close()
+        raise DataFolderError(f"the data folder {path} cannot be used: {error}; choose another --data-dir") from error
     except BaseException:
         folder.close()
         raise
@@ -172,16 +176,25 @@ class EmbeddedPostgres:
             folder.mkdir(mode=0o700, exist_ok=True)
             self._account.give(folder)
         created = self._create(binaries)
-        running = Postmaster.find(self._data)
-        if running is not None:
-            if running.program == binaries.program("postgres") and self._adopt(running, binaries):
-                return Start.ADOPTED
-            self._stop()
-        crashed = (self._data / PID_FILE).exists()
-        self._launch(binaries)
+        restarted = False
+        give_up = time.monotonic() + _LEFTOVER_SECONDS
+        while True:
+            running = Postmaster.find(self._data)
+            if running is not None:
+                if running.program == binaries.program("postgres") and self._adopt(running, binaries):
+                    return Start.ADOPTED
+                self._stop()
+                restarted = True
+            crashed = (self._data / PID_FILE).exists()
+            problem = self._launch(binaries)
+            if problem is None:
+                break
+            if time.monotonic() > give_up or not any(message in problem for message in _IN_THE_WAY):
+                raise EmbeddedPostgresError(f"PostgreSQL {problem}")
+            time.sleep(0.2)
         if created:
             return Start.CREATED
-        if running is not None:
+        if restarted:
             return Start.RESTARTED
         return Start.RECOVERED if crashed else Start.STARTED
 
@@ -195,9 +208,12 @@ class EmbeddedPostgres:
                     f"{self._account.name!r}: start as the user who made it, or choose another --data-dir"
                 )
             return False
-        new = self._data.with_name("postgres.new")
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir(mode=0o700)
+        unfinished = self._data.with_name("postgres.new")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700, exist_ok=True)
+        self._account.give(unfinished)
+        # A name of its own each time: the initdb of a killed run may still be writing under the one it was given.
+        new = Path(tempfile.mkdtemp(dir=unfinished))
         self._account.give(new)
         options = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         options += [
@@ -216,6 +232,7 @@ class EmbeddedPostgres:
             file.write(f"\ninclude '{INCLUDE}'\n")
         new.rename(self._data)
         sync_folder(self._folder.path)
+        shutil.rmtree(unfinished, ignore_errors=True)
         return True
 
     def _adopt(self, running: Postmaster, binaries: Binaries) -> bool:
@@ -224,9 +241,12 @@ class EmbeddedPostgres:
         What the killed run had under way must not take effect behind the new run's back.
         """
         pid_file = PidFile.read(self._data)
-        if pid_file is None or pid_file.socket_folder is None or pid_file.status == "stopping":
+        if pid_file is not None and pid_file.status == "stopping":
             return False
-        if not wait_until_ready(running, time.monotonic() + self._start_deadline):
+        if not wait_until_ready(running.pid, self._data, running.runs, time.monotonic() + self._start_deadline):
+            return False
+        pid_file = PidFile.read(self._data)
+        if pid_file is None or pid_file.socket_folder is None:
             return False
         self._configure(pid_file.socket_folder)
         psql = [binaries.program("psql"), "-XAtq", "-h", str(pid_file.socket_folder), "-p", str(PORT), "-U", SUPERUSER]
@@ -245,42 +265,37 @@ class EmbeddedPostgres:
         self._account.give(new)
         new.rename(file)
 
-    def _launch(self, binaries: Binaries) -> None:
-        """Starts the server; again for a while if processes of a killed one are still about to end."""
-        give_up = time.monotonic() + _LEFTOVER_SECONDS
-        while True:
-            left = PidFile.read(self._data)
-            if left is not None and left.socket_folder is not None:
-                remove_socket_folder(left.socket_folder, self._folder.path, self._account)
-            forget_stale(self._data)
-            self._socket_folder = choose_socket_folder(self._folder.path, self._account)
-            self._configure(self._socket_folder)
-            with open_log(self.log) as log:
-                self._account.give(self.log)
-                before = log.tell()
-                self._process = self._account.popen([binaries.program("postgres"), "-D", str(self._data)], log)
-            server = Postmaster(self._process.pid, self._data, binaries.program("postgres"))
-            if wait_until_ready(server, time.monotonic() + self._start_deadline):
-                return
-            said = self.log.read_bytes()[before:].decode(errors="replace")
-            ended = self._process.poll() is not None
-            self._stop()
-            if not (ended and _LEFTOVERS in said and time.monotonic() < give_up):
-                problem = "ended at once" if ended else f"was not ready within {self._start_deadline:.0f} s"
-                raise EmbeddedPostgresError(f"PostgreSQL {problem}. The end of its log {self.log}:\n{tail(said)}")
-            time.sleep(0.2)
+    def _launch(self, binaries: Binaries) -> str | None:
+        """Starts the server and waits until it is ready; else returns what went wrong, with the end of its log."""
+        left = PidFile.read(self._data)
+        if left is not None and left.socket_folder is not None:
+            remove_socket_folder(left.socket_folder, self._folder.path, self._account)
+        forget_stale(self._data)
+        self._socket_folder = choose_socket_folder(self._folder.path, self._account)
+        self._configure(self._socket_folder)
+        with open_log(self.log) as log:
+            self._account.give(self.log)
+            before = log.tell()
+            process = self._account.popen([binaries.program("postgres"), "-D", str(self._data)], log)
+        self._process = process
+        # Its own parent need not look it up: just after the start its command line cannot be read yet.
+        deadline = time.monotonic() + self._start_deadline
+        if wait_until_ready(process.pid, self._data, lambda: process.poll() is None, deadline):
+            return None
+        ended = process.poll() is not None
+        self._stop()
+        problem = "ended at once" if ended else f"was not ready within {self._start_deadline:.0f} s"
+        said = tail(self.log.read_bytes()[before:].decode(errors="replace"))
+        return f"{problem}. The end of its log {self.log}:\n{said}"
 
     def _stop(self) -> None:
-        process, self._process = self._process, None
-        if process is not None and process.poll() is None:
-            server: Postmaster | None = Postmaster(process.pid, self._data, "")
-        else:
-            server = Postmaster.find(self._data)
         pid_file = PidFile.read(self._data)
+        process, self._process = self._process, None
+        if process is not None:
+            stop_child(process, self._data)
+        server = Postmaster.find(self._data)
         if server is not None:
             server.stop()
-        if process is not None:
-            process.wait()
         for folder in (self._socket_folder, pid_file.socket_folder if pid_file else None):
             if folder is not None:
                 remove_socket_folder(folder, self._folder.path, self._account)

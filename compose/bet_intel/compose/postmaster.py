@@ -3,7 +3,9 @@
 import os
 import select
 import signal
+import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -75,22 +77,24 @@ class Postmaster:
             return
         try:
             # Only now does the number stand for one process for certain.
-            if Postmaster.verify(self.pid, self.data) is None:
-                return
-            ended = select.poll()
-            ended.register(descriptor, select.POLLIN)
-            for number, seconds in _SHUTDOWN:
-                _send(descriptor, number)
-                # A suspended server would take note of nothing but SIGKILL.
-                _send(descriptor, signal.SIGCONT)
-                if ended.poll(seconds * 1000):
-                    return
+            if self.runs():
+                _shut_down(descriptor, self.data)
         finally:
             os.close(descriptor)
-        raise EmbeddedPostgresError(f"the PostgreSQL of {self.data} (pid {self.pid}) does not end, not even by SIGKILL")
 
     def runs(self) -> bool:
         return Postmaster.verify(self.pid, self.data) is not None
+
+
+def stop_child(process: subprocess.Popen[bytes], data: Path) -> None:
+    """Ends a server that this process started, at whatever point of its start; errors as :meth:`Postmaster.stop`."""
+    if process.poll() is None:
+        descriptor = os.pidfd_open(process.pid)
+        try:
+            _shut_down(descriptor, data)
+        finally:
+            os.close(descriptor)
+    process.wait()
 
 
 def forget_stale(data: Path) -> None:
@@ -106,16 +110,28 @@ def forget_stale(data: Path) -> None:
         file.write_text(f"{os.getpid()}{separator}{rest}", encoding="utf-8", errors="surrogateescape")
 
 
-def wait_until_ready(server: Postmaster, deadline: float) -> bool:
+def wait_until_ready(pid: int, data: Path, runs: Callable[[], bool], deadline: float) -> bool:
     """Waits until the server takes connections; false when it ended or the deadline (of ``time.monotonic``) passed."""
-    while server.runs():
-        pid_file = PidFile.read(server.data)
-        if pid_file is not None and pid_file.pid == server.pid and pid_file.status == "ready":
+    while runs():
+        pid_file = PidFile.read(data)
+        if pid_file is not None and pid_file.pid == pid and pid_file.status == "ready":
             return True
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
     return False
+
+
+def _shut_down(descriptor: int, data: Path) -> None:
+    ended = select.poll()
+    ended.register(descriptor, select.POLLIN)
+    for number, seconds in _SHUTDOWN:
+        _send(descriptor, number)
+        # A suspended server would take note of nothing but SIGKILL.
+        _send(descriptor, signal.SIGCONT)
+        if ended.poll(seconds * 1000):
+            return
+    raise EmbeddedPostgresError(f"the PostgreSQL of {data} does not end, not even by SIGKILL")
 
 
 def _send(descriptor: int, number: signal.Signals) -> None:

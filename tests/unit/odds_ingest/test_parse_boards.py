@@ -125,6 +125,17 @@ def test_both_sides_of_a_spread_are_one_line_in_any_order(order: int) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "outcomes",
+    [[(HOME, 1.9, -0.0), (AWAY, 2.0, 0.0)], [(AWAY, 2.0, 0), (HOME, 1.9, 0)], [(AWAY, 2.0, -0.0), (HOME, 1.9, -0.0)]],
+)
+def test_a_line_of_nought_has_one_spelling(outcomes: list[Any]) -> None:
+    (odds,) = parse(event(bookmaker("unibet", market("spreads", *outcomes)))).events
+
+    assert [str(key.line) for key in odds.markets] == ["0.0"]
+    assert len(odds.markets[MarketKey("spreads", line=0.0)].prices) == 2
+
+
 @given(points=st.lists(st.integers(-80, 80).map(lambda quarters: quarters / 4), min_size=1, max_size=8, unique=True))
 def test_every_spread_line_holds_exactly_its_two_sides(points: list[float]) -> None:
     outcomes = [side for point in points for side in ((HOME, 1.9, point), (AWAY, 1.9, -point))]
@@ -134,7 +145,6 @@ def test_every_spread_line_holds_exactly_its_two_sides(points: list[float]) -> N
     boards = parsed.events[0].markets
     assert {key.line for key in boards} == set(points)
     assert all({quote.outcome for quote in board.prices} == {HOME, AWAY} for board in boards.values())
-    assert all(str(key.line) != "-0.0" for key in boards)
 
 
 @given(

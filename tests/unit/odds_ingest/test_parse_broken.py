@@ -136,7 +136,11 @@ def test_an_outcome_told_twice_at_one_price_is_taken_once() -> None:
 
 
 def test_an_outcome_told_at_different_prices_is_not_taken_at_all() -> None:
-    totals = market("totals", ("Over", 1.9, 2.5), ("Over", 2.9, 2.5), ("Over", 1.9, 2.5), ("Over", 1.9, 3.5))
+    totals = market(
+        "totals",
+        *[("Over", 1.9, 2.5), ("Over", 2.9, 2.5), ("Over", 1.9, 2.5)],
+        *[("Over", 1.9, 3.5), ("Over", 1.5, 4.5), ("Over", 1.6, 4.5)],
+    )
 
     parsed = parse(event(bookmaker("unibet", totals), bookmaker("betmgm", market("totals", ("Over", 1.95, 2.5)))))
 
@@ -144,7 +148,8 @@ def test_an_outcome_told_at_different_prices_is_not_taken_at_all() -> None:
     assert set(odds.markets[MarketKey("totals", line=2.5)].prices) == {QuoteKey("betmgm", "Over")}
     assert set(odds.markets[MarketKey("totals", line=2.5)].last_update) == {"betmgm"}
     assert set(odds.markets[MarketKey("totals", line=3.5)].prices) == {QuoteKey("unibet", "Over")}
-    assert len(parsed.rejections) == 2
+    assert {key.line for key in odds.markets} == {2.5, 3.5}, "no board is left of a line without a price"
+    assert len(parsed.rejections) == 3
 
 
 def test_a_market_keeps_its_prices_where_only_its_bookmakers_time_is_unreadable() -> None:

@@ -24,7 +24,7 @@ class Stored:
 
 
 class Store:
-    """Current quotes. Keeps the state it last wrote or read, and trusts it only where the locked row's revision agrees."""
+    """Current quotes. Keeps the state it last wrote or read, and trusts it where the locked row's revision agrees."""
 
     def __init__(self) -> None:
         self._cache: dict[str, Stored] = {}

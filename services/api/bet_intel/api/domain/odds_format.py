@@ -1,16 +1,12 @@
 """Decimal odds in the format a reader asked for."""
 
-import numpy as np
-
 from bet_intel.odds import decimal_to_american
 
 
-def rendered(price: float, *, american: bool) -> float | int:
+def rendered(price: float, *, american: bool) -> float:
     """Decimal odds rounded to 4 places, or American odds as an integer."""
-    if not american:
-        return round(price, 4)
-    return int(decimal_to_american(np.asarray([price]))[0])
+    return decimal_to_american(price) if american else round(price, 4)
 
 
-def rendered_or_none(price: float | None, *, american: bool) -> float | int | None:
+def rendered_or_none(price: float | None, *, american: bool) -> float | None:
     return None if price is None else rendered(price, american=american)

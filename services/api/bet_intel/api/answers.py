@@ -1,0 +1,251 @@
+"""What the gateway answers. The structures are the contract: the OpenAPI document is made from them.
+
+Times are ISO-8601 in UTC. Probabilities and EV (per unit staked) are not rounded. `price`, `net_price` and `fair_odds`
+are in the format that `odds_format` names: decimal odds with at most 4 places, or American odds as integers.
+"""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from bet_intel.api.domain.working import Band, FairOutcome, Probability, Working
+
+AsOf = Annotated[datetime | None, Meta(description="Newest source time of the read model; null before the first odds.")]
+NextCursor = Annotated[str | None, Meta(description="Give it as `cursor` for the next page; null on the last.")]
+OddsFormatName = Annotated[str, Meta(description="Format of the odds in this item: decimal or american.")]
+
+
+class EventRef(msgspec.Struct, frozen=True):
+    """The event an opportunity belongs to. `home` and `away` are null in an outright competition."""
+
+    id: str
+    sport: str
+    league: str
+    league_title: str
+    home: str | None
+    away: str | None
+    commence_time: datetime
+
+
+class MarketRef(msgspec.Struct, frozen=True):
+    """A market: `line` is the total's point or the home side's spread, `subject` a player or team."""
+
+    market: str
+    period: str
+    line: float | None
+    subject: str | None
+    category: Annotated[str, Meta(description="main, alternate, prop or outright.")]
+
+
+class Bookmaker(msgspec.Struct, frozen=True):
+    key: str
+    title: str
+
+
+class Peak(msgspec.Struct, frozen=True):
+    """The best EV the opportunity has had."""
+
+    ev: float
+    at: datetime
+
+
+class Opportunity(msgspec.Struct, frozen=True):
+    """A price that pays more than its fair price: one bookmaker's offer, judged against all the others."""
+
+    id: str
+    kind: str
+    class_: Annotated[str, Meta(description="take, marginal or suspect.")] = msgspec.field(name="class")
+    profile: Annotated[str, Meta(description="The pricing profile that judged it.")]
+    event: EventRef
+    market: MarketRef
+    outcome: str
+    bookmaker: Bookmaker
+    side: Annotated[str, Meta(description="back or lay.")]
+    odds_format: OddsFormatName
+    price: Annotated[float, Meta(description="Odds on offer.")]
+    net_price: Annotated[float, Meta(description="Odds after the bookmaker's commission.")]
+    limit: Annotated[float | None, Meta(description="Largest stake taken, where the feed tells.")]
+    fair_probability: Annotated[
+        Probability, Meta(description="Leave-one-out: pooled from every bookmaker but the one judged.")
+    ]
+    fair_odds: Annotated[float, Meta(description="1 / fair_probability in the format asked for.")]
+    consensus_probability: Annotated[
+        float | None, Meta(description="Pooled from all bookmakers, the one judged included; not what EV is taken from.")
+    ]
+    band: Annotated[Band, Meta(description="Of fair_probability, over devig methods.")]
+    ev: Annotated[float, Meta(description="Expected value per unit staked: 0.05 is +5 %.")]
+    ev_worst: Annotated[float, Meta(description="EV at the low end of the band.")]
+    dispersion: Annotated[float | None, Meta(description="Disagreement of the other bookmakers, in log-odds.")]
+    first_seen: datetime
+    opened_at: Annotated[datetime, Meta(description="Source time of its present opening; later than first_seen once re-opened.")]
+    last_seen: datetime
+    peak: Peak
+    price_age_seconds: Annotated[
+        float | None,
+        Meta(description="Source time of the event minus the bookmaker's last confirmation of the price."),
+    ]
+    as_of: Annotated[datetime, Meta(description="Source time it was last judged at.")]
+
+
+class OpportunityList(msgspec.Struct, frozen=True):
+    data: list[Opportunity]
+    next_cursor: NextCursor
+    as_of: AsOf
+
+
+class OpportunityDetail(Opportunity, frozen=True, kw_only=True):
+    """An opportunity, open or closed, with the whole working of the set that last held it."""
+
+    state: Annotated[str, Meta(description="open or closed.")]
+    opening: Annotated[int, Meta(description="1 at first, one more at each re-opening.")]
+    closed_at: datetime | None
+    close_reason: str | None
+    working: Working
+
+
+class Event(EventRef, frozen=True, kw_only=True):
+    """A match or an outright competition."""
+
+    provider: str
+    status: Annotated[str, Meta(description="open, or closed once none of its markets is offered any more.")]
+    as_of: Annotated[datetime, Meta(description="Source time of the newest answer about it.")]
+
+
+class EventList(msgspec.Struct, frozen=True):
+    data: list[Event]
+    next_cursor: NextCursor
+    as_of: AsOf
+
+
+class Price(msgspec.Struct, frozen=True):
+    """One bookmaker's odds of an outcome."""
+
+    bookmaker: Bookmaker
+    side: Annotated[str, Meta(description="back or lay.")]
+    price: float
+    limit: Annotated[float | None, Meta(description="Largest stake taken, where the feed tells.")]
+    last_update: Annotated[datetime | None, Meta(description="When the bookmaker last confirmed it.")]
+    age_seconds: Annotated[float | None, Meta(description="Source time of the event minus last_update.")]
+
+
+class OutcomeOdds(FairOutcome, frozen=True, kw_only=True):
+    """An outcome's consensus over all bookmakers, and every price of it."""
+
+    consensus_odds: Annotated[float | None, Meta(description="1 / consensus_probability in the format asked for.")]
+    prices: list[Price]
+
+
+class MarketOdds(msgspec.Struct, frozen=True):
+    """A market's board, with its consensus or the reason why there is none."""
+
+    market: str
+    period: str
+    line: float | None
+    subject: str | None
+    category: str | None
+    status: Annotated[str, Meta(description="open or suspended.")]
+    changed_at: Annotated[datetime, Meta(description="Source time at which a price or the status last changed.")]
+    method: Annotated[str | None, Meta(description="Devig method of the consensus.")]
+    books_used: int
+    dispersion: float | None
+    not_computable: Annotated[
+        str | None, Meta(description="Why there is no consensus; `not_priced` until the market has been priced once.")
+    ]
+    outcomes: list[OutcomeOdds]
+
+
+class EventOdds(msgspec.Struct, frozen=True):
+    """Every price of an event's markets; closed markets are left out."""
+
+    event: Event
+    profile: str
+    odds_format: OddsFormatName
+    priced_as_of: Annotated[datetime | None, Meta(description="Source time the consensus was made at.")]
+    markets: list[MarketOdds]
+    as_of: AsOf
+
+
+class LeagueCounts(msgspec.Struct, frozen=True):
+    league: str
+    title: str
+    open_events: int
+    open_opportunities: Annotated[
+        dict[str, int], Meta(description="Open opportunities of the consensus profile by class, whatever their EV.")
+    ]
+
+
+class SportCounts(msgspec.Struct, frozen=True):
+    sport: str
+    open_events: int
+    open_opportunities: dict[str, int]
+    leagues: list[LeagueCounts]
+
+
+class SportList(msgspec.Struct, frozen=True):
+    data: list[SportCounts]
+    next_cursor: NextCursor
+    as_of: AsOf
+
+
+class ProviderState(msgspec.Struct, frozen=True):
+    """How a source of odds is doing."""
+
+    provider: str
+    state: str
+    reported_at: datetime
+    age_seconds: Annotated[float, Meta(description="Wall clock now minus reported_at.")]
+    as_of: Annotated[datetime | None, Meta(description="Source time of its newest answer.")]
+    position: Annotated[int, Meta(description="Answers read of a recording.")]
+    total: Annotated[int | None, Meta(description="Answers the recording holds; null where it has no end.")]
+    events: int
+    prices: int
+    rejections: Annotated[int, Meta(description="Pieces of the newest answer that could not be read.")]
+    error_kind: Annotated[str | None, Meta(description="auth, quota, rate, validation or transient.")]
+    message: str | None
+
+
+class ServiceState(msgspec.Struct, frozen=True):
+    """A service's newest sign of life."""
+
+    service: str
+    version: str
+    reported_at: datetime
+    age_seconds: Annotated[float, Meta(description="Wall clock now minus reported_at.")]
+    outbox_depth: Annotated[int, Meta(description="Messages committed and not yet confirmed.")]
+    outbox_age_seconds: float
+    dead_letters: int
+
+
+class FeedState(msgspec.Struct, frozen=True):
+    epoch: int
+    seq: int
+
+
+class ReadModelState(msgspec.Struct, frozen=True):
+    """What the gateway holds."""
+
+    open_events: int
+    open_markets: int
+    open_opportunities: Annotated[dict[str, int], Meta(description="By class, over all profiles.")]
+    closed_opportunities: int
+    feed: FeedState
+
+
+class Status(msgspec.Struct, frozen=True):
+    providers: list[ProviderState]
+    services: list[ServiceState]
+    read_model: ReadModelState
+    as_of: AsOf
+
+
+class Probe(msgspec.Struct, frozen=True):
+    status: str
+
+
+class Index(msgspec.Struct, frozen=True):
+    name: str
+    openapi: str
+    opportunities: str
+    status: str

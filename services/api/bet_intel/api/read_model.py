@@ -1,0 +1,207 @@
+"""SQL that reads the read model, each function within the one snapshot of its request."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from bet_intel.shared.postgres import Reader
+
+Record = asyncpg.Record
+
+
+class Position(NamedTuple):
+    """Where the feed and the read model stand. `generation` grows with every change of the read model."""
+
+    epoch: int
+    seq: int
+    generation: int
+    as_of: datetime | None
+
+
+class _Conditions:
+    """Conditions of a WHERE clause and their arguments; `{}` in a condition stands for its argument."""
+
+    def __init__(self, *conditions: str) -> None:
+        self._conditions = list(conditions)
+        self.arguments: list[Any] = []
+
+    def add(self, condition: str, *arguments: Any) -> None:
+        numbers = range(len(self.arguments) + 1, len(self.arguments) + len(arguments) + 1)
+        self._conditions.append(condition.format(*(f"${number}" for number in numbers)))
+        self.arguments += arguments
+
+    def add_if(self, condition: str, argument: Any) -> None:
+        """Only where a filter was given: None and an empty list stand for "any"."""
+        if argument is not None and argument != ():
+            self.add(condition, argument)
+
+    def __str__(self) -> str:
+        return " and ".join(self._conditions)
+
+
+async def position(connection: Reader) -> Position:
+    row = await connection.fetchrow("select epoch, seq, generation, as_of from feed_position")
+    if row is None:
+        raise LookupError("feed_position is empty: the read model's schema is incomplete, migrate it")
+    return Position(row["epoch"], row["seq"], row["generation"], row["as_of"])
+
+
+_OPPORTUNITY = """
+    select o.*, e.league_title, e.home, e.away, coalesce(b.title, o.bookmaker) as bookmaker_title,
+        extract(epoch from greatest(e.as_of, o.as_of) - o.last_update)::float8 as price_age
+    from opportunity o
+    join sporting_event e on e.id = o.event_id
+    left join bookmaker b on b.key = o.bookmaker
+"""
+
+
+class OpportunityFilter(NamedTuple):
+    """What a list of open opportunities holds; None and () stand for "any". Odds are decimal."""
+
+    profile: str
+    classes: tuple[str, ...] = ()
+    sports: tuple[str, ...] = ()
+    leagues: tuple[str, ...] = ()
+    event: str | None = None
+    markets: tuple[str, ...] = ()
+    bookmakers: tuple[str, ...] = ()
+    min_ev: float | None = None
+    max_ev: float | None = None
+    min_odds: float | None = None
+    max_odds: float | None = None
+    starts_before: datetime | None = None
+
+
+async def opportunities(
+    connection: Reader, which: OpportunityFilter, after: tuple[float, str] | None, limit: int
+) -> list[Record]:
+    """Open opportunities by EV, best first, then by id; `after` is the EV and id of the last one seen."""
+    where = _Conditions("o.closed_at is null")
+    where.add("o.profile = {}", which.profile)
+    where.add_if("o.class = any({})", which.classes)
+    where.add_if("o.sport = any({})", which.sports)
+    where.add_if("o.league = any({})", which.leagues)
+    where.add_if("o.event_id = {}", which.event)
+    where.add_if("o.market = any({})", which.markets)
+    where.add_if("o.bookmaker = any({})", which.bookmakers)
+    where.add_if("o.ev >= {}", which.min_ev)
+    where.add_if("o.ev <= {}", which.max_ev)
+    where.add_if("o.price >= {}", which.min_odds)
+    where.add_if("o.price <= {}", which.max_odds)
+    where.add_if("o.commence_time < {}", which.starts_before)
+    if after is not None:
+        ev, id = after
+        where.add("o.ev <= {0} and (o.ev < {0} or o.id > {1})", ev, id)
+    return await connection.fetch(
+        f"{_OPPORTUNITY} where {where} order by o.ev desc, o.id limit {int(limit)}", *where.arguments
+    )
+
+
+async def opportunity(connection: Reader, id: str) -> Record | None:
+    return await connection.fetchrow(f"{_OPPORTUNITY} where o.id = $1", id)
+
+
+async def set_body(connection: Reader, event_id: str) -> tuple[bytes, datetime] | None:
+    """The newest opportunities.updated of an event and its source time, or None before the first."""
+    row = await connection.fetchrow(
+        "select body, as_of from opportunity_set where event_id = $1 and revision > 0", event_id
+    )
+    return None if row is None else (row["body"], row["as_of"])
+
+
+class EventFilter(NamedTuple):
+    """What a list of events holds; None and () stand for "any"."""
+
+    status: str
+    sports: tuple[str, ...] = ()
+    leagues: tuple[str, ...] = ()
+    starts_before: datetime | None = None
+    starts_after: datetime | None = None
+
+
+async def events(
+    connection: Reader, which: EventFilter, after: tuple[datetime, str] | None, limit: int
+) -> list[Record]:
+    """Events by start, then by id; `after` is the start and id of the last one seen."""
+    where = _Conditions()
+    where.add("status = {}", which.status)
+    where.add_if("sport = any({})", which.sports)
+    where.add_if("league = any({})", which.leagues)
+    where.add_if("commence_time < {}", which.starts_before)
+    where.add_if("commence_time >= {}", which.starts_after)
+    if after is not None:
+        where.add("(commence_time, id) > ({}, {})", *after)
+    return await connection.fetch(
+        f"select * from sporting_event where {where} order by commence_time, id limit {int(limit)}", *where.arguments
+    )
+
+
+async def event(connection: Reader, id: str) -> Record | None:
+    return await connection.fetchrow("select * from sporting_event where id = $1", id)
+
+
+async def markets(connection: Reader, event_id: str, names: tuple[str, ...]) -> list[Record]:
+    """The boards of an event's markets that are not closed."""
+    where = _Conditions("status <> 'closed'")
+    where.add("event_id = {}", event_id)
+    where.add_if("market = any({})", names)
+    return await connection.fetch(
+        f"select * from market where {where} order by market, period, line, subject", *where.arguments
+    )
+
+
+async def freshness(connection: Reader, event_id: str) -> str | None:
+    """The event's freshness as JSON."""
+    value: str | None = await connection.fetchval("select markets from freshness where event_id = $1", event_id)
+    return value
+
+
+async def bookmaker_titles(connection: Reader) -> dict[str, str]:
+    return {row["key"]: row["title"] for row in await connection.fetch("select key, title from bookmaker")}
+
+
+async def event_counts(connection: Reader) -> list[Record]:
+    """Open events per sport and league."""
+    return await connection.fetch(
+        """
+        select sport, league, max(league_title) as league_title, count(*) as events
+        from sporting_event where status = 'open' group by sport, league order by sport, league
+        """
+    )
+
+
+async def opportunity_counts(connection: Reader, profile: str) -> list[Record]:
+    """Open opportunities of a profile per sport, league and class."""
+    return await connection.fetch(
+        """
+        select sport, league, class, count(*) as opportunities
+        from opportunity where closed_at is null and profile = $1 group by sport, league, class
+        order by sport, league, class
+        """,
+        profile,
+    )
+
+
+async def providers(connection: Reader) -> list[Record]:
+    return await connection.fetch("select * from provider_status order by provider")
+
+
+async def heartbeats(connection: Reader) -> list[Record]:
+    return await connection.fetch("select * from service_heartbeat order by service")
+
+
+async def totals(connection: Reader) -> Record:
+    row = await connection.fetchrow(
+        """
+        select (select count(*) from sporting_event where status = 'open') as open_events,
+            (select count(*) from market where status <> 'closed') as open_markets,
+            (select count(*) from opportunity where closed_at is not null) as closed_opportunities,
+            (select coalesce(json_object_agg(class, n), '{}') from
+                (select class, count(*) as n from opportunity where closed_at is null group by class order by class) c
+            ) as open_opportunities
+        """
+    )
+    if row is None:
+        raise LookupError("a select without FROM gave no row")
+    return row

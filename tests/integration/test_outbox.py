@@ -1,0 +1,289 @@
+"""The outbox on a real PostgreSQL, with the real bus and task queues."""
+
+import random
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from fixtures.engines import QUICK
+from fixtures.postgres import MakeDatabase
+from fixtures.waiting import running, until
+
+import bet_intel.shared.outbox
+from bet_intel.shared.inprocess import InProcessBus, InProcessTasks
+from bet_intel.shared.messaging import DeadLetters, Handler, Message, Queue, UnavailableError
+from bet_intel.shared.outbox import Outbox, Sweeping
+from bet_intel.shared.postgres import Database, PostgresDeadLetters, Reader
+from bet_intel.shared.tasks import Task
+
+pytestmark = pytest.mark.integration
+
+SHARED_MIGRATIONS = Path(bet_intel.shared.outbox.__file__).with_name("migrations")
+TYPE = "odds.changed.v1"
+BRISK = Sweeping(every=0.02, left_behind_after=0.0, rows=500, attempts=3)
+
+
+@pytest.fixture
+async def database(make_database: MakeDatabase) -> AsyncIterator[Database]:
+    async with Database.open(await make_database([SHARED_MIGRATIONS]), name="tests") as opened:
+        async with opened.transaction() as connection:
+            await connection.execute("create table bet (id text primary key)")
+        yield opened
+
+
+def message(id: str, kind: str = TYPE) -> Message:
+    return Message(id, kind, "odds-ingest", f"subject of {id}", datetime(2026, 5, 1, tzinfo=UTC), 7, b"\x00\xff")
+
+
+@dataclass(slots=True)
+class Seen:
+    """A consumer and an actor that remember what they got."""
+
+    messages: list[Message]
+    tasks: list[int]
+
+    async def consume(self, messages: Sequence[Message]) -> None:
+        self.messages.extend(messages)
+
+    async def act(self, number: int) -> None:
+        self.tasks.append(number)
+
+    def ids(self) -> list[str]:
+        return sorted(one.id for one in self.messages)
+
+
+@dataclass(slots=True)
+class Process:
+    """What one run of a service has: engines and an outbox."""
+
+    bus: InProcessBus
+    tasks: InProcessTasks
+    outbox: Outbox
+
+    @classmethod
+    def start(cls, database: Database, seen: Seen, consume: Handler | None = None) -> "Process":
+        bus, tasks = InProcessBus(random.Random(1), QUICK), InProcessTasks(random.Random(1), QUICK)
+        dead_letters: DeadLetters = PostgresDeadLetters(database)
+        bus.subscribe(Queue("api.odds-changed", TYPE), consume or seen.consume, dead_letters)
+        tasks.register("notifications", {"act": seen.act}, dead_letters, concurrency=2)
+        return cls(bus, tasks, Outbox(database, bus, tasks, time.monotonic, BRISK))
+
+
+@pytest.fixture
+def seen() -> Seen:
+    return Seen([], [])
+
+
+async def rows(database: Database) -> int:
+    async with database.snapshot() as connection:
+        return await count(connection, "outbox")
+
+
+async def count(connection: Reader, table: str) -> int:
+    return int(await connection.fetchval(f"select count(*) from {table}"))  # noqa: S608 - a name from this file
+
+
+async def test_what_is_committed_is_delivered_and_leaves_the_outbox(database: Database, seen: Seen) -> None:
+    process = Process.start(database, seen)
+    async with running(process.bus.run(), process.tasks.run(), process.outbox.run()):
+        async with process.outbox.transaction() as unit:
+            await unit.connection.execute("insert into bet values ('a')")
+            unit.append(message("1"), message("2"), Task("act:5", "notifications", "act", {"number": 5}))
+        assert await process.outbox.drained(10)
+        await until(lambda: seen.ids() == ["1", "2"] and seen.tasks == [5])
+        assert seen.messages[0] in (message("1"), message("2"))
+        assert await rows(database) == 0
+        assert process.outbox.backlog().depth == 0
+
+
+async def test_what_is_rolled_back_is_not_told(database: Database, seen: Seen) -> None:
+    process = Process.start(database, seen)
+    async with running(process.bus.run(), process.tasks.run(), process.outbox.run()):
+        with pytest.raises(LookupError):
+            async with process.outbox.transaction() as unit:
+                await unit.connection.execute("insert into bet values ('a')")
+                unit.append(message("undone"))
+                raise LookupError
+        async with process.outbox.transaction() as unit:
+            unit.append(message("done"))
+        assert await process.outbox.drained(10)
+    assert seen.ids() == ["done"]
+    async with database.snapshot() as connection:
+        assert await count(connection, "bet") == 0
+        assert await count(connection, "outbox") == 0
+
+
+async def test_a_failing_commit_tells_nothing(database: Database, seen: Seen) -> None:
+    async with database.transaction() as connection:
+        await connection.execute("alter table bet add unique (id) deferrable initially deferred")
+        await connection.execute("alter table bet drop constraint bet_pkey")
+    process = Process.start(database, seen)
+    with pytest.raises(Exception, match="duplicate key"):
+        async with process.outbox.transaction() as unit:
+            await unit.connection.execute("insert into bet values ('a'), ('a')")
+            unit.append(message("1"))
+    assert process.outbox.backlog().depth == 0
+    assert await rows(database) == 0
+
+
+async def test_nothing_is_told_before_it_is_committed(database: Database, seen: Seen) -> None:
+    """Whoever hears of it finds it."""
+    found: list[int] = []
+
+    async def look(messages: Sequence[Message]) -> None:
+        async with database.snapshot() as connection:
+            found.append(await count(connection, "bet"))
+
+    process = Process.start(database, seen, look)
+    async with running(process.bus.run(), process.outbox.run()):
+        async with process.outbox.transaction() as unit:
+            unit.append(message("1"))
+            await unit.connection.execute("insert into bet values ('a')")
+            # Time enough for the sweeper and the publisher to look, several times.
+            await unit.connection.execute("select pg_sleep(0.1)")
+        assert await process.outbox.drained(10)
+    assert found == [1]
+
+
+async def test_a_row_stays_until_every_consumer_is_done(database: Database, seen: Seen) -> None:
+    refusing = True
+
+    async def consume(messages: Sequence[Message]) -> None:
+        if refusing:
+            raise UnavailableError("not yet")
+        await seen.consume(messages)
+
+    process = Process.start(database, seen, consume)
+    async with running(process.bus.run(), process.outbox.run()):
+        async with process.outbox.transaction() as unit:
+            unit.append(message("1"))
+        assert not await process.outbox.drained(0.05)
+        assert await rows(database) == 1
+        assert process.outbox.backlog().depth == 1
+        refusing = False
+        assert await process.outbox.drained(10)
+    assert seen.ids() == ["1"]
+    assert await rows(database) == 0
+
+
+async def test_a_crash_between_commit_and_publish_loses_nothing(database: Database, seen: Seen) -> None:
+    crashed = Process.start(database, seen)
+    for number in range(5):
+        async with crashed.outbox.transaction() as unit:
+            unit.append(message(str(number)), Task(f"act:{number}", "notifications", "act", {"number": number}))
+    assert seen.messages == []
+    process = Process.start(database, seen)
+    assert await process.outbox.recover() == 10
+    async with running(process.bus.run(), process.tasks.run(), process.outbox.run()):
+        assert await process.outbox.drained(10)
+    assert seen.ids() == ["0", "1", "2", "3", "4"]
+    assert sorted(seen.tasks) == [0, 1, 2, 3, 4]
+    assert await rows(database) == 0
+
+
+async def test_recovering_takes_more_rows_than_the_sweeper_reads_at_once(database: Database, seen: Seen) -> None:
+    async with Process.start(database, seen).outbox.transaction() as unit:
+        unit.append(*(message(f"{number:02}") for number in range(11)))
+    process = Process.start(database, seen)
+    sweeping = Sweeping(rows=3)
+    outbox = Outbox(database, process.bus, process.tasks, time.monotonic, sweeping)
+    assert await outbox.recover() == 11
+    async with running(process.bus.run(), outbox.run()):
+        assert await outbox.drained(10)
+    assert seen.ids() == [f"{number:02}" for number in range(11)]
+
+
+async def test_the_sweeper_finds_what_another_process_left_behind(database: Database, seen: Seen) -> None:
+    process = Process.start(database, seen)
+    async with running(process.bus.run(), process.outbox.run()):
+        async with Process.start(database, seen).outbox.transaction() as unit:
+            unit.append(message("1"))
+        await until(lambda: seen.ids() == ["1"])
+
+
+async def test_a_crash_between_confirm_and_delete_tells_it_twice(database: Database, seen: Seen) -> None:
+    process = Process.start(database, seen)
+    async with database.transaction() as holding, running(process.bus.run(), process.outbox.run()):
+        async with process.outbox.transaction() as unit:
+            unit.append(message("1"))
+        # Keeps the row from being deleted: by then it is confirmed, and the process ends.
+        await holding.execute("select * from outbox for update")
+        await until(lambda: seen.ids() == ["1"])
+    again = Process.start(database, seen)
+    assert await again.outbox.recover() == 1
+    async with running(again.bus.run(), again.outbox.run()):
+        assert await again.outbox.drained(10)
+    assert seen.ids() == ["1", "1"]
+    assert await rows(database) == 0
+
+
+async def test_a_row_that_keeps_failing_is_set_aside_and_blocks_no_other(database: Database, seen: Seen) -> None:
+    process = Process.start(database, seen)
+    async with running(process.bus.run(), process.outbox.run()):
+        async with process.outbox.transaction() as unit:
+            unit.append(message("lost", "nobody.listens.v1"), message("1"))
+        await until(lambda: seen.ids() == ["1"])
+
+        async def set_aside() -> bool:
+            async with database.snapshot() as connection:
+                return bool(await connection.fetchval("select count(*) = 1 from outbox where failed_at is not null"))
+
+        await until(set_aside)
+        async with process.outbox.transaction() as unit:
+            unit.append(message("2"))
+        await until(lambda: seen.ids() == ["1", "2"])
+        assert await process.outbox.drained(10)
+    async with database.snapshot() as connection:
+        row = await connection.fetchrow("select message_id, attempts, reason from outbox")
+    assert row is not None
+    assert (row["message_id"], row["attempts"]) == ("lost", 3)
+    assert row["reason"] == "UnroutableError: no queue is bound to nobody.listens.v1"
+    assert await Process.start(database, seen).outbox.recover() == 0
+
+
+async def test_a_row_of_another_version_is_set_aside_and_blocks_no_other(database: Database, seen: Seen) -> None:
+    crashed = Process.start(database, seen)
+    async with crashed.outbox.transaction() as unit:
+        unit.append(message("unreadable"), message("1"))
+        body = msgspec.msgpack.encode({"id": "unreadable"})
+    async with database.transaction() as connection:
+        await connection.execute("update outbox set body = $1 where message_id = 'unreadable'", body)
+    process = Process.start(database, seen)
+    await process.outbox.recover()
+    async with running(process.bus.run(), process.outbox.run()):
+        assert await process.outbox.drained(10)
+    assert seen.ids() == ["1"]
+    async with database.snapshot() as connection:
+        reason = await connection.fetchval("select reason from outbox where failed_at is not null")
+    assert "missing required field" in reason
+
+
+class AwayBus(InProcessBus):
+    """A bus whose broker cannot be reached while `away`."""
+
+    away = True
+    refused = 0
+
+    async def publish(self, message: Message) -> None:
+        if self.away:
+            self.refused += 1
+            raise UnavailableError("no connection to the broker")
+        await super().publish(message)
+
+
+async def test_nothing_is_set_aside_while_the_broker_is_away(database: Database, seen: Seen) -> None:
+    bus = AwayBus(random.Random(1), QUICK)
+    bus.subscribe(Queue("api.odds-changed", TYPE), seen.consume, PostgresDeadLetters(database))
+    outbox = Outbox(database, bus, InProcessTasks(random.Random(1), QUICK), time.monotonic, BRISK)
+    async with running(bus.run(), outbox.run()):
+        async with outbox.transaction() as unit:
+            unit.append(message("1"))
+        await until(lambda: bus.refused > 2 * BRISK.attempts)
+        bus.away = False
+        await until(lambda: seen.ids() == ["1"])
+        assert await outbox.drained(10)
+    assert await rows(database) == 0
