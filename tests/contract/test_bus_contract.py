@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 import pytest
-from fixtures.engines import BusUnderTest, KeptInMemory, in_process_bus
-from fixtures.waiting import until
 
 from bet_intel.shared.messaging import Message, Queue, TerminalError, UnavailableError, UnroutableError
+from fixtures.engines import BusUnderTest, KeptInMemory, in_process_bus
+from fixtures.waiting import until
 
 ADAPTERS = {"inprocess": in_process_bus}
 TYPE = "odds.changed.v1"

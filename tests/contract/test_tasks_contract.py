@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from fixtures.engines import KeptInMemory, TasksUnderTest, in_process_tasks
-from fixtures.waiting import until
 
 from bet_intel.shared.messaging import TerminalError, UnavailableError, UnroutableError
 from bet_intel.shared.tasks import Task
+from fixtures.engines import KeptInMemory, TasksUnderTest, in_process_tasks
+from fixtures.waiting import until
 
 ADAPTERS = {"inprocess": in_process_tasks}
 

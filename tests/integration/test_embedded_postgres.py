@@ -185,10 +185,10 @@ def test_a_server_that_does_not_answer_is_replaced(open_folder: Path, begin: Beg
 def test_a_server_that_a_killed_run_had_only_just_launched_hinders_no_start(open_folder: Path, begin: Begin) -> None:
     server, _ = begin(open_folder / "data")
     server.stop()
-    data = str(open_folder / "data" / "postgres")
-    launched = Account.of_the_server().popen(
-        [Binaries.of_the_wheel().program("postgres"), "-D", data], subprocess.DEVNULL
-    )
+    data = open_folder / "data"
+    command = [Binaries.of_the_wheel().program("postgres"), "-D", str(data / "postgres")]
+    command += ["-c", f"config_file={data / 'postgres.conf'}"]
+    launched = Account.of_the_server().popen(command, subprocess.DEVNULL)
     try:
         assert server.start() in (Start.STARTED, Start.ADOPTED, Start.RESTARTED)
         asyncio.run(server.ensure_databases(["api"]))

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from fixtures.postgres import MakeDatabase
 
 from bet_intel.shared.migrate import MigrationError, migrate, pending
+from fixtures.postgres import MakeDatabase
 
 pytestmark = pytest.mark.integration
 

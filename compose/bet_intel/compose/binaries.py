@@ -40,9 +40,9 @@ class Account(NamedTuple):
         return cls(nobody.pw_name, nobody.pw_uid, nobody.pw_gid)
 
     def give(self, path: Path) -> None:
-        """Makes the account the owner of a file or folder that we just made."""
+        """Makes the account the owner of a folder that we just made; a link put in its place is not followed."""
         if self.uid != os.geteuid():
-            os.chown(path, self.uid, self.gid)
+            os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
     def popen(self, arguments: Sequence[str], output: IO[bytes] | int) -> subprocess.Popen[bytes]:
         """Starts a program as the account, in a session of its own, with none of our environment but the search paths.

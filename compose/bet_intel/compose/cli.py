@@ -1,6 +1,5 @@
 """The `bet-intel` command."""
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import Annotated

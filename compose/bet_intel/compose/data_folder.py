@@ -15,7 +15,17 @@ _PRODUCT = "bet-intel"
 _LOCK = "lock"
 _STAMP = "source.json"
 # What we make in the folder, and all that a fresh start removes. The lock stays: whoever holds it holds the folder.
-_OURS = ("postgres", "postgres.new", "run", "binaries", "log", "state", f"{_STAMP}.new")
+_OURS = (
+    "postgres",
+    "postgres.new",
+    "run",
+    "binaries",
+    "log",
+    "postgres.conf",
+    "postgres.conf.new",
+    "state",
+    f"{_STAMP}.new",
+)
 _GONE = ".removed"
 
 

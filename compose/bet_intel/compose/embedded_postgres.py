@@ -22,8 +22,7 @@ from bet_intel.compose.binaries import Account, Binaries, EmbeddedPostgresError
 from bet_intel.compose.data_folder import DataFolder, DataFolderError, sync_folder
 from bet_intel.compose.postmaster import PID_FILE, PidFile, Postmaster, forget_stale, stop_child, wait_until_ready
 from bet_intel.compose.server_files import (
-    HBA,
-    INCLUDE,
+    CONFIGURATION,
     PORT,
     SUPERUSER,
     choose_socket_folder,
@@ -46,7 +45,7 @@ _TAKE_OVER = (
     f"select pg_terminate_backend(pid, 2000) {_OTHERS}",
     f"select case when count(*) = 0 then 'none' else 'some' end {_OTHERS}",
 )
-# What PostgreSQL says where processes of a killed server have yet to end, or where a killed run had just begun to start one.
+# What PostgreSQL says where processes of a killed server have yet to end, or a killed run had just launched one.
 _IN_THE_WAY = ("pre-existing shared memory block", f'lock file "{PID_FILE}" already exists')
 _LEFTOVER_SECONDS = 15.0
 
@@ -99,6 +98,7 @@ class EmbeddedPostgres:
         """``fsync=False`` is for tests; ``start_deadline`` in seconds includes the recovery after a crash."""
         self._folder = folder
         self._data = folder.path.resolve() / "postgres"
+        self._configuration = folder.path.resolve() / CONFIGURATION
         self._fsync = fsync
         self._start_deadline = start_deadline
         self._account = Account.of_the_server()
@@ -172,9 +172,10 @@ class EmbeddedPostgres:
                 "choose a --data-dir below folders open to others (mode 755), such as /var/lib/bet-intel"
             )
         binaries = Binaries.of_the_wheel().for_account(self._account, self._folder.path / "binaries")
-        for folder in (self._folder.path / "log", self._folder.path / "run"):
+        # The server writes its log through the descriptor it is given: the folder stays ours.
+        for folder in (self.log.parent, self._folder.path / "run"):
             folder.mkdir(mode=0o700, exist_ok=True)
-            self._account.give(folder)
+        self._account.give(self._folder.path / "run")
         created = self._create(binaries)
         restarted = False
         give_up = time.monotonic() + _LEFTOVER_SECONDS
@@ -227,9 +228,6 @@ class EmbeddedPostgres:
             raise EmbeddedPostgresError(
                 f"PostgreSQL could not make its data directory in {self._folder.path}:\n{tail(output)}"
             )
-        (new / "pg_hba.conf").write_text(HBA, encoding="utf-8")
-        with (new / "postgresql.conf").open("a", encoding="utf-8") as file:
-            file.write(f"\ninclude '{INCLUDE}'\n")
         new.rename(self._data)
         sync_folder(self._folder.path)
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -259,11 +257,11 @@ class EmbeddedPostgres:
         return True
 
     def _configure(self, socket_folder: Path) -> None:
-        file = self._data / INCLUDE
-        new = file.with_name(f"{INCLUDE}.new")
+        new = self._configuration.with_name(f"{CONFIGURATION}.new")
         new.write_text(settings(socket_folder, fsync=self._fsync), encoding="utf-8")
-        self._account.give(new)
-        new.rename(file)
+        # No secrets in it, and the server's user must read it whatever the umask.
+        new.chmod(0o644)
+        new.rename(self._configuration)
 
     def _launch(self, binaries: Binaries) -> str | None:
         """Starts the server and waits until it is ready; else returns what went wrong, with the end of its log."""
@@ -274,9 +272,9 @@ class EmbeddedPostgres:
         self._socket_folder = choose_socket_folder(self._folder.path, self._account)
         self._configure(self._socket_folder)
         with open_log(self.log) as log:
-            self._account.give(self.log)
             before = log.tell()
-            process = self._account.popen([binaries.program("postgres"), "-D", str(self._data)], log)
+            command = [binaries.program("postgres"), "-D", str(self._data), "-c", f"config_file={self._configuration}"]
+            process = self._account.popen(command, log)
         self._process = process
         # Its own parent need not look it up: just after the start its command line cannot be read yet.
         deadline = time.monotonic() + self._start_deadline

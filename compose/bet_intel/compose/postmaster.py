@@ -107,7 +107,10 @@ def forget_stale(data: Path) -> None:
     file = data / PID_FILE
     if file.exists() and Postmaster.find(data) is None:
         _, separator, rest = file.read_text(encoding="utf-8", errors="surrogateescape").partition("\n")
-        file.write_text(f"{os.getpid()}{separator}{rest}", encoding="utf-8", errors="surrogateescape")
+        # Root writes here into a folder of another user: a link must not lead elsewhere.
+        descriptor = os.open(file, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as opened:
+            opened.write(f"{os.getpid()}{separator}{rest}")
 
 
 def wait_until_ready(pid: int, data: Path, runs: Callable[[], bool], deadline: float) -> bool:

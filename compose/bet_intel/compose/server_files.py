@@ -10,8 +10,8 @@ from bet_intel.compose.binaries import Account, EmbeddedPostgresError
 SUPERUSER = "postgres"
 PORT = 5432
 """Part of the socket's name; nothing listens on it."""
-INCLUDE = "bet-intel.conf"
-HBA = "# The folder of the socket is closed to other users: that is the lock on this door.\nlocal all all trust\n"
+CONFIGURATION = "postgres.conf"
+"""In the data folder, not in the data directory: that belongs to another user, and root writes no files among theirs."""
 
 _SOCKET = f".s.PGSQL.{PORT}"
 # sockaddr_un holds 108 bytes with the closing zero.
@@ -45,7 +45,7 @@ def settings(socket_folder: Path, *, fsync: bool) -> str:
         "log_line_prefix": "'%m [%p] %q%u@%d '",
     }
     lines = "".join(f"{name} = {value}\n" for name, value in values.items())
-    return f"# Written at every start: changes belong at the end of postgresql.conf.\n{lines}"
+    return f"# Written at every start.\ninclude 'postgres/postgresql.conf'\n{lines}"
 
 
 def choose_socket_folder(folder: Path, account: Account) -> Path:

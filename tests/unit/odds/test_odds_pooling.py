@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.odds.scalar_pool import scalar_pool
 
 from bet_intel.odds import FloatArray, PoolingRule, consensus, leave_one_out
+from unit.odds.scalar_pool import scalar_pool
 
 RULE = PoolingRule()
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from fixtures.odds_payloads import AWAY, HOME, MADE_UP_FILE, bookmaker, event, market, prices
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bet_intel.odds_ingest.domain.quotes import MarketKey, Price, QuoteKey, Side
 from bet_intel.odds_ingest.providers.the_odds_api.market_names import market_name
 from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
+from fixtures.odds_payloads import AWAY, HOME, MADE_UP_FILE, bookmaker, event, market, prices
 
 american_prices = st.one_of(st.integers(100, 20_000), st.integers(-20_000, -100))
 """Both ways to write even money (±100) are one decimal price, 2.0."""

@@ -4,13 +4,13 @@ import json
 from typing import Any
 
 import pytest
-from fixtures.odds_payloads import AWAY, HOME, MADE_UP_FILE, bookmaker, event, market, prices
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bet_intel.odds_ingest.domain.quotes import MarketKey, QuoteKey
 from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
 from bet_intel.odds_ingest.providers.the_odds_api.payload import MalformedResponseError
+from fixtures.odds_payloads import AWAY, HOME, MADE_UP_FILE, bookmaker, event, market, prices
 
 GOOD = market("h2h", (HOME, 2.1), (AWAY, 1.8))
 

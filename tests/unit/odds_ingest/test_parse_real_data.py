@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fixtures.odds_payloads import SHARED_DATA, prices
 
 from bet_intel.odds_ingest.domain.quotes import Side
 from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
+from fixtures.odds_payloads import SHARED_DATA, prices
 
 pytestmark = pytest.mark.skipif(not SHARED_DATA.is_dir(), reason=f"no real odds at {SHARED_DATA}")
 

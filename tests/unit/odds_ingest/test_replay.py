@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fixtures.odds_payloads import AWAY, HOME, MADE_UP_FILE, SHARED_DATA, bookmaker, event, market, prices
 
 from bet_intel.odds_ingest.domain.quotes import Answer
 from bet_intel.odds_ingest.providers.port import InvalidSourceError, OddsProvider
 from bet_intel.odds_ingest.providers.replay.client import ReplayProvider
 from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
+from fixtures.odds_payloads import AWAY, HOME, MADE_UP_FILE, SHARED_DATA, bookmaker, event, market, prices
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 PREMIER, CUP = "soccer_made_up_league", "soccer_made_up_cup"

@@ -9,7 +9,6 @@ from statistics import mean, median
 
 import numpy as np
 import pytest
-from fixtures.odds_payloads import prices
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from bet_intel.odds_ingest.providers.simulator.client import SimulatorProvider
 from bet_intel.odds_ingest.providers.simulator.model import snapshot
 from bet_intel.odds_ingest.providers.simulator.recording import write_recording
 from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
+from fixtures.odds_payloads import prices
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 LEAGUES = {"soccer_simulated_premier", "basketball_simulated_league", "tennis_simulated_open"}

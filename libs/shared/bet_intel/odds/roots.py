@@ -26,6 +26,7 @@ def decreasing_root(
 
     `residual` maps x (m,) to f (m,) and f' (m,); `upper` may be infinite. A step that would leave the bracket, or that
     a vanishing slope makes meaningless, is replaced by bisection (or doubling while there is no finite upper bound). A
+    step within the tolerance is always taken: at the root the sign of f, and with it the bracket, is rounding noise. A
     market that has settled is frozen, so that its root does not depend on the others in the batch.
     """
     x = start.copy()
@@ -37,16 +38,17 @@ def decreasing_root(
         above = value > 0.0
         low = np.where(above, np.maximum(low, x), low)
         high = np.where(above, high, np.minimum(high, x))
+        tolerance = _SETTLED * (1.0 + np.abs(x))
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            proposed = x - value / slope
-        inside = (proposed >= low) & (proposed <= high)
-        if not inside.all():
+            proposed = np.where(value == 0.0, x, x - value / slope)
+        newton = (proposed >= low - tolerance) & (proposed <= high + tolerance)
+        if not newton.all():
             with np.errstate(invalid="ignore"):
-                fallback = np.where(np.isfinite(high), 0.5 * (low + high), 2.0 * low + 1.0)
-            proposed = np.where(inside, proposed, np.where(value == 0.0, x, fallback))
-        step = np.abs(proposed - x)
+                halved = np.where(np.isfinite(high), 0.5 * (low + high), 2.0 * low + 1.0)
+            proposed = np.where(newton, proposed, halved)
+        near = newton & (np.abs(proposed - x) <= tolerance)
         x = np.where(settled, x, proposed)
-        settled |= step <= _SETTLED * (1.0 + np.abs(x))
+        settled |= near
         if settled.all():
             break
     return Roots(value=x, converged=settled)

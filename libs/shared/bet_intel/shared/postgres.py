@@ -97,7 +97,7 @@ class Database:
             yield connection
         except _DRIVER_ERRORS as error:
             # The driver has one class for its misuse and for a connection that is gone: the connection itself knows.
-            if isinstance(error, _LOST) or connection.is_closed():
+            if isinstance(error, _LOST) or _is_gone(connection):
                 raise DatabaseUnavailableError(f"the connection to the database was lost: {error}") from error
             raise
         finally:
@@ -106,6 +106,13 @@ class Database:
     async def health(self) -> None:
         """Returns when the database answers a query; raises what the driver raises otherwise."""
         await self._pool.fetchval("select 1", timeout=2)
+
+
+def _is_gone(connection: Connection) -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True  # the pool has already taken it back, which it does by itself only with one that was lost
 
 
 class PostgresDeadLetters:

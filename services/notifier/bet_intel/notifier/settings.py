@@ -23,8 +23,8 @@ class RuleSettings(BaseModel):
     bookmakers: frozenset[Name] = frozenset()
     profile: Name = "consensus"
     classes: frozenset[Literal["take", "marginal", "suspect"]] = Field(default=frozenset({"take"}), min_length=1)
-    min_ev: float = Field(default=0.045, ge=0, le=10, allow_inf_nan=False)
-    realert_step: float = Field(default=0.02, gt=0, le=10, allow_inf_nan=False)
+    min_ev: float = Field(default=0.045, ge=0, le=1, allow_inf_nan=False)
+    realert_step: float = Field(default=0.02, gt=0, le=1, allow_inf_nan=False)
 
     def rule(self) -> Rule:
         return Rule(

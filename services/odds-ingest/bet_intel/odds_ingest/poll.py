@@ -18,6 +18,7 @@ _log = structlog.get_logger(__name__)
 
 _FIRST_BACKOFF = 1.0
 _LONGEST_BACKOFF = 60.0
+_LOGGED_REJECTIONS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +98,11 @@ class Poller:
     async def _answered(self, answer: Answer) -> None:
         ingested = await self._ingest.answer(answer, self._source)
         self._position = answer.position
-        for rejection in answer.rejections:
+        for rejection in answer.rejections[:_LOGGED_REJECTIONS]:
             _log.warning("could not be read", where=rejection.where, reason=rejection.reason, as_of=str(answer.as_of))
         rejections = len(answer.rejections)
+        if rejections > _LOGGED_REJECTIONS:
+            _log.warning("more could not be read", pieces=rejections - _LOGGED_REJECTIONS, as_of=str(answer.as_of))
         self._report(
             ProviderReport(
                 "polling", answer.as_of, events=ingested.events, prices=ingested.prices, rejections=rejections

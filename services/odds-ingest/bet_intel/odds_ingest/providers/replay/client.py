@@ -21,7 +21,7 @@ class ReplayProvider:
     it, with the unreadable lines before that as rejections; it depends on the position alone, so that reading may start
     anywhere. An answer speaks for the leagues in it, and an empty one for all that the recording has shown so far.
 
-    Building one reads the file from end to end (about a second per 100 MB of JSON): do it off the event loop.
+    Building one reads the file from end to end (a fraction of a second per 100 MB of JSON): do it off the event loop.
     """
 
     def __init__(self, path: Path, speed: float | None = None) -> None:

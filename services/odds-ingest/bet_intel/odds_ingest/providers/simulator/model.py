@@ -30,7 +30,13 @@ class _Outcome(NamedTuple):
 
 
 def snapshot(seed: int, at: datetime) -> list[dict[str, Any]]:
-    """The v4 response (decimal odds) that the simulated feed gives at `at` (aware)."""
+    """The v4 response (decimal odds) that the simulated feed gives at `at`.
+
+    Raises:
+        ValueError: `at` has no time zone.
+    """
+    if at.tzinfo is None:
+        raise ValueError(f"the time of a simulated response needs a time zone, but is {at.isoformat()}")
     moment = at.timestamp()
     times = _Times()
     streams = {bookmaker.key: stream(seed, "bookmaker", bookmaker.key) for bookmaker in BOOKMAKERS}

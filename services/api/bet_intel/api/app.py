@@ -1,0 +1,96 @@
+"""Composition root of the api service: the projector of the read model and the gateway, in one process."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from bet_intel.api import openapi
+from bet_intel.api.feed import FeedTail
+from bet_intel.api.middleware import RequestEdge, RequestMetrics
+from bet_intel.api.operation import Operation, Reads
+from bet_intel.api.problems import CursorError, NotFoundError, ParameterError, answer_problem
+from bet_intel.api.projector import Projector
+from bet_intel.api.routes import events, opportunities, process, sports, status
+from bet_intel.api.settings import ApiSettings
+from bet_intel.shared.engines import Engines
+from bet_intel.shared.messaging import Queue
+from bet_intel.shared.postgres import UNAVAILABLE, Database, PostgresDeadLetters
+
+
+@dataclass(slots=True)
+class Api:
+    """The service. `asgi` answers requests; `run` works in the background until cancelled.
+
+    Set `draining` before the server stops: /readyz then sends new clients elsewhere.
+    """
+
+    tail: FeedTail
+    draining: bool = False
+    asgi: ASGIApp = field(init=False)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.tail.run(), name="api feed tail")
+
+
+@asynccontextmanager
+async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api]:
+    """Open the database, subscribe the projector to the bus and build the gateway.
+
+    Raises:
+        DatabaseError: the database cannot be reached.
+    """
+    dsn = settings.dsn.get_secret_value()
+    async with Database.open(dsn, name="bet-intel-api", max_size=settings.pool_size) as database:
+        tail = FeedTail(database, settings.feed_poll_seconds, engines.monotonic, engines.registry)
+        _subscribe(Projector(database, engines.registry, tail.woken.set), engines, PostgresDeadLetters(database))
+        api = Api(tail)
+        reads = Reads(database, engines.cache, tail, settings.cache_seconds)
+        api.asgi = _gateway(_operations(api, database, reads, engines), engines)
+        yield api
+
+
+def _subscribe(projector: Projector, engines: Engines, dead_letters: PostgresDeadLetters) -> None:
+    subscribe = engines.bus.subscribe
+    subscribe(Queue("api.odds-changed", "odds.changed.v1"), projector.odds_changed, dead_letters)
+    subscribe(
+        Queue("api.opportunities-updated", "opportunities.updated.v1"), projector.opportunities_updated, dead_letters
+    )
+    subscribe(Queue("api.provider-status", "provider.status.v1"), projector.provider_status, dead_letters)
+    subscribe(Queue("api.service-heartbeat", "service.heartbeat.v1"), projector.service_heartbeat, dead_letters)
+
+
+def _operations(api: Api, database: Database, reads: Reads, engines: Engines) -> tuple[Operation, ...]:
+    operations: list[Operation] = []
+    registry: CollectorRegistry = engines.registry
+    operations += opportunities.operations(reads)
+    operations += events.operations(reads)
+    operations += sports.operations(reads)
+    operations += status.operations(reads, engines.clock)
+    operations += process.operations(
+        database, api.tail, registry, lambda: api.draining, lambda: openapi.document(operations)
+    )
+    return tuple(operations)
+
+
+def _gateway(operations: tuple[Operation, ...], engines: Engines) -> ASGIApp:
+    problems = (HTTPException, ParameterError, CursorError, NotFoundError, TimeoutError, *UNAVAILABLE)
+    app = Starlette(
+        routes=[Route(operation.path, operation.respond, methods=["GET"]) for operation in operations],
+        exception_handlers={kind: answer_problem for kind in problems},
+    )
+    app.router.redirect_slashes = False
+    return RequestEdge(
+        app,
+        metrics=RequestMetrics(engines.registry),
+        monotonic=engines.monotonic,
+        new_id=lambda: uuid.uuid4().hex,
+    )

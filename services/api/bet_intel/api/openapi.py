@@ -1,0 +1,122 @@
+"""The OpenAPI 3.1 document, made from the operations that the routes are made from."""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+
+from bet_intel.api.operation import JSON, Operation
+from bet_intel.api.problems import MEDIA_TYPE, Problem
+
+_REF = "#/components/schemas/{name}"
+_PROBLEMS = {
+    400: "A query parameter cannot be used as it was given; the answer names it and says what is expected.",
+    404: "The read model does not know it.",
+    503: "The database does not answer; Retry-After says when to try again.",
+}
+
+
+def document(operations: Sequence[Operation]) -> bytes:
+    """The document as JSON."""
+    answers = [operation.answer for operation in operations if operation.answer is not None]
+    _, schemas = msgspec.json.schema_components([*answers, Problem], ref_template=_REF)
+    paths = {operation.path: {"get": _operation(operation)} for operation in operations}
+    return msgspec.json.encode(
+        {
+            "openapi": "3.1.0",
+            "info": {
+                "title": "bet-intel",
+                "version": version("bet-intel"),
+                "description": (
+                    "Fair prices and positive expected value from the odds of many bookmakers. "
+                    "Lists answer `data`, `next_cursor` and `as_of`. Errors are problem details (RFC 9457). "
+                    "Unknown query parameters are refused. Ages are in source time: against `as_of`, not the wall clock."
+                ),
+                "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            },
+            "tags": [
+                {"name": "opportunities", "description": "Prices that pay more than their fair price."},
+                {"name": "events", "description": "Events, their prices and their consensus."},
+                {"name": "operation", "description": "The state of the system and of this process."},
+            ],
+            "paths": paths,
+            "components": {"schemas": schemas},
+        }
+    )
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    described = {"description": operation.description} if operation.description else {}
+    return {
+        "operationId": operation.id,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        **described,
+        "parameters": [*_path_parameters(operation), *_query_parameters(operation), *_headers(operation)],
+        "responses": _responses(operation),
+    }
+
+
+def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "description": description, "schema": {"type": "string"}}
+        for name, description in operation.path_parameters.items()
+    ]
+
+
+def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
+    (root,), components = msgspec.json.schema_components([operation.query], ref_template=_REF)
+    properties = components[operation.query.__name__]["properties"] if components else root.get("properties", {})
+    return [_query_parameter(name, schema) for name, schema in properties.items()]
+
+
+def _query_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    # A parameter is left out, never given as null.
+    options = [option for option in schema.get("anyOf", []) if option != {"type": "null"}]
+    plain = {**schema, **options[0]} if options else dict(schema)
+    plain.pop("anyOf", None)
+    if plain.get("default", ...) in (None, []):
+        plain.pop("default")
+    description = plain.pop("description", "")
+    parameter = {"name": name, "in": "query", "required": False, "description": description, "schema": plain}
+    return parameter | ({"style": "form", "explode": False} if plain.get("type") == "array" else {})
+
+
+def _headers(operation: Operation) -> list[dict[str, Any]]:
+    if not operation.conditional:
+        return []
+    return [
+        {
+            "name": "If-None-Match",
+            "in": "header",
+            "required": False,
+            "description": "ETag of an answer you have: 304 if it is still the answer.",
+            "schema": {"type": "string"},
+        }
+    ]
+
+
+def _responses(operation: Operation) -> dict[str, Any]:
+    schema = _reference(operation.answer) if operation.answer else {"type": "string"}
+    content = {"content": {operation.media_type: {"schema": schema}}}
+    etag = {"ETag": {"description": "Names this answer.", "schema": {"type": "string"}}}
+    responses: dict[str, Any] = {
+        "200": {"description": operation.summary, **content, **({"headers": etag} if operation.conditional else {})}
+    }
+    if operation.conditional:
+        responses["304"] = {"description": "Still what If-None-Match names.", "headers": etag}
+    for status, description in operation.also.items():
+        responses[str(status)] = {"description": description, **content}
+    for status in operation.problems:
+        responses[str(status)] = _problem(_PROBLEMS[status])
+    responses["default"] = _problem("Any other error.")
+    return responses
+
+
+def _problem(description: str) -> dict[str, Any]:
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": _reference(Problem)}}}
+
+
+def _reference(structure: type[msgspec.Struct]) -> dict[str, str]:
+    return {"$ref": _REF.format(name=structure.__name__)}

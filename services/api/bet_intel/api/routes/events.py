@@ -1,0 +1,145 @@
+"""`/v1/events` and the odds of one."""
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from bet_intel.api import cursor, read_model
+from bet_intel.api.answers import Event, EventList, EventOdds
+from bet_intel.api.domain.model import Board, MarketFreshness, MarketKey
+from bet_intel.api.domain.working import FairMarket
+from bet_intel.api.operation import Operation, Reads
+from bet_intel.api.problems import NotFoundError, ParameterError
+from bet_intel.api.query import Cursor, Limit, OddsFormat, Query, Text, TextList, Time
+from bet_intel.api.read_model import EventFilter, Record
+from bet_intel.api.rendering import MarketBoard, market_odds
+from bet_intel.api.working import SetWorking
+from bet_intel.shared.postgres import Reader
+
+
+class EventQuery(Query, frozen=True):
+    sport: Annotated[TextList, Meta(description="Sports, separated by commas.")] = ()
+    league: Annotated[TextList, Meta(description="Leagues, separated by commas.")] = ()
+    status: Annotated[
+        Literal["open", "closed"], Meta(description="closed: none of its markets is offered any more.")
+    ] = "open"
+    starts_before: Annotated[Time, Meta(description="Only events that start before: ISO-8601 or unix seconds.")] | None = None
+    starts_after: Annotated[Time, Meta(description="Only events that start then or later.")] | None = None
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+    def check(self) -> None:
+        if self.starts_before and self.starts_after and self.starts_before <= self.starts_after:
+            raise ParameterError("starts_before", "starts_before is not after starts_after: nothing can match.")
+
+
+class EventOddsQuery(Query, frozen=True):
+    market: Annotated[TextList, Meta(description="Markets, separated by commas: h2h, spreads, totals, …")] = ()
+    bookmaker: Annotated[
+        TextList, Meta(description="Keys of bookmakers whose prices are shown; the consensus is still over all.")
+    ] = ()
+    profile: Annotated[Text, Meta(description="Pricing profile of the consensus.")] = "consensus"
+    odds_format: Annotated[OddsFormat, Meta(description="Format of every price in the answer.")] = "decimal"
+
+
+def operations(reads: Reads) -> tuple[Operation, ...]:
+    return (
+        Operation(
+            "/v1/events",
+            "listEvents",
+            "events",
+            "Events by start",
+            reads.cached(EventQuery, _list),
+            "Matches and outright competitions, the earliest start first. Started events stay while they are offered.",
+            EventQuery,
+            answer=EventList,
+            conditional=True,
+        ),
+        Operation(
+            "/v1/events/{id}/odds",
+            "getEventOdds",
+            "events",
+            "Every price of an event",
+            reads.cached(EventOddsQuery, _odds),
+            "Every bookmaker's price with its age, and the consensus of each outcome with its band, or why there is none.",
+            EventOddsQuery,
+            {"id": "Id of the event."},
+            answer=EventOdds,
+            conditional=True,
+            problems=(400, 404, 503),
+        ),
+    )
+
+
+async def _list(connection: Reader, _path: Mapping[str, str], asked: EventQuery) -> EventList:
+    after = cursor.decode(asked.cursor, asked, tuple[datetime, str]) if asked.cursor else None
+    which = EventFilter(asked.status, asked.sport, asked.league, asked.starts_before, asked.starts_after)
+    rows = await read_model.events(connection, which, after, asked.limit + 1)
+    position = await read_model.position(connection)
+    page = rows[: asked.limit]
+    more = len(rows) > asked.limit
+    return EventList(
+        [_event(row) for row in page],
+        cursor.encode((page[-1]["commence_time"], page[-1]["id"]), asked) if more else None,
+        position.as_of,
+    )
+
+
+async def _odds(connection: Reader, path: Mapping[str, str], asked: EventOddsQuery) -> EventOdds:
+    row = await read_model.event(connection, path["id"])
+    if row is None:
+        raise NotFoundError(f"There is no event {path['id']!r}; /v1/events lists those that are open.")
+    markets = await read_model.markets(connection, row["id"], asked.market)
+    confirmed = _freshness(await read_model.freshness(connection, row["id"]))
+    titles = await read_model.bookmaker_titles(connection)
+    stored = await read_model.set_body(connection, row["id"])
+    fair: Mapping[MarketKey, FairMarket] = SetWorking(stored[0]).fair_markets(asked.profile) if stored else {}
+    position = await read_model.position(connection)
+    event = _event(row)
+    boards = [_board(market, confirmed) for market in markets]
+    return EventOdds(
+        event,
+        asked.profile,
+        asked.odds_format,
+        stored[1] if stored else None,
+        [
+            market_odds(board, fair.get(board.key), titles, event.as_of, asked.bookmaker, asked.odds_format)
+            for board in boards
+        ],
+        position.as_of,
+    )
+
+
+def _event(row: Record) -> Event:
+    return Event(
+        row["id"],
+        row["sport"],
+        row["league"],
+        row["league_title"],
+        row["home"],
+        row["away"],
+        row["commence_time"],
+        provider=row["provider"],
+        status=row["status"],
+        as_of=row["as_of"],
+    )
+
+
+def _freshness(stored: str | None) -> dict[MarketKey, MarketFreshness]:
+    markets = msgspec.json.decode(stored, type=list[MarketFreshness]) if stored else []
+    return {market.key: market for market in markets}
+
+
+def _board(row: Record, confirmed: Mapping[MarketKey, MarketFreshness]) -> MarketBoard:
+    line = None if math.isnan(row["line"]) else row["line"]
+    key = MarketKey(row["market"], row["period"], line, row["subject"])
+    board = msgspec.json.decode(row["board"], type=Board)
+    last_updates = board.last_updates
+    newer = confirmed.get(key)
+    if newer is not None and row["revision"] >= newer.revision:
+        last_updates = last_updates | newer.last_updates
+    return MarketBoard(key, row["status"], row["as_of"], board.quotes, last_updates)

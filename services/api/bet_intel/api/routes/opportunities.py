@@ -1,0 +1,207 @@
+"""`/v1/opportunities`."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from bet_intel.api import cursor, read_model
+from bet_intel.api.answers import (
+    Bookmaker,
+    EventRef,
+    MarketRef,
+    Opportunity,
+    OpportunityDetail,
+    OpportunityList,
+    Peak,
+)
+from bet_intel.api.domain.odds_format import rendered, rendered_or_none
+from bet_intel.api.domain.working import Band, Working
+from bet_intel.api.operation import Operation, Reads
+from bet_intel.api.problems import NotFoundError, ParameterError
+from bet_intel.api.query import Cursor, Ev, Limit, Odds, OddsFormat, Query, Text, TextList, Time
+from bet_intel.api.read_model import OpportunityFilter, Record
+from bet_intel.api.working import SetWorking
+from bet_intel.shared.postgres import Reader
+
+Class = Literal["take", "marginal", "suspect"]
+
+_LIST_DESCRIPTION = """\
+Open opportunities of one pricing profile, highest EV first. By default those with an EV of at least 1 % that are of the
+class `take` or `marginal`: a `suspect` one has an EV too high to be true, which nearly always is a feed's error, and is
+listed only when `class` asks for it. EV is judged against `fair_probability`, which leaves out the bookmaker that is
+judged; `consensus_probability` is shown beside it. A list moves while it is read: an opportunity whose EV changes between
+two pages may come twice or not at all."""
+
+
+class OpportunityQuery(Query, frozen=True):
+    sport: Annotated[TextList, Meta(description="Sports, separated by commas.")] = ()
+    league: Annotated[TextList, Meta(description="Leagues, separated by commas.")] = ()
+    event: Annotated[Text, Meta(description="Id of one event.")] | None = None
+    market: Annotated[TextList, Meta(description="Markets, separated by commas: h2h, spreads, totals, …")] = ()
+    bookmaker: Annotated[TextList, Meta(description="Keys of bookmakers, separated by commas.")] = ()
+    class_: Annotated[
+        tuple[Class, ...], Meta(max_length=3, description="Classes, separated by commas.")
+    ] = msgspec.field(default=("take", "marginal"), name="class")
+    profile: Annotated[Text, Meta(description="Pricing profile.")] = "consensus"
+    min_ev: Annotated[Ev, Meta(description="Least EV per unit staked: 0.01 is 1 %.")] = 0.01
+    max_ev: Annotated[Ev, Meta(description="Highest EV per unit staked.")] | None = None
+    min_odds: Annotated[Odds, Meta(description="Least price, in decimal odds whatever odds_format says.")] | None = None
+    max_odds: Annotated[Odds, Meta(description="Highest price, in decimal odds whatever odds_format says.")] | None = None
+    starts_before: Annotated[Time, Meta(description="Only events that start before: ISO-8601 or unix seconds.")] | None = None
+    limit: Limit = 50
+    cursor: Cursor | None = None
+    odds_format: Annotated[OddsFormat, Meta(description="Format of price, net_price and fair_odds.")] = "decimal"
+
+    def check(self) -> None:
+        if self.max_ev is not None and self.max_ev < self.min_ev:
+            raise ParameterError(
+                "max_ev", f"max_ev {self.max_ev} is below min_ev {self.min_ev} (default 0.01): nothing can match; give both."
+            )
+        if self.min_odds is not None and self.max_odds is not None and self.max_odds < self.min_odds:
+            raise ParameterError("max_odds", f"max_odds {self.max_odds} is below min_odds {self.min_odds}: nothing can match.")
+
+
+class OpportunityDetailQuery(Query, frozen=True):
+    odds_format: Annotated[OddsFormat, Meta(description="Format of every price in the answer.")] = "decimal"
+
+
+def operations(reads: Reads) -> tuple[Operation, ...]:
+    return (
+        Operation(
+            "/v1/opportunities",
+            "listOpportunities",
+            "opportunities",
+            "Open opportunities",
+            reads.cached(OpportunityQuery, _list),
+            _LIST_DESCRIPTION,
+            OpportunityQuery,
+            answer=OpportunityList,
+            conditional=True,
+        ),
+        Operation(
+            "/v1/opportunities/{id}",
+            "getOpportunity",
+            "opportunities",
+            "One opportunity with its whole working",
+            reads.plain(OpportunityDetailQuery, _detail),
+            "Open or closed. The working is that of the set that holds it, or held it last before it closed.",
+            OpportunityDetailQuery,
+            {"id": "Id of the opportunity."},
+            answer=OpportunityDetail,
+            problems=(400, 404, 503),
+        ),
+    )
+
+
+async def _list(connection: Reader, _path: Mapping[str, str], asked: OpportunityQuery) -> OpportunityList:
+    after = cursor.decode(asked.cursor, asked, tuple[float, str]) if asked.cursor else None
+    which = OpportunityFilter(
+        asked.profile,
+        asked.class_,
+        asked.sport,
+        asked.league,
+        asked.event,
+        asked.market,
+        asked.bookmaker,
+        asked.min_ev,
+        asked.max_ev,
+        asked.min_odds,
+        asked.max_odds,
+        asked.starts_before,
+    )
+    rows = await read_model.opportunities(connection, which, after, asked.limit + 1)
+    position = await read_model.position(connection)
+    page = rows[: asked.limit]
+    more = len(rows) > asked.limit
+    return OpportunityList(
+        [Opportunity(**_members(row, asked.odds_format)) for row in page],
+        cursor.encode((page[-1]["ev"], page[-1]["id"]), asked) if more else None,
+        position.as_of,
+    )
+
+
+async def _detail(connection: Reader, path: Mapping[str, str], asked: OpportunityDetailQuery) -> OpportunityDetail:
+    row = await read_model.opportunity(connection, path["id"])
+    if row is None:
+        raise NotFoundError(f"There is no opportunity {path['id']!r}; /v1/opportunities lists those that are open.")
+    closed_at: datetime | None = row["closed_at"]
+    return OpportunityDetail(
+        **_members(row, asked.odds_format),
+        state="open" if closed_at is None else "closed",
+        opening=row["opening"],
+        closed_at=closed_at,
+        close_reason=row["close_reason"],
+        working=_in_format(await _working(connection, row), asked.odds_format),
+    )
+
+
+async def _working(connection: Reader, row: Record) -> Working:
+    if row["detail"] is not None:
+        return msgspec.json.decode(row["detail"], type=Working)
+    stored = await read_model.set_body(connection, row["event_id"])
+    if stored is None:
+        raise LookupError(f"open opportunity {row['id']} without its event's set")
+    return SetWorking(stored[0]).opportunity(row["id"])
+
+
+def _members(row: Record, odds_format: OddsFormat) -> dict[str, Any]:
+    american = odds_format == "american"
+    return {
+        "id": row["id"],
+        "kind": row["kind"],
+        "class_": row["class"],
+        "profile": row["profile"],
+        "event": EventRef(
+            row["event_id"],
+            row["sport"],
+            row["league"],
+            row["league_title"],
+            row["home"],
+            row["away"],
+            row["commence_time"],
+        ),
+        "market": MarketRef(row["market"], row["period"], row["line"], row["subject"] or None, row["category"]),
+        "outcome": row["outcome"],
+        "bookmaker": Bookmaker(row["bookmaker"], row["bookmaker_title"]),
+        "side": row["side"],
+        "odds_format": odds_format,
+        "price": rendered(row["price"], american=american),
+        "net_price": rendered(row["net_price"], american=american),
+        "limit": row["stake_limit"],
+        "fair_probability": row["fair"],
+        "fair_odds": rendered(1.0 / row["fair"], american=american),
+        "consensus_probability": row["consensus"],
+        "band": Band(row["band_low"], row["band_high"]),
+        "ev": row["ev"],
+        "ev_worst": row["ev_worst"],
+        "dispersion": row["dispersion"],
+        "first_seen": row["first_seen"],
+        "opened_at": row["opened_at"],
+        "last_seen": row["last_seen"],
+        "peak": Peak(row["peak_ev"], row["peak_at"]),
+        "price_age_seconds": row["price_age"],
+        "as_of": row["as_of"],
+    }
+
+
+def _in_format(working: Working, odds_format: OddsFormat) -> Working:
+    if odds_format == "decimal":
+        return working
+    outcomes = [
+        msgspec.structs.replace(
+            outcome,
+            prices=[
+                msgspec.structs.replace(
+                    price,
+                    back=rendered_or_none(price.back, american=True),
+                    lay=rendered_or_none(price.lay, american=True),
+                )
+                for price in outcome.prices
+            ],
+        )
+        for outcome in working.outcomes
+    ]
+    return msgspec.structs.replace(working, outcomes=outcomes)

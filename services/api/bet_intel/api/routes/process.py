@@ -1,0 +1,96 @@
+"""What speaks of this process: `/livez`, `/readyz`, `/metrics`, the OpenAPI document, and the way in at `/`."""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bet_intel.api.answers import Index, Probe
+from bet_intel.api.feed import FeedTail
+from bet_intel.api.operation import JSON, NoParameters, Operation
+from bet_intel.api.query import parse
+from bet_intel.shared.postgres import UNAVAILABLE, Database
+
+_log = structlog.get_logger(__name__)
+
+Respond = Callable[[Request], Awaitable[Response]]
+
+
+def operations(
+    database: Database,
+    tail: FeedTail,
+    registry: CollectorRegistry,
+    draining: Callable[[], bool],
+    document: Callable[[], bytes],
+) -> tuple[Operation, ...]:
+    async def ready(request: Request) -> Response:
+        parse(request.url.query, NoParameters)
+        reason = await _not_ready(database, tail, draining)
+        probe = Probe("ready" if reason is None else reason)
+        return Response(msgspec.json.encode(probe), 200 if reason is None else 503, media_type=JSON)
+
+    async def metrics(_request: Request) -> Response:
+        return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def openapi(_request: Request) -> Response:
+        return Response(document(), media_type=JSON)
+
+    readiness = "Whether this process can serve: its database answers, it follows the feed, it is not draining."
+    not_ready = {503: "Not ready; `status` says why."}
+    return (
+        _probe("/livez", "getLiveness", "Whether this process runs", _always(Probe("alive"))),
+        _probe("/readyz", "getReadiness", "Whether this process can serve", ready, readiness, not_ready),
+        _probe("/health", "getHealth", "As /readyz", ready, readiness, not_ready),
+        Operation(
+            "/metrics",
+            "getMetrics",
+            "operation",
+            "Metrics in Prometheus' text format",
+            metrics,
+            media_type="text/plain",
+            problems=(),
+        ),
+        Operation(
+            "/openapi.json", "getOpenapi", "operation", "This document", openapi, answer=OpenApiDocument, problems=()
+        ),
+        Operation("/", "getIndex", "operation", "Where to go from here", _always(_INDEX), answer=Index, problems=()),
+    )
+
+
+class OpenApiDocument(msgspec.Struct, frozen=True):
+    """An OpenAPI 3.1 document."""
+
+    openapi: str
+
+
+_INDEX = Index("bet-intel", "/openapi.json", "/v1/opportunities", "/v1/status")
+
+
+def _probe(
+    path: str, id: str, summary: str, respond: Respond, description: str = "", also: dict[int, str] | None = None
+) -> Operation:
+    return Operation(
+        path, id, "operation", summary, respond, description, answer=Probe, also=also or {}, problems=(400,)
+    )
+
+
+def _always(answer: msgspec.Struct) -> Respond:
+    async def respond(request: Request) -> Response:
+        parse(request.url.query, NoParameters)
+        return Response(msgspec.json.encode(answer), media_type=JSON)
+
+    return respond
+
+
+async def _not_ready(database: Database, tail: FeedTail, draining: Callable[[], bool]) -> str | None:
+    if draining():
+        return "draining"
+    try:
+        await database.health()
+    except (*UNAVAILABLE, TimeoutError) as error:
+        _log.warning("not ready: the database does not answer", reason=str(error) or type(error).__name__)
+        return "database does not answer"
+    return None if tail.alive() else "feed is not followed"

@@ -1,0 +1,50 @@
+"""`/v1/sports`."""
+
+from collections.abc import Mapping
+
+from bet_intel.api import read_model
+from bet_intel.api.answers import LeagueCounts, SportCounts, SportList
+from bet_intel.api.operation import NoParameters, Operation, Reads
+from bet_intel.shared.postgres import Reader
+
+_PROFILE = "consensus"
+
+
+def operations(reads: Reads) -> tuple[Operation, ...]:
+    return (
+        Operation(
+            "/v1/sports",
+            "listSports",
+            "events",
+            "Sports and leagues with what is open",
+            reads.cached(NoParameters, _list),
+            "Every sport and league that has open events or open opportunities.",
+            answer=SportList,
+            conditional=True,
+        ),
+    )
+
+
+async def _list(connection: Reader, _path: Mapping[str, str], _asked: NoParameters) -> SportList:
+    events = await read_model.event_counts(connection)
+    opportunities = await read_model.opportunity_counts(connection, _PROFILE)
+    position = await read_model.position(connection)
+    titles = {(row["sport"], row["league"]): row["league_title"] for row in events}
+    open_events = {(row["sport"], row["league"]): row["events"] for row in events}
+    classes: dict[tuple[str, str], dict[str, int]] = {}
+    for row in opportunities:
+        classes.setdefault((row["sport"], row["league"]), {})[row["class"]] = row["opportunities"]
+    leagues: dict[str, list[LeagueCounts]] = {}
+    for key in sorted(open_events.keys() | classes.keys()):
+        sport, league = key
+        counts = LeagueCounts(league, titles.get(key, league), open_events.get(key, 0), classes.get(key, {}))
+        leagues.setdefault(sport, []).append(counts)
+    return SportList([_sport(sport, of_sport) for sport, of_sport in leagues.items()], None, position.as_of)
+
+
+def _sport(sport: str, leagues: list[LeagueCounts]) -> SportCounts:
+    classes: dict[str, int] = {}
+    for league in leagues:
+        for class_, count in league.open_opportunities.items():
+            classes[class_] = classes.get(class_, 0) + count
+    return SportCounts(sport, sum(league.open_events for league in leagues), classes, leagues)

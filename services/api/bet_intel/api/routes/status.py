@@ -1,0 +1,81 @@
+"""`/v1/status`: how everything behind the gateway is doing."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from bet_intel.api import read_model
+from bet_intel.api.answers import FeedState, ProviderState, ReadModelState, ServiceState, Status
+from bet_intel.api.operation import NoParameters, Operation, Reads
+from bet_intel.api.read_model import Record
+from bet_intel.shared.postgres import Reader
+from bet_intel.shared.times import Clock
+
+
+def operations(reads: Reads, clock: Clock) -> tuple[Operation, ...]:
+    async def status(connection: Reader, _path: Mapping[str, str], _asked: NoParameters) -> Status:
+        now = clock()
+        providers = await read_model.providers(connection)
+        heartbeats = await read_model.heartbeats(connection)
+        totals = await read_model.totals(connection)
+        position = await read_model.position(connection)
+        return Status(
+            [_provider(row, now) for row in providers],
+            [_service(row, now) for row in heartbeats],
+            ReadModelState(
+                totals["open_events"],
+                totals["open_markets"],
+                msgspec.json.decode(totals["open_opportunities"], type=dict[str, int]),
+                totals["closed_opportunities"],
+                FeedState(position.epoch, position.seq),
+            ),
+            position.as_of,
+        )
+
+    return (
+        Operation(
+            "/v1/status",
+            "getStatus",
+            "operation",
+            "Providers, services and the read model",
+            reads.plain(NoParameters, status),
+            "What is behind this gateway. Whether this process can serve is /readyz.",
+            answer=Status,
+        ),
+    )
+
+
+def _provider(row: Record, now: datetime) -> ProviderState:
+    return ProviderState(
+        row["provider"],
+        row["state"],
+        row["reported_at"],
+        _age(row, now),
+        row["as_of"],
+        row["position"],
+        row["total"] or None,
+        row["events"],
+        row["prices"],
+        row["rejections"],
+        row["error_kind"] or None,
+        row["message"] or None,
+    )
+
+
+def _service(row: Record, now: datetime) -> ServiceState:
+    return ServiceState(
+        row["service"],
+        row["version"],
+        row["reported_at"],
+        _age(row, now),
+        row["outbox_depth"],
+        row["outbox_age_seconds"],
+        row["dead_letters"],
+    )
+
+
+def _age(row: Mapping[str, Any] | Record, now: datetime) -> float:
+    seconds: float = (now - row["reported_at"]).total_seconds()
+    return seconds

@@ -1,0 +1,126 @@
+"""What a recording's last snapshot is worth by the kernel alone, one market at a time: the expectation of a replay.
+
+Written from docs/domain.md without the engine's code: dictionaries, one market a time, gates as plain comparisons.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from bet_intel.odds import FairPrices, exchange_mid, fair_prices
+from bet_intel.odds_ingest.domain.quotes import Answer, EventOdds, MarketBoard, MarketKey, QuoteKey, Side
+
+EXCHANGES = {"smarkets": 0.02, "matchbook": 0.02, "prophetx": 0.02, "novig": 0.02}
+
+
+@dataclass(frozen=True)
+class Expected:
+    """An opportunity the last snapshot should show."""
+
+    price: float
+    fair: float
+    ev: float
+    ev_class: str
+
+
+OpportunityKey = tuple[str, MarketKey, str, str]  # event, market, outcome, bookmaker
+
+
+def expected_opportunities(answer: Answer) -> dict[OpportunityKey, Expected]:
+    """Every open opportunity after `answer`, by (event id, market, outcome, bookmaker)."""
+    return dict(one for odds in answer.events for one in _of_event(odds, answer))
+
+
+def _of_event(odds: EventOdds, answer: Answer) -> Iterator[tuple[OpportunityKey, Expected]]:
+    if odds.event.commence_time <= answer.as_of:
+        return
+    main = _main_lines(odds, answer)
+    for key, board in odds.markets.items():
+        yield from _of_market(odds, key, board, answer, is_main=key.line is None or key in main)
+
+
+def _main_lines(odds: EventOdds, answer: Answer) -> set[MarketKey]:
+    candidates = defaultdict(list)
+    for key, board in odds.markets.items():
+        if key.line is not None:
+            outcomes, books = _names(board)
+            complete = [
+                [1 / board.prices[QuoteKey(book, outcome)].decimal for outcome in outcomes]
+                for book in books
+                if all(QuoteKey(book, outcome) in board.prices for outcome in outcomes)
+                and (answer.as_of - board.last_update[book]).total_seconds() <= 600
+            ]
+            balance = abs(np.mean([first / (first + second) for first, second in complete]) - 0.5) if complete else 1.0
+            candidates[key.market, key.period].append((-len(complete), balance, key.line, key))
+    return {min(lines)[3] for lines in candidates.values()}
+
+
+def _names(board: MarketBoard) -> tuple[list[str], list[str]]:
+    return sorted({quote.outcome for quote in board.prices}), sorted({quote.bookmaker for quote in board.prices})
+
+
+def _commission(book: str) -> float:
+    return 0.05 if book.startswith("betfair_ex_") else EXCHANGES.get(book, 0.0)
+
+
+def _of_market(
+    odds: EventOdds, key: MarketKey, board: MarketBoard, answer: Answer, *, is_main: bool
+) -> Iterator[tuple[OpportunityKey, Expected]]:
+    outcomes, books = _names(board)
+    if len(outcomes) < 2:
+        return
+    stale_after, divergence, plausible = (600, 0.08, 0.10) if is_main else (900, 0.12, 0.20)
+    age = {book: (answer.as_of - board.last_update[book]).total_seconds() for book in books}
+    complete = [book for book in books if all(QuoteKey(book, outcome) in board.prices for outcome in outcomes)]
+    newest = min((age[book] for book in complete), default=np.inf)
+    fresh = {book for book in books if age[book] <= stale_after and age[book] - newest <= 300}
+    fair = _fair(board, outcomes, books, fresh)
+    usable = [b for b in range(len(books)) if fair.consensus.share[b, 0] > 0]
+    for b, book in enumerate(books):
+        references = int(fair.leave_one_out.books_used[b, 0])
+        sharp = "pinnacle" in books and fair.leave_one_out.share[b, books.index("pinnacle"), 0] > 0
+        if book not in complete or book not in fresh or not (references >= 3 or sharp):
+            continue
+        if fair.leave_one_out.dispersion[b, 0] > 0.20:
+            continue
+        for o, outcome in enumerate(outcomes):
+            price = board.prices[QuoteKey(book, outcome)].decimal
+            p = float(fair.leave_one_out.probability[b, o, 0])
+            ev = p * (1 + (price - 1) * (1 - _commission(book))) - 1
+            median = float(np.median([fair.devigged[o, u, 0] for u in usable]))
+            if ev > 0 and 0.02 <= p <= 0.98 and abs(p - median) <= divergence:
+                ev_class = "suspect" if ev > plausible else "take" if ev >= 0.045 else "marginal"
+                yield (odds.event.id, key, outcome, book), Expected(price, p, ev, ev_class)
+
+
+def _fair(board: MarketBoard, outcomes: list[str], books: list[str], fresh: set[str]) -> FairPrices:
+    implied = np.full((len(outcomes), len(books), 1), np.nan)
+    weight = np.zeros((len(books), 1))
+    is_mid = np.zeros((len(books), 1), dtype=bool)
+    for b, book in enumerate(books):
+        exchange = _commission(book) > 0
+        lays = [board.prices.get(QuoteKey(book, outcome, Side.LAY)) for outcome in outcomes]
+        is_mid[b, 0] = exchange and any(lays)
+        for o, outcome in enumerate(outcomes):
+            back = board.prices.get(QuoteKey(book, outcome))
+            lay = lays[o]
+            if is_mid[b, 0]:
+                if back and lay:
+                    implied[o, b, 0] = exchange_mid(back.decimal, lay.decimal)
+            elif back:
+                implied[o, b, 0] = 1 / back.decimal
+        if book in fresh:
+            weight[b, 0] = 3.0 if book == "pinnacle" else 2.0 if is_mid[b, 0] else 1.0
+    return fair_prices(implied, weight, is_mid=is_mid)
+
+
+def expected_board(answer: Answer) -> dict[tuple[str, MarketKey, QuoteKey], tuple[float, str]]:
+    """Every price of `answer` with the time of its last update, by (event id, market, quote)."""
+    return {
+        (odds.event.id, key, quote): (price.decimal, board.last_update[quote.bookmaker].isoformat())
+        for odds in answer.events
+        for key, board in odds.markets.items()
+        for quote, price in board.prices.items()
+    }
