@@ -10,7 +10,7 @@ import itertools
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from bet_intel.compose import cli
@@ -46,7 +46,7 @@ def arm(point: str, count: int) -> None:
     original: Callable[..., Any] = getattr(owner, name)
     passed = _die_at(count)
 
-    def armed(*args: object, **kwargs: object) -> Awaitable[object] | object:
+    def armed(*args: object, **kwargs: object) -> Any:
         passed()
         return original(*args, **kwargs)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import uvloop
 from cyclopts import App, Parameter
 
-from bet_intel.api.server import PortInUseError, require_free
+from bet_intel.api.server import PortError, listen
 from bet_intel.compose.console import Console
 from bet_intel.compose.data_folder import DataFolderError, default_data_dir
 from bet_intel.compose.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, open_data_folder
@@ -27,7 +27,7 @@ _FOR_THE_USER = (
     EmbeddedPostgresError,
     InvalidSourceError,
     MigrationError,
-    PortInUseError,
+    PortError,
 )
 
 
@@ -80,15 +80,12 @@ def _up(
     source: str, speed: str, port: int, host: str, data_dir: Path | None, seed: int, *, fresh: bool, exit_at_end: bool
 ) -> None:
     opened = open_source(source, speed, seed, system_clock)
-    require_free(host, port)
+    listening = listen(host, port)
     path = data_folder_path(data_dir, default_data_dir(), opened)
     with Console() as console:
         console.say(f"bet-intel on {opened.title}, data in {path}")
-        folder = open_data_folder(path, opened.identity, fresh=fresh)
-        try:
-            uvloop.run(up(EmbeddedPostgres(folder), opened, host, port, console, exit_at_end=exit_at_end))
-        finally:
-            folder.close()
+        with listening, open_data_folder(path, opened.identity, fresh=fresh) as folder:
+            uvloop.run(up(EmbeddedPostgres(folder), opened, listening, console, exit_at_end=exit_at_end))
         console.say("stopped")
 
 

@@ -1,5 +1,6 @@
 """What `bet-intel up` says to the person who started it."""
 
+import socket
 import time
 from types import TracebackType
 from typing import Self
@@ -63,7 +64,8 @@ class Console:
         else:
             self.say(f"  reading {source.title}, {total} snapshots")
 
-    def serving(self, host: str, port: int) -> None:
+    def serving(self, listening: socket.socket) -> None:
+        host, port = listening.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         self.say(f"  open http://{shown}:{port}/v1/opportunities   (Ctrl-C stops everything)")
 

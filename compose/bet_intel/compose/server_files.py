@@ -11,7 +11,7 @@ SUPERUSER = "postgres"
 PORT = 5432
 """Part of the socket's name; nothing listens on it."""
 CONFIGURATION = "postgres.conf"
-"""In the data folder, not in the data directory: that belongs to another user, and root writes no files among theirs."""
+"""In the data folder, not the data directory: that may be another user's, and root writes no files among theirs."""
 
 _SOCKET = f".s.PGSQL.{PORT}"
 # sockaddr_un holds 108 bytes with the closing zero.

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -90,26 +91,30 @@ async def open_system(postgres: EmbeddedPostgres, source: Source, console: Conso
         yield systems[0]
 
 
-async def run_system(system: System, host: str, port: int, console: Console, *, exit_at_end: bool) -> None:
+async def run_system(system: System, listening: socket.socket, console: Console, *, exit_at_end: bool) -> None:
     """Run every service and the HTTP server until a signal arrives or, where asked for, the source has ended."""
     async with asyncio.TaskGroup() as group:
-        running = [
-            group.create_task(system.bus.run(), name="bus"),
-            group.create_task(system.tasks.run(), name="tasks"),
-            group.create_task(system.api.run(), name="api"),
-            group.create_task(system.notifier.run(), name="notifier"),
-            group.create_task(system.ev_engine.run(), name="ev-engine"),
-            group.create_task(system.odds_ingest.run(), name="odds-ingest"),
-            group.create_task(serve(system.api, host, port), name="http"),
+        background = [
+            group.create_task(work, name=name)
+            for name, work in (
+                ("bus", system.bus.run()),
+                ("tasks", system.tasks.run()),
+                ("api", system.api.run()),
+                ("notifier", system.notifier.run()),
+                ("ev-engine", system.ev_engine.run()),
+                ("odds-ingest", system.odds_ingest.run()),
+            )
         ]
+        serving = group.create_task(serve(system.api, listening), name="http")
         signalled = group.create_task(until_signalled(), name="signals")
         ended = group.create_task(_ended(system, console), name="end of source")
-        console.serving(host, port)
-        waited = {signalled, ended} if exit_at_end else {signalled}
-        done, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-        if signalled in done:
-            console.say(f"{signalled.result()}: stopping")
-        for task in [*running, signalled, ended]:
+        await asyncio.wait({signalled, ended} if exit_at_end else {signalled}, return_when=asyncio.FIRST_COMPLETED)
+        if signalled.done():
+            console.say(f"  {signalled.result()}: stopping")
+        # Readers first: what the gateway answers from must not be gone before it.
+        serving.cancel()
+        await asyncio.wait({serving})
+        for task in [*background, signalled, ended]:
             task.cancel()
 
 
@@ -119,19 +124,20 @@ async def _ended(system: System, console: Console) -> None:
 
 
 async def up(
-    folder_postgres: EmbeddedPostgres, source: Source, host: str, port: int, console: Console, *, exit_at_end: bool
+    postgres: EmbeddedPostgres, source: Source, listening: socket.socket, console: Console, *, exit_at_end: bool
 ) -> None:
     """Start PostgreSQL, prepare the databases, run everything, and stop it all again."""
     try:
         started = time.monotonic()
-        how = await asyncio.to_thread(folder_postgres.start)
+        how = await asyncio.to_thread(postgres.start)
         console.postgres(how, time.monotonic() - started)
-        await prepare(folder_postgres)
-        async with open_system(folder_postgres, source, console) as system:
+        await prepare(postgres)
+        async with open_system(postgres, source, console) as system:
             console.reading(source, system.odds_ingest.position)
-            await run_system(system, host, port, console, exit_at_end=exit_at_end)
+            console.serving(listening)
+            await run_system(system, listening, console, exit_at_end=exit_at_end)
     finally:
-        await asyncio.to_thread(folder_postgres.stop)
+        await asyncio.to_thread(postgres.stop)
 
 
 def data_folder_path(data_dir: Path | None, default: Path, source: Source) -> Path:

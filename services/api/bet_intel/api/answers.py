@@ -72,14 +72,15 @@ class Opportunity(msgspec.Struct, frozen=True):
     ]
     fair_odds: Annotated[float, Meta(description="1 / fair_probability in the format asked for.")]
     consensus_probability: Annotated[
-        float | None, Meta(description="Pooled from all bookmakers, the one judged included; not what EV is taken from.")
+        float | None,
+        Meta(description="Pooled from all bookmakers, the one judged included; EV is not taken from it."),
     ]
     band: Annotated[Band, Meta(description="Of fair_probability, over devig methods.")]
     ev: Annotated[float, Meta(description="Expected value per unit staked: 0.05 is +5 %.")]
     ev_worst: Annotated[float, Meta(description="EV at the low end of the band.")]
     dispersion: Annotated[float | None, Meta(description="Disagreement of the other bookmakers, in log-odds.")]
     first_seen: datetime
-    opened_at: Annotated[datetime, Meta(description="Source time of its present opening; later than first_seen once re-opened.")]
+    opened_at: Annotated[datetime, Meta(description="Source time of its present opening, which may not be its first.")]
     last_seen: datetime
     peak: Peak
     price_age_seconds: Annotated[

@@ -21,8 +21,12 @@ from bet_intel.api.projector import Projector
 from bet_intel.api.routes import events, opportunities, process, sports, status
 from bet_intel.api.settings import ApiSettings
 from bet_intel.shared.engines import Engines
+from bet_intel.shared.heartbeat import Heart
+from bet_intel.shared.heartbeat import Heart
 from bet_intel.shared.messaging import Queue
-from bet_intel.shared.postgres import UNAVAILABLE, Database, PostgresDeadLetters
+from bet_intel.shared.outbox import Backlog
+from bet_intel.shared.outbox import Backlog
+from bet_intel.shared.postgres import Database, DatabaseUnavailableError, PostgresDeadLetters
 
 
 @dataclass(slots=True)
@@ -33,12 +37,15 @@ class Api:
     """
 
     tail: FeedTail
+    heart: Heart
     draining: bool = False
     asgi: ASGIApp = field(init=False)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.tail.run(), name="api feed tail")
+            group.create_task(self.heart.run(), name="api heartbeat")
+            group.create_task(self.heart.run(), name="api heartbeat")
 
 
 @asynccontextmanager
@@ -51,8 +58,11 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
     dsn = settings.dsn.get_secret_value()
     async with Database.open(dsn, name="bet-intel-api", max_size=settings.pool_size) as database:
         tail = FeedTail(database, settings.feed_poll_seconds, engines.monotonic, engines.registry)
-        _subscribe(Projector(database, engines.registry, tail.woken.set), engines, PostgresDeadLetters(database))
-        api = Api(tail)
+        dead_letters = PostgresDeadLetters(database)
+        _subscribe(Projector(database, engines.registry, tail.woken.set), engines, dead_letters)
+        # The gateway publishes nothing yet but its heartbeat, so its outbox is empty.
+        heart = Heart("api", engines.bus, dead_letters, lambda: Backlog(0, 0.0), engines.clock)
+        api = Api(tail, heart)
         reads = Reads(database, engines.cache, tail, settings.cache_seconds)
         api.asgi = _gateway(_operations(api, database, reads, engines), engines)
         yield api
@@ -82,10 +92,10 @@ def _operations(api: Api, database: Database, reads: Reads, engines: Engines) ->
 
 
 def _gateway(operations: tuple[Operation, ...], engines: Engines) -> ASGIApp:
-    problems = (HTTPException, ParameterError, CursorError, NotFoundError, TimeoutError, *UNAVAILABLE)
+    problems = (HTTPException, ParameterError, CursorError, NotFoundError, TimeoutError, DatabaseUnavailableError)
     app = Starlette(
         routes=[Route(operation.path, operation.respond, methods=["GET"]) for operation in operations],
-        exception_handlers={kind: answer_problem for kind in problems},
+        exception_handlers=dict.fromkeys(problems, answer_problem),
     )
     app.router.redirect_slashes = False
     return RequestEdge(

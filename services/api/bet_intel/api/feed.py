@@ -7,7 +7,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
 from bet_intel.api.read_model import Position, position
-from bet_intel.shared.postgres import UNAVAILABLE, Database
+from bet_intel.shared.postgres import Database, DatabaseUnavailableError
 
 _log = structlog.get_logger(__name__)
 
@@ -40,7 +40,7 @@ class FeedTail:
             self.woken.clear()
             try:
                 await self.look()
-            except (*UNAVAILABLE, TimeoutError) as error:
+            except (DatabaseUnavailableError, TimeoutError) as error:
                 _log.warning("feed position not read", reason=str(error) or type(error).__name__)
             try:
                 async with asyncio.timeout(self._poll_seconds):

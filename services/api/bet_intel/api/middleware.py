@@ -43,7 +43,9 @@ class RequestMetrics:
 class RequestEdge:
     """Wraps the application: every answer carries `X-Request-Id`, every request is counted, no traceback gets out."""
 
-    def __init__(self, app: ASGIApp, *, metrics: RequestMetrics, monotonic: Monotonic, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, metrics: RequestMetrics, monotonic: Monotonic, new_id: Callable[[], str]
+    ) -> None:
         self._app = app
         self._metrics = metrics
         self._monotonic = monotonic
@@ -68,7 +70,7 @@ class RequestEdge:
             with structlog.contextvars.bound_contextvars(request_id=request_id.decode()):
                 try:
                     await self._app(scope, receive, send_with_id)
-                except Exception as error:  # noqa: BLE001 - the edge of a request: logged, counted, answered as a problem
+                except Exception as error:
                     response = problem_response(error, scope["path"])
                     if status:
                         raise  # the answer has begun: only cutting the connection tells the client

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from bet_intel.api.operation import JSON, Operation
+from bet_intel.api.operation import Operation
 from bet_intel.api.problems import MEDIA_TYPE, Problem
 
 _REF = "#/components/schemas/{name}"
@@ -31,7 +31,7 @@ def document(operations: Sequence[Operation]) -> bytes:
                 "description": (
                     "Fair prices and positive expected value from the odds of many bookmakers. "
                     "Lists answer `data`, `next_cursor` and `as_of`. Errors are problem details (RFC 9457). "
-                    "Unknown query parameters are refused. Ages are in source time: against `as_of`, not the wall clock."
+                    "Unknown query parameters are refused. Ages are in source time: against `as_of`, not the clock."
                 ),
                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             },

@@ -1,4 +1,7 @@
-"""One operation of the API: its place, its contract and what answers it. Routes and the OpenAPI document are both made from these."""
+"""One operation of the API: its place, its contract and what answers it.
+
+Routes and the OpenAPI document are both made from these.
+"""
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
@@ -30,7 +33,7 @@ class NoParameters(Query, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`answer` is the structure of a 200; None where the answer is text. `problems` are the statuses it may fail with."""
+    """`answer` is the structure of a 200, None where that is text; `problems` are the statuses it may fail with."""
 
     path: str
     id: str

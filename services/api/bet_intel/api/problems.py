@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bet_intel.shared.postgres import UNAVAILABLE
+from bet_intel.shared.postgres import DatabaseUnavailableError
 
 _log = structlog.get_logger(__name__)
 
@@ -79,7 +79,7 @@ def problem_of(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
         case TimeoutError():
             detail = "The database took too long to answer; try again shortly."
             return _problem("unavailable", "Temporarily unavailable", 503, detail, path), {"Retry-After": "1"}
-        case _ if isinstance(error, UNAVAILABLE):
+        case DatabaseUnavailableError():
             detail = "The database does not answer; try again shortly."
             return _problem("unavailable", "Temporarily unavailable", 503, detail, path), {"Retry-After": "1"}
         case _:

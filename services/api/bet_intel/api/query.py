@@ -21,6 +21,7 @@ Text = Annotated[str, Meta(min_length=1, max_length=200)]
 TextList = Annotated[tuple[Text, ...], Meta(max_length=50)]
 OddsFormat = Literal["decimal", "american"]
 Time = Annotated[datetime, Meta(tz=True)]
+"""ISO-8601 with a zone, or seconds since 1970."""
 Ev = Annotated[float, Meta(ge=-1, le=1000)]
 Odds = Annotated[float, Meta(gt=1, le=1_000_000)]
 Limit = Annotated[int, Meta(ge=1, le=200, description="Most items in one answer.")]
@@ -152,7 +153,10 @@ _BOUNDS = {
 def _bounds(hint: Any) -> str:
     metas = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
     said = [
-        text.format(bound) for meta in metas for name, text in _BOUNDS.items() if (bound := getattr(meta, name)) is not None
+        text.format(bound)
+        for meta in metas
+        for name, text in _BOUNDS.items()
+        if (bound := getattr(meta, name)) is not None
     ]
     return " " + " and ".join(said) if said else ""
 

@@ -1,12 +1,14 @@
 """Serving the gateway by uvicorn within an event loop that has other work too."""
 
+import asyncio
 import errno
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
 
 import uvicorn
-from starlette.types import ASGIApp
+
+from bet_intel.api.app import Api
 
 _BACKLOG = 2048
 
@@ -16,13 +18,12 @@ class PortError(Exception):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Bind the gateway's address (port 0 takes a free one). Do this before anything else starts.
+    """Take the gateway's address (port 0: a free one). Do this before anything else starts.
 
     Raises:
         PortError: the port is in use, or not ours to take.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
@@ -42,33 +43,34 @@ def _remedy(host: str, port: int, error: OSError) -> str:
     return f"cannot listen on {host}, port {port}: {error.strerror or error}"
 
 
-class GatewayServer:
-    """Serves `app` on a socket of `listen`. `serve` returns after `stop`, or raises what the server died of."""
+async def serve(api: Api, listening: socket.socket, *, grace_seconds: int = 3) -> None:
+    """Serve on a socket of `listen` until cancelled.
 
-    def __init__(self, app: ASGIApp, listening: socket.socket, *, grace_seconds: int = 3) -> None:
-        config = uvicorn.Config(
-            app,
+    Cancelled, it is not ready any more, takes no new connection, closes idle ones and lets requests under way end
+    within `grace_seconds`. The socket is closed at the end.
+    """
+    server = _Server(
+        uvicorn.Config(
+            api.asgi,
             lifespan="off",
             access_log=False,
             log_config=None,
             server_header=False,
-            date_header=True,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=grace_seconds,
         )
-        self._server = _Server(config)
-        self._listening = listening
-
-    @property
-    def started(self) -> bool:
-        return self._server.started
-
-    async def serve(self) -> None:
-        await self._server.serve(sockets=[self._listening])
-
-    def stop(self) -> None:
-        """Take no new requests, finish those under way within the grace time, close idle connections."""
-        self._server.should_exit = True
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listening]), name="uvicorn")
+    try:
+        # Shielded, so that a cancelled caller can still let the requests under way end.
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        api.draining = True
+        server.should_exit = True
+        await serving
+        raise
+    finally:
+        listening.close()
 
 
 class _Server(uvicorn.Server):

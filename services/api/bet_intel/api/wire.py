@@ -55,14 +55,13 @@ def _odds_update(message: OddsChanged, tables: dict[str, Columns]) -> OddsUpdate
     keys = market_keys(tables["markets"], strings)
     revisions: list[int] = tables["markets"]["revision"].tolist()
     statuses = [_MARKET_STATUS[code] for code in tables["markets"]["status"].tolist()]
-    titles = titles_of(tables["bookmakers"], strings)
-    bookmakers = list(titles)
+    bookmakers = bookmakers_of(tables["bookmakers"], strings)
     last_updates: list[dict[str, int]] = [{} for _ in keys]
     books = tables["books"]
     for market, book, us in zip(
         books["market"].tolist(), books["bookmaker"].tolist(), books["last_update_us"].tolist(), strict=True
     ):
-        last_updates[market][bookmakers[book]] = us
+        last_updates[market][bookmakers[book][0]] = us
     quotes: list[list[Quote]] = [[] for _ in keys]
     columns = tables["quotes"]
     for market, book, outcome, side, price, limit in zip(
@@ -74,14 +73,14 @@ def _odds_update(message: OddsChanged, tables: dict[str, Columns]) -> OddsUpdate
         columns["limit"].tolist(),
         strict=True,
     ):
-        quotes[market].append(Quote(bookmakers[book], strings[outcome], SIDES[side], price, number(limit)))
+        quotes[market].append(Quote(bookmakers[book][0], strings[outcome], SIDES[side], price, number(limit)))
     revision = message.revision
     return OddsUpdate(
         event=event_facts(message.event),
         as_of=from_us(message.as_of_us),
         revision=revision,
         closed=bool(statuses) and all(status == "closed" for status in statuses),
-        titles=titles,
+        titles=dict(bookmakers),
         changes=[
             MarketChange(key, statuses[row], revision, Board(last_updates[row], quotes[row]))
             for row, key in enumerate(keys)
@@ -110,16 +109,18 @@ def _opportunity_set(message: OpportunitiesUpdated, tables: dict[str, Columns], 
     strings = list(message.strings)
     event = event_facts(message.event)
     as_of = from_us(message.as_of_us)
-    titles = titles_of(tables["bookmakers"], strings)
+    bookmakers = bookmakers_of(tables["bookmakers"], strings)
     closed = tables["closed"]
     reasons = {
         strings[id]: strings[reason]
         for id, reason in zip(closed["id_s"].tolist(), closed["reason_s"].tolist(), strict=True)
     }
     opportunities = (
-        _opportunities(message, tables, event, as_of, list(titles)) if len(tables["opportunities"]["id_s"]) else []
+        _opportunities(message, tables, event, as_of, [key for key, _ in bookmakers])
+        if len(tables["opportunities"]["id_s"])
+        else []
     )
-    return OpportunitySet(event, as_of, message.revision, titles, opportunities, reasons, data)
+    return OpportunitySet(event, as_of, message.revision, dict(bookmakers), opportunities, reasons, data)
 
 
 def _opportunities(
@@ -161,7 +162,10 @@ def _opportunities(
                 strings[columns["kind_s"][row]],
                 strings[profiles[market]],
                 strings[columns["class_s"][row]],
-                *keys[market],
+                keys[market].market,
+                keys[market].period,
+                keys[market].line,
+                keys[market].subject,
                 strings[categories[market]],
                 strings[outcome_name[outcome]],
                 bookmakers[book],
@@ -265,12 +269,9 @@ def time(us: int) -> datetime | None:
     return from_us(us) if us else None
 
 
-def titles_of(bookmakers: Columns, strings: Sequence[str]) -> dict[str, str]:
-    """Bookmaker's key → title, in the order of the message's rows."""
-    titles = {
-        strings[key]: strings[title] or strings[key]
+def bookmakers_of(bookmakers: Columns, strings: Sequence[str]) -> list[tuple[str, str]]:
+    """Key and title of each bookmaker, in the order of the message's rows."""
+    return [
+        (strings[key], strings[title] or strings[key])
         for key, title in zip(bookmakers["key_s"].tolist(), bookmakers["title_s"].tolist(), strict=True)
-    }
-    if len(titles) != len(bookmakers["key_s"]):
-        raise WireError("a bookmaker is listed twice")
-    return titles
+    ]

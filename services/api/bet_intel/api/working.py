@@ -15,7 +15,7 @@ from bet_intel.api.domain.working import (
     OutcomeWorking,
     Working,
 )
-from bet_intel.api.wire import market_keys, number, time, titles_of
+from bet_intel.api.wire import bookmakers_of, market_keys, number, time
 from bet_intel.events.v1.opportunities_updated_pb2 import OpportunitiesUpdated
 from bet_intel.shared.columns import read
 from bet_intel.shared.times import from_us
@@ -30,8 +30,7 @@ class SetWorking:
         self._message = message
         self._strings = list(message.strings)
         self._keys = market_keys(tables["markets"], self._strings)
-        titles = titles_of(tables["bookmakers"], self._strings)
-        self._bookmakers = list(titles.items())
+        self._bookmakers = bookmakers_of(tables["bookmakers"], self._strings)
         self._tables: dict[str, dict[str, list[Any]]] = {
             name: {column: values.tolist() for column, values in table.items()} for name, table in tables.items()
         }

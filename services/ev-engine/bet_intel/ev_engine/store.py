@@ -98,7 +98,7 @@ class Store:
         return lives
 
     async def totals(self, connection: Reader) -> Totals:
-        row = await connection.fetchrow(
+        [row] = await connection.fetch(
             """
             select coalesce(sum(opening), 0) as opened, count(*) filter (where closed is null) as open
             from opportunity

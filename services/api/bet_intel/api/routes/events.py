@@ -20,6 +20,8 @@ from bet_intel.api.rendering import MarketBoard, market_odds
 from bet_intel.api.working import SetWorking
 from bet_intel.shared.postgres import Reader
 
+_STARTS_BEFORE = "Only events that start before: ISO-8601 or unix seconds."
+
 
 class EventQuery(Query, frozen=True):
     sport: Annotated[TextList, Meta(description="Sports, separated by commas.")] = ()
@@ -27,7 +29,7 @@ class EventQuery(Query, frozen=True):
     status: Annotated[
         Literal["open", "closed"], Meta(description="closed: none of its markets is offered any more.")
     ] = "open"
-    starts_before: Annotated[Time, Meta(description="Only events that start before: ISO-8601 or unix seconds.")] | None = None
+    starts_before: Annotated[Time, Meta(description=_STARTS_BEFORE)] | None = None
     starts_after: Annotated[Time, Meta(description="Only events that start then or later.")] | None = None
     limit: Limit = 50
     cursor: Cursor | None = None
@@ -65,7 +67,7 @@ def operations(reads: Reads) -> tuple[Operation, ...]:
             "events",
             "Every price of an event",
             reads.cached(EventOddsQuery, _odds),
-            "Every bookmaker's price with its age, and the consensus of each outcome with its band, or why there is none.",
+            "Every bookmaker's price with its age, and each outcome's consensus with its band, or why there is none.",
             EventOddsQuery,
             {"id": "Id of the event."},
             answer=EventOdds,

@@ -32,8 +32,10 @@ _LIST_DESCRIPTION = """\
 Open opportunities of one pricing profile, highest EV first. By default those with an EV of at least 1 % that are of the
 class `take` or `marginal`: a `suspect` one has an EV too high to be true, which nearly always is a feed's error, and is
 listed only when `class` asks for it. EV is judged against `fair_probability`, which leaves out the bookmaker that is
-judged; `consensus_probability` is shown beside it. A list moves while it is read: an opportunity whose EV changes between
-two pages may come twice or not at all."""
+judged; `consensus_probability` is shown beside it. A list moves while it is read: an opportunity whose EV changes
+between two pages may come twice or not at all."""
+_STARTS_BEFORE = "Only events that start before: ISO-8601 or unix seconds."
+_ALWAYS_DECIMAL = "in decimal odds whatever odds_format says."
 
 
 class OpportunityQuery(Query, frozen=True):
@@ -42,15 +44,15 @@ class OpportunityQuery(Query, frozen=True):
     event: Annotated[Text, Meta(description="Id of one event.")] | None = None
     market: Annotated[TextList, Meta(description="Markets, separated by commas: h2h, spreads, totals, …")] = ()
     bookmaker: Annotated[TextList, Meta(description="Keys of bookmakers, separated by commas.")] = ()
-    class_: Annotated[
-        tuple[Class, ...], Meta(max_length=3, description="Classes, separated by commas.")
-    ] = msgspec.field(default=("take", "marginal"), name="class")
+    class_: Annotated[tuple[Class, ...], Meta(max_length=3, description="Classes, separated by commas.")] = (
+        msgspec.field(default=("take", "marginal"), name="class")
+    )
     profile: Annotated[Text, Meta(description="Pricing profile.")] = "consensus"
     min_ev: Annotated[Ev, Meta(description="Least EV per unit staked: 0.01 is 1 %.")] = 0.01
     max_ev: Annotated[Ev, Meta(description="Highest EV per unit staked.")] | None = None
-    min_odds: Annotated[Odds, Meta(description="Least price, in decimal odds whatever odds_format says.")] | None = None
-    max_odds: Annotated[Odds, Meta(description="Highest price, in decimal odds whatever odds_format says.")] | None = None
-    starts_before: Annotated[Time, Meta(description="Only events that start before: ISO-8601 or unix seconds.")] | None = None
+    min_odds: Annotated[Odds, Meta(description=f"Least price, {_ALWAYS_DECIMAL}")] | None = None
+    max_odds: Annotated[Odds, Meta(description=f"Highest price, {_ALWAYS_DECIMAL}")] | None = None
+    starts_before: Annotated[Time, Meta(description=_STARTS_BEFORE)] | None = None
     limit: Limit = 50
     cursor: Cursor | None = None
     odds_format: Annotated[OddsFormat, Meta(description="Format of price, net_price and fair_odds.")] = "decimal"
@@ -58,10 +60,13 @@ class OpportunityQuery(Query, frozen=True):
     def check(self) -> None:
         if self.max_ev is not None and self.max_ev < self.min_ev:
             raise ParameterError(
-                "max_ev", f"max_ev {self.max_ev} is below min_ev {self.min_ev} (default 0.01): nothing can match; give both."
+                "max_ev",
+                f"max_ev {self.max_ev} is below min_ev {self.min_ev} (default 0.01): nothing can match; give both.",
             )
         if self.min_odds is not None and self.max_odds is not None and self.max_odds < self.min_odds:
-            raise ParameterError("max_odds", f"max_odds {self.max_odds} is below min_odds {self.min_odds}: nothing can match.")
+            raise ParameterError(
+                "max_odds", f"max_odds {self.max_odds} is below min_odds {self.min_odds}: nothing can match."
+            )
 
 
 class OpportunityDetailQuery(Query, frozen=True):

@@ -12,7 +12,7 @@ from bet_intel.api.answers import Index, Probe
 from bet_intel.api.feed import FeedTail
 from bet_intel.api.operation import JSON, NoParameters, Operation
 from bet_intel.api.query import parse
-from bet_intel.shared.postgres import UNAVAILABLE, Database
+from bet_intel.shared.postgres import Database
 
 _log = structlog.get_logger(__name__)
 
@@ -90,7 +90,7 @@ async def _not_ready(database: Database, tail: FeedTail, draining: Callable[[], 
         return "draining"
     try:
         await database.health()
-    except (*UNAVAILABLE, TimeoutError) as error:
+    except Exception as error:  # noqa: BLE001 - the edge of a request: whatever the driver raises, it is not ready
         _log.warning("not ready: the database does not answer", reason=str(error) or type(error).__name__)
         return "database does not answer"
     return None if tail.alive() else "feed is not followed"

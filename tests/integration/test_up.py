@@ -1,0 +1,88 @@
+"""`bet-intel up` as the person at the keyboard meets it."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fixtures.system import data_folder, running
+
+pytestmark = pytest.mark.e2e
+
+
+def _up(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bet_intel.compose.cli", "up", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_simulator_shows_opportunities_and_stops_at_ctrl_c() -> None:
+    with data_folder() as folder, running(folder) as system:
+        system.until_ready()
+        system.until_said("first answer")
+        system.until(lambda: bool(system.get("/v1/opportunities")["data"]), "showing opportunities")
+        one = system.get("/v1/opportunities?limit=1")["data"][0]
+        working = system.get(f"/v1/opportunities/{one['id']}")
+        assert working["ev"] == pytest.approx(working["fair_probability"] * working["net_price"] - 1, abs=1e-9)
+        status = system.get("/v1/status")
+        assert {service["service"] for service in status["services"]} == {"odds-ingest", "ev-engine", "api", "notifier"}
+        assert [provider["state"] for provider in status["providers"]] == ["polling"]
+        assert system.interrupt() == 0
+        assert "stopped" in system.said()
+
+
+def test_port_in_use_is_said_before_anything_starts() -> None:
+    with socket.socket() as taken, data_folder() as folder:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = _up("--port", str(port), "--data-dir", str(folder))
+        assert refused.returncode == 1
+        assert f"port {port}" in refused.stderr
+        assert "--port" in refused.stderr
+        assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--source", "replay:/nowhere/at-all.jsonl"), "/nowhere/at-all.jsonl"),
+        (("--source", "betfair"), "unknown source 'betfair'"),
+        (("--source", "replay:x.json", "--speed", "fast"), "--speed"),
+    ],
+)
+def test_bad_sources_are_refused_in_a_sentence(arguments: tuple[str, ...], said: str) -> None:
+    with data_folder() as folder:
+        refused = _up("--data-dir", str(folder), *arguments)
+    assert refused.returncode == 1
+    assert said in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_folder_of_another_source_is_refused_and_kept(tmp_path: Path) -> None:
+    recording = tmp_path / "one.json"
+    recording.write_bytes((Path(__file__).parents[1] / "fixtures/odds_api_v4_made_up.json").read_bytes())
+    with data_folder() as folder:
+        with running(folder, "--source", f"replay:{recording}") as system:
+            system.until_ready()
+            assert system.interrupt() == 0
+        refused = _up("--data-dir", str(folder))
+        assert refused.returncode == 1
+        assert "--fresh" in refused.stderr
+        with running(folder, "--source", f"replay:{recording}") as again:
+            again.until_ready()
+            assert "played to its end" in again.said()
+
+
+def test_second_start_on_a_folder_in_use_is_refused() -> None:
+    with data_folder() as folder, running(folder) as system:
+        system.until_ready()
+        refused = _up("--port", str(system.port + 1), "--data-dir", str(folder))
+        assert refused.returncode == 1
+        assert "is using" in refused.stderr
