@@ -11,8 +11,8 @@ from bet_intel.api.server import PortError, listen
 from bet_intel.compose.console import Console
 from bet_intel.compose.data_folder import DataFolderError, default_data_dir
 from bet_intel.compose.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, open_data_folder
-from bet_intel.compose.source import open_source
-from bet_intel.compose.up import data_folder_path, up
+from bet_intel.compose.source import Source, open_source
+from bet_intel.compose.up import Wishes, data_folder_path, up
 from bet_intel.odds_ingest.providers.port import InvalidSourceError
 from bet_intel.shared.migrate import MigrationError
 from bet_intel.shared.postgres import DatabaseError
@@ -41,6 +41,7 @@ def up_command(
     data_dir: Path | None = None,
     fresh: Annotated[bool, Parameter(negative=())] = False,
     exit_at_end: Annotated[bool, Parameter(negative=())] = False,
+    redrive: Annotated[bool, Parameter(negative=())] = False,
     seed: int = 1,
     log_level: str = "warning",
 ) -> None:
@@ -63,6 +64,8 @@ def up_command(
         Remove the source's data first.
     exit_at_end:
         Stop when a recording has been played to its end.
+    redrive:
+        Try the dead letters again: messages and tasks that were set aside because handling them kept failing.
     seed:
         Seed of the simulator.
     log_level:
@@ -70,22 +73,20 @@ def up_command(
     """
     configure_logging(log_level, json=not sys.stderr.isatty())
     try:
-        _up(source, speed, port, host, data_dir, seed, fresh=fresh, exit_at_end=exit_at_end)
+        opened = open_source(source, speed, seed, system_clock)
+        path = data_folder_path(data_dir, default_data_dir(), opened)
+        _up(opened, path, host, port, Wishes(exit_at_end, redrive), fresh=fresh)
     except _FOR_THE_USER as error:
         print(f"bet-intel: {error}", file=sys.stderr)
         sys.exit(1)
 
 
-def _up(
-    source: str, speed: str, port: int, host: str, data_dir: Path | None, seed: int, *, fresh: bool, exit_at_end: bool
-) -> None:
-    opened = open_source(source, speed, seed, system_clock)
-    listening = listen(host, port)
-    path = data_folder_path(data_dir, default_data_dir(), opened)
-    with Console() as console:
-        console.say(f"bet-intel on {opened.title}, data in {path}")
-        with listening, open_data_folder(path, opened.identity, fresh=fresh) as folder:
-            uvloop.run(up(EmbeddedPostgres(folder), opened, listening, console, exit_at_end=exit_at_end))
+def _up(source: Source, path: Path, host: str, port: int, wishes: Wishes, *, fresh: bool) -> None:
+    # The port first: what cannot be served need not be started.
+    with listen(host, port) as listening, Console() as console:
+        console.say(f"bet-intel on {source.title}, data in {path}")
+        with open_data_folder(path, source.identity, fresh=fresh) as folder:
+            uvloop.run(up(EmbeddedPostgres(folder), source, listening, console, wishes))
         console.say("stopped")
 
 

@@ -38,6 +38,14 @@ _CATCH_UP_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
+class Wishes:
+    """What else was asked for: to stop at the end of a recording, to try dead letters again."""
+
+    exit_at_end: bool = False
+    redrive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class System:
     """Every service, open and subscribed, and the in-process engines between them."""
 
@@ -91,7 +99,7 @@ async def open_system(postgres: EmbeddedPostgres, source: Source, console: Conso
         yield systems[0]
 
 
-async def run_system(system: System, listening: socket.socket, console: Console, *, exit_at_end: bool) -> None:
+async def run_system(system: System, listening: socket.socket, console: Console, wishes: Wishes) -> None:
     """Run every service and the HTTP server until a signal arrives or, where asked for, the source has ended."""
     async with asyncio.TaskGroup() as group:
         background = [
@@ -108,7 +116,11 @@ async def run_system(system: System, listening: socket.socket, console: Console,
         serving = group.create_task(serve(system.api, listening), name="http")
         signalled = group.create_task(until_signalled(), name="signals")
         ended = group.create_task(_ended(system, console), name="end of source")
-        await asyncio.wait({signalled, ended} if exit_at_end else {signalled}, return_when=asyncio.FIRST_COMPLETED)
+        if wishes.redrive:
+            background.append(group.create_task(_redrive(system, console), name="redrive"))
+        await asyncio.wait(
+            {signalled, ended} if wishes.exit_at_end else {signalled}, return_when=asyncio.FIRST_COMPLETED
+        )
         if signalled.done():
             console.say(f"  {signalled.result()}: stopping")
         # Readers first: what the gateway answers from must not be gone before it.
@@ -118,13 +130,18 @@ async def run_system(system: System, listening: socket.socket, console: Console,
             task.cancel()
 
 
+async def _redrive(system: System, console: Console) -> None:
+    handled = await system.bus.redrive() + await system.tasks.redrive()
+    console.say(f"  dead letters tried again: {handled} handled")
+
+
 async def _ended(system: System, console: Console) -> None:
     await system.odds_ingest.poller.ended.wait()
     console.ended(await system.ev_engine.totals())
 
 
 async def up(
-    postgres: EmbeddedPostgres, source: Source, listening: socket.socket, console: Console, *, exit_at_end: bool
+    postgres: EmbeddedPostgres, source: Source, listening: socket.socket, console: Console, wishes: Wishes
 ) -> None:
     """Start PostgreSQL, prepare the databases, run everything, and stop it all again."""
     try:
@@ -135,7 +152,7 @@ async def up(
         async with open_system(postgres, source, console) as system:
             console.reading(source, system.odds_ingest.position)
             console.serving(listening)
-            await run_system(system, listening, console, exit_at_end=exit_at_end)
+            await run_system(system, listening, console, wishes)
     finally:
         await asyncio.to_thread(postgres.stop)
 

@@ -7,7 +7,7 @@ every field has a default, and `Meta` says its bounds and its description, for t
 import functools
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -50,6 +50,7 @@ class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _Parameter(msgspec.Struct, frozen=True):
     name: str
+    field: str
     type: Any
     is_list: bool
     expected: str
@@ -73,21 +74,19 @@ def parse(query_string: str, model: type[QueryT]) -> QueryT:
             known = sorted(parameters)
             listed = f"Known parameters: {', '.join(known)}." if known else "This address takes no parameters."
             raise ParameterError(name, f"Unknown parameter {name!r}. {listed}", known=known)
-        if name in values:
+        if parameter.field in values:
             hint = "give its values separated by commas" if parameter.is_list else "give it once"
             raise ParameterError(name, f"Parameter {name!r} is repeated: {hint}.")
-        values[name] = _value(parameter, text)
+        values[parameter.field] = _value(parameter, text)
     query = model(**values)
     query.check()
     return query
 
 
 def _value(parameter: _Parameter, text: str) -> Any:
-    raw: Any = text
-    if parameter.is_list:
-        raw = sorted({part.strip() for part in text.split(",")})
     if "\x00" in text:
         raise ParameterError(parameter.name, f"Parameter {parameter.name!r} holds a NUL character.")
+    raw = sorted({part.strip() for part in text.split(",")}) if parameter.is_list else text
     try:
         return msgspec.convert(raw, parameter.type, strict=False)
     except msgspec.ValidationError as error:
@@ -98,11 +97,10 @@ def _value(parameter: _Parameter, text: str) -> Any:
 
 @functools.cache
 def _parameters(model: type[Query]) -> Mapping[str, _Parameter]:
-    hints = get_type_hints(model, include_extras=True)
     parameters = {}
-    for name in model.__struct_fields__:
-        bare = _without_none(hints[name])
-        parameters[name] = _Parameter(name, bare, _is_list(bare), _expected(bare))
+    for each in msgspec.structs.fields(model):
+        bare = _without_none(each.type)
+        parameters[each.encode_name] = _Parameter(each.encode_name, each.name, bare, _is_list(bare), _expected(bare))
     return parameters
 
 

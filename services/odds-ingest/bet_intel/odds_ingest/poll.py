@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -11,14 +11,17 @@ from bet_intel.odds_ingest.domain.quotes import Answer
 from bet_intel.odds_ingest.ingest import Ingested, IngestOdds
 from bet_intel.odds_ingest.providers.port import OddsProvider, ProviderError
 from bet_intel.odds_ingest.wire import ProviderReport, provider_status
-from bet_intel.shared.messaging import EventBus
+from bet_intel.shared.messaging import EventBus, UnavailableError
 from bet_intel.shared.times import Clock, Monotonic
 
 _log = structlog.get_logger(__name__)
 
 _FIRST_BACKOFF = 1.0
-_LONGEST_BACKOFF = 60.0
+_DOUBLINGS = 6
 _LOGGED_REJECTIONS = 10
+
+Sleep = Callable[[float], Awaitable[None]]
+"""Waits for a number of seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,10 @@ class Pace:
 
 
 class Poller:
-    """Reads one provider from where its stored position says. `run` ends, and `ended` is set, with the source."""
+    """Reads one provider from where its stored position says.
+
+    `run` ends, and `ended` is set, with the source: at its end, or with an error that asking again cannot mend.
+    """
 
     def __init__(
         self,
@@ -57,6 +63,7 @@ class Poller:
         pace: Pace,
         clock: Clock,
         monotonic: Monotonic,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._provider = provider
         self._source = source
@@ -66,6 +73,8 @@ class Poller:
         self._pace = pace
         self._clock = clock
         self._monotonic = monotonic
+        self._sleep = sleep
+        self._newest = ProviderReport("polling")
         self.ended = asyncio.Event()
 
     async def run(self) -> None:
@@ -80,20 +89,24 @@ class Poller:
             asked = self._monotonic()
             try:
                 answer = await self._provider.fetch(self._position)
+                if answer is None:
+                    self._report(replace(self._newest, state="finished"))
+                    return
+                await self._answered(answer)
             except ProviderError as error:
-                failures += 1
                 await self._failed(error)
                 if not error.retryable:
                     return
-                await asyncio.sleep(min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2 ** (failures - 1)))
+            except UnavailableError as error:
+                # Nobody knows whether a commit that was cut off took effect: the same answer may be stored twice.
+                _log.warning("answer not stored, asking again", provider=self._provider.name, reason=str(error))
+            else:
+                failures = 0
+                await self._pace.caught_up()
+                await self._sleep(max(0.0, answer.due_in - (self._monotonic() - asked)))
                 continue
-            failures = 0
-            if answer is None:
-                self._report(ProviderReport("finished"))
-                return
-            await self._answered(answer)
-            await self._pace.caught_up()
-            await asyncio.sleep(max(0.0, answer.due_in - (self._monotonic() - asked)))
+            await self._sleep(_FIRST_BACKOFF * 2.0 ** min(failures, _DOUBLINGS))
+            failures += 1
 
     async def _answered(self, answer: Answer) -> None:
         ingested = await self._ingest.answer(answer, self._source)
@@ -103,18 +116,21 @@ class Poller:
         rejections = len(answer.rejections)
         if rejections > _LOGGED_REJECTIONS:
             _log.warning("more could not be read", pieces=rejections - _LOGGED_REJECTIONS, as_of=str(answer.as_of))
-        self._report(
-            ProviderReport(
-                "polling", answer.as_of, events=ingested.events, prices=ingested.prices, rejections=rejections
-            )
+        self._newest = ProviderReport(
+            "polling", answer.as_of, events=ingested.events, prices=ingested.prices, rejections=rejections
         )
+        self._report(self._newest)
         self._pace.on_progress(Progress(answer.position, self._provider.total, answer.as_of, ingested, rejections))
 
     async def _failed(self, error: ProviderError) -> None:
         _log.warning("provider failed", provider=self._provider.name, kind=error.kind, reason=str(error))
-        if error.retryable:
+        self._report(replace(self._newest, state="failing", error_kind=error.kind, message=str(error)))
+        if not error.retryable:
+            return
+        try:
             await self._ingest.tick(self._provider.name, self._clock())
-        self._report(ProviderReport("failing", error_kind=error.kind, message=str(error)))
+        except UnavailableError as unavailable:
+            _log.warning("no time told", provider=self._provider.name, reason=str(unavailable))
 
     def _report(self, report: ProviderReport) -> None:
         self._bus.announce(

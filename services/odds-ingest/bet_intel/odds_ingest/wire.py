@@ -105,7 +105,8 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class ProviderReport:
-    """How a provider did when it was last asked. `as_of` is None where it gave no answer."""
+    """How a provider did when it was last asked. `as_of`, `events`, `prices` and `rejections` are those of its newest
+    answer, also where it fails now; None and 0 before the first."""
 
     state: Literal["polling", "failing", "finished"]
     as_of: datetime | None = None
