@@ -6,6 +6,7 @@ Written from docs/domain.md without the engine's code: dictionaries, one market 
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
@@ -116,10 +117,10 @@ def _fair(board: MarketBoard, outcomes: list[str], books: list[str], fresh: set[
     return fair_prices(implied, weight, is_mid=is_mid)
 
 
-def expected_board(answer: Answer) -> dict[tuple[str, MarketKey, QuoteKey], tuple[float, str]]:
+def expected_board(answer: Answer) -> dict[tuple[str, MarketKey, QuoteKey], tuple[float, datetime]]:
     """Every price of `answer` with the time of its last update, by (event id, market, quote)."""
     return {
-        (odds.event.id, key, quote): (price.decimal, board.last_update[quote.bookmaker].isoformat())
+        (odds.event.id, key, quote): (price.decimal, board.last_update[quote.bookmaker])
         for odds in answer.events
         for key, board in odds.markets.items()
         for quote, price in board.prices.items()
