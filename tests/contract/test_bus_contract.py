@@ -86,6 +86,24 @@ async def test_an_unroutable_message_raises(engine: BusUnderTest, dead_letters: 
             await engine.bus.publish(message("1", "nobody.listens.v1"))
 
 
+async def test_news_of_the_moment_reach_every_consumer(engine: BusUnderTest, dead_letters: KeptInMemory) -> None:
+    first, second = Consumer(), Consumer()
+    engine.bus.subscribe(Queue("api.odds-changed", TYPE), first, dead_letters)
+    engine.bus.subscribe(Queue("ev-engine.odds-changed", TYPE), second, dead_letters)
+    async with engine.consuming():
+        engine.bus.announce(message("1"))
+        await until(lambda: first.handled == second.handled == [message("1")])
+
+
+async def test_news_that_nobody_listens_to_are_no_error(engine: BusUnderTest, dead_letters: KeptInMemory) -> None:
+    consumer = Consumer()
+    engine.bus.subscribe(Queue("api.odds-changed", TYPE), consumer, dead_letters)
+    async with engine.consuming():
+        engine.bus.announce(message("1", "nobody.listens.v1"))
+        engine.bus.announce(message("2"))
+        await until(lambda: consumer.handled == [message("2")])
+
+
 async def test_a_failing_consumer_holds_up_no_other_consumer(engine: BusUnderTest, dead_letters: KeptInMemory) -> None:
     sound, failing = Consumer(), Consumer({str(number): ValueError("no") for number in range(5)})
     engine.bus.subscribe(Queue("sound", TYPE), sound, dead_letters)
@@ -200,11 +218,14 @@ async def test_in_process_a_publish_is_confirmed_when_the_last_consumer_is_done(
 
 async def test_in_process_what_cannot_even_be_set_aside_is_not_confirmed(dead_letters: KeptInMemory) -> None:
     async with in_process_bus() as engine:
-        engine.bus.subscribe(Queue("q", TYPE), Consumer({"1": TerminalError("no")}), dead_letters)
+        consumer = Consumer({"1": TerminalError("no"), "news": TerminalError("no")})
+        engine.bus.subscribe(Queue("q", TYPE, batch=1), consumer, dead_letters)
         dead_letters.broken = RuntimeError("the table is missing")
         async with engine.consuming():
+            engine.bus.announce(message("news"))
             with pytest.raises(RuntimeError, match="the table is missing"):
                 await engine.bus.publish(message("1"))
+            assert consumer.tries("news") == 1
 
 
 async def test_in_process_a_dead_letter_waits_for_its_database(dead_letters: KeptInMemory) -> None:

@@ -1,5 +1,6 @@
 """The notifier on a real PostgreSQL, with the real bus, task queues and outbox."""
 
+import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -67,7 +68,7 @@ class World:
 
     @asynccontextmanager
     async def opened(
-        self, pigeon: Channel, rules: tuple[RuleSettings, ...] = TAKE, attempts: int = 5
+        self, pigeon: Channel, rules: tuple[RuleSettings, ...] = TAKE, attempts: int = 5, send_timeout: float = 10.0
     ) -> AsyncIterator["Run"]:
         bus, tasks = InProcessBus(random.Random(1), QUICK), InProcessTasks(random.Random(1), QUICK)
 
@@ -78,7 +79,7 @@ class World:
         registry = CollectorRegistry()
         cache = InProcessCache(1, time.monotonic)
         engines = Engines(bus, tasks, cache, registry, lambda: datetime.now(UTC), time.monotonic)
-        settings = NotifierSettings(dsn=SecretStr(self.dsn), rules=rules, attempts=attempts)
+        settings = NotifierSettings(dsn=SecretStr(self.dsn), rules=rules, attempts=attempts, send_timeout=send_timeout)
         async with open_notifier(settings, engines, {"log": pigeon}) as notifier:
             yield Run(notifier, bus, tasks, registry)
 
@@ -211,6 +212,44 @@ async def test_a_task_that_comes_twice_sends_once(world: World) -> None:
         delivery = await world.database.fetchval("select id from delivery")
         await run.tasks.enqueue(Task("again", "notifications", "send_notification", {"delivery_id": delivery}))
     assert len(pigeon.carried) == 1
+
+
+async def test_a_task_that_comes_while_it_is_being_sent_waits_and_sends_nothing(world: World) -> None:
+    gate = asyncio.Event()
+
+    class Slow(Pigeon):
+        async def send(self, notification: Notification) -> None:
+            self.tries += 1
+            await gate.wait()
+            await Pigeon.send(self, notification)
+
+    async def waits_for_the_row() -> bool:
+        return bool(
+            await world.database.fetchval("select count(*) = 1 from pg_stat_activity where wait_event_type = 'Lock'")
+        )
+
+    pigeon = Slow()
+    async with world.opened(pigeon) as run, run.working(), asyncio.TaskGroup() as group:
+        await run.bus.publish(message(Open()))
+        await until(lambda: pigeon.tries == 1)
+        delivery = await world.database.fetchval("select id from delivery")
+        again = Task("again", "notifications", "send_notification", {"delivery_id": delivery})
+        group.create_task(run.tasks.enqueue(again))
+        await until(waits_for_the_row)
+        gate.set()
+    assert len(pigeon.carried) == 1
+
+
+async def test_a_channel_that_hangs_has_failed(world: World) -> None:
+    class Lost(Pigeon):
+        async def send(self, notification: Notification) -> None:
+            await asyncio.Event().wait()
+
+    async with world.opened(Lost(), attempts=1, send_timeout=0.02) as run, run.working():
+        await run.bus.publish(message(Open()))
+        await until(world.all_ended(1))
+    [row] = await world.deliveries()
+    assert (row["state"], row["reason"]) == ("failed", "DeliveryError: the channel took more than 0.02 s")
 
 
 async def test_a_failing_channel_is_tried_again(world: World) -> None:

@@ -1,5 +1,6 @@
 """The current quotes of odds-ingest on a real PostgreSQL: what is stored, and how little is written."""
 
+import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -27,7 +28,8 @@ from fixtures.postgres import MakeDatabase
 pytestmark = pytest.mark.integration
 
 MIGRATIONS = [
-    Path(module.__file__).with_name("migrations") for module in (bet_intel.shared.outbox, bet_intel.odds_ingest.store)
+    Path(bet_intel.shared.outbox.__file__).with_name("migrations"),
+    Path(bet_intel.odds_ingest.store.__file__).with_name("migrations"),
 ]
 EVEN = {"alpha": {"Home": 1.9, "Away": 1.9}, "beta": {"Home": 1.95, "Away": 1.87}}
 MOVED = {"alpha": {"Home": 1.9, "Away": 1.9}, "beta": {"Home": 2.05, "Away": 1.8}}
@@ -155,7 +157,8 @@ async def test_a_transaction_rolled_back_leaves_neither_prices_nor_position_nor_
         await owner.takes(answer(odds({TOTAL: board(MOVED)}), as_of=minutes(1), position=8))
     async with owner.database.transaction() as connection:
         await connection.execute("alter table outbox drop constraint refused")
-        assert await owner.store.position(connection, "recording-1") == 7
+    async with owner.database.snapshot() as reader:
+        assert await owner.store.position(reader, "recording-1") == 7
     assert await owner.stored() == before
     assert await owner.told() == []
 
@@ -225,7 +228,6 @@ async def test_the_position_moves_with_the_answer_also_with_one_that_is_too_old(
 
 
 async def test_two_answers_at_once_take_turns_and_the_newer_stands(owner: Owner) -> None:
-    import asyncio
 
     await owner.takes(answer(odds({H2H: board(EVEN)})))
     other = Owner(owner.database, Store(), owner.clock)

@@ -43,7 +43,7 @@ def up_command(
     exit_at_end: Annotated[bool, Parameter(negative=())] = False,
     redrive: Annotated[bool, Parameter(negative=())] = False,
     seed: int = 1,
-    log_level: str = "warning",
+    log_level: str = "info",
 ) -> None:
     """Run everything in one process on embedded engines, until Ctrl-C.
 

@@ -59,7 +59,7 @@ def test_no_rules_are_possible(monkeypatch: pytest.MonkeyPatch) -> None:
         ('[{"id": "mlb", "min_ev": -0.1}]', "0.min_ev\n.*greater than or equal to 0"),
         ('[{"id": "mlb", "realert_step": 0}]', "0.realert_step\n.*greater than 0"),
         ('[{"id": "mlb", "classes": []}]', "0.classes\n.*at least 1"),
-        ('[{"id": "mlb", "classes": ["tkae"]}]', "0.classes.*\n.*'take'"),
+        ('[{"id": "mlb", "classes": ["taken"]}]', "0.classes.*\n.*'take'"),
         ('[{"id": "mlb", "min_ev": NaN}]', "0.min_ev\n.*finite number"),
     ],
 )

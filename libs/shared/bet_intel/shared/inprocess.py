@@ -173,7 +173,8 @@ class InProcessBus:
 
     def announce(self, message: Message) -> None:
         for queue in self._queues.get(message.type, ()):
-            queue.put(message)
+            # Nobody waits for the confirm; what kept it from being set aside is logged where it happened.
+            queue.put(message).add_done_callback(asyncio.Future.exception)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:

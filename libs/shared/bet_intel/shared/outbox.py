@@ -169,13 +169,16 @@ class Outbox:
             await self._wake_deleter.wait()
             self._wake_deleter.clear()
             ids, self._confirmed = self._confirmed, []
-            try:
-                async with self._database.transaction() as connection:
-                    await connection.execute("delete from outbox where id = any($1::bigint[])", ids)
-            except DatabaseUnavailableError as error:
-                # The rows stay and are published once more: harmless, and better than to stop for it.
-                _log.warning("confirmed outbox rows could not be deleted", rows=len(ids), reason=str(error))
-            self._forget(ids)
+            await self._delete(ids)
+
+    async def _delete(self, ids: list[int]) -> None:
+        try:
+            async with self._database.transaction() as connection:
+                await connection.execute("delete from outbox where id = any($1::bigint[])", ids)
+        except DatabaseUnavailableError as error:
+            # The rows stay and are published once more: harmless, and better than to stop for it.
+            _log.warning("confirmed outbox rows could not be deleted", rows=len(ids), reason=str(error))
+        self._forget(ids)
 
     def _forget(self, ids: list[int]) -> None:
         for id in ids:

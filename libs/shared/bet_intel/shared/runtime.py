@@ -10,15 +10,22 @@ async def until_signalled() -> str:
     loop = asyncio.get_running_loop()
     received: asyncio.Future[str] = loop.create_future()
 
-    def receive(number: signal.Signals) -> None:
+    def release() -> None:
         for handled in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(handled)
+
+    def receive(number: signal.Signals) -> None:
+        release()
         if not received.done():
             received.set_result(number.name)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, receive, number)
-    return await received
+    try:
+        return await received
+    finally:
+        # Also where the waiting was given up: nobody would hear the next signal.
+        release()
 
 
 async def every(seconds: float, tick: Callable[[], Awaitable[None]]) -> None:

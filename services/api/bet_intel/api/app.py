@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -22,9 +23,7 @@ from bet_intel.api.routes import events, opportunities, process, sports, status
 from bet_intel.api.settings import ApiSettings
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.heartbeat import Heart
-from bet_intel.shared.heartbeat import Heart
 from bet_intel.shared.messaging import Queue
-from bet_intel.shared.outbox import Backlog
 from bet_intel.shared.outbox import Backlog
 from bet_intel.shared.postgres import Database, DatabaseUnavailableError, PostgresDeadLetters
 
@@ -44,7 +43,6 @@ class Api:
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.tail.run(), name="api feed tail")
-            group.create_task(self.heart.run(), name="api heartbeat")
             group.create_task(self.heart.run(), name="api heartbeat")
 
 
@@ -93,14 +91,16 @@ def _operations(api: Api, database: Database, reads: Reads, engines: Engines) ->
 
 def _gateway(operations: tuple[Operation, ...], engines: Engines) -> ASGIApp:
     problems = (HTTPException, ParameterError, CursorError, NotFoundError, TimeoutError, DatabaseUnavailableError)
-    app = Starlette(
-        routes=[Route(operation.path, operation.respond, methods=["GET"]) for operation in operations],
-        exception_handlers=dict.fromkeys(problems, answer_problem),
-    )
-    app.router.redirect_slashes = False
-    return RequestEdge(
-        app,
+    edge = Middleware(
+        RequestEdge,
         metrics=RequestMetrics(engines.registry),
         monotonic=engines.monotonic,
         new_id=lambda: uuid.uuid4().hex,
     )
+    app = Starlette(
+        routes=[Route(operation.path, operation.respond, methods=["GET"]) for operation in operations],
+        middleware=[edge],
+        exception_handlers=dict.fromkeys(problems, answer_problem),
+    )
+    app.router.redirect_slashes = False
+    return app

@@ -3,14 +3,18 @@
 import base64
 import binascii
 import hashlib
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from bet_intel.api.problems import CursorError
 from bet_intel.api.query import Query
 
 PositionT = TypeVar("PositionT")
+
+Id = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")]
+"""The part of a position that is a row's id: never what the database would refuse as text."""
 
 _DIGEST_BYTES = 8
 
@@ -36,7 +40,7 @@ def decode(cursor: str, query: Query, position: type[PositionT]) -> PositionT:
         )
     try:
         return msgspec.msgpack.decode(raw[_DIGEST_BYTES:], type=position)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.MsgspecError, ValueError) as error:
         raise CursorError("This is not a cursor: use next_cursor as it was given.") from error
 
 

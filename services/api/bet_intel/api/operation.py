@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bet_intel.api.feed import FeedTail
+from bet_intel.api.problems import NotFoundError
 from bet_intel.api.query import Query, parse
 from bet_intel.shared.cache import Cache
 from bet_intel.shared.postgres import Database, Reader
@@ -69,7 +70,7 @@ class Reads:
         async def respond(request: Request) -> Response:
             asked = parse(request.url.query, query)
             async with self._database.snapshot() as connection:
-                answer = await handle(connection, request.path_params, asked)
+                answer = await handle(connection, _path(request), asked)
             return Response(msgspec.json.encode(answer), media_type=JSON)
 
         return respond
@@ -83,7 +84,7 @@ class Reads:
             body = await self._kept(key) if key else None
             if body is None:
                 async with self._database.snapshot() as connection:
-                    body = msgspec.json.encode(await handle(connection, request.path_params, asked))
+                    body = msgspec.json.encode(await handle(connection, _path(request), asked))
                 if key:
                     await self._keep(key, body)
             return _conditional(request, body)
@@ -108,6 +109,13 @@ class Reads:
             await self._cache.set(key, body, self._cache_seconds)
         except Exception as error:  # noqa: BLE001 - as above
             _log.warning("cache not written", reason=str(error))
+
+
+def _path(request: Request) -> Mapping[str, str]:
+    """The path's parameters; the database knows no text with a NUL, so nothing can be named by one."""
+    if any("\x00" in value for value in request.path_params.values()):
+        raise NotFoundError("An id never holds a NUL character.")
+    return request.path_params
 
 
 def _conditional(request: Request, body: bytes) -> Response:

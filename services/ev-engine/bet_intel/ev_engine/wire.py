@@ -39,9 +39,23 @@ def board_update(message: Message) -> BoardUpdate:
     try:
         body = odds_changed_pb2.OddsChanged.FromString(message.data)
         tables = read(body)
+        _check(body, tables)
         return _board_update(body, tables)
-    except (DecodeError, ColumnError, ValueError) as error:
+    except (DecodeError, ColumnError, ValueError, OverflowError) as error:
         raise TerminalError(f"{message.type} {message.id} of {message.subject} cannot be read: {error}") from error
+
+
+def _check(body: odds_changed_pb2.OddsChanged, tables: dict[str, Columns]) -> None:
+    """ValueError where a message of the right layout says what cannot be."""
+    quotes = tables["quotes"]
+    if not body.event.id:
+        raise ValueError("it names no event")
+    if not (np.isfinite(quotes["price"]) & (quotes["price"] > 1.0)).all():
+        raise ValueError("a price is not finite or not above 1")
+    if (quotes["side"] > 1).any():
+        raise ValueError("a side is neither 0 (back) nor 1 (lay)")
+    if np.isinf(tables["markets"]["line"]).any():
+        raise ValueError("a line is infinite")
 
 
 def _board_update(body: odds_changed_pb2.OddsChanged, tables: dict[str, Columns]) -> BoardUpdate:

@@ -61,8 +61,7 @@ class SendNotification:
             await end_delivery(connection, delivery, State.SKIPPED, reason="the opportunity has closed", text=None)
             return self._counted(delivery, "skipped", None)
         try:
-            async with asyncio.timeout(self._timeout):
-                await self._channel(delivery).send(Notification(delivery.id, delivery.subscription_id, text))
+            await self._send(delivery, text)
         except Exception as error:  # noqa: BLE001 - the edge of a task: whatever a channel raises is kept as the reason
             reason = reason_of(error)
             if delivery.attempts + 1 < self._attempts:
@@ -73,11 +72,19 @@ class SendNotification:
         await end_delivery(connection, delivery, State.DELIVERED, reason=None, text=text)
         return self._counted(delivery, "delivered", None)
 
-    def _channel(self, delivery: Delivery) -> Channel:
+    async def _send(self, delivery: Delivery, text: str) -> None:
         channel = self._channels.get(delivery.channel)
         if channel is None:
-            raise LookupError(f"there is no channel {delivery.channel}: it has {', '.join(sorted(self._channels))}")
-        return channel
+            known = ", ".join(sorted(self._channels))
+            raise DeliveryError(f"there is no channel {delivery.channel!r}, only {known}")
+        deadline = asyncio.timeout(self._timeout)
+        try:
+            async with deadline:
+                await channel.send(Notification(delivery.id, delivery.subscription_id, text))
+        except TimeoutError as error:
+            if deadline.expired():
+                raise DeliveryError(f"the channel took more than {self._timeout:g} s") from error
+            raise
 
     def _counted(
         self, delivery: Delivery, outcome: str, error: DeliveryError | DeliveryFailedError | None

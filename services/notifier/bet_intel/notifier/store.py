@@ -1,6 +1,6 @@
 """Everything the notifier asks of its database."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,7 +9,7 @@ import msgspec
 from bet_intel.notifier.domain.alerts import Alert, AlertKey
 from bet_intel.notifier.domain.opportunities import OpportunitySet
 from bet_intel.notifier.domain.rules import Alerted
-from bet_intel.shared.postgres import Reader, Writer
+from bet_intel.shared.postgres import Writer
 
 
 class State(StrEnum):
@@ -121,7 +121,7 @@ async def lock_delivery(connection: Writer, id: int) -> Delivery | None:
     return None if row is None else Delivery(**(dict(row) | {"state": State(row["state"])}))
 
 
-async def current_set(connection: Reader | Writer, event_id: str) -> OpportunitySet | None:
+async def current_set(connection: Writer, event_id: str) -> OpportunitySet | None:
     """The last set of an event, None where there never was one."""
     body = await connection.fetchval("select body from opportunity_set where event_id = $1", event_id)
     return None if body is None else msgspec.json.decode(body, type=OpportunitySet)
@@ -142,9 +142,3 @@ async def end_delivery(
         reason,
         text,
     )
-
-
-async def delivery_counts(connection: Reader) -> Mapping[str, int]:
-    """How many deliveries are in each state."""
-    rows = await connection.fetch("select state, count(*) as deliveries from delivery group by state")
-    return {row["state"]: row["deliveries"] for row in rows}

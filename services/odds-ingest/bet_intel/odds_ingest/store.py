@@ -210,7 +210,7 @@ async def _save_boards(connection: Writer, before: dict[str, Stored], after: Seq
                     (market_id, quote, price) for quote, price in new.prices.items() if old.prices.get(quote) != price
                 ]
                 gone_quotes += [(market_id, quote) for quote in old.prices if quote not in new.prices]
-                gone_books += [(market_id, book) for book in old.last_update if book not in new.last_update]
+            gone_books += [(market_id, book) for book in old.last_update if book not in new.last_update]
             books += [(market_id, book, at) for book, at in new.last_update.items() if old.last_update.get(book) != at]
     await _upsert_quotes(connection, quotes)
     await _delete_quotes(connection, gone_quotes)

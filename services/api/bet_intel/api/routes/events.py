@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -78,7 +77,7 @@ def operations(reads: Reads) -> tuple[Operation, ...]:
 
 
 async def _list(connection: Reader, _path: Mapping[str, str], asked: EventQuery) -> EventList:
-    after = cursor.decode(asked.cursor, asked, tuple[datetime, str]) if asked.cursor else None
+    after = cursor.decode(asked.cursor, asked, tuple[Time, cursor.Id]) if asked.cursor else None
     which = EventFilter(asked.status, asked.sport, asked.league, asked.starts_before, asked.starts_after)
     rows = await read_model.events(connection, which, after, asked.limit + 1)
     position = await read_model.position(connection)

@@ -61,7 +61,7 @@ class OpportunityQuery(Query, frozen=True):
         if self.max_ev is not None and self.max_ev < self.min_ev:
             raise ParameterError(
                 "max_ev",
-                f"max_ev {self.max_ev} is below min_ev {self.min_ev} (default 0.01): nothing can match; give both.",
+                f"max_ev {self.max_ev} is below min_ev {self.min_ev} (0.01 unless given): nothing can match.",
             )
         if self.min_odds is not None and self.max_odds is not None and self.max_odds < self.min_odds:
             raise ParameterError(
@@ -102,7 +102,7 @@ def operations(reads: Reads) -> tuple[Operation, ...]:
 
 
 async def _list(connection: Reader, _path: Mapping[str, str], asked: OpportunityQuery) -> OpportunityList:
-    after = cursor.decode(asked.cursor, asked, tuple[float, str]) if asked.cursor else None
+    after = cursor.decode(asked.cursor, asked, tuple[float, cursor.Id]) if asked.cursor else None
     which = OpportunityFilter(
         asked.profile,
         asked.class_,

@@ -35,7 +35,8 @@ def operations(
     async def metrics(_request: Request) -> Response:
         return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    async def openapi(_request: Request) -> Response:
+    async def openapi(request: Request) -> Response:
+        parse(request.url.query, NoParameters)
         return Response(document(), media_type=JSON)
 
     readiness = "Whether this process can serve: its database answers, it follows the feed, it is not draining."
@@ -53,10 +54,8 @@ def operations(
             media_type="text/plain",
             problems=(),
         ),
-        Operation(
-            "/openapi.json", "getOpenapi", "operation", "This document", openapi, answer=OpenApiDocument, problems=()
-        ),
-        Operation("/", "getIndex", "operation", "Where to go from here", _always(_INDEX), answer=Index, problems=()),
+        _json("/openapi.json", "getOpenapi", "This document", openapi, OpenApiDocument),
+        _json("/", "getIndex", "Where to go from here", _always(_INDEX), Index),
     )
 
 
@@ -67,6 +66,10 @@ class OpenApiDocument(msgspec.Struct, frozen=True):
 
 
 _INDEX = Index("bet-intel", "/openapi.json", "/v1/opportunities", "/v1/status")
+
+
+def _json(path: str, id: str, summary: str, respond: Respond, answer: type[msgspec.Struct]) -> Operation:
+    return Operation(path, id, "operation", summary, respond, answer=answer, problems=(400,))
 
 
 def _probe(

@@ -118,7 +118,8 @@ def apply(state: EventBoards | None, update: BoardUpdate) -> EventBoards | None:
         if stored is not None and stored.revision >= confirmation.revision:
             boards[key] = _confirmed(stored, confirmation)
     if update.revision < state.odds_revision:
-        return EventBoards(state.event, state.as_of, state.odds_revision, state.titles, boards)
+        titles = {**update.titles, **state.titles}
+        return EventBoards(state.event, state.as_of, state.odds_revision, titles, boards)
     titles = {**state.titles, **update.titles}
     return EventBoards(update.event, max(state.as_of, update.as_of), update.revision, titles, boards)
 

@@ -40,7 +40,7 @@ def categories(
 def _support(board: Board, as_of_us: int, stale_us: float) -> tuple[int, float]:
     """How many bookmakers offer the line complete and fresh, and how far its first side is from even."""
     offered = ~np.isnan(board.back).any(axis=0) & (as_of_us - board.updated_us <= stale_us)
-    if not offered.any():
+    if len(board.outcomes) < 2 or not offered.any():
         return 0, 1.0
     implied = 1.0 / board.back[:, offered]
     return int(offered.sum()), float(abs(np.mean(implied[0] / implied.sum(axis=0)) - 0.5))

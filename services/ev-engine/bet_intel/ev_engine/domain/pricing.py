@@ -5,7 +5,7 @@ Markets with the same number of outcomes are priced together as one tensor of ou
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -52,7 +52,7 @@ class PricedMarket:
 
     `consensus`, `band_low`, `band_high`: (o,); `devigged`: (o, b); `share`, `overround`: (b,), shares of the consensus;
     `left_out`: why a bookmaker is not in it, "" where it is. `refused`: (outcome, bookmaker) → reason, for prices that
-    beat their fair price and were refused.
+    beat their fair price and were refused, and for those that no other bookmaker gives a fair price for.
     """
 
     key: MarketKey
@@ -160,7 +160,8 @@ class _Group:
 
     def price(self) -> Iterator[PricedMarket]:
         complete = ~np.isnan(self.back).any(axis=0)
-        newest = np.where(complete, self.age, np.inf).min(axis=0)
+        # A time after the answer itself is the feed's error: it makes nobody else late.
+        newest = np.where(complete, np.maximum(self.age, 0.0), np.inf).min(axis=0)
         behind = np.where(np.isfinite(self.age), self.age - newest, np.inf)
         stale_after = np.array([self.profile.bounds[entry.category].stale_seconds for entry in self.entries])
         stale = (self.age > stale_after) | (behind > self.profile.behind_newest_seconds)
@@ -192,6 +193,7 @@ class _Judged:
         self.worst = expected_value(np.moveaxis(fair.leave_one_out_band.lowest, 0, 1), group.net)
         with np.errstate(invalid="ignore"):
             self.beats = self.ev > 0
+        self.unjudged = np.isnan(without) & ~np.isnan(group.back)
         usable = np.where(fair.consensus.share > 0, fair.devigged, np.nan)
         self.median = _nanmedian(usable)
 
@@ -200,11 +202,14 @@ class _Judged:
         board, n = entry.board, len(entry.board.bookmakers)
         candidates = [(int(o), int(b)) for o, b in zip(*np.nonzero(self.beats[:, :n, m]), strict=True)]
         judged = [(o, b, self._judge(o, b, m)) for o, b in candidates]
+        refused = {(board.outcomes[o], board.bookmakers[b]): j.refused for o, b, j in judged if j.refused}
+        for o, b in zip(*np.nonzero(self.unjudged[:, :n, m]), strict=True):
+            refused[board.outcomes[o], board.bookmakers[b]] = self._reason(m, (book for book in range(n) if book != b))
         return PricedMarket(
             key=entry.key,
             board=board,
             category=entry.category,
-            reason=self._reason(m, n),
+            reason="" if fair.consensus.books_used[m] > 0 else self._reason(m, range(n)),
             consensus=fair.consensus.probability[:, m],
             band_low=fair.consensus_band.lowest[:, m],
             band_high=fair.consensus_band.highest[:, m],
@@ -215,7 +220,7 @@ class _Judged:
             dispersion=float(fair.consensus.dispersion[m]),
             books_used=int(fair.consensus.books_used[m]),
             opportunities=tuple(self._priced(o, b, m, j) for o, b, j in judged if not j.refused),
-            refused={(board.outcomes[o], board.bookmakers[b]): j.refused for o, b, j in judged if j.refused},
+            refused=refused,
         )
 
     def _judge(self, o: int, b: int, m: int) -> Judgement:
@@ -272,10 +277,9 @@ class _Judged:
             return "reference_stale"
         return "not_computable"
 
-    def _reason(self, m: int, n: int) -> str:
-        if self.fair.consensus.books_used[m] > 0:
-            return ""
-        reasons = [self._left_out(b, m) for b in range(n)]
+    def _reason(self, m: int, books: Iterable[int]) -> str:
+        """Why none of `books` gives a fair price."""
+        reasons = [self._left_out(b, m) for b in books]
         for reason in ("reference_stale", "no_overround", "incomplete_market"):
             if reason in reasons:
                 return reason

@@ -1,0 +1,305 @@
+"""What odds-ingest tells others of each answer, and how its poller behaves; on a real PostgreSQL, bus and outbox."""
+
+import random
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import bet_intel.odds_ingest.store
+import bet_intel.shared.outbox
+from bet_intel.events.v1 import odds_changed_pb2, provider_status_pb2
+from bet_intel.odds_ingest.domain.quotes import Answer
+from bet_intel.odds_ingest.ingest import IngestOdds
+from bet_intel.odds_ingest.poll import Pace, Poller, Progress
+from bet_intel.odds_ingest.providers.port import InvalidSourceError, ProviderError, TransientProviderError
+from bet_intel.odds_ingest.store import Store
+from bet_intel.shared.columns import read
+from bet_intel.shared.inprocess import InProcessBus, InProcessTasks
+from bet_intel.shared.messaging import Message, Queue
+from bet_intel.shared.outbox import Outbox
+from bet_intel.shared.postgres import Database
+from fixtures.answers import H2H, LEAGUE, PROVIDER, TOTAL, answer, board, minutes, odds, sporting_event
+from fixtures.engines import QUICK, KeptInMemory
+from fixtures.postgres import MakeDatabase
+from fixtures.waiting import running, until
+
+pytestmark = pytest.mark.integration
+
+MIGRATIONS = [
+    Path(bet_intel.shared.outbox.__file__).with_name("migrations"),
+    Path(bet_intel.odds_ingest.store.__file__).with_name("migrations"),
+]
+EVEN = {"alpha": {"Home": 1.9, "Away": 1.9}, "beta": {"Home": 1.95, "Away": 1.87}}
+MOVED = {"alpha": {"Home": 2.0, "Away": 1.8}}
+OTHER = sporting_event("2")
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Listener:
+    """A consumer of everything odds-ingest tells."""
+
+    changed: list[odds_changed_pb2.OddsChanged] = field(default_factory=list)
+    status: list[provider_status_pb2.ProviderStatus] = field(default_factory=list)
+
+    async def hear(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            body = odds_changed_pb2.OddsChanged.FromString(message.data)
+            assert (message.subject, message.revision) == (body.event.id, body.revision)
+            self.changed.append(body)
+
+    async def watch(self, messages: Sequence[Message]) -> None:
+        self.status += [provider_status_pb2.ProviderStatus.FromString(message.data) for message in messages]
+
+
+@dataclass
+class Service:
+    database: Database
+    bus: InProcessBus
+    outbox: Outbox
+    ingest: IngestOdds
+    listener: Listener
+
+    async def takes(self, given: Answer) -> list[odds_changed_pb2.OddsChanged]:
+        """What is told of an answer, by event."""
+        self.listener.changed.clear()
+        await self.ingest.answer(given, "recording-1")
+        return await self._told()
+
+    async def ticks(self, at: datetime) -> list[odds_changed_pb2.OddsChanged]:
+        """What is told of a time that passes without an answer, by event."""
+        self.listener.changed.clear()
+        await self.ingest.tick(PROVIDER, at)
+        return await self._told()
+
+    async def _told(self) -> list[odds_changed_pb2.OddsChanged]:
+        assert await self.outbox.drained(10)
+        return sorted(self.listener.changed, key=lambda one: one.event.id)
+
+
+@pytest.fixture
+async def service(make_database: MakeDatabase) -> AsyncIterator[Service]:
+    async with Database.open(await make_database(MIGRATIONS), name="tests", max_size=3) as database:
+        bus, tasks = InProcessBus(random.Random(1), QUICK), InProcessTasks(random.Random(1), QUICK)
+        listener = Listener()
+        bus.subscribe(Queue("api.odds-changed", "odds.changed.v1"), listener.hear, KeptInMemory())
+        bus.subscribe(Queue("api.provider-status", "provider.status.v1"), listener.watch, KeptInMemory())
+        outbox = Outbox(database, bus, tasks, time.monotonic)
+        ingest = IngestOdds(outbox, Store(), lambda: NOW)
+        async with running(bus.run(), outbox.run()):
+            yield Service(database, bus, outbox, ingest, listener)
+
+
+def quoted(body: odds_changed_pb2.OddsChanged) -> set[str]:
+    """The markets whose board a message carries."""
+    tables = read(body)
+    return {body.strings[tables["markets"]["market_s"][row]] for row in tables["quotes"]["market"].tolist()}
+
+
+def confirmed(body: odds_changed_pb2.OddsChanged) -> set[tuple[str, str]]:
+    """(market, bookmaker) whose time a message carries."""
+    tables = read(body)
+    keys = [body.strings[row] for row in tables["bookmakers"]["key_s"].tolist()]
+    rows = zip(tables["books"]["market"].tolist(), tables["books"]["bookmaker"].tolist(), strict=True)
+    return {(body.strings[tables["markets"]["market_s"][market]], keys[book]) for market, book in rows}
+
+
+def statuses(body: odds_changed_pb2.OddsChanged) -> list[int]:
+    statuses: list[int] = read(body)["markets"]["status"].tolist()
+    return statuses
+
+
+async def test_every_event_of_an_answer_is_told_of_with_boards_of_what_changed_and_the_times_of_all(
+    service: Service,
+) -> None:
+    first = await service.takes(answer(odds({H2H: board(EVEN), TOTAL: board(EVEN)}), odds({H2H: board(EVEN)}, OTHER)))
+    assert [quoted(body) for body in first] == [{"h2h", "totals"}, {"h2h"}]
+
+    second = await service.takes(
+        answer(
+            odds({H2H: board(EVEN, minutes(1)), TOTAL: board(MOVED, minutes(1))}),
+            odds({H2H: board(EVEN, minutes(1))}, OTHER),
+            as_of=minutes(1),
+        )
+    )
+    assert [quoted(body) for body in second] == [{"totals"}, set()]
+    assert [confirmed(body) for body in second] == [
+        {("h2h", "alpha"), ("h2h", "beta"), ("totals", "alpha")},
+        {("h2h", "alpha"), ("h2h", "beta")},
+    ]
+    assert all(new.revision > old.revision for old, new in zip(first, second, strict=True))
+    assert {body.as_of_us for body in second} == {int(minutes(1).timestamp() * 1e6)}
+
+
+async def test_a_market_that_is_gone_is_told_of_as_closed_and_empty(service: Service) -> None:
+    await service.takes(answer(odds({H2H: board(EVEN), TOTAL: board(EVEN)})))
+    (body,) = await service.takes(answer(odds({H2H: board(EVEN)}), as_of=minutes(1)))
+    assert statuses(body) == [1, 3]
+    assert quoted(body) == set()
+    assert read(body)["markets"]["revision"][1] == body.revision
+
+
+async def test_an_event_that_the_answer_does_not_contain_is_withdrawn_once(service: Service) -> None:
+    await service.takes(answer(odds({H2H: board(EVEN)}), odds({H2H: board(EVEN)}, OTHER)))
+    told = await service.takes(answer(odds({H2H: board(EVEN)}), as_of=minutes(1)))
+    assert [(body.event.id, statuses(body)) for body in told] == [("the_feed:1", [1]), ("the_feed:2", [3])]
+    again = await service.takes(answer(odds({H2H: board(EVEN)}), as_of=minutes(2)))
+    assert [body.event.id for body in again] == ["the_feed:1"]
+
+
+async def test_an_answer_withdraws_nothing_of_a_league_it_does_not_speak_for(service: Service) -> None:
+    hockey = sporting_event("3", league="icehockey_nhl")
+    await service.takes(answer(odds({H2H: board(EVEN)}, hockey), leagues=("icehockey_nhl",)))
+    told = await service.takes(answer(odds({H2H: board(EVEN)}), as_of=minutes(1)))
+    assert [body.event.id for body in told] == ["the_feed:1"]
+    empty = await service.takes(answer(as_of=minutes(2), leagues=(LEAGUE, "icehockey_nhl")))
+    assert [statuses(body) for body in empty] == [[3], [3]]
+
+
+async def test_a_tick_tells_the_time_of_open_events_without_prices(service: Service) -> None:
+    await service.takes(answer(odds({H2H: board(EVEN)}), odds({H2H: board(EVEN)}, OTHER)))
+    await service.takes(answer(odds({H2H: board(EVEN)}), as_of=minutes(1)))
+    (body,) = await service.ticks(minutes(9))
+    assert (body.event.id, quoted(body), statuses(body)) == ("the_feed:1", set(), [1])
+    assert body.as_of_us == int(minutes(9).timestamp() * 1e6)
+    assert await service.ticks(minutes(8)) == []
+
+
+@dataclass
+class Scripted:
+    """A provider that answers, or fails, as it is told, and then has nothing more."""
+
+    script: list[Answer | ProviderError]
+    asked: list[int] = field(default_factory=list)
+    name: str = PROVIDER
+    total: int | None = 3
+
+    async def fetch(self, position: int) -> Answer | None:
+        self.asked.append(position)
+        if not self.script:
+            return None
+        step = self.script.pop(0)
+        if isinstance(step, ProviderError):
+            raise step
+        return step
+
+
+@dataclass
+class Polled:
+    """A poller with what it did besides asking."""
+
+    poller: Poller
+    slept: list[float]
+    progress: list[Progress]
+
+
+def polling(service: Service, provider: Scripted, position: int = 0) -> Polled:
+    slept: list[float] = []
+    progress: list[Progress] = []
+
+    async def caught_up() -> None:
+        await service.outbox.drained(10)
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    poller = Poller(
+        provider,
+        "recording-1",
+        position,
+        service.ingest,
+        service.bus,
+        Pace(caught_up, progress.append),
+        clock=lambda: NOW,
+        monotonic=lambda: 0.0,
+        sleep=sleep,
+    )
+    return Polled(poller, slept, progress)
+
+
+POLLING, FAILING, FINISHED = 1, 2, 3
+
+
+def states(service: Service) -> list[tuple[int, str]]:
+    return [(status.state, status.error_kind) for status in service.listener.status]
+
+
+async def test_a_source_is_read_to_its_end_from_where_it_was_left(service: Service) -> None:
+    provider = Scripted(
+        [answer(odds({H2H: board(EVEN)}), position=6), answer(odds({H2H: board(MOVED)}), as_of=minutes(1), position=9)]
+    )
+    polled = polling(service, provider, position=5)
+    await polled.poller.run()
+    assert polled.poller.ended.is_set()
+    assert provider.asked == [5, 6, 9]
+    assert [(one.position, one.total, one.as_of) for one in polled.progress] == [(6, 3, minutes(0)), (9, 3, minutes(1))]
+    await until(lambda: states(service) == [(POLLING, ""), (POLLING, ""), (FINISHED, "")])
+    last = service.listener.status[-1]
+    assert (last.as_of_us, last.events, last.prices) == (int(minutes(1).timestamp() * 1e6), 1, 2)
+
+
+async def test_a_provider_that_fails_for_now_is_asked_again_later_and_later_while_time_is_told(
+    service: Service,
+) -> None:
+    failures: list[Answer | ProviderError] = [TransientProviderError("status 503")] * 9
+    provider = Scripted([answer(odds({H2H: board(EVEN)}), position=1), *failures])
+    polled = polling(service, provider)
+    await polled.poller.run()
+    assert polled.slept == [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 64.0, 64.0]
+    assert set(provider.asked[1:]) == {1}
+    assert (FAILING, "transient") in states(service)
+    # The clock of this test stands still: one tick told its time, the others had nothing new to tell.
+    assert [body.as_of_us for body in service.listener.changed][1:] == [int(NOW.timestamp() * 1e6)]
+    assert [status.message for status in service.listener.status if status.state == FAILING] == ["status 503"] * 9
+
+
+async def test_an_answer_ends_the_waiting(service: Service) -> None:
+    failing = TransientProviderError("status 503")
+    one = answer(odds({H2H: board(EVEN)}), position=1)
+    two = answer(odds({H2H: board(EVEN)}), as_of=NOW, position=2)
+    polled = polling(service, Scripted([failing, failing, one, failing, two]))
+    await polled.poller.run()
+    assert polled.slept == [1.0, 2.0, 0.0, 1.0, 0.0]
+
+
+async def test_days_of_failures_do_not_stop_the_asking(service: Service) -> None:
+    polled = polling(service, Scripted([TransientProviderError("status 503")] * 1100))
+    await polled.poller.run()
+    assert polled.slept[-1] == 64.0
+
+
+async def test_what_only_the_operator_can_mend_stops_the_reading_and_says_so(service: Service) -> None:
+    provider = Scripted([InvalidSourceError("no such file"), answer(odds({H2H: board(EVEN)}))])
+    polled = polling(service, provider)
+    await polled.poller.run()
+    assert polled.poller.ended.is_set()
+    assert (provider.asked, polled.slept) == ([0], [])
+    await until(lambda: states(service) == [(FAILING, "validation")])
+    assert service.listener.status[0].message == "no such file"
+    assert service.listener.changed == []
+
+
+async def test_a_connection_lost_in_the_middle_of_an_answer_costs_no_answer(service: Service) -> None:
+    async with service.database.transaction() as connection:
+        # The first attempt ends its own connection; a sequence is not rolled back.
+        await connection.execute("create sequence attempt")
+        await connection.execute(
+            """
+            create function lose_the_first() returns trigger language plpgsql as $$
+            begin
+                if nextval('attempt') = 1 then perform pg_terminate_backend(pg_backend_pid()); end if;
+                return new;
+            end $$;
+            create trigger lose before insert on source_position execute function lose_the_first();
+            """
+        )
+    provider = Scripted([answer(odds({H2H: board(EVEN)}), position=1)] * 2)
+    polled = polling(service, provider)
+    await polled.poller.run()
+    assert provider.asked == [0, 0, 1]
+    assert polled.slept == [1.0, 0.0]
+    assert [quoted(body) for body in service.listener.changed] == [{"h2h"}]

@@ -1,0 +1,89 @@
+"""Which line of a market is the main one."""
+
+import pytest
+
+from bet_intel.ev_engine.domain.boards import Board, MarketKey
+from bet_intel.ev_engine.domain.categories import categories
+from bet_intel.ev_engine.domain.profile import Category
+from fixtures.engine_boards import AS_OF, H2H, board, line, us
+
+STALE = 600e6
+
+
+def total(over: float, under: float, books: int = 3, age: float = 0.0) -> Board:
+    """A total offered by the first `books` of three at the same prices."""
+    names = ["alpha", "beta", "gamma"][:books]
+    return board({name: {"Over": over, "Under": under} for name in names}, ages=dict.fromkeys(names, age))
+
+
+def main_lines(markets: dict[MarketKey, Board]) -> set[MarketKey]:
+    found = categories(markets.items(), us(AS_OF), STALE)
+    assert found.keys() == markets.keys()
+    return {key for key, category in found.items() if category is Category.MAIN}
+
+
+def test_a_market_without_a_line_is_main_and_others_have_their_own_kind() -> None:
+    markets = {
+        H2H: total(1.9, 1.9),
+        line("player_hits", 1.5, "B. Rivers"): total(1.9, 1.9),
+        line("outrights", None): total(1.9, 1.9),
+    }
+    assert dict(categories(markets.items(), us(AS_OF), STALE)) == {
+        H2H: Category.MAIN,
+        line("player_hits", 1.5, "B. Rivers"): Category.PROP,
+        line("outrights", None): Category.OUTRIGHT,
+    }
+
+
+def test_the_main_line_is_the_one_that_most_bookmakers_offer() -> None:
+    offered = {line("totals", 8.5): total(1.5, 2.6), line("totals", 9.0): total(1.9, 1.9, books=2)}
+    assert main_lines(offered) == {line("totals", 8.5)}
+
+
+def test_each_market_and_period_has_its_own_main_line() -> None:
+    first_half = MarketKey("totals", "first_half", 4.5, "")
+    offered = {
+        line("totals", 8.5): total(1.9, 1.9),
+        line("spreads", -1.5): total(1.9, 1.9),
+        first_half: total(1.9, 1.9, books=1),
+    }
+    assert main_lines(offered) == set(offered)
+
+
+def test_among_equals_the_one_nearest_to_even_is_main() -> None:
+    offered = {
+        line("totals", 8.0): total(1.70, 2.15),
+        line("totals", 8.5): total(1.93, 1.89),
+        line("totals", 9.0): total(2.2, 1.66),
+    }
+    assert main_lines(offered) == {line("totals", 8.5)}
+
+
+def test_among_full_equals_it_is_the_lowest_line_in_whatever_order_they_come() -> None:
+    offered = {line("spreads", point): total(1.9, 1.9) for point in (1.5, -1.5, 2.5)}
+    assert main_lines(offered) == {line("spreads", -1.5)}
+    assert main_lines(dict(reversed(offered.items()))) == {line("spreads", -1.5)}
+
+
+@pytest.mark.parametrize(("age", "main"), [(600.0, 9.0), (600.000001, 8.5)])
+def test_a_stale_bookmaker_does_not_count(age: float, main: float) -> None:
+    offered = {line("totals", 8.5): total(1.9, 1.9, books=2), line("totals", 9.0): total(1.9, 1.9, age=age)}
+    assert main_lines(offered) == {line("totals", main)}
+
+
+def test_a_bookmaker_with_one_side_does_not_count() -> None:
+    halves = board({"alpha": {"Over": 1.9, "Under": 1.9}, "beta": {"Over": 1.9}, "gamma": {"Over": 1.9}})
+    offered = {line("totals", 8.5): halves, line("totals", 9.0): total(1.7, 2.1, books=2)}
+    assert main_lines(offered) == {line("totals", 9.0)}
+
+
+def test_a_market_that_nobody_offers_whole_still_has_a_main_line() -> None:
+    offered = {line("totals", 8.5): board({"alpha": {"Over": 1.9}}), line("totals", 8.0): total(1.9, 1.9, age=1e6)}
+    assert main_lines(offered) == {line("totals", 8.0)}
+
+
+def test_a_line_of_which_only_one_side_is_offered_is_not_main() -> None:
+    """However many offer it: it cannot be priced."""
+    one_sided = board({name: {"Over": 1.9} for name in ("alpha", "beta", "gamma")})
+    offered = {line("totals", 8.5): one_sided, line("totals", 9.0): total(1.9, 1.9, books=1)}
+    assert main_lines(offered) == {line("totals", 9.0)}
