@@ -89,13 +89,15 @@ def _pack(name: str, layout: _Layout, column: Sequence[int] | Sequence[float] | 
     given = np.asarray(column)
     if given.ndim != 1:
         raise ColumnError(f"{name} has {given.ndim} dimensions: a column has one")
+    if given.dtype == layout.dtype:
+        return given.tobytes()
     try:
         with np.errstate(invalid="ignore"):
             packed = given.astype(layout.dtype)
     except (OverflowError, TypeError, ValueError) as error:
         raise ColumnError(f"{name} cannot be packed as {layout.dtype.name}: {error}") from error
     # NumPy wraps and truncates in silence: −1 would become row 4294967295.
-    if layout.dtype.kind in "ui" and not np.array_equal(packed, given):
+    if layout.dtype.kind in "ui" and (packed != given).any():
         raise ColumnError(f"{name} holds numbers that do not fit {layout.dtype.name}")
     return packed.tobytes()
 
