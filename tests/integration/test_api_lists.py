@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 
@@ -187,6 +188,14 @@ async def test_no_parameter_is_accepted_and_ignored(filled: Gateway) -> None:
         problem = await filled.problem(path, 400)
         assert (problem["type"], problem["parameter"]) == ("/problems/invalid-parameter", parameter)
         assert detail in problem["detail"]
+
+
+async def test_strange_texts_find_nothing_and_break_nothing(filled: Gateway) -> None:
+    for text in ("'; drop table opportunity; --", "%", "\\", "{0}", "$1", "⚾", "\U0001f3c8", "\ud7ff", "NaN", " x "):
+        for name in ("sport", "league", "event", "market", "bookmaker", "profile"):
+            assert (await filled.get("/v1/opportunities", **{name: text}))["data"] == []
+        assert (await filled.client.get(f"/v1/opportunities/{quote(text, safe='')}")).status_code == 404
+    assert await filled.ids() == ["high", "totals", "low"]
 
 
 async def test_list_is_empty_before_anything_was_told(make_database: MakeDatabase) -> None:

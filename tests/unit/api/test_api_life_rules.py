@@ -8,27 +8,27 @@ from fixtures.api_messages import AS_OF, Offer, opportunities_updated
 AS_BEFORE = {"opportunity-1": ("made_up:1", Numbers(2.2, 0.48, 0.056, "take"))}
 
 
-def _set(*offers: Offer) -> list[OpportunitySet]:
-    return [wire.opportunity_set(opportunities_updated(*offers).data)]
+def _set(*offers: Offer, closed: dict[str, str] | None = None) -> list[OpportunitySet]:
+    return [wire.opportunity_set(opportunities_updated(*offers, closed=closed).data)]
 
 
 def test_new_one_is_opened() -> None:
-    change = transition({}, _set(Offer()), {})
+    change = transition({}, _set(Offer()))
     assert [(entry.kind, entry.payload["id"]) for entry in change.entries] == [("opportunity.opened", "opportunity-1")]
 
 
 def test_unchanged_one_is_no_news() -> None:
-    assert transition(AS_BEFORE, _set(Offer()), {}).entries == []
+    assert transition(AS_BEFORE, _set(Offer())).entries == []
 
 
 def test_changed_number_is_an_update() -> None:
     for changed in (Offer(price=2.3), Offer(fair=0.49), Offer(ev=0.06), Offer(class_="suspect")):
-        change = transition(AS_BEFORE, _set(changed), {})
+        change = transition(AS_BEFORE, _set(changed))
         assert [entry.kind for entry in change.entries] == ["opportunity.updated"]
 
 
 def test_missing_one_is_closed_with_its_reason() -> None:
-    change = transition(AS_BEFORE, _set(), {"opportunity-1": "price_moved"})
+    change = transition(AS_BEFORE, _set(closed={"opportunity-1": "price_moved"}))
     assert [(closed.id, closed.closed_at, closed.reason) for closed in change.closed] == [
         ("opportunity-1", AS_OF, "price_moved")
     ]
@@ -36,9 +36,9 @@ def test_missing_one_is_closed_with_its_reason() -> None:
 
 
 def test_reason_that_was_overtaken_is_said_as_such() -> None:
-    assert transition(AS_BEFORE, _set(), {}).closed[0].reason == "superseded"
+    assert transition(AS_BEFORE, _set()).closed[0].reason == "superseded"
 
 
 def test_other_events_stay_open() -> None:
     elsewhere = {"opportunity-9": ("made_up:9", Numbers(2.0, 0.5, 0.05, "take"))}
-    assert transition(elsewhere, _set(), {}).closed == []
+    assert transition(elsewhere, _set()).closed == []

@@ -1,8 +1,11 @@
 """Query parameters: read strictly, refused with what is expected."""
 
 from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bet_intel.api.problems import ParameterError
 from bet_intel.api.query import parse
@@ -95,3 +98,17 @@ def test_bad_value_says_what_is_expected(query: str, expected: str) -> None:
 def test_empty_range_of_starts_is_refused() -> None:
     with pytest.raises(ParameterError, match="nothing can match"):
         parse("starts_after=2026-04-17T00:00:00Z&starts_before=2026-04-16T00:00:00Z", EventQuery)
+
+
+NAMES = st.sampled_from([*OpportunityQuery.__struct_fields__, "class", "other"])
+PAIRS = st.lists(st.tuples(NAMES, st.text(max_size=30) | st.floats().map(str) | st.integers().map(str)), max_size=4)
+
+
+@given(st.text(max_size=60) | PAIRS.map(urlencode))
+def test_any_query_string_is_read_or_refused(query_string: str) -> None:
+    try:
+        asked = parse(query_string, OpportunityQuery)
+    except ParameterError:
+        return
+    assert 1 <= asked.limit <= 200
+    assert parse(query_string, OpportunityQuery).canonical() == asked.canonical()

@@ -330,3 +330,20 @@ def test_no_events_give_no_prices() -> None:
     assert price([], PROFILE) == []
     (empty,) = price([boards({}, as_of=AS_OF)], PROFILE)
     assert empty.markets == []
+
+
+def test_a_fair_price_far_from_the_median_book_makes_no_opportunity() -> None:
+    # Leave-one-out of "soft": shares .4, .3, .3 of log-odds −.4055, .4895, .4895: λ(A) = .1315, fair(B) = .4672.
+    # The books in the consensus say .38 (pinnacle is an outlier there): .0872 away, above .08.
+    market = priced(
+        board(
+            {
+                "pinnacle": power(0.40, 0.60),
+                "alpha": power(0.62, 0.38),
+                "beta": power(0.62, 0.38),
+                "soft": power(0.62, 0.38),
+            }
+        )
+    )
+    assert market.refused["B", "soft"] == "divergent_reference"
+    assert ("B", "soft") not in found(market)

@@ -95,7 +95,9 @@ class Reads:
         position = self._tail.position
         if position is None:
             return None
-        return f"api:{position.epoch}-{position.generation}:{path}?{asked.canonical()}"
+        # A digest, because a question may be long and a key is kept as long as its answer.
+        question = hashlib.blake2b(f"{path}?{asked.canonical()}".encode(), digest_size=16).hexdigest()
+        return f"api:{position.epoch}-{position.generation}:{question}"
 
     async def _kept(self, key: str) -> bytes | None:
         try:

@@ -62,7 +62,7 @@ def problem_of(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
                 400,
                 str(error),
                 path,
-                parameter=error.parameter,
+                parameter=error.parameter or None,
                 known_parameters=error.known or None,
             ), {}
         case NotFoundError():

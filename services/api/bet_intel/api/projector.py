@@ -5,6 +5,7 @@ guarded by its market's revision, the facts and freshness of an event by its odd
 revision of their set.
 """
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -16,10 +17,9 @@ from bet_intel.api.domain.life import Closed, transition
 from bet_intel.api.domain.model import Closing, FeedEntry, MarketChange, OddsUpdate, OpportunitySet
 from bet_intel.api.working import SetWorking
 from bet_intel.shared.messaging import Message, TerminalError
-from bet_intel.shared.postgres import Database
+from bet_intel.shared.postgres import Database, Writer
 
 Decoded = TypeVar("Decoded")
-Revisioned = TypeVar("Revisioned", OddsUpdate, OpportunitySet)
 
 
 class Projector:
@@ -48,26 +48,15 @@ class Projector:
 
     async def opportunities_updated(self, messages: Sequence[Message]) -> None:
         sets = [_decoded(wire.opportunity_set, message) for message in messages]
-        # A set that is overtaken within the batch still tells why some of its predecessor's opportunities closed.
-        reasons = {id: reason for each in sets for id, reason in each.close_reasons.items()}
-        newest = _newest_per_event(sets)
-        titles = self._unknown_titles([each.titles for each in newest])
+        titles = self._unknown_titles([each.titles for each in sets])
+        entries: list[FeedEntry] = []
         async with self._database.transaction() as connection:
-            stored = await store.lock_sets(connection, newest)
-            newer = [each for each in newest if each.revision > stored[each.event.id]]
-            if newer:
-                open_now = await store.open_numbers(connection, [each.event.id for each in newer])
-                change = transition(open_now, newer, reasons)
-                # The working of what closes is in the set that is about to be replaced.
-                closing = {closed.event_id for closed in change.closed}
-                bodies = await store.set_bodies(connection, closing) if closing else {}
-                await store.put_sets(connection, newer)
-                await store.put_opportunities(connection, [one for each in newer for one in each.opportunities])
-                await store.close_opportunities(connection, _closings(change.closed, bodies))
-                await store.put_bookmakers(connection, titles)
-                await store.append_feed(connection, change.entries, max(each.as_of for each in newer))
-        if newer:
-            self._titles |= titles
+            # One after another per event, so that what opened and closed within the batch is told and kept too.
+            for step in _steps(sets):
+                entries += await _apply(connection, step)
+            await store.put_bookmakers(connection, titles)
+            await store.append_feed(connection, entries, max(each.as_of for each in sets))
+        self._titles |= titles
         self._moved(messages)
 
     async def provider_status(self, messages: Sequence[Message]) -> None:
@@ -103,12 +92,40 @@ def _decoded(decode: Callable[[bytes], Decoded], message: Message) -> Decoded:
         raise TerminalError(str(error)) from error
 
 
-def _newest_per_event(revisioned: Sequence[Revisioned]) -> list[Revisioned]:
+async def _apply(connection: Writer, sets: Sequence[OpportunitySet]) -> list[FeedEntry]:
+    """Put sets of different events, in the order of event ids, into the read model; returns what followers are told."""
+    stored = await store.lock_sets(connection, sets)
+    newer = [each for each in sets if each.revision > stored[each.event.id]]
+    if not newer:
+        return []
+    open_now = await store.open_numbers(connection, [each.event.id for each in newer])
+    change = transition(open_now, newer)
+    # The working of what closes is in the set that is about to be replaced.
+    closing = {closed.event_id for closed in change.closed}
+    bodies = await store.set_bodies(connection, closing) if closing else {}
+    await store.put_sets(connection, newer)
+    await store.put_opportunities(connection, [one for each in newer for one in each.opportunities])
+    await store.close_opportunities(connection, _closings(change.closed, bodies))
+    return change.entries
+
+
+def _newest_per_event(updates: Sequence[OddsUpdate]) -> list[OddsUpdate]:
     """In the order of event ids, which is the order of locks."""
-    newest: dict[str, Revisioned] = {}
-    for each in sorted(revisioned, key=lambda each: each.revision):
+    newest: dict[str, OddsUpdate] = {}
+    for each in sorted(updates, key=lambda each: each.revision):
         newest[each.event.id] = each
     return [newest[event_id] for event_id in sorted(newest)]
+
+
+def _steps(sets: Sequence[OpportunitySet]) -> list[list[OpportunitySet]]:
+    """The oldest set of every event, then the second of those that have one, and so on; each in the order of event ids.
+
+    Every event is in the first step, which therefore takes all locks.
+    """
+    of_event: dict[str, list[OpportunitySet]] = {}
+    for each in sorted(sets, key=lambda each: (each.event.id, each.revision)):
+        of_event.setdefault(each.event.id, []).append(each)
+    return [[each for each in step if each is not None] for step in itertools.zip_longest(*of_event.values())]
 
 
 def _newest_changes(updates: Sequence[OddsUpdate]) -> list[tuple[OddsUpdate, MarketChange]]:

@@ -47,9 +47,9 @@ class Store:
     async def lock(self, connection: Writer, ids: Collection[str], reopen_seconds: float) -> dict[str, Known]:
         """Lock the events `ids` in their order, those never seen included, and read what is known of them."""
         ordered = sorted(ids)
+        # All of them: that the cache knows one does not mean that its first transaction was committed.
         await connection.execute(
-            "insert into event (id) select * from unnest($1::text[]) on conflict do nothing",
-            [id for id in ordered if id not in self._cache],
+            "insert into event (id) select * from unnest($1::text[]) on conflict do nothing", ordered
         )
         rows = await connection.fetch(
             "select id, revision, as_of from event where id = any($1::text[]) order by id for update", ordered
@@ -174,9 +174,11 @@ async def _record_boards(connection: Writer, updates: Sequence[BoardUpdate]) -> 
             opening_board = case when excluded.opening_as_of < known.opening_as_of
                 then excluded.opening_board else known.opening_board end,
             closing_as_of = greatest(known.closing_as_of, excluded.closing_as_of),
-            closing_revision = case when excluded.closing_as_of > known.closing_as_of
+            closing_revision = case
+                when (excluded.closing_as_of, excluded.closing_revision) > (known.closing_as_of, known.closing_revision)
                 then excluded.closing_revision else known.closing_revision end,
-            closing_board = case when excluded.closing_as_of > known.closing_as_of
+            closing_board = case
+                when (excluded.closing_as_of, excluded.closing_revision) > (known.closing_as_of, known.closing_revision)
                 then excluded.closing_board else known.closing_board end
         """,
         *_keys([(update.event.id, key) for update, key, _ in boards]),

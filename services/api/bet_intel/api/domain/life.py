@@ -26,13 +26,10 @@ class Transition(NamedTuple):
     entries: list[FeedEntry]
 
 
-def transition(
-    open_now: Mapping[str, tuple[str, Numbers]], sets: Sequence[OpportunitySet], reasons: Mapping[str, str]
-) -> Transition:
+def transition(open_now: Mapping[str, tuple[str, Numbers]], sets: Sequence[OpportunitySet]) -> Transition:
     """Compare what is open (id → event's id and numbers) with the newer `sets` of the same events.
 
-    `reasons` says why opportunities closed (id → reason). An open one whose price, fair probability, EV and class are
-    as before is no news.
+    An open one whose price, fair probability, EV and class are as before is no news.
     """
     closed: list[Closed] = []
     entries: list[FeedEntry] = []
@@ -50,7 +47,7 @@ def transition(
                 entries.append(_entry("opportunity.updated", opportunity))
         for id in sorted(open_of_event.get(each.event.id, ())):
             if id not in still_open:
-                reason = reasons.get(id) or SUPERSEDED
+                reason = each.close_reasons.get(id) or SUPERSEDED
                 closed.append(Closed(id, each.event.id, each.as_of, reason))
                 payload = {"id": id, "reason": reason}
                 entries.append(FeedEntry("opportunity.closed", each.event.id, each.as_of, payload))
