@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,7 +134,11 @@ async def test_a_stopped_database_loses_nothing_and_sets_nothing_aside(server: E
         dead_letters = PostgresDeadLetters(database)
         bus, tasks = InProcessBus(random.Random(1), QUICK), InProcessTasks(random.Random(1), QUICK)
         bus.subscribe(Queue("api.odds-changed", "odds.changed.v1", attempts=3), consume, dead_letters)
-        outbox = Outbox(database, bus, tasks, time.monotonic, Sweeping(every=0.02, left_behind_after=0.0, attempts=3))
+        outbox = Outbox(database, bus, tasks, Sweeping(every=0.02, left_behind_after=0.0, attempts=3))
+
+        async def nothing_left() -> bool:
+            return (await outbox.backlog()).depth == 0
+
         async with outbox.transaction() as unit:
             unit.append(_message("1"), _message("2"))
         await asyncio.to_thread(server.stop)
@@ -145,7 +148,7 @@ async def test_a_stopped_database_loses_nothing_and_sets_nothing_aside(server: E
                 async with outbox.transaction():
                     pass
             await asyncio.to_thread(server.start)
-            await until(lambda: outbox.backlog().depth == 0, timeout=30)
+            await until(nothing_left, timeout=30)
         async with database.snapshot() as reader:
             assert [row["id"] for row in await reader.fetch("select id from heard order by id")] == ["1", "2"]
             assert await reader.fetchval("select count(*) from outbox") == 0

@@ -1,7 +1,6 @@
 """What odds-ingest tells others of each answer, and how its poller behaves; on a real PostgreSQL, bus and outbox."""
 
 import random
-import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -88,7 +87,7 @@ async def service(make_database: MakeDatabase) -> AsyncIterator[Service]:
         listener = Listener()
         bus.subscribe(Queue("api.odds-changed", "odds.changed.v1"), listener.hear, KeptInMemory())
         bus.subscribe(Queue("api.provider-status", "provider.status.v1"), listener.watch, KeptInMemory())
-        outbox = Outbox(database, bus, tasks, time.monotonic)
+        outbox = Outbox(database, bus, tasks)
         ingest = IngestOdds(outbox, Store(), lambda: NOW)
         async with running(bus.run(), outbox.run()):
             yield Service(database, bus, outbox, ingest, listener)
@@ -235,6 +234,7 @@ async def test_a_source_is_read_to_its_end_from_where_it_was_left(service: Servi
     polled = polling(service, provider, position=5)
     await polled.poller.run()
     assert polled.poller.ended.is_set()
+    assert polled.poller.failure is None
     assert provider.asked == [5, 6, 9]
     assert [(one.position, one.total, one.as_of) for one in polled.progress] == [(6, 3, minutes(0)), (9, 3, minutes(1))]
     await until(lambda: states(service) == [(POLLING, ""), (POLLING, ""), (FINISHED, "")])
@@ -273,10 +273,12 @@ async def test_days_of_failures_do_not_stop_the_asking(service: Service) -> None
 
 
 async def test_what_only_the_operator_can_mend_stops_the_reading_and_says_so(service: Service) -> None:
-    provider = Scripted([InvalidSourceError("no such file"), answer(odds({H2H: board(EVEN)}))])
+    failure = InvalidSourceError("no such file")
+    provider = Scripted([failure, answer(odds({H2H: board(EVEN)}))])
     polled = polling(service, provider)
     await polled.poller.run()
     assert polled.poller.ended.is_set()
+    assert polled.poller.failure is failure
     assert (provider.asked, polled.slept) == ([0], [])
     await until(lambda: states(service) == [(FAILING, "validation")])
     assert service.listener.status[0].message == "no such file"

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -51,7 +50,7 @@ class Owner:
 
     def ingest(self) -> IngestOdds:
         bus, tasks = InProcessBus(random.Random(1), QUICK), InProcessTasks(random.Random(1), QUICK)
-        return IngestOdds(Outbox(self.database, bus, tasks, time.monotonic), self.store, self.clock)
+        return IngestOdds(Outbox(self.database, bus, tasks), self.store, self.clock)
 
     async def takes(self, given: Answer) -> Ingested:
         return await self.ingest().answer(given, "recording-1")

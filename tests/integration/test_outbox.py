@@ -1,7 +1,6 @@
 """The outbox on a real PostgreSQL, with the real bus and task queues."""
 
 import random
-import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -71,7 +70,7 @@ class Process:
         dead_letters: DeadLetters = PostgresDeadLetters(database)
         bus.subscribe(Queue("api.odds-changed", TYPE), consume or seen.consume, dead_letters)
         tasks.register("notifications", {"act": seen.act}, dead_letters, concurrency=2)
-        return cls(bus, tasks, Outbox(database, bus, tasks, time.monotonic, BRISK))
+        return cls(bus, tasks, Outbox(database, bus, tasks, BRISK))
 
 
 @pytest.fixture
@@ -98,7 +97,7 @@ async def test_what_is_committed_is_delivered_and_leaves_the_outbox(database: Da
         await until(lambda: seen.ids() == ["1", "2"] and seen.tasks == [5])
         assert seen.messages[0] in (message("1"), message("2"))
         assert await rows(database) == 0
-        assert process.outbox.backlog().depth == 0
+        assert (await process.outbox.backlog()).depth == 0
 
 
 async def test_what_is_rolled_back_is_not_told(database: Database, seen: Seen) -> None:
@@ -135,7 +134,7 @@ async def test_a_failing_commit_tells_nothing(database: Database, seen: Seen) ->
 
     with pytest.raises(asyncpg.UniqueViolationError):
         await fail_at_the_commit()
-    assert process.outbox.backlog().depth == 0
+    assert (await process.outbox.backlog()).depth == 0
     assert await rows(database) == 0
 
 
@@ -172,7 +171,7 @@ async def test_a_row_stays_until_every_consumer_is_done(database: Database, seen
             unit.append(message("1"))
         assert not await process.outbox.drained(0.05)
         assert await rows(database) == 1
-        assert process.outbox.backlog().depth == 1
+        assert (await process.outbox.backlog()).depth == 1
         refusing = False
         assert await process.outbox.drained(10)
     assert seen.ids() == ["1"]
@@ -199,7 +198,7 @@ async def test_recovering_takes_more_rows_than_the_sweeper_reads_at_once(databas
         unit.append(*(message(f"{number:02}") for number in range(11)))
     process = Process.start(database, seen)
     sweeping = Sweeping(rows=3)
-    outbox = Outbox(database, process.bus, process.tasks, time.monotonic, sweeping)
+    outbox = Outbox(database, process.bus, process.tasks, sweeping)
     assert await outbox.recover() == 11
     async with running(process.bus.run(), outbox.run()):
         assert await outbox.drained(10)
@@ -287,7 +286,7 @@ class AwayBus(InProcessBus):
 async def test_nothing_is_set_aside_while_the_broker_is_away(database: Database, seen: Seen) -> None:
     bus = AwayBus(random.Random(1), QUICK)
     bus.subscribe(Queue("api.odds-changed", TYPE), seen.consume, PostgresDeadLetters(database))
-    outbox = Outbox(database, bus, InProcessTasks(random.Random(1), QUICK), time.monotonic, BRISK)
+    outbox = Outbox(database, bus, InProcessTasks(random.Random(1), QUICK), BRISK)
     async with running(bus.run(), outbox.run()):
         async with outbox.transaction() as unit:
             unit.append(message("1"))

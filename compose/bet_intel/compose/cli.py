@@ -6,6 +6,7 @@ from typing import Annotated
 
 import uvloop
 from cyclopts import App, Parameter
+from pydantic import ValidationError
 
 from bet_intel.api.server import PortError, listen
 from bet_intel.compose.console import Console
@@ -35,14 +36,14 @@ _FOR_THE_USER = (
 def up_command(
     *,
     source: str = "simulator",
-    speed: str = "1",
+    speed: str | None = None,
     port: int = 8000,
     host: str = "127.0.0.1",
     data_dir: Path | None = None,
     fresh: Annotated[bool, Parameter(negative=())] = False,
     exit_at_end: Annotated[bool, Parameter(negative=())] = False,
     redrive: Annotated[bool, Parameter(negative=())] = False,
-    seed: int = 1,
+    seed: int | None = None,
     log_level: str = "info",
 ) -> None:
     """Run everything in one process on embedded engines, until Ctrl-C.
@@ -52,7 +53,7 @@ def up_command(
     source:
         `simulator`, or `replay:PATH` with a .json, .jsonl or .jsonl.gz recording of The Odds API v4.
     speed:
-        How fast a recording is played: 1 as recorded, 60 a minute a second, max without pause.
+        How fast a recording is played: 1 as recorded (the default), 60 a minute a second, max without pause.
     port:
         Port of the HTTP gateway.
     host:
@@ -67,7 +68,7 @@ def up_command(
     redrive:
         Try the dead letters again: messages and tasks that were set aside because handling them kept failing.
     seed:
-        Seed of the simulator.
+        Seed of the simulator (default 1).
     log_level:
         debug, info, warning or error.
     """
@@ -76,6 +77,12 @@ def up_command(
         opened = open_source(source, speed, seed, system_clock)
         path = data_folder_path(data_dir, default_data_dir(), opened)
         _up(opened, path, host, port, Wishes(exit_at_end, redrive), fresh=fresh)
+    except ValidationError as error:
+        # Only what is wrong, never the value: it may be a secret.
+        for wrong in error.errors(include_input=False, include_url=False):
+            name = ".".join(str(part) for part in wrong["loc"])
+            print(f"bet-intel: setting {name} of {error.title}: {wrong['msg']}", file=sys.stderr)
+        sys.exit(1)
     except _FOR_THE_USER as error:
         print(f"bet-intel: {error}", file=sys.stderr)
         sys.exit(1)

@@ -90,9 +90,11 @@ class Console:
             self._last_line = now
             self.say(f"  playing: {state}")
 
-    def ended(self, totals: Totals) -> None:
-        """Called when a recording has been played to its end and everything told of it is handled."""
+    def ended(self, totals: Totals, failure: Exception | None) -> None:
+        """Called when a source is at its end, or failed for good, and everything told of it is handled."""
         self._bar.stop()
+        if failure is not None:
+            self.say(f"  the source failed, and what it told before is still served: {failure}")
         if self._answers:
             seconds = max(time.monotonic() - self._begun, 1e-9)
             self.say(

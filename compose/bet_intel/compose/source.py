@@ -12,6 +12,8 @@ from bet_intel.odds_ingest.providers.simulator.client import SimulatorProvider
 _SIMULATOR = "simulator"
 _REPLAY = "replay:"
 _MAX_SPEED = "max"
+_AS_RECORDED = "1"
+_DEFAULT_SEED = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +26,25 @@ class Source:
     title: str
 
 
-def open_source(text: str, speed: str, seed: int, clock: Callable[[], datetime]) -> Source:
+def open_source(text: str, speed: str | None, seed: int | None, clock: Callable[[], datetime]) -> Source:
     """The source that `--source` and `--speed` ask for. Reads a recording from end to end: not for the event loop.
 
     Raises:
         InvalidSourceError: there is no such source, or it cannot be read.
     """
     if text == _SIMULATOR:
+        if speed is not None:
+            raise InvalidSourceError("--speed is for recordings: the simulator goes with the clock")
+        seed = _DEFAULT_SEED if seed is None else seed
         return Source(SimulatorProvider(seed, clock), f"simulator:{seed}", "simulator", f"the simulator (seed {seed})")
     if text.startswith(_REPLAY):
-        provider = ReplayProvider(Path(text.removeprefix(_REPLAY)).expanduser(), _speed(speed))
-        digest = provider.source_id.rpartition(":")[2][:12]
-        return Source(provider, provider.source_id, f"replay-{digest}", f"the recording {text.removeprefix(_REPLAY)}")
+        if seed is not None:
+            raise InvalidSourceError("--seed is for the simulator: a recording is what it is")
+        path = text.removeprefix(_REPLAY)
+        provider = ReplayProvider(Path(path).expanduser(), _speed(speed or _AS_RECORDED))
+        # What the recording holds, not what the file is called: it may be renamed and moved.
+        digest = provider.source_id.rpartition(":")[2]
+        return Source(provider, f"recording:{digest}", f"replay-{digest[:12]}", f"the recording {path}")
     raise InvalidSourceError(f"unknown source {text!r}: use --source simulator or --source replay:PATH")
 
 

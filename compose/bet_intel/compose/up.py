@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
@@ -36,6 +37,8 @@ from bet_intel.shared.times import system_clock
 _CACHE_ENTRIES = 2048
 _CATCH_UP_SECONDS = 30.0
 
+_log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
@@ -58,10 +61,11 @@ class System:
 
     async def caught_up(self) -> None:
         """Wait until everything told so far is handled, from end to end, or the bound on waiting has passed."""
-        for outbox in self._outboxes():
-            await outbox.drained(_CATCH_UP_SECONDS)
+        for outbox in self.outboxes():
+            if not await outbox.drained(_CATCH_UP_SECONDS):
+                _log.warning("consumers are behind: going on without them", waited_seconds=_CATCH_UP_SECONDS)
 
-    def _outboxes(self) -> tuple[Outbox, ...]:
+    def outboxes(self) -> tuple[Outbox, ...]:
         # In the order of the data's way: when one is empty, what came of its messages is in the next.
         return self.odds_ingest.outbox, self.ev_engine.outbox, self.notifier.outbox
 
@@ -128,16 +132,19 @@ async def run_system(system: System, listening: socket.socket, console: Console,
         await asyncio.wait({serving})
         for task in [*background, signalled, ended]:
             task.cancel()
+    if wishes.exit_at_end and system.odds_ingest.poller.failure is not None:
+        raise system.odds_ingest.poller.failure
 
 
 async def _redrive(system: System, console: Console) -> None:
+    published = sum([await outbox.redrive() for outbox in system.outboxes()])
     handled = await system.bus.redrive() + await system.tasks.redrive()
-    console.say(f"  dead letters tried again: {handled} handled")
+    console.say(f"  dead letters tried again: {handled} handled, {published} on their way to be published")
 
 
 async def _ended(system: System, console: Console) -> None:
     await system.odds_ingest.poller.ended.wait()
-    console.ended(await system.ev_engine.totals())
+    console.ended(await system.ev_engine.totals(), system.odds_ingest.poller.failure)
 
 
 async def up(

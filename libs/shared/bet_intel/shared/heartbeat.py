@@ -1,6 +1,6 @@
 """Each service says every few seconds that it lives (`service.heartbeat.v1`)."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from uuid import uuid4
 
@@ -23,7 +23,12 @@ class Heart:
     """The heartbeat of one service. `run` beats until cancelled."""
 
     def __init__(
-        self, service: str, bus: EventBus, dead_letters: DeadLetters, backlog: Callable[[], Backlog], clock: Clock
+        self,
+        service: str,
+        bus: EventBus,
+        dead_letters: DeadLetters,
+        backlog: Callable[[], Awaitable[Backlog]],
+        clock: Clock,
     ) -> None:
         self._service = service
         self._bus = bus
@@ -37,8 +42,8 @@ class Heart:
     async def beat(self) -> None:
         """Announce one heartbeat."""
         now = self._clock()
-        backlog = self._backlog()
         try:
+            backlog = await self._backlog()
             dead_letters = await self._dead_letters.count()
         except DatabaseUnavailableError as error:
             _log.warning("no heartbeat: the database does not answer", service=self._service, reason=str(error))
@@ -49,7 +54,7 @@ class Heart:
             at_us=to_us(now),
             outbox_depth=backlog.depth,
             outbox_age_seconds=backlog.age,
-            dead_letters=dead_letters,
+            dead_letters=dead_letters + backlog.set_aside,
         )
         self._bus.announce(
             Message(

@@ -6,7 +6,7 @@ at all.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -35,10 +35,12 @@ class UnitOfWork:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Messages committed and not yet confirmed, and the age in seconds of the oldest."""
+    """What is committed and not confirmed: messages on their way, the age in seconds of the oldest, and how many were
+    set aside because they could not be published."""
 
-    depth: int
-    age: float
+    depth: int = 0
+    age: float = 0.0
+    set_aside: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +61,13 @@ class Outbox:
         database: Database,
         bus: EventBus,
         tasks: TaskQueues,
-        monotonic: Callable[[], float],
         sweeping: Sweeping | None = None,
     ) -> None:
         self._database = database
         self._bus = bus
         self._tasks = tasks
-        self._monotonic = monotonic
         self._sweeping = sweeping or Sweeping()
-        self._in_flight: dict[int, float] = {}
+        self._in_flight: set[int] = set()
         self._confirmed: list[int] = []
         self._ready: asyncio.Queue[tuple[int, Outgoing]] = asyncio.Queue()
         self._wake_deleter = asyncio.Event()
@@ -106,16 +106,34 @@ class Outbox:
             return False
         return True
 
-    def backlog(self) -> Backlog:
-        if not self._in_flight:
-            return Backlog(0, 0.0)
-        return Backlog(len(self._in_flight), self._monotonic() - min(self._in_flight.values()))
+    async def backlog(self) -> Backlog:
+        """What is not confirmed yet, whichever process stored it."""
+        async with self._database.snapshot() as connection:
+            [row] = await connection.fetch(
+                """
+                select count(*) filter (where failed_at is null) as depth,
+                    coalesce(extract(epoch from now() - min(created_at) filter (where failed_at is null)), 0) as age,
+                    count(*) filter (where failed_at is not null) as set_aside
+                from outbox
+                """
+            )
+        return Backlog(row["depth"], max(0.0, float(row["age"])), row["set_aside"])
+
+    async def redrive(self) -> int:
+        """Give what was set aside its tries back; the sweeper publishes it. Returns how many rows."""
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(
+                """
+                update outbox set attempts = 0, failed_at = null, reason = null
+                where failed_at is not null returning id
+                """
+            )
+        return len(rows)
 
     def _hand_over(self, rows: list[tuple[int, Outgoing]]) -> None:
-        now = self._monotonic()
         for id, outgoing in rows:
             if id not in self._in_flight:
-                self._in_flight[id] = now
+                self._in_flight.add(id)
                 self._empty.clear()
                 self._ready.put_nowait((id, outgoing))
 
@@ -148,7 +166,7 @@ class Outbox:
             async with self._database.transaction() as connection:
                 attempts = await connection.fetchval(
                     """
-                    update outbox set attempts = attempts + 1, created_at = now(),
+                    update outbox set attempts = attempts + 1, tried_at = now(),
                         failed_at = case when attempts + 1 >= $2 then now() end,
                         reason = case when attempts + 1 >= $2 then $3 end
                     where id = $1 returning attempts
@@ -181,8 +199,7 @@ class Outbox:
         self._forget(ids)
 
     def _forget(self, ids: list[int]) -> None:
-        for id in ids:
-            self._in_flight.pop(id, None)
+        self._in_flight.difference_update(ids)
         if not self._in_flight:
             self._empty.set()
 
@@ -200,7 +217,7 @@ class Outbox:
                 """
                 select id, kind, name, body from outbox
                 where failed_at is null
-                    and created_at <= now() - make_interval(secs => $1)
+                    and tried_at <= now() - make_interval(secs => $1)
                     and not id = any($2::bigint[])
                 order by id limit $3
                 """,

@@ -216,7 +216,7 @@ class ServiceState(msgspec.Struct, frozen=True):
     age_seconds: Annotated[float, Meta(description="Wall clock now minus reported_at.")]
     outbox_depth: Annotated[int, Meta(description="Messages committed and not yet confirmed.")]
     outbox_age_seconds: float
-    dead_letters: int
+    dead_letters: Annotated[int, Meta(description="Messages and tasks set aside because handling them kept failing.")]
 
 
 class FeedState(msgspec.Struct, frozen=True):

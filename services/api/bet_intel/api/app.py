@@ -59,11 +59,15 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         dead_letters = PostgresDeadLetters(database)
         _subscribe(Projector(database, engines.registry, tail.woken.set), engines, dead_letters)
         # The gateway publishes nothing yet but its heartbeat, so its outbox is empty.
-        heart = Heart("api", engines.bus, dead_letters, lambda: Backlog(0, 0.0), engines.clock)
+        heart = Heart("api", engines.bus, dead_letters, _no_backlog, engines.clock)
         api = Api(tail, heart)
         reads = Reads(database, engines.cache, tail, settings.cache_seconds)
         api.asgi = _gateway(_operations(api, database, reads, engines), engines)
         yield api
+
+
+async def _no_backlog() -> Backlog:
+    return Backlog()
 
 
 def _subscribe(projector: Projector, engines: Engines, dead_letters: PostgresDeadLetters) -> None:

@@ -35,7 +35,6 @@ class EvEngine:
 
     async def run(self) -> None:
         """Publish and beat until cancelled; boards are priced as the bus delivers them."""
-        await self.outbox.recover()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.outbox.run(), name="ev-engine outbox")
             group.create_task(self.heart.run(), name="ev-engine heartbeat")
@@ -46,11 +45,13 @@ async def open_ev_engine(settings: EvEngineSettings, engines: Engines) -> AsyncI
     """Open ev-engine and subscribe it to the bus."""
     async with Database.open(settings.dsn.get_secret_value(), name=SOURCE, max_size=settings.pool_size) as database:
         dead_letters = PostgresDeadLetters(database)
-        outbox = Outbox(database, engines.bus, engines.tasks, engines.monotonic)
+        outbox = Outbox(database, engines.bus, engines.tasks)
         store = Store()
         pricing = PriceBoards(outbox, store, Profile(), engines.clock)
         engines.bus.subscribe(ODDS_QUEUE, pricing.handle, dead_letters)
         heart = Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock)
+        # What an earlier run left unconfirmed goes first.
+        await outbox.recover()
         yield EvEngine(outbox, heart, database, store)
 
 

@@ -36,7 +36,6 @@ class Notifier:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.outbox.run(), name="notifier outbox")
             group.create_task(self.heart.run(), name="notifier heartbeat")
-            await self.outbox.recover()
 
 
 @asynccontextmanager
@@ -47,7 +46,7 @@ async def open_notifier(
     dsn = settings.dsn.get_secret_value()
     async with Database.open(dsn, name=SOURCE, max_size=settings.concurrency + _OTHER_CONNECTIONS) as database:
         dead_letters = PostgresDeadLetters(database)
-        outbox = Outbox(database, engines.bus, engines.tasks, engines.monotonic)
+        outbox = Outbox(database, engines.bus, engines.tasks)
         metrics = Metrics(engines.registry)
         alert = AlertOnSets(outbox, [rule.rule() for rule in settings.rules], metrics)
         send = SendNotification(
@@ -60,4 +59,6 @@ async def open_notifier(
         engines.bus.subscribe(_QUEUE, alert.handle, dead_letters)
         engines.tasks.register(NOTIFICATIONS, {SEND_NOTIFICATION: send}, dead_letters, settings.concurrency)
         heart = Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock)
+        # What an earlier run left unconfirmed goes first.
+        await outbox.recover()
         yield Notifier(outbox, heart)

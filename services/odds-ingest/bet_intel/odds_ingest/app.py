@@ -31,7 +31,6 @@ class OddsIngest:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.outbox.run(), name="odds-ingest outbox")
             group.create_task(self.heart.run(), name="odds-ingest heartbeat")
-            await self.outbox.recover()
             group.create_task(self.poller.run(), name="odds-ingest poll")
 
 
@@ -41,11 +40,13 @@ async def open_odds_ingest(
 ) -> AsyncIterator[OddsIngest]:
     """Open odds-ingest on `provider`; `source` names what its position is kept for (one recording, or the provider)."""
     async with Database.open(settings.dsn.get_secret_value(), name=SOURCE, max_size=settings.pool_size) as database:
-        outbox = Outbox(database, engines.bus, engines.tasks, engines.monotonic)
+        outbox = Outbox(database, engines.bus, engines.tasks)
         store = Store()
         async with database.snapshot() as connection:
             position = await store.position(connection, source)
         ingest = IngestOdds(outbox, store, engines.clock)
         poller = Poller(provider, source, position, ingest, engines.bus, pace, engines.clock, engines.monotonic)
         heart = Heart(SOURCE, engines.bus, PostgresDeadLetters(database), outbox.backlog, engines.clock)
+        # What an earlier run left unconfirmed goes first.
+        await outbox.recover()
         yield OddsIngest(outbox, poller, position, heart)

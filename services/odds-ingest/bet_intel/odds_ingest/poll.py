@@ -50,7 +50,7 @@ class Pace:
 class Poller:
     """Reads one provider from where its stored position says.
 
-    `run` ends, and `ended` is set, with the source: at its end, or with an error that asking again cannot mend.
+    `run` ends, and `ended` is set, with the source: at its end, or with a `failure` that asking again cannot mend.
     """
 
     def __init__(
@@ -76,6 +76,7 @@ class Poller:
         self._sleep = sleep
         self._newest = ProviderReport("polling")
         self.ended = asyncio.Event()
+        self.failure: ProviderError | None = None
 
     async def run(self) -> None:
         await self._pace.caught_up()
@@ -96,6 +97,7 @@ class Poller:
             except ProviderError as error:
                 await self._failed(error)
                 if not error.retryable:
+                    self.failure = error
                     return
             except UnavailableError as error:
                 # Nobody knows whether a commit that was cut off took effect: the same answer may be stored twice.

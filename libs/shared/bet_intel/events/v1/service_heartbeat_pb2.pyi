@@ -37,6 +37,7 @@ class ServiceHeartbeat(_message.Message):
     outbox_age_seconds: _builtins.float
     """age of the oldest of them"""
     dead_letters: _builtins.int
+    """messages and tasks set aside, received or to be published"""
     def __init__(
         self,
         *,

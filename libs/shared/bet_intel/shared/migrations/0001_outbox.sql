@@ -10,6 +10,8 @@ create table outbox (
     body       bytea not null,
     created_at timestamptz not null default now(),
     attempts   integer not null default 0,
+    -- When it was stored or last failed: the sweeper leaves what is younger than a second to whoever stored it.
+    tried_at   timestamptz not null default now(),
     -- A row that keeps failing is set aside with its reason, so that it never blocks the others.
     failed_at  timestamptz,
     reason     text,
@@ -17,7 +19,7 @@ create table outbox (
 );
 alter table outbox alter column body set storage external;
 -- The sweeper looks for old rows that nobody deleted.
-create index outbox_waiting on outbox (created_at) where failed_at is null;
+create index outbox_waiting on outbox (tried_at) where failed_at is null;
 
 create table dead_letter (
     queue    text not null,
