@@ -49,6 +49,14 @@ async def test_the_first_and_the_last_board_before_the_start_stand(engine: Engin
     assert await h2h(engine) == {"opening": (0, 2.0), "closing": (64, 2.2)}
 
 
+async def test_time_that_passes_without_an_answer_confirms_nothing(engine: Engine) -> None:
+    feed = Feed()
+    await engine.handles(feed.shows(0, at(2.0)))
+    await engine.handles(feed.shows(10, at(2.0)))
+    await engine.handles(feed.waits(20))
+    assert await h2h(engine) == {"opening": (0, 2.0), "closing": (10, 2.0)}
+
+
 async def test_a_board_at_the_start_counts_and_one_after_it_never_does(engine: Engine) -> None:
     feed = Feed()
     await engine.handles(feed.shows(0, at(2.0)))

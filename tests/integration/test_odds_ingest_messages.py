@@ -251,7 +251,7 @@ async def test_a_provider_that_fails_for_now_is_asked_again_later_and_later_whil
     await polled.poller.run()
     assert polled.slept == [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 64.0, 64.0]
     assert set(provider.asked[1:]) == {1}
-    assert (FAILING, "transient") in states(service)
+    await until(lambda: states(service) == [(POLLING, ""), *[(FAILING, "transient")] * 9, (FINISHED, "")])
     # The clock of this test stands still: one tick told its time, the others had nothing new to tell.
     assert [body.as_of_us for body in service.listener.changed][1:] == [int(NOW.timestamp() * 1e6)]
     assert [status.message for status in service.listener.status if status.state == FAILING] == ["status 503"] * 9

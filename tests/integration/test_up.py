@@ -86,3 +86,20 @@ def test_second_start_on_a_folder_in_use_is_refused() -> None:
         refused = _up("--data-dir", str(folder))
         assert refused.returncode == 1
         assert "is using" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("BET_INTEL_EV_ENGINE_PROFILE", '{"method": "median"}', "profile.method"),
+        ("BET_INTEL_EV_ENGINE_PROFILE", "{", '"profile"'),
+        ("BET_INTEL_NOTIFIER_RULES", '[{"id": "a"}, {"id": "a"}]', "used twice"),
+    ],
+)
+def test_wrong_settings_are_named(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str) -> None:
+    monkeypatch.setenv(variable, value)
+    with data_folder() as folder:
+        refused = _up("--data-dir", str(folder))
+    assert refused.returncode == 1
+    assert said in refused.stderr
+    assert "Traceback" not in refused.stderr

@@ -7,6 +7,7 @@ from typing import Annotated
 import uvloop
 from cyclopts import App, Parameter
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from bet_intel.api.server import PortError, listen
 from bet_intel.compose.console import Console
@@ -29,6 +30,7 @@ _FOR_THE_USER = (
     InvalidSourceError,
     MigrationError,
     PortError,
+    SettingsError,
 )
 
 

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.ev_engine.price_boards import PriceBoards
 from bet_intel.ev_engine.settings import EvEngineSettings
 from bet_intel.ev_engine.store import Store, Totals
@@ -47,7 +46,7 @@ async def open_ev_engine(settings: EvEngineSettings, engines: Engines) -> AsyncI
         dead_letters = PostgresDeadLetters(database)
         outbox = Outbox(database, engines.bus, engines.tasks)
         store = Store()
-        pricing = PriceBoards(outbox, store, Profile(), engines.clock)
+        pricing = PriceBoards(outbox, store, settings.profile.profile(), engines.clock)
         engines.bus.subscribe(ODDS_QUEUE, pricing.handle, dead_letters)
         heart = Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock)
         # What an earlier run left unconfirmed goes first.

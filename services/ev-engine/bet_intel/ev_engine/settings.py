@@ -1,7 +1,77 @@
 """Settings of ev-engine, from the environment (`BET_INTEL_EV_ENGINE_…`)."""
 
-from pydantic import SecretStr
+from dataclasses import asdict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bet_intel.ev_engine.domain.profile import Bookmaker, Bounds, Category, Profile
+from bet_intel.odds import Method
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+_STARTING = Profile()
+_PREFIX = "*"
+
+
+class BookmakerSettings(BaseModel):
+    """A bookmaker's weight in a pool, its commission on net winnings, and what kind it is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weight: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    commission: float = Field(default=0.0, ge=0, lt=1)
+    sharp: bool = False
+    exchange: bool = False
+
+
+class BoundsSettings(BaseModel):
+    """Bounds of one category of market; what is not given keeps its starting value."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stale_seconds: Seconds | None = None
+    divergence: Probability | None = None
+    plausible_ev: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+
+class ProfileSettings(BaseModel):
+    """The pricing profile, as JSON in `BET_INTEL_EV_ENGINE_PROFILE`; what is not given keeps its starting value.
+
+    `bookmakers` go by key, or by the beginning of one with a `*` behind it: {"betfair_ex_*": {"weight": 2}}.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: Method = _STARTING.method
+    bookmakers: dict[str, BookmakerSettings] = Field(default_factory=dict)
+    bounds: dict[Category, BoundsSettings] = Field(default_factory=dict)
+    behind_newest_seconds: Seconds = _STARTING.behind_newest_seconds
+    min_references: int = Field(default=_STARTING.min_references, ge=1)
+    dispersion: float = Field(default=_STARTING.dispersion, gt=0, allow_inf_nan=False)
+    lowest_probability: Probability = _STARTING.lowest_probability
+    highest_probability: Probability = _STARTING.highest_probability
+    take_ev: float = Field(default=_STARTING.take_ev, gt=0, le=1)
+    reopen_seconds: float = Field(default=_STARTING.reopen_seconds, ge=0, allow_inf_nan=False)
+
+    def profile(self) -> Profile:
+        given = {key: Bookmaker(**book.model_dump()) for key, book in self.bookmakers.items()}
+        exact = {key: book for key, book in given.items() if not key.endswith(_PREFIX)}
+        prefixes = {key.removesuffix(_PREFIX): book for key, book in given.items() if key.endswith(_PREFIX)}
+        bounds = {
+            category: Bounds(**asdict(starting) | self.bounds[category].model_dump(exclude_none=True))
+            if category in self.bounds
+            else starting
+            for category, starting in _STARTING.bounds.items()
+        }
+        return Profile(
+            method=self.method,
+            bookmakers={**_STARTING.bookmakers, **exact},
+            bookmaker_prefixes={**_STARTING.bookmaker_prefixes, **prefixes},
+            bounds=bounds,
+            **self.model_dump(exclude={"method", "bookmakers", "bounds"}),
+        )
 
 
 class EvEngineSettings(BaseSettings):
@@ -9,3 +79,4 @@ class EvEngineSettings(BaseSettings):
 
     dsn: SecretStr
     pool_size: int = 4
+    profile: ProfileSettings = ProfileSettings()

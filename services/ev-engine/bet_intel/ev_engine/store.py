@@ -136,7 +136,7 @@ class Store:
 
         Takes updates as they come, late ones too: a board after the start never overtakes the last one before it.
         """
-        before_start = [update for update in updates if update.as_of <= update.event.commence_time]
+        before_start = [update for update in updates if update.answered and update.as_of <= update.event.commence_time]
         await _record_boards(connection, before_start)
         await _confirm_closing(connection, before_start)
 

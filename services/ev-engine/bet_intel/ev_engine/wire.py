@@ -88,6 +88,7 @@ def _board_update(body: odds_changed_pb2.OddsChanged, tables: dict[str, Columns]
         dict(zip(bookmakers, titles, strict=True)),
         boards,
         confirmations,
+        not body.unanswered,
     )
 
 

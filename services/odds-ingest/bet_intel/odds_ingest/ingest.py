@@ -74,4 +74,4 @@ class IngestOdds:
                 if stored.state.as_of < as_of
             ]
             await self._store.save(unit.connection, before, after)
-            unit.append(*[odds_changed(state) for state in after])
+            unit.append(*[odds_changed(state, unanswered=True) for state in after])

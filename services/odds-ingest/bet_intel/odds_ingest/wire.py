@@ -18,10 +18,13 @@ ODDS_CHANGED = "odds.changed.v1"
 PROVIDER_STATUS = "provider.status.v1"
 
 
-def odds_changed(state: EventState) -> Message:
-    """The message that tells `state`: boards of the markets changed at its revision, book columns of all."""
+def odds_changed(state: EventState, *, unanswered: bool = False) -> Message:
+    """The message that tells `state`: boards of the markets changed at its revision, book columns of all.
+
+    `unanswered` says that the provider told nothing of it: only time has passed.
+    """
     strings = Strings()
-    body = odds_changed_pb2.OddsChanged(as_of_us=to_us(state.as_of), revision=state.revision)
+    body = odds_changed_pb2.OddsChanged(as_of_us=to_us(state.as_of), revision=state.revision, unanswered=unanswered)
     body.event.CopyFrom(sporting_event(state.event))
     bookmakers = _fill_bookmakers(body, state, strings)
     markets = list(state.markets.items())

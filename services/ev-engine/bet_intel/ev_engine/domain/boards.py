@@ -72,7 +72,7 @@ class Confirmation:
 
 @dataclass(frozen=True, slots=True)
 class BoardUpdate:
-    """What one `odds.changed` says of an event."""
+    """What one `odds.changed` says of an event. Not `answered`: its provider said nothing, only time has passed."""
 
     event: SportingEvent
     as_of: datetime
@@ -80,6 +80,7 @@ class BoardUpdate:
     titles: Mapping[str, str]
     boards: Mapping[MarketKey, Board]
     confirmations: Mapping[MarketKey, Confirmation]
+    answered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
