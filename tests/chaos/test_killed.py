@@ -3,6 +3,7 @@
 import random
 import signal
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,23 @@ def _kills() -> list[tuple[str, int, int]]:
     return early + [(point, _SNAPSHOTS, 1) for point in _LAST]
 
 
+def _flat(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from _flat(part, (*path, key))
+    else:
+        yield path, value
+
+
+def _assert_same(found: tuple[dict[Any, Any], dict[Any, Any]], expected: tuple[dict[Any, Any], dict[Any, Any]]) -> None:
+    """Board and lives are the same. The last bit of a float may depend on how many markets were priced in one pass."""
+    assert found[0] == expected[0]
+    one, other = dict(_flat(found[1])), dict(_flat(expected[1]))
+    assert one.keys() == other.keys()
+    for path, value in other.items():
+        assert one[path] == (pytest.approx(value, rel=1e-12) if isinstance(value, float) else value), path
+
+
 def test_a_run_killed_many_times_ends_like_an_undisturbed_one(recording: Path) -> None:
     source = ("--source", f"replay:{recording}", "--speed", "max")
     with data_folder() as folder, running(folder, *source) as undisturbed:
@@ -74,6 +92,6 @@ def test_a_run_killed_many_times_ends_like_an_undisturbed_one(recording: Path) -
                 victim.until_dead(_SECONDS, f"to be killed at: {point}, passing {passing} from snapshot {snapshot} on")
                 assert victim.process.returncode == -signal.SIGKILL, victim.said()
         with running(folder, *source) as last:
-            assert _final_state(last) == expected
+            _assert_same(_final_state(last), expected)
             assert "taken over" in last.said(), "the PostgreSQL of a killed run is adopted"
             assert last.interrupt() == 0

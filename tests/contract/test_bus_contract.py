@@ -34,10 +34,10 @@ def message(id: str, kind: str = TYPE) -> Message:
 class Consumer:
     """Remembers what it handled; fails on the ids in `poison`, with the error given there."""
 
-    def __init__(self, poison: dict[str, Exception] | None = None) -> None:
+    def __init__(self, poison: dict[str, BaseException] | None = None) -> None:
         self.handled: list[Message] = []
         self.batches: list[list[str]] = []
-        self.poison = poison or {}
+        self.poison: dict[str, BaseException] = poison or {}
 
     async def __call__(self, messages: Sequence[Message]) -> None:
         self.batches.append([one.id for one in messages])
@@ -193,6 +193,28 @@ async def test_redrive_delivers_dead_letters_again(engine: BusUnderTest, dead_le
         assert await engine.redrive() == 1
         await until(lambda: consumer.handled == [message("1")])
     assert list(dead_letters.letters) == [("api.odds-changed", "2")]
+
+
+async def test_a_handler_cancelled_from_within_does_not_end_its_queue(
+    engine: BusUnderTest, dead_letters: KeptInMemory
+) -> None:
+    consumer = Consumer({"1": asyncio.CancelledError()})
+    engine.bus.subscribe(Queue("api.odds-changed", TYPE, attempts=1), consumer, dead_letters)
+    async with engine.consuming():
+        await engine.bus.publish(message("1"))
+        await engine.bus.publish(message("2"))
+        await until(lambda: consumer.ids() == ["2"])
+    assert list(dead_letters.letters) == [("api.odds-changed", "1")]
+
+
+async def test_a_dead_letter_that_fails_again_has_one_try(engine: BusUnderTest, dead_letters: KeptInMemory) -> None:
+    consumer = Consumer({"1": ValueError("no")})
+    engine.bus.subscribe(Queue("api.odds-changed", TYPE, attempts=3), consumer, dead_letters)
+    async with engine.consuming():
+        await engine.bus.publish(message("1"))
+        assert consumer.tries("1") == 3
+        assert await engine.redrive() == 0
+    assert consumer.tries("1") == 4
 
 
 # Of the bus within one process alone: there is no broker that could keep what is confirmed.

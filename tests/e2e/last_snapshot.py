@@ -3,7 +3,7 @@
 Written from docs/domain.md without the engine's code: dictionaries, one market a time, gates as plain comparisons.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,15 +37,22 @@ def expected_opportunities(answer: Answer) -> dict[OpportunityKey, Expected]:
 def _of_event(odds: EventOdds, answer: Answer) -> Iterator[tuple[OpportunityKey, Expected]]:
     if odds.event.commence_time <= answer.as_of:
         return
-    main = _main_lines(odds, answer)
+    main = _main_markets(odds, answer)
     for key, board in odds.markets.items():
-        yield from _of_market(odds, key, board, answer, is_main=key.line is None or key in main)
+        yield from _of_market(
+            odds,
+            key,
+            board,
+            answer,
+            is_main=(key.line is None and not key.market.startswith("alternate_")) or key in main,
+        )
 
 
-def _main_lines(odds: EventOdds, answer: Answer) -> set[MarketKey]:
+def _main_markets(odds: EventOdds, answer: Answer) -> set[MarketKey]:
+    main = {key for key in odds.markets if key.line is None and not key.market.startswith("alternate_")}
     candidates = defaultdict(list)
     for key, board in odds.markets.items():
-        if key.line is not None:
+        if key.line is not None and not key.market.startswith("alternate_"):
             outcomes, books = _names(board)
             complete = [
                 [1 / board.prices[QuoteKey(book, outcome)].decimal for outcome in outcomes]
@@ -55,11 +62,25 @@ def _main_lines(odds: EventOdds, answer: Answer) -> set[MarketKey]:
             ]
             balance = abs(np.mean([first / (first + second) for first, second in complete]) - 0.5) if complete else 1.0
             candidates[key.market, key.period].append((-len(complete), balance, key.line, key))
-    return {min(lines)[3] for lines in candidates.values()}
+    return main | {min(lines)[3] for lines in candidates.values()}
 
 
 def _names(board: MarketBoard) -> tuple[list[str], list[str]]:
-    return sorted({quote.outcome for quote in board.prices}), sorted({quote.bookmaker for quote in board.prices})
+    """The outcomes that most bookmakers price together, and the bookmakers that price no others."""
+    offers = defaultdict(set)
+    for quote in board.prices:
+        if quote.side is Side.BACK:
+            offers[quote.bookmaker].add(quote.outcome)
+    sets = Counter(frozenset(outcomes) for outcomes in offers.values() if len(outcomes) > 1)
+    if not sets:
+        return [], []
+    common = max(sets, key=lambda outcomes: (sets[outcomes], len(outcomes)))
+    return sorted(common), sorted(book for book, outcomes in offers.items() if outcomes <= common)
+
+
+def _has_margin(board: MarketBoard, book: str, outcomes: list[str]) -> bool:
+    exchange = _commission(book) > 0 and any(QuoteKey(book, outcome, Side.LAY) in board.prices for outcome in outcomes)
+    return exchange or sum(1 / board.prices[QuoteKey(book, outcome)].decimal for outcome in outcomes) > 1
 
 
 def _commission(book: str) -> float:
@@ -75,7 +96,7 @@ def _of_market(
     stale_after, divergence, plausible = (600, 0.08, 0.10) if is_main else (900, 0.12, 0.20)
     age = {book: (answer.as_of - board.last_update[book]).total_seconds() for book in books}
     complete = [book for book in books if all(QuoteKey(book, outcome) in board.prices for outcome in outcomes)]
-    newest = min((age[book] for book in complete), default=np.inf)
+    newest = min((age[book] for book in complete if _has_margin(board, book, outcomes)), default=np.inf)
     fresh = {book for book in books if age[book] <= stale_after and age[book] - newest <= 300}
     fair = _fair(board, outcomes, books, fresh)
     usable = [b for b in range(len(books)) if fair.consensus.share[b, 0] > 0]

@@ -15,6 +15,7 @@ from bet_intel.odds_ingest.domain.quotes import Answer
 from bet_intel.odds_ingest.ingest import IngestOdds
 from bet_intel.odds_ingest.poll import Pace, Poller, Progress
 from bet_intel.odds_ingest.providers.port import InvalidSourceError, ProviderError, TransientProviderError
+from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
 from bet_intel.odds_ingest.store import Store
 from bet_intel.shared.columns import read
 from bet_intel.shared.inprocess import InProcessBus, InProcessTasks
@@ -157,6 +158,56 @@ async def test_an_answer_withdraws_nothing_of_a_league_it_does_not_speak_for(ser
     assert [body.event.id for body in told] == ["the_feed:1"]
     empty = await service.takes(answer(as_of=minutes(2), leagues=(LEAGUE, "icehockey_nhl")))
     assert [statuses(body) for body in empty] == [[3], [3]]
+
+
+async def test_time_passes_for_the_events_of_leagues_an_answer_does_not_speak_for(service: Service) -> None:
+    """Else an event of a league that is asked for rarely, or never again, would neither age nor start."""
+    hockey = sporting_event("3", league="icehockey_nhl")
+    await service.takes(answer(odds({H2H: board(EVEN)}, hockey), leagues=("icehockey_nhl",)))
+    told = await service.takes(answer(odds({H2H: board(EVEN)}), as_of=minutes(5)))
+    assert [(body.event.id, body.unanswered) for body in told] == [("the_feed:1", False), ("the_feed:3", True)]
+    assert {body.as_of_us for body in told} == {int(minutes(5).timestamp() * 1e6)}
+    soon = await service.takes(answer(odds({H2H: board(EVEN)}), as_of=minutes(5.5)))
+    assert [body.event.id for body in soon] == ["the_feed:1"]
+
+
+async def test_two_answers_of_one_time_are_both_taken(service: Service) -> None:
+    await service.takes(answer(odds({H2H: board(EVEN)})))
+    (body,) = await service.takes(answer(odds({H2H: board(MOVED)})))
+    assert quoted(body) == {"h2h"}
+
+
+async def test_boards_are_told_again_every_ten_minutes_with_the_revisions_they_have(service: Service) -> None:
+    """Whoever has lost a message is right again, although the prices have not changed since."""
+    (first,) = await service.takes(answer(odds({H2H: board(EVEN)}), as_of=minutes(1)))
+    (quiet,) = await service.takes(answer(odds({H2H: board(EVEN, minutes(9))}), as_of=minutes(9)))
+    (again,) = await service.takes(answer(odds({H2H: board(EVEN, minutes(10))}), as_of=minutes(10)))
+    assert [quoted(body) for body in (first, quiet, again)] == [{"h2h"}, set(), {"h2h"}]
+    assert read(again)["markets"]["revision"].tolist() == [first.revision]
+
+
+@pytest.mark.parametrize("junk", ["a\0b", "a\ud800", "x" * 12_000])
+async def test_texts_that_cannot_be_stored_cost_their_piece_only(service: Service, junk: str) -> None:
+    def match(id: str, key: str, home: str) -> dict[str, object]:
+        outcomes = [{"name": home, "price": 1.9}, {"name": "Riverside", "price": 1.95}]
+        market = {"key": "h2h", "last_update": "2026-05-02T18:00:00Z", "outcomes": outcomes}
+        book = {"key": "unibet", "title": "Unibet", "last_update": "2026-05-02T18:00:00Z", "markets": [market]}
+        start = "2026-05-02T19:05:00Z"
+        return {
+            "id": id,
+            "sport_key": key,
+            "commence_time": start,
+            "home_team": home,
+            "away_team": "Riverside",
+            "bookmakers": [book],
+        }
+
+    response = [match("1", LEAGUE, "Harbour City"), match("2", junk, "Harbour City"), match("3", LEAGUE, junk)]
+    response += [match(junk, LEAGUE, "Harbour City")]
+    parsed = parse_response(response, provider=PROVIDER)
+    told = await service.takes(Answer(PROVIDER, parsed.leagues, minutes(0), parsed.events, parsed.rejections, 1))
+    assert [body.event.id for body in told] == ["the_feed:1"]
+    assert len(parsed.rejections) == 3
 
 
 async def test_a_tick_tells_the_time_of_open_events_without_prices(service: Service) -> None:

@@ -125,12 +125,14 @@ def test_an_update_without_news_still_passes_the_time() -> None:
     assert later.as_of == AS_OF + timedelta(minutes=5)
 
 
-def test_a_confirmation_makes_prices_younger_and_never_older() -> None:
+def test_the_newest_confirmation_stands_and_a_late_one_makes_prices_no_older() -> None:
     state = follow([update(1, {H2H: board(BOTH, ages={"alpha": 300})})])
-    at = AS_OF + timedelta(minutes=5)
-    confirmed = Confirmation(1, {"alpha": us(at), "beta": us(AS_OF - timedelta(minutes=9))})
-    later = follow([update(2, {}, {H2H: confirmed}, at)], state)
-    assert times(later)[H2H] == {"alpha": us(at), "beta": us(AS_OF)}
+    at, before = AS_OF + timedelta(minutes=5), AS_OF - timedelta(minutes=9)
+    newest = update(3, {}, {H2H: Confirmation(1, {"alpha": us(at), "beta": us(before)})}, at)
+    late = update(2, {}, {H2H: Confirmation(1, {"alpha": us(AS_OF), "beta": us(before)})}, AS_OF)
+    expected = {"alpha": us(at), "beta": us(before)}
+    assert times(follow([newest], state))[H2H] == expected
+    assert times(follow([newest, late], state))[H2H] == expected
 
 
 def test_a_confirmation_of_a_newer_board_than_the_stored_one_does_not_apply() -> None:

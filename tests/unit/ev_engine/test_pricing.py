@@ -198,8 +198,49 @@ def test_a_book_far_behind_the_newest_is_not_used_however_young(behind: float, u
 
 def test_a_time_in_the_future_makes_nobody_else_stale() -> None:
     books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma", "ahead")}
-    market = priced(board(books, ages={"ahead": -3600}))
+    market = priced(board(books, ages={"ahead": -60}))
     assert market.books_used == 4
+
+
+def test_a_time_far_in_the_future_is_no_time_at_all() -> None:
+    """Else a bookmaker with a wrong clock would be fresh for ever."""
+    books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma", "ahead")}
+    market = priced(board(books, ages={"ahead": -3600}))
+    assert dict(zip(market.board.bookmakers, market.left_out, strict=True)) == {
+        "ahead": "reference_stale",
+        "alpha": "",
+        "beta": "",
+        "gamma": "",
+    }
+
+
+def test_bookmakers_that_offer_another_market_under_the_same_name_leave_the_others_alone() -> None:
+    """One bookmaker offers a fight with a draw, four without: the four are priced among themselves."""
+    books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma")}
+    market = priced(board({**books, "delta": {"A": 2.02, "B": 1.86}, "threeway": {"A": 2.20, "B": 2.10, "Draw": 60.0}}))
+    assert market.board.outcomes == ("A", "B")
+    assert market.books_used == 4
+    assert market.left_out[market.board.bookmakers.index("threeway")] == "different_outcomes"
+    assert set(found(market)) == {("A", "delta")}
+
+
+def test_a_bookmaker_that_cannot_be_referred_to_makes_nobody_late() -> None:
+    """A board without a margin is an error of the feed, however new it is."""
+    books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma")} | {"junk": {"A": 3.0, "B": 3.0}}
+    market = priced(board(books, ages={"alpha": 400, "beta": 400, "gamma": 400, "junk": 0}))
+    assert market.books_used == 3
+
+
+def test_a_crossed_exchange_and_one_of_placeholders_are_no_references() -> None:
+    for back, lay in ((10.0, 1.5), (1000.0, 1001.0)):
+        books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma")}
+        market = priced(board({**books, "smarkets": {"A": back, "B": back}}, {"smarkets": {"A": lay, "B": lay}}))
+        assert market.share[market.board.bookmakers.index("smarkets")] == 0
+
+
+def test_alternate_markets_have_no_main_line() -> None:
+    (one,) = price([boards({line("alternate_totals", 7.5): board({"a": power(0.5, 0.5)})})], PROFILE)
+    assert [market.category for market in one.markets] == [Category.ALTERNATE]
 
 
 def test_alternate_lines_may_be_older_than_main_ones() -> None:

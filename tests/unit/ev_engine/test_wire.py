@@ -269,3 +269,19 @@ def test_what_is_no_message_can_never_be_handled(data: bytes) -> None:
     message = Message("m1", "odds.changed.v1", "odds-ingest", "the_feed:1", AS_OF, 1, data)
     with pytest.raises(TerminalError, match="m1"):
         board_update(message)
+
+
+def test_a_board_told_again_heals_a_lost_message() -> None:
+    feed, moved = Feed(), answers.board({"alpha": {"Home": 2.0, "Away": 1.85}})
+    state = apply(None, board_update(feed.shows(0, {answers.H2H: answers.board(EVEN)})))
+    lost = feed.shows(1, {answers.H2H: moved})
+    quiet = apply(state, board_update(feed.shows(2, {answers.H2H: moved})))
+    assert quiet is not None
+    healed = apply(quiet, board_update(feed.restates(10)))
+    unharmed = apply(state, board_update(lost))
+    assert healed is not None
+    assert unharmed is not None
+    (key,) = healed.boards
+    assert not np.array_equal(quiet.boards[key].back, healed.boards[key].back)
+    assert np.array_equal(unharmed.boards[key].back, healed.boards[key].back)
+    assert healed.boards[key].revision == lost.revision

@@ -86,14 +86,32 @@ def test_a_senseless_speed_is_refused(speed: float) -> None:
 
 
 async def test_an_answer_speaks_for_its_leagues_and_an_empty_one_for_all_shown_so_far(write: Write) -> None:
-    path = write(line(0), line(1, match(2.1)), line(2), line(3, match(2.2, CUP)), line(4), line(5, match(2.3)))
-    expected = [set(), {PREMIER}, {PREMIER}, {CUP}, {PREMIER, CUP}, {PREMIER}]
+    both = match(2.2), match(2.2, CUP)
+    path = write(line(0), line(1, match(2.1)), line(2), line(3, *both), line(4), line(5, match(2.3)))
+    expected = [set(), {PREMIER}, {PREMIER}, {PREMIER, CUP}, {PREMIER, CUP}, {PREMIER}]
 
     assert [set(answer.leagues) for answer in await play(ReplayProvider(path))] == expected
     for position in range(6):
         answer = await ReplayProvider(path).fetch(position)
         assert answer is not None
         assert answer.leagues == expected[position], "the same after a restart in the middle"
+
+
+async def test_an_empty_answer_among_leagues_shown_one_by_one_speaks_for_none(write: Write) -> None:
+    """Nobody can tell whose answer it is: time passes, and nothing is withdrawn."""
+    path = write(line(0, match(2.1)), line(1, match(2.2, CUP)), line(2), line(3, match(2.3), match(2.3, CUP)), line(4))
+    expected = [{PREMIER}, {CUP}, set(), {PREMIER, CUP}, {PREMIER, CUP}]
+
+    assert [set(answer.leagues) for answer in await play(ReplayProvider(path))] == expected
+
+
+async def test_a_line_that_cannot_be_read_when_its_turn_comes_is_reported_and_passed(write: Write) -> None:
+    hugely = line(1, match(2.1)).replace("2.1", "9" * 5000)
+    answers = await play(ReplayProvider(write(line(0, match(2.0)), hugely, line(2, match(2.2)))))
+
+    assert [len(answer.events) for answer in answers] == [1, 0, 1]
+    assert answers[1].leagues == frozenset()
+    assert answers[1].rejections
 
 
 async def test_an_answer_of_which_nothing_could_be_read_speaks_for_no_league(write: Write) -> None:

@@ -65,8 +65,8 @@ class _WorkQueue(Generic[T]):
     backoff: Backoff
     waiting: asyncio.Queue[_Delivery[T]] = field(default_factory=asyncio.Queue)
 
-    def put(self, item: T) -> asyncio.Future[bool]:
-        delivery = _Delivery(item, asyncio.get_running_loop().create_future())
+    def put(self, item: T, attempts: int = 0) -> asyncio.Future[bool]:
+        delivery = _Delivery(item, asyncio.get_running_loop().create_future(), attempts)
         self.waiting.put_nowait(delivery)
         return delivery.confirmed
 
@@ -87,7 +87,7 @@ class _WorkQueue(Generic[T]):
     async def _deliver(self, deliveries: list[_Delivery[T]]) -> None:
         items = [delivery.item for delivery in deliveries]
         try:
-            await self._until_available(lambda: self.handle(items))
+            await self._until_available(lambda: self._handle(items))
         except Exception as error:  # noqa: BLE001 - the edge of a message: whatever a handler raises is counted and kept
             if len(deliveries) > 1:
                 half = len(deliveries) // 2
@@ -98,6 +98,16 @@ class _WorkQueue(Generic[T]):
         else:
             for delivery in deliveries:
                 _confirm(delivery, handled=True)
+
+    async def _handle(self, items: list[T]) -> None:
+        try:
+            await self.handle(items)
+        except asyncio.CancelledError as error:
+            worker = asyncio.current_task()
+            if worker is None or worker.cancelling():
+                raise
+            # Something within the handler was cancelled, not the worker: its queue must not end with it.
+            raise RuntimeError("the handler was cancelled from within") from error
 
     async def _until_available(self, attempt: Callable[[], Awaitable[None]]) -> None:
         """While what the handler needs is away nothing is counted, split or overtaken: the next needs it as well."""
@@ -138,12 +148,20 @@ def _confirm(delivery: _Delivery[T], *, handled: bool) -> None:
 
 
 async def _redrive(queue: _WorkQueue[T], kind: type[T]) -> int:
-    handled = 0
-    for letter in await queue.dead_letters.kept(queue.name):
-        if await queue.put(msgspec.msgpack.decode(letter.body, type=kind)):
+    """Give each dead letter one more try; those handled now are forgotten. Returns how many were."""
+
+    async def again(letter: DeadLetter) -> bool:
+        try:
+            item = msgspec.msgpack.decode(letter.body, type=kind)
+        except msgspec.MsgspecError as error:
+            _log.error("dead letter cannot be read", queue=queue.name, id=letter.id, reason=reason_of(error))
+            return False
+        handled = await queue.put(item, queue.attempts - 1)
+        if handled:
             await queue.dead_letters.remove(queue.name, letter.id)
-            handled += 1
-    return handled
+        return handled
+
+    return sum(await asyncio.gather(*[again(letter) for letter in await queue.dead_letters.kept(queue.name)]))
 
 
 class InProcessBus:

@@ -36,6 +36,8 @@ class DatabaseUnavailableError(UnavailableError):
 _DRIVER_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _LOST = (
     ConnectionError,
+    # A server that does not answer in time is away; nothing is said against what it was asked.
+    TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,

@@ -82,9 +82,9 @@ def _odds_update(message: OddsChanged, tables: dict[str, Columns]) -> OddsUpdate
         closed=bool(statuses) and all(status == "closed" for status in statuses),
         titles=dict(bookmakers),
         changes=[
-            MarketChange(key, statuses[row], revision, Board(last_updates[row], quotes[row]))
+            MarketChange(key, statuses[row], revisions[row], Board(last_updates[row], quotes[row]))
             for row, key in enumerate(keys)
-            if revisions[row] == revision
+            if revisions[row] == revision or quotes[row]
         ],
         freshness=[MarketFreshness(key, revisions[row], last_updates[row]) for row, key in enumerate(keys)],
     )

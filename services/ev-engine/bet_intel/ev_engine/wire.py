@@ -75,11 +75,11 @@ def _board_update(body: odds_changed_pb2.OddsChanged, tables: dict[str, Columns]
     columns = (markets[name].tolist() for name in ("market_s", "period_s", "line", "subject_s", "status", "revision"))
     for row, (market, period, line, subject, status, revision) in enumerate(zip(*columns, strict=True)):
         key = MarketKey(strings[market], strings[period], None if math.isnan(line) else line, strings[subject])
-        if revision == body.revision:
-            start, stop = np.searchsorted(owners, (row, row + 1))
+        start, stop = np.searchsorted(owners, (row, row + 1))
+        if revision == body.revision or start < stop:
             chosen = order[start:stop]
             boards[key] = _board(revision, MarketStatus(status), quotes, chosen, strings, bookmakers, updated[row])
-        else:
+        if revision != body.revision:
             confirmations[key] = Confirmation(revision, {bookmakers[book]: at for book, at in updated[row].items()})
     return BoardUpdate(
         _event(body.event),

@@ -2,13 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bet_intel.odds_ingest.domain.quotes import Answer, EventOdds
 from bet_intel.odds_ingest.domain.state import EventState, advance, next_revision, pass_time, withdraw
 from bet_intel.odds_ingest.store import Store, Stored
 from bet_intel.odds_ingest.wire import odds_changed
 from bet_intel.shared.outbox import Outbox
+
+# Events that an answer does not speak of hear the time from it when they have not heard it for so long.
+_TIME_PASSES_AFTER = timedelta(seconds=60)
+# How often every board of an event is told again, so that whoever has lost a message is right again.
+_RESTATE_EVERY = timedelta(minutes=10)
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+def _restates(before: dict[str, Stored], state: EventState) -> bool:
+    """Whether source time has come into another restating interval since the event's last answer."""
+    earlier = before.get(state.event.id)
+    if earlier is None:
+        return False
+    return (earlier.state.as_of - _EPOCH) // _RESTATE_EVERY != (state.as_of - _EPOCH) // _RESTATE_EVERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +46,20 @@ class IngestOdds:
     async def answer(self, answer: Answer, source: str) -> Ingested:
         """Store `answer` and the position of `source` after it; publish `odds.changed` for each event it speaks of.
 
-        An event that the database knows from a later answer is left as it is.
+        An event that the database knows from a later answer is left as it is. For the provider's other events time
+        passes with it.
         """
         shown = {odds.event.id: odds for odds in answer.events}
         async with self._outbox.transaction() as unit:
-            before = await self._store.lock(unit.connection, answer.provider, shown, answer.leagues)
+            before = await self._store.lock(
+                unit.connection, answer.provider, shown, answer.leagues, left_before=answer.as_of - _TIME_PASSES_AFTER
+            )
             after = self._after(answer, shown, before)
-            await self._store.save(unit.connection, before, after)
+            others = self._others(answer, shown, before)
+            await self._store.save(unit.connection, before, [*after, *others])
             await self._store.save_position(unit.connection, source, answer.position)
-            unit.append(*[odds_changed(state) for state in after])
+            unit.append(*[odds_changed(state, restate=_restates(before, state)) for state in after])
+            unit.append(*[odds_changed(state, unanswered=True) for state in others])
         return Ingested(
             events=len(shown),
             prices=sum(len(board.prices) for odds in answer.events for board in odds.markets.values()),
@@ -55,7 +74,7 @@ class IngestOdds:
         after = []
         for id in sorted(shown.keys() | before.keys()):
             state = before[id].state if id in before else None
-            if state and state.as_of > answer.as_of:
+            if state and (state.as_of > answer.as_of or (id not in shown and state.event.league not in answer.leagues)):
                 continue
             revision = next_revision(state.revision if state else 0, now)
             if id in shown:
@@ -63,6 +82,14 @@ class IngestOdds:
             elif state:
                 after.append(withdraw(state, answer.as_of, revision))
         return after
+
+    def _others(self, answer: Answer, shown: dict[str, EventOdds], before: dict[str, Stored]) -> list[EventState]:
+        now = self._clock()
+        return [
+            pass_time(stored.state, answer.as_of, next_revision(stored.state.revision, now))
+            for id, stored in before.items()
+            if id not in shown and stored.state.event.league not in answer.leagues
+        ]
 
     async def tick(self, provider: str, as_of: datetime) -> None:
         """Let time pass for the open events of a provider that does not answer."""

@@ -30,18 +30,27 @@ class Store:
         self._cache: dict[str, Stored] = {}
 
     async def lock(
-        self, connection: Writer, provider: str, ids: Collection[str], leagues: Collection[str]
+        self,
+        connection: Writer,
+        provider: str,
+        ids: Collection[str],
+        leagues: Collection[str],
+        *,
+        left_before: datetime | None = None,
     ) -> dict[str, Stored]:
-        """Lock and read the known events among `ids`, and every open event of `leagues`, in the order of their ids."""
+        """Lock and read the known events among `ids`, every open event of `leagues`, and every other open event of the
+        provider whose time stands before `left_before`, in the order of their ids."""
         rows = await connection.fetch(
             """
             select * from event
-            where id = any($2::text[]) or (provider = $1 and open and league = any($3::text[]))
+            where id = any($2::text[])
+                or (provider = $1 and open and (league = any($3::text[]) or as_of < $4::timestamptz))
             order by id for update
             """,
             provider,
             list(ids),
             list(leagues),
+            left_before,
         )
         unknown = [row for row in rows if not self._is_cached(row)]
         if unknown:

@@ -18,10 +18,11 @@ ODDS_CHANGED = "odds.changed.v1"
 PROVIDER_STATUS = "provider.status.v1"
 
 
-def odds_changed(state: EventState, *, unanswered: bool = False) -> Message:
+def odds_changed(state: EventState, *, unanswered: bool = False, restate: bool = False) -> Message:
     """The message that tells `state`: boards of the markets changed at its revision, book columns of all.
 
-    `unanswered` says that the provider told nothing of it: only time has passed.
+    `unanswered` says that the provider told nothing of it: only time has passed. `restate` adds the boards that did not
+    change, with the revisions they have.
     """
     strings = Strings()
     body = odds_changed_pb2.OddsChanged(as_of_us=to_us(state.as_of), revision=state.revision, unanswered=unanswered)
@@ -52,7 +53,7 @@ def odds_changed(state: EventState, *, unanswered: bool = False) -> Message:
     quotes = [
         (row, quote, price)
         for row, (_, market) in enumerate(markets)
-        if market.revision == state.revision
+        if restate or market.revision == state.revision
         for quote, price in market.board.prices.items()
     ]
     fill(

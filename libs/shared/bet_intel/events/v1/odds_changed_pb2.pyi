@@ -23,11 +23,12 @@ DESCRIPTOR: _descriptor.FileDescriptor
 class OddsChanged(_message.Message):
     """odds.changed.v1: the state of one sporting event in one answer of its provider.
 
-    Subject: the event's id. Published for every event of every successful answer. It lists every market of the event;
-    the whole multi-bookmaker board of a market travels only when its prices or status changed in this revision, so
-    markets.revision == revision. For the others the book columns alone say that their prices were confirmed: they apply where the
-    stored market revision is at least the one given. Never a diff: a market whose revision is this message's and that has no quotes
-    is empty.
+    Subject: the event's id. Published for every event of every successful answer. It lists every market of the event. The
+    whole multi-bookmaker board of a market travels when its prices or status changed in this revision, so that
+    markets.revision == revision, and every few minutes though they did not, with the revision at which they last did.
+    For the other markets the book columns alone say that their prices were confirmed: they apply where the stored market
+    revision is at least the one given. Never a diff: a market whose revision is this message's and that has no quotes is
+    empty.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -114,10 +114,11 @@ def apply(state: EventBoards | None, update: BoardUpdate) -> EventBoards | None:
             told = True
     if not told:
         return None
+    is_newest = update.revision > state.odds_revision
     for key, confirmation in update.confirmations.items():
         stored = boards.get(key)
         if stored is not None and stored.revision >= confirmation.revision:
-            boards[key] = _confirmed(stored, confirmation)
+            boards[key] = _confirmed(stored, confirmation, is_newest=is_newest)
     if update.revision < state.odds_revision:
         titles = {**update.titles, **state.titles}
         return EventBoards(state.event, state.as_of, state.odds_revision, titles, boards)
@@ -125,9 +126,10 @@ def apply(state: EventBoards | None, update: BoardUpdate) -> EventBoards | None:
     return EventBoards(update.event, max(state.as_of, update.as_of), update.revision, titles, boards)
 
 
-def _confirmed(board: Board, confirmation: Confirmation) -> Board:
+def _confirmed(board: Board, confirmation: Confirmation, *, is_newest: bool) -> Board:
+    """The newest update's times stand as they are; a late one's where they are later than what is known."""
     told = np.array([confirmation.updated_us.get(book, 0) for book in board.bookmakers], dtype=np.int64)
-    updated = np.maximum(board.updated_us, told)
+    updated = np.where(told > 0, told, board.updated_us) if is_newest else np.maximum(board.updated_us, told)
     return Board(
         board.revision,
         board.status,

@@ -9,6 +9,7 @@ from bet_intel.ev_engine.domain.boards import Board, MarketKey
 from bet_intel.ev_engine.domain.profile import Category
 
 _OUTRIGHTS = "outrights"
+_ALTERNATES = "alternate_"
 
 
 def categories(
@@ -26,6 +27,8 @@ def categories(
             found[key] = Category.OUTRIGHT
         elif key.subject:
             found[key] = Category.PROP
+        elif key.market.startswith(_ALTERNATES):
+            found[key] = Category.ALTERNATE
         elif key.line is None:
             found[key] = Category.MAIN
         else:

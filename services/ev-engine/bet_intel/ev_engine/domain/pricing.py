@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from bet_intel.ev_engine.domain.boards import Board, EventBoards, FloatArray, MarketKey, MarketStatus
 from bet_intel.ev_engine.domain.categories import categories
+from bet_intel.ev_engine.domain.comparable import comparable
 from bet_intel.ev_engine.domain.gates import Candidate, Judgement, judge
 from bet_intel.ev_engine.domain.profile import Bookmaker, Category, Profile
 from bet_intel.odds import DevigStatus, FairPrices, exchange_mid, expected_value, fair_prices
@@ -22,6 +23,9 @@ from bet_intel.odds import DevigStatus, FairPrices, exchange_mid, expected_value
 BoolArray = npt.NDArray[np.bool_]
 
 _SECOND = 1e6
+_CLOCK_SKEW = 300.0
+# How far the mids of an exchange may be from adding up to 1 before they are placeholders.
+_MID_OFF = 0.10
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
@@ -84,6 +88,7 @@ class _Entry(NamedTuple):
     boards: EventBoards
     key: MarketKey
     board: Board
+    others: frozenset[str]
     category: Category
 
 
@@ -91,9 +96,11 @@ def price(events: Sequence[EventBoards], profile: Profile) -> list[PricedEvent]:
     """Price every open market of `events`; ages and starts are judged against each event's own `as_of`."""
     groups: defaultdict[int, list[_Entry]] = defaultdict(list)
     for boards in events:
-        kinds = categories(boards.priced(), _us(boards.as_of), profile.bounds[Category.MAIN].stale_seconds * _SECOND)
-        for key, board in boards.priced():
-            groups[len(board.outcomes)].append(_Entry(boards, key, board, kinds[key]))
+        kept = {key: comparable(board) for key, board in boards.priced()}
+        lines = ((key, one.board) for key, one in kept.items())
+        kinds = categories(lines, _us(boards.as_of), profile.bounds[Category.MAIN].stale_seconds * _SECOND)
+        for key, (board, others) in kept.items():
+            groups[len(board.outcomes)].append(_Entry(boards, key, board, others, kinds[key]))
     markets: defaultdict[str, list[PricedMarket]] = defaultdict(list)
     for outcomes, entries in groups.items():
         priced = _Group(entries, profile).price() if outcomes > 1 else map(_one_sided, entries)
@@ -151,7 +158,9 @@ class _Group:
             board, n = entry.board, len(entry.board.bookmakers)
             self.back[:, :n, m] = board.back
             self.lay[:, :n, m] = board.lay
-            self.age[:n, m] = (_us(entry.boards.as_of) - board.updated_us) / _SECOND
+            age = (_us(entry.boards.as_of) - board.updated_us) / _SECOND
+            # Clocks differ a little; a time far after the answer tells nothing, as little as none at all.
+            self.age[:n, m] = np.where(age < -_CLOCK_SKEW, np.inf, age)
             for b, key in enumerate(board.bookmakers):
                 book = known.get(key) or known.setdefault(key, profile.bookmaker(key))
                 self.weight[b, m], self.commission[b, m] = book.weight, book.commission
@@ -159,32 +168,32 @@ class _Group:
         self.net = 1.0 + (self.back - 1.0) * (1.0 - self.commission)
 
     def price(self) -> Iterator[PricedMarket]:
-        complete = ~np.isnan(self.back).any(axis=0)
-        # A time after the answer itself is the feed's error: it makes nobody else late.
-        newest = np.where(complete, np.maximum(self.age, 0.0), np.inf).min(axis=0)
-        behind = np.where(np.isfinite(self.age), self.age - newest, np.inf)
-        stale_after = np.array([self.profile.bounds[entry.category].stale_seconds for entry in self.entries])
-        stale = (self.age > stale_after) | (behind > self.profile.behind_newest_seconds)
         # An exchange's market is read from both sides of its book; one with lay prices for some outcomes only, or far
         # from its back prices, is too thin to refer to. Without any lay price it is read like a bookmaker's.
         two_sided = self.exchange & ~np.isnan(self.lay).all(axis=0)
         mid = exchange_mid(self.back, self.lay)
+        mid[:, np.abs(mid.sum(axis=0) - 1.0) > _MID_OFF] = np.nan
         implied = np.where(two_sided, mid, 1.0 / self.back)
         weight = np.where(self.exchange & ~two_sided, np.minimum(self.weight, 1.0), self.weight)
+        # The newest among those that could be referred to, the judged one included: a price that has just moved is not
+        # held against others that have not been confirmed since.
+        usable = (weight > 0) & ~np.isnan(implied).any(axis=0) & (two_sided | (implied.sum(axis=0) > 1.0))
+        # A time after the answer itself is the feed's error: it makes nobody else late.
+        newest = np.where(usable, np.maximum(self.age, 0.0), np.inf).min(axis=0)
+        behind = np.where(np.isfinite(self.age), self.age, np.inf) - np.where(np.isfinite(newest), newest, 0.0)
+        stale_after = np.array([self.profile.bounds[entry.category].stale_seconds for entry in self.entries])
+        stale = (self.age > stale_after) | (behind > self.profile.behind_newest_seconds)
         fair = fair_prices(implied, np.where(stale, 0.0, weight), is_mid=two_sided, method=self.profile.method)
-        judged = _Judged(self, fair, complete, stale, behind)
+        judged = _Judged(self, fair, stale, behind)
         return (judged.market(m) for m in range(len(self.entries)))
 
 
 class _Judged:
     """A group with its fair prices: what beats them, market by market."""
 
-    def __init__(
-        self, group: _Group, fair: FairPrices, complete: BoolArray, stale: BoolArray, behind: FloatArray
-    ) -> None:
+    def __init__(self, group: _Group, fair: FairPrices, stale: BoolArray, behind: FloatArray) -> None:
         self.group = group
         self.fair = fair
-        self.complete = complete
         self.stale = stale
         self.behind = behind
         without = np.moveaxis(fair.leave_one_out.probability, 0, 1)  # (outcomes, bookmaker left out, markets)
@@ -268,6 +277,9 @@ class _Judged:
             return ""
         if self.fair.consensus.outlier[b, m]:
             return "outlier_excluded"
+        entry = self.group.entries[m]
+        if entry.board.bookmakers[b] in entry.others:
+            return "different_outcomes"
         status = self.fair.status[b, m]
         if status == DevigStatus.INCOMPLETE:
             return "incomplete_market"
@@ -280,7 +292,7 @@ class _Judged:
     def _reason(self, m: int, books: Iterable[int]) -> str:
         """Why none of `books` gives a fair price."""
         reasons = [self._left_out(b, m) for b in books]
-        for reason in ("reference_stale", "no_overround", "incomplete_market"):
+        for reason in ("reference_stale", "no_overround", "incomplete_market", "different_outcomes"):
             if reason in reasons:
                 return reason
         return "reference_missing"

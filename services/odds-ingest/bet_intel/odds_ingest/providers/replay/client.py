@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Generator
 from pathlib import Path
 
-from bet_intel.odds_ingest.domain.quotes import Answer
+from bet_intel.odds_ingest.domain.quotes import Answer, Rejection
 from bet_intel.odds_ingest.providers.port import InvalidSourceError
 from bet_intel.odds_ingest.providers.replay.recording import Snapshot, decode_line, read_lines, survey
 from bet_intel.odds_ingest.providers.the_odds_api.parse import ParsedResponse, parse_response
@@ -19,7 +19,8 @@ class ReplayProvider:
 
     A position is a line number counted from 0. The answer at a position is that of the first readable line at or after
     it, with the unreadable lines before that as rejections; it depends on the position alone, so that reading may start
-    anywhere. An answer speaks for the leagues in it, and an empty one for all that the recording has shown so far.
+    anywhere. An answer speaks for the leagues in it, and an empty one for all that the recording has shown so far, or
+    for none where it has shown several and each alone.
 
     Building one reads the file from end to end (a fraction of a second per 100 MB of JSON): do it off the event loop.
     """
@@ -127,7 +128,8 @@ class ReplayProvider:
                 raise self._changed(snapshot)
             return parse_response(line.response, provider=self.name)
         except MalformedResponseError as error:
-            raise self._changed(snapshot) from error
+            # The survey looks at a line's envelope; what is wrong within shows only now.
+            return ParsedResponse((), (Rejection(f"line {snapshot.line + 1}", str(error)),), frozenset(), None)
 
     def _close(self) -> None:
         if self._lines is not None:
@@ -142,4 +144,8 @@ class ReplayProvider:
         )
 
     def _shown_until(self, line: int) -> frozenset[str]:
-        return frozenset(key for key, first in self._contents.shown_from.items() if first <= line)
+        """What an empty answer speaks for: where leagues were only ever shown one by one, nobody can tell."""
+        shown = frozenset(key for key, first in self._contents.shown_from.items() if first <= line)
+        together = self._contents.together_from
+        one_by_one = len(shown) > 1 and (together is None or together > line)
+        return frozenset() if one_by_one else shown

@@ -51,7 +51,8 @@ class Contents(NamedTuple):
     """What a recording holds. `is_bare` tells that it is one response without an envelope (a `.json` file).
 
     `snapshots` are its readable responses in the order of the file, `lines` is the number of its lines, `shown_from`
-    tells for each sport key the (0-based) line that showed it first. `identity` is the same wherever the file lies, and
+    tells for each sport key the (0-based) line that showed it first, `together_from` the first line that showed several
+    (None where none did). `identity` is the same wherever the file lies, and
     another one as soon as a byte differs.
     """
 
@@ -59,6 +60,7 @@ class Contents(NamedTuple):
     lines: int
     shown_from: dict[str, int]
     identity: str
+    together_from: int | None = None
     is_bare: bool = False
 
 
@@ -73,6 +75,7 @@ def survey(path: Path) -> Contents:
         return _survey_single(path, identity)
     snapshots: list[Snapshot] = []
     shown_from: dict[str, int] = {}
+    together_from: int | None = None
     skipped: list[Rejection] = []
     number = -1
     for number, text in enumerate(read_lines(path)):
@@ -83,8 +86,11 @@ def survey(path: Path) -> Contents:
         except MalformedResponseError as error:
             skipped.append(Rejection(f"line {number + 1}", str(error)))
             continue
-        for key in _SPORT_KEY.findall(text):
-            shown_from.setdefault(key.decode("utf-8", "replace"), number)
+        keys = {key.decode("utf-8", "replace") for key in _SPORT_KEY.findall(text)}
+        for key in keys:
+            shown_from.setdefault(key, number)
+        if len(keys) > 1 and together_from is None:
+            together_from = number
         if snapshots and line.captured_at < snapshots[-1].captured_at:
             raise InvalidSourceError(
                 f"{path}, line {number + 1}: captured_at goes back from {snapshots[-1].captured_at.isoformat()} to "
@@ -98,7 +104,7 @@ def survey(path: Path) -> Contents:
     # Unreadable lines at the end have no response after them: the last one speaks for them.
     last = snapshots.pop()
     snapshots.append(last._replace(skipped=last.skipped + tuple(skipped)))
-    return Contents(tuple(snapshots), number + 1, shown_from, identity)
+    return Contents(tuple(snapshots), number + 1, shown_from, identity, together_from)
 
 
 def decode_line(text: bytes) -> RecordedLine:

@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from bet_intel.odds import american_to_decimal
 
+# Exchanges end at 1,000 and outsiders of large fields at a few thousand.
+_HIGHEST_PRICE = 10_000
+
 
 class OddsFormat(StrEnum):
     """How the prices of a response are written."""
@@ -51,6 +54,8 @@ class PriceReader:
             known = self._american(value) if self.odds_format is OddsFormat.AMERICAN else self._decimal(value)
             if known <= 1:
                 raise ValueError(f"the price {value:g} pays nothing: decimal odds must be above 1 (at 4 places)")
+            if known > _HIGHEST_PRICE:
+                raise ValueError(f"the price {value:g} is above {_HIGHEST_PRICE:,}: nobody offers that")
             self._known[value] = known
         return known
 

@@ -21,6 +21,7 @@ from bet_intel.odds_ingest.providers.the_odds_api.payload import (
     EventPayload,
     MarketPayload,
     OutcomePayload,
+    check_text,
     decode_response,
     rejection,
 )
@@ -31,8 +32,8 @@ _OVER_UNDER = frozenset({"Over", "Under"})
 class ParsedResponse(NamedTuple):
     """A response as boards.
 
-    `leagues` are all sport keys in it, also of events that were refused; `newest_update` is the latest time at which a
-    bookmaker confirmed any of its markets, None where nothing was read.
+    `leagues` are all storable sport keys in it, also of events that were refused; `newest_update` is the latest time at
+    which a bookmaker confirmed any of its markets, None where nothing was read.
     """
 
     events: tuple[EventOdds, ...]
@@ -197,14 +198,10 @@ class _ResponseReader:
         self.rejections.append(rejection(f"{where}.markets[{market.key}].outcomes[{outcome.name}]", reason))
 
     def _check_text(self, text: str) -> None:
-        """Refuse what neither PostgreSQL nor UTF-8 can hold; texts repeat, so that each is looked at once."""
-        if text in self._texts:
-            return
-        if not text:
-            raise ValueError("an id, key or name is empty")
-        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-            raise ValueError(f"the text {text!r} holds characters that cannot be stored")
-        self._texts.add(text)
+        """As `check_text`; texts repeat, so that each is looked at once."""
+        if text not in self._texts:
+            check_text(text)
+            self._texts.add(text)
 
 
 def _limit(outcome: OutcomePayload) -> float | None:

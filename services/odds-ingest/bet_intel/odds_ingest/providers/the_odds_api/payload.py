@@ -4,8 +4,9 @@ Source of the shape: The Odds API v4 guide, `GET /v4/sports/{sport}/odds`. Membe
 ids, multipliers) are skipped, whatever they hold.
 """
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple, TypeVar
 
@@ -15,6 +16,7 @@ from bet_intel.odds_ingest.domain.quotes import Rejection
 
 _Shape = TypeVar("_Shape", bound=msgspec.Struct)
 _REJECTION_CHARACTERS = 300
+_TEXT_BYTES = 300
 
 AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -78,11 +80,26 @@ class EventPayload(EventHeader):
 
 
 class Decoded(NamedTuple):
-    """The readable events with their index in the response, what was refused, and every sport key that was seen."""
+    """The readable events with their index in the response, what was refused, and every storable sport key."""
 
     events: list[tuple[int, EventPayload]]
     rejections: list[Rejection]
     sport_keys: frozenset[str]
+
+
+def check_text(text: str) -> None:
+    """Refuse what cannot be stored as an id, key or name: PostgreSQL takes no NUL, UTF-8 no surrogates, and a database
+    index no long texts.
+
+    Raises:
+        ValueError: saying which.
+    """
+    if not text:
+        raise ValueError("an id, key or name is empty")
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError(f"the text {text!r} holds characters that cannot be stored")
+    if len(text.encode()) > _TEXT_BYTES:
+        raise ValueError(f"the text {text[:40]!r}… is longer than {_TEXT_BYTES} bytes")
 
 
 def rejection(where: str, reason: str) -> Rejection:
@@ -103,7 +120,16 @@ def decode_response(payload: bytes | Sequence[Any]) -> Decoded:
             events = msgspec.convert(payload, type=list[EventPayload])
     except (ValueError, RecursionError):
         return _decode_piecewise(_as_objects(payload))
-    return Decoded(list(enumerate(events)), [], frozenset(event.sport_key for event in events))
+    return Decoded(list(enumerate(events)), [], _storable(event.sport_key for event in events))
+
+
+def _storable(keys: Iterable[str]) -> frozenset[str]:
+    stored = set()
+    for key in set(keys):
+        with contextlib.suppress(ValueError):
+            check_text(key)
+            stored.add(key)
+    return frozenset(stored)
 
 
 def _as_objects(payload: bytes | Sequence[Any]) -> list[Any]:
@@ -130,7 +156,7 @@ def _decode_piecewise(objects: list[Any]) -> Decoded:
         event = _event(item, f"events[{index}]", rejections)
         if event is not None:
             events.append((index, event))
-    return Decoded(events, rejections, frozenset(sport_keys))
+    return Decoded(events, rejections, _storable(sport_keys))
 
 
 def _event(item: object, where: str, rejections: list[Rejection]) -> EventPayload | None:
