@@ -2,10 +2,10 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import uvloop
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
@@ -34,19 +34,19 @@ _FOR_THE_USER = (
 )
 
 
-@app.command(name="up")
+@app.command(name="up", version_flags=())
 def up_command(
     *,
     source: str = "simulator",
     speed: str | None = None,
-    port: int = 8000,
+    port: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))] = 8000,
     host: str = "127.0.0.1",
     data_dir: Path | None = None,
     fresh: Annotated[bool, Parameter(negative=())] = False,
     exit_at_end: Annotated[bool, Parameter(negative=())] = False,
     redrive: Annotated[bool, Parameter(negative=())] = False,
     seed: int | None = None,
-    log_level: str = "info",
+    log_level: Literal["debug", "info", "warning", "error"] = "info",
 ) -> None:
     """Run everything in one process on embedded engines, until Ctrl-C.
 
@@ -72,7 +72,7 @@ def up_command(
     seed:
         Seed of the simulator (default 1).
     log_level:
-        debug, info, warning or error.
+        The least grave level that is logged.
     """
     configure_logging(log_level, json=not sys.stderr.isatty())
     try:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -31,7 +32,7 @@ from bet_intel.shared.cache import InProcessCache
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.inprocess import InProcessBus, InProcessTasks
 from bet_intel.shared.outbox import Outbox
-from bet_intel.shared.runtime import until_signalled
+from bet_intel.shared.runtime import stop_signals
 from bet_intel.shared.times import system_clock
 
 _CACHE_ENTRIES = 2048
@@ -103,8 +104,10 @@ async def open_system(postgres: EmbeddedPostgres, source: Source, console: Conso
         yield systems[0]
 
 
-async def run_system(system: System, listening: socket.socket, console: Console, wishes: Wishes) -> None:
-    """Run every service and the HTTP server until a signal arrives or, where asked for, the source has ended."""
+async def run_system(
+    system: System, listening: socket.socket, console: Console, wishes: Wishes, stopped: "asyncio.Future[str]"
+) -> None:
+    """Run every service and the HTTP server until `stopped` or, where asked for, the source has ended."""
     async with asyncio.TaskGroup() as group:
         background = [
             group.create_task(work, name=name)
@@ -118,19 +121,15 @@ async def run_system(system: System, listening: socket.socket, console: Console,
             )
         ]
         serving = group.create_task(serve(system.api, listening), name="http")
-        signalled = group.create_task(until_signalled(), name="signals")
         ended = group.create_task(_ended(system, console), name="end of source")
         if wishes.redrive:
             background.append(group.create_task(_redrive(system, console), name="redrive"))
-        await asyncio.wait(
-            {signalled, ended} if wishes.exit_at_end else {signalled}, return_when=asyncio.FIRST_COMPLETED
-        )
-        if signalled.done():
-            console.say(f"  {signalled.result()}: stopping")
+        waited: set[asyncio.Future[Any]] = {stopped, ended} if wishes.exit_at_end else {stopped}
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         # Readers first: what the gateway answers from must not be gone before it.
         serving.cancel()
         await asyncio.wait({serving})
-        for task in [*background, signalled, ended]:
+        for task in [*background, ended]:
             task.cancel()
     if wishes.exit_at_end and system.odds_ingest.poller.failure is not None:
         raise system.odds_ingest.poller.failure
@@ -150,18 +149,33 @@ async def _ended(system: System, console: Console) -> None:
 async def up(
     postgres: EmbeddedPostgres, source: Source, listening: socket.socket, console: Console, wishes: Wishes
 ) -> None:
-    """Start PostgreSQL, prepare the databases, run everything, and stop it all again."""
-    try:
-        started = time.monotonic()
-        how = await asyncio.to_thread(postgres.start)
-        console.postgres(how, time.monotonic() - started)
-        await prepare(postgres)
-        async with open_system(postgres, source, console) as system:
-            console.reading(source, system.odds_ingest.position)
-            console.serving(listening)
-            await run_system(system, listening, console, wishes)
-    finally:
-        await asyncio.to_thread(postgres.stop)
+    """Start PostgreSQL, prepare the databases, run everything, and stop it all again, whenever that is asked for."""
+    with stop_signals() as stopped:
+        stopped.add_done_callback(lambda name: console.say(f"  {name.result()}: stopping"))
+        try:
+            started = time.monotonic()
+            how = await asyncio.to_thread(postgres.start)
+            console.postgres(how, time.monotonic() - started)
+            if not stopped.done():
+                await prepare(postgres)
+            if not stopped.done():
+                await _serve(postgres, source, listening, console, wishes, stopped)
+        finally:
+            await asyncio.to_thread(postgres.stop)
+
+
+async def _serve(
+    postgres: EmbeddedPostgres,
+    source: Source,
+    listening: socket.socket,
+    console: Console,
+    wishes: Wishes,
+    stopped: "asyncio.Future[str]",
+) -> None:
+    async with open_system(postgres, source, console) as system:
+        console.reading(source, system.odds_ingest.position)
+        console.serving(listening)
+        await run_system(system, listening, console, wishes, stopped)
 
 
 def data_folder_path(data_dir: Path | None, default: Path, source: Source) -> Path:

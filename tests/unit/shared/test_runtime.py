@@ -6,26 +6,23 @@ import signal
 
 import pytest
 
-from bet_intel.shared.runtime import every, until_signalled
+from bet_intel.shared.runtime import every, stop_signals
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_ends_the_waiting_and_is_named(number: signal.Signals) -> None:
-    waiting = asyncio.ensure_future(until_signalled())
-    await asyncio.sleep(0)
-    os.kill(os.getpid(), number)
-    async with asyncio.timeout(5):
-        assert await waiting == number.name
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_the_first_signal_is_named_and_further_ones_change_nothing(number: signal.Signals) -> None:
+    with stop_signals() as stopped:
+        os.kill(os.getpid(), number)
+        async with asyncio.timeout(5):
+            assert await stopped == number.name
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0)
+        assert stopped.result() == number.name
 
 
-async def test_when_the_waiting_is_over_signals_have_their_usual_effect_again() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    waiting = asyncio.ensure_future(until_signalled())
-    await asyncio.sleep(0)
-    assert signal.getsignal(signal.SIGTERM) is not before
-    waiting.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
+async def test_afterwards_signals_have_their_usual_effect_again() -> None:
+    with stop_signals():
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 

@@ -31,6 +31,7 @@ class Heart:
         clock: Clock,
     ) -> None:
         self._service = service
+        self._version = version("bet-intel")
         self._bus = bus
         self._dead_letters = dead_letters
         self._backlog = backlog
@@ -50,7 +51,7 @@ class Heart:
             return
         body = service_heartbeat_pb2.ServiceHeartbeat(
             service=self._service,
-            version=version("bet-intel"),
+            version=self._version,
             at_us=to_us(now),
             outbox_depth=backlog.depth,
             outbox_age_seconds=backlog.age,

@@ -2,30 +2,34 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 
-async def until_signalled() -> str:
-    """Wait for SIGINT or SIGTERM; returns its name. A second one then has its usual effect."""
+@contextmanager
+def stop_signals() -> Iterator["asyncio.Future[str]"]:
+    """A future with the name of the first signal that asks the process to stop: SIGINT, SIGTERM, or SIGHUP where it is
+    not ignored (as under nohup).
+
+    Until the end of the block a further one changes nothing: what was started has to be stopped in order.
+    """
     loop = asyncio.get_running_loop()
     received: asyncio.Future[str] = loop.create_future()
-
-    def release() -> None:
-        for handled in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(handled)
+    handled = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        handled.append(signal.SIGHUP)
 
     def receive(number: signal.Signals) -> None:
-        release()
         if not received.done():
             received.set_result(number.name)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in handled:
         loop.add_signal_handler(number, receive, number)
     try:
-        return await received
+        yield received
     finally:
-        # Also where the waiting was given up: nobody would hear the next signal.
-        release()
+        for number in handled:
+            loop.remove_signal_handler(number)
 
 
 async def every(seconds: float, tick: Callable[[], Awaitable[None]]) -> None:

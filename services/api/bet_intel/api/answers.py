@@ -85,7 +85,10 @@ class Opportunity(msgspec.Struct, frozen=True):
     peak: Peak
     price_age_seconds: Annotated[
         float | None,
-        Meta(description="Source time of the event minus the bookmaker's last confirmation of the price."),
+        Meta(
+            description="Newest source time of the event minus the bookmaker's last confirmation of the price; the "
+            "working measures to its own as_of, which may be one answer behind while an answer is taken in."
+        ),
     ]
     as_of: Annotated[datetime, Meta(description="Source time it was last judged at.")]
 

@@ -3,7 +3,8 @@
 import base64
 import binascii
 import hashlib
-from typing import Annotated, Any, TypeVar
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 from msgspec import Meta
@@ -39,8 +40,12 @@ def decode(cursor: str, query: Query, position: type[PositionT]) -> PositionT:
             "This cursor belongs to a list with other filters: repeat the filters it was given for, or leave it out."
         )
     try:
-        return msgspec.msgpack.decode(raw[_DIGEST_BYTES:], type=position)
-    except (msgspec.MsgspecError, ValueError) as error:
+        decoded: Any = msgspec.msgpack.decode(raw[_DIGEST_BYTES:], type=position)
+        for part in decoded:
+            if isinstance(part, datetime):
+                part.astimezone(UTC)
+        return cast("PositionT", decoded)
+    except (msgspec.MsgspecError, ValueError, OverflowError) as error:
         raise CursorError("This is not a cursor: use next_cursor as it was given.") from error
 
 

@@ -6,7 +6,7 @@ every field has a default, and `Meta` says its bounds and its description, for t
 
 import functools
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 from urllib.parse import parse_qsl
 
@@ -88,8 +88,10 @@ def _value(parameter: _Parameter, text: str) -> Any:
         raise ParameterError(parameter.name, f"Parameter {parameter.name!r} holds a NUL character.")
     raw = sorted({part.strip() for part in text.split(",")}) if parameter.is_list else text
     try:
-        return msgspec.convert(raw, parameter.type, strict=False)
-    except msgspec.ValidationError as error:
+        value = msgspec.convert(raw, parameter.type, strict=False)
+        # Near the years 1 and 9999 a time may have no UTC.
+        return value.astimezone(UTC) if isinstance(value, datetime) else value
+    except (msgspec.ValidationError, ValueError, OverflowError) as error:
         raise ParameterError(
             parameter.name, f"Parameter {parameter.name!r} is {text[:100]!r}; expected {parameter.expected}."
         ) from error
@@ -126,7 +128,7 @@ def _is_list(hint: Any) -> bool:
 def _expected(hint: Any) -> str:
     bare = _bare(hint)
     if get_origin(bare) is tuple:
-        return f"a comma-separated list of at most 50 items, each {_expected(get_args(bare)[0])}"
+        return f"a comma-separated list, each {_expected(get_args(bare)[0])}"
     if get_origin(bare) is Literal:
         return f"one of {', '.join(map(str, get_args(bare)))}"
     if bare is datetime:

@@ -23,6 +23,8 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         PortError: the port is in use, or not ours to take.
     """
+    if not host:
+        raise PortError("--host is empty, which would listen on every address: name one, such as 127.0.0.1")
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -53,6 +55,7 @@ async def serve(api: Api, listening: socket.socket, *, grace_seconds: int = 3) -
         uvicorn.Config(
             api.asgi,
             lifespan="off",
+            ws="none",
             access_log=False,
             log_config=None,
             server_header=False,

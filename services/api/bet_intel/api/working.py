@@ -97,14 +97,21 @@ class SetWorking:
                 self._strings[outcomes["outcome_s"][row]],
                 number(outcomes["consensus"][row]),
                 Band(number(outcomes["band_low"][row]), number(outcomes["band_high"][row])),
-                self._prices(row) if with_prices else [],
+                self._prices(row, market) if with_prices else [],
             )
             for row, of_market in enumerate(outcomes["market"])
             if of_market == market
         ]
 
-    def _prices(self, outcome: int) -> list[BookmakerPrice]:
-        prices = self._tables["prices"]
+    def _prices(self, outcome: int, market: int) -> list[BookmakerPrice]:
+        prices, references = self._tables["prices"], self._tables["references"]
+        confirmed = {
+            bookmaker: us
+            for of_market, bookmaker, us in zip(
+                references["market"], references["bookmaker"], references["last_update_us"], strict=True
+            )
+            if of_market == market
+        }
         return [
             BookmakerPrice(
                 bookmaker=self._bookmakers[prices["bookmaker"][row]][0],
@@ -112,10 +119,14 @@ class SetWorking:
                 back=number(prices["back"][row]),
                 lay=number(prices["lay"][row]),
                 devigged_probability=number(prices["devigged"][row]),
+                age_seconds=self._age(confirmed.get(prices["bookmaker"][row], 0)),
             )
             for row, of_outcome in enumerate(prices["outcome"])
             if of_outcome == outcome
         ]
+
+    def _age(self, us: int) -> float | None:
+        return (self._message.as_of_us - us) / 1e6 if us else None
 
     def _market_bookmakers(
         self, market: int, judged: int, pool: dict[int, tuple[float, bool]]
@@ -133,7 +144,7 @@ class SetWorking:
                     bookmaker=self._bookmakers[bookmaker][0],
                     title=self._bookmakers[bookmaker][1],
                     last_update=time(us),
-                    age_seconds=(self._message.as_of_us - us) / 1e6 if us else None,
+                    age_seconds=self._age(us),
                     overround=number(references["overround"][row]),
                     consensus_weight=references["weight"][row],
                     left_out_reason=self._strings[references["left_out_s"][row]] or None,

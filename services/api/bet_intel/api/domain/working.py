@@ -28,6 +28,7 @@ class BookmakerPrice(msgspec.Struct, frozen=True):
     back: float | None
     lay: float | None
     devigged_probability: float | None
+    age_seconds: Annotated[float | None, Meta(description="Source time of the set minus its last confirmation.")]
 
 
 class OutcomeWorking(msgspec.Struct, frozen=True):

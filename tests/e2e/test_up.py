@@ -1,5 +1,7 @@
 """`bet-intel up` as the person at the keyboard meets it."""
 
+import contextlib
+import signal
 import socket
 import subprocess
 import sys
@@ -35,6 +37,42 @@ def test_simulator_shows_opportunities_and_stops_at_ctrl_c() -> None:
         assert [provider["state"] for provider in status["providers"]] == ["polling"]
         assert system.interrupt() == 0
         assert "stopped" in system.said()
+
+
+@pytest.mark.parametrize("moment", [0.6, 1.0, 1.5, 2.0])
+def test_asked_to_stop_while_starting_it_leaves_nothing_running(moment: float) -> None:
+    with data_folder() as folder, running(folder) as system:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            system.process.wait(moment)
+        system.process.send_signal(signal.SIGTERM)
+        system.process.send_signal(signal.SIGINT)
+        system.until_dead(20, "asked to stop while starting")
+        assert not (folder / "postgres/postmaster.pid").exists(), system.said()
+
+
+def test_a_closed_terminal_stops_everything() -> None:
+    with data_folder() as folder, running(folder) as system:
+        system.until_ready()
+        system.process.send_signal(signal.SIGHUP)
+        system.until_dead(20, "its terminal closed")
+        assert system.process.returncode == 0
+        assert not (folder / "postgres/postmaster.pid").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("--port", "99999"), 2, "65535"),
+        (("--log-level", "loud"), 2, "loud"),
+        (("--host", ""), 1, "--host"),
+    ],
+)
+def test_wrong_options_are_refused_in_a_sentence(arguments: tuple[str, ...], code: int, said: str) -> None:
+    with data_folder() as folder:
+        refused = _up("--data-dir", str(folder), *arguments)
+    assert refused.returncode == code
+    assert said in refused.stderr + refused.stdout
+    assert "Traceback" not in refused.stderr
 
 
 def test_port_in_use_is_said_before_anything_starts() -> None:
