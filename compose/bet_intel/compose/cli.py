@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
+from bet_intel.compose.commands import STANDARD_INPUT
 from bet_intel.compose.commands.errors import CommandError, UsageError
 
 _INTERRUPTED = 128 + signal.SIGINT
@@ -94,7 +95,8 @@ _config.command(
 def run(arguments: Sequence[str]) -> int:
     """Run one command; returns its exit code."""
     try:
-        return app(list(arguments), exit_on_error=False, print_error=False) or 0
+        tokens = [STANDARD_INPUT if argument == "-" else argument for argument in arguments]
+        return app(tokens, exit_on_error=False, print_error=False) or 0
     except CycloptsError as error:
         return _refused(UsageError(f"{' '.join(str(error).split())} See bet-intel --help."), arguments)
     except CommandError as error:

@@ -27,6 +27,7 @@ Class = Literal["take", "marginal", "suspect"]
 
 def price_command(
     file: str,
+    /,
     *,
     method: Method | None = None,
     profile: str = "consensus",

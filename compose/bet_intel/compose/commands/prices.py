@@ -42,7 +42,7 @@ def read_probability(text: str, what: str) -> float:
     Raises:
         UsageError: it is not one.
     """
-    value = read_share(text, what)
+    value = _scaled(text, what)
     if not 0 < value < 1:
         raise UsageError(f"{what} is {text}: a probability lies between 0 and 1 (0.4, or 40%)")
     return value
@@ -54,10 +54,14 @@ def read_share(text: str, what: str) -> float:
     Raises:
         UsageError: it is not one.
     """
-    share = number(text.removesuffix("%"), what) / (100 if text.endswith("%") else 1)
+    share = _scaled(text, what)
     if not 0 <= share < 1:
         raise UsageError(f"{what} is {text}: give a share from 0 to below 1 (0.02, or 2%)")
     return share
+
+
+def _scaled(text: str, what: str) -> float:
+    return number(text.removesuffix("%"), what) / (100 if text.endswith("%") else 1)
 
 
 def number(text: str, what: str) -> float:

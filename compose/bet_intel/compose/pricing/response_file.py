@@ -21,11 +21,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from bet_intel.compose.commands import STANDARD_INPUT
 from bet_intel.compose.commands.errors import CommandError, UsageError
 from bet_intel.odds_ingest.providers.replay.recording import decode_line
 from bet_intel.odds_ingest.providers.the_odds_api.payload import MalformedResponseError
 
-STANDARD_INPUT = "-"
 LARGEST = 512_000_000
 """Bytes of one response after decompression. A few bytes of gzip can claim any number."""
 _GZIP = b"\x1f\x8b"
@@ -49,7 +49,7 @@ class RecordedResponse(NamedTuple):
 
 
 def read_response(file: str, line: int | None = None) -> RecordedResponse:
-    """Read `file`, a path or `-` for standard input.
+    """Read `file`, a path, or standard input.
 
     Raises:
         UsageError: `line` was given and the input has no lines, or fewer.
