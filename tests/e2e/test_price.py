@@ -34,10 +34,10 @@ def priced(path: Path) -> dict[tuple[Any, ...], dict[str, Any]]:
     ran = bet_intel("price", str(path), "--min-ev", "0", *_classes("take", "marginal", "suspect"), "--json")
     assert ran.code == 0, ran.err
     found = {}
-    for event in ran.answer["events"]:
-        for market in event["markets"]:
-            for line in market["lines"]:
-                key = (event["id"], market["market"], market["period"], line["line"], line["subject"] or "")
+    for match in ran.answer["events"]:
+        for of in match["markets"]:
+            for line in of["lines"]:
+                key = (match["id"], of["market"], of["period"], line["line"], line["subject"] or "")
                 for outcome in line["outcomes"]:
                     for one in outcome["opportunities"]:
                         found[*key, outcome["outcome"], one["bookmaker"], "back"] = one

@@ -317,7 +317,7 @@ def test_config_names_what_is_wrong_without_its_value() -> None:
     ran = bet_intel("config", "show", "--json", env={"BET_INTEL_API_POOL_SIZE": "s3cret"})
     assert ran.code == 1
     assert [one["variable"] for one in ran.answer["wrong"]] == ["BET_INTEL_API_POOL_SIZE"]
-    assert "s3cret" not in ran.err + json.dumps(ran.answer["wrong"])
+    assert "s3cret" not in ran.err + ran.out
 
 
 def test_doctor_finds_all_that_up_needs(tmp_path: Path) -> None:

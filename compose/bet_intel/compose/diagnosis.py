@@ -134,10 +134,12 @@ def _folder(path: Path) -> Iterator[Finding]:
     if not os.access(exists, os.W_OK | os.X_OK):
         yield Finding(name, State.MISSING, f"{exists} may not be written by uid {os.geteuid()}", elsewhere)
         return
-    if os.geteuid() == 0:
-        yield from _reachable(exists)
+    closed = list(_reachable(exists)) if os.geteuid() == 0 else []
+    yield from closed
     free = shutil.disk_usage(exists).free
     found = f"{path} ({'exists' if exists == path else 'will be made'}), {free / 1e9:.1f} GB free"
+    if any(one.state is State.MISSING for one in closed):
+        return
     if free < _SPARE_BYTES:
         yield Finding(name, State.WARNING, found, f"free some space, or {elsewhere}")
     else:

@@ -71,7 +71,7 @@ def effective_settings(services: Mapping[str, type[BaseSettings]] = SERVICES) ->
             if problem is not None:
                 wrong.append(Wrong(service, variable, problem))
             if variable in os.environ:
-                value = _told(name, field, variable, values)
+                value = HIDDEN if problem is not None else _told(name, field, variable, values)
                 settings.append(Setting(service, name, variable, value, "environment"))
             elif name == _DSN:
                 settings.append(Setting(service, name, variable, None, _UP))

@@ -42,6 +42,7 @@ def doctor_command(
         print_table(
             ("", "what", "found", "what to do"),
             ((one.state.value, one.name, one.found, one.remedy) for one in findings),
+            width=_WIDTH,
         )
     if missing:
         complain(f"{missing} of what `bet-intel up` needs {'is' if missing == 1 else 'are'} missing")

@@ -16,11 +16,16 @@ from bet_intel.odds_ingest.domain.state import advance
 from bet_intel.odds_ingest.wire import odds_changed
 
 _FIRST_REVISION = 1
+_PASS = 64
+"""Events priced together, as in the engine: the tensors of a pass grow with them, the numbers do not change."""
 
 
 def price_answer(events: Sequence[EventOdds], as_of: datetime, profile: Profile) -> list[PricedEvent]:
     """Price the events of one answer taken at `as_of` (source time), in their order."""
-    return price([_boards(odds, as_of) for odds in events], profile)
+    priced: list[PricedEvent] = []
+    for begin in range(0, len(events), _PASS):
+        priced += price([_boards(odds, as_of) for odds in events[begin : begin + _PASS]], profile)
+    return priced
 
 
 def _boards(odds: EventOdds, as_of: datetime) -> EventBoards:
