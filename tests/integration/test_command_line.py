@@ -233,6 +233,26 @@ def test_filters_do_what_they_say(tmp_path: Path) -> None:
     assert methods == {"shin", "power"}
 
 
+def test_the_profile_is_that_of_up_or_of_a_file(tmp_path: Path) -> None:
+    path = written(tmp_path, response())
+    profile = '{"method": "shin", "take_ev": 0.5}'
+    by_setting = bet_intel("price", path, "--json", env={"BET_INTEL_EV_ENGINE_PROFILE": profile})
+    by_file = bet_intel("price", path, "--json", "--profile", written(tmp_path, profile.encode(), "mine.json"))
+    for ran in (by_setting, by_file):
+        assert ran.code == 0, ran.err
+        assert ran.answer["method"] == "shin"
+        assert ran.answer["summary"]["opportunities"] == {"take": 0, "marginal": 1, "suspect": 0}
+    over = bet_intel("price", path, "--json", "--method", "probit", env={"BET_INTEL_EV_ENGINE_PROFILE": profile})
+    assert over.answer["method"] == "probit"
+    for broken, said in ((b'{"way": "shin"}', "way"), (b"{", "JSON")):
+        ran = bet_intel("price", path, "--profile", written(tmp_path, broken, "broken.json"))
+        assert (ran.code, said in ran.err) == (1, True)
+    wrong = bet_intel("price", path, env={"BET_INTEL_EV_ENGINE_PROFILE": "{"})
+    assert wrong.code == 1
+    assert "config show" in wrong.err
+    assert bet_intel("price", path, "--profile", "/nowhere.json").code == 2
+
+
 def test_the_table_is_best_first_and_shows_no_control_characters(tmp_path: Path) -> None:
     events = response() + response(id="second", home_team="Home [b]\x1b[31m", away_team="Away")
     for one in events[1]["bookmakers"]:

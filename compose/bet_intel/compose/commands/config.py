@@ -25,7 +25,7 @@ def show_command(*, json: Annotated[bool, Parameter(negative=())] = False) -> in
     else:
         _show(effective)
     if effective.wrong:
-        complain(f"{len(effective.wrong)} of the settings are wrong: `bet-intel up` would not start")
+        complain(f"wrong settings: {len(effective.wrong)}; `bet-intel up` would not start")
         return 1
     return 0
 

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from bet_intel.compose.commands.errors import CommandError, UsageError
 from bet_intel.compose.commands.output import complain, print_json
 from bet_intel.compose.pricing.boards import price_answer
+from bet_intel.compose.pricing.profiles import CONSENSUS, named_profile
 from bet_intel.compose.pricing.report import Input, Rejection, Report
 from bet_intel.compose.pricing.reporting import Wanted, event_report, summary
 from bet_intel.compose.pricing.response_file import RecordedResponse, parse_time, read_response
@@ -30,7 +31,7 @@ def price_command(
     /,
     *,
     method: Method | None = None,
-    profile: str = "consensus",
+    profile: str = CONSENSUS,
     min_ev: float = 0.01,
     class_: Annotated[tuple[Class, ...], Parameter(name="--class", consume_multiple=True, negative=())] = (
         "take",
@@ -51,7 +52,7 @@ def price_command(
     method:
         How the margin is removed (default: the profile's, power).
     profile:
-        The pricing profile; there is one, `consensus`.
+        `consensus`, as BET_INTEL_EV_ENGINE_PROFILE sets it for `bet-intel up`; or a .json file with such a profile.
     min_ev:
         Least EV of the opportunities listed: 0.01 is 1 %.
     class_:
@@ -66,7 +67,9 @@ def price_command(
     json:
         Print the whole report as JSON.
     """
-    judged_by = _profile(profile, method)
+    judged_by = named_profile(profile)
+    if method is not None:
+        judged_by = dataclasses.replace(judged_by, method=method)
     if not min_ev >= -1:
         raise UsageError(f"--min-ev is {min_ev:g}: give an EV per unit staked, 0.01 for 1 %")
     asked_as_of = None if as_of is None else parse_time(as_of, "--as-of")
@@ -90,13 +93,6 @@ def price_command(
         complain(f"{response.name}: no price in it could be read ({first.where}: {first.reason})")
         return 1
     return 0
-
-
-def _profile(name: str, method: Method | None) -> Profile:
-    profile = Profile()
-    if name != profile.name:
-        raise UsageError(f"there is no profile {name!r}: the only one is {profile.name!r}")
-    return profile if method is None else dataclasses.replace(profile, method=method)
 
 
 def _report(
