@@ -32,6 +32,7 @@ EXPLANATIONS = {
     "no_overround": "the prices of every bookmaker that has them all add up to less than 100 %: no margin to remove",
     "reference_stale": "the prices of every bookmaker that has them all are too old",
     "reference_missing": "no bookmaker's prices give a fair price",
+    "different_outcomes": "the bookmakers price different outcomes under this name: different markets",
     "not_computable": "the method finds no probabilities between 0 and 1",
 }
 
@@ -150,7 +151,7 @@ class _Line:
                 for b, book in enumerate(market.board.bookmakers)
                 if (reason := market.refused.get((name, book)))
             ],
-            NotComputable(market.reason, EXPLANATIONS[market.reason]) if market.reason else None,
+            NotComputable(market.reason, EXPLANATIONS.get(market.reason, "")) if market.reason else None,
         )
 
     def _best(self, o: int) -> Best | None:
