@@ -1,106 +1,125 @@
-"""The `bet-intel` command."""
+"""The `bet-intel` command: which commands there are, and how each of them ends.
 
+Commands are named by their import path and imported when they are called: `bet-intel devig` must not wait for the
+drivers of a database. Exit codes: 0 done, 1 failed, 2 asked wrongly.
+"""
+
+import os
+import signal
 import sys
-from pathlib import Path
-from typing import Annotated, Literal
+from collections.abc import Sequence
 
-import uvloop
-from cyclopts import App, Parameter, validators
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
+from cyclopts import App, CycloptsError
 
-from bet_intel.api.server import PortError, listen
-from bet_intel.compose.console import Console
-from bet_intel.compose.data_folder import DataFolderError, default_data_dir
-from bet_intel.compose.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, open_data_folder
-from bet_intel.compose.source import Source, open_source
-from bet_intel.compose.up import Wishes, data_folder_path, up
-from bet_intel.odds_ingest.providers.port import InvalidSourceError
-from bet_intel.shared.migrate import MigrationError
-from bet_intel.shared.postgres import DatabaseError
-from bet_intel.shared.telemetry import configure_logging
-from bet_intel.shared.times import system_clock
+from bet_intel.compose.commands import STANDARD_INPUT
+from bet_intel.compose.commands.errors import CommandError, UsageError
 
-app = App(name="bet-intel", help="Fair prices and positive expected value from the odds of many bookmakers.")
+_INTERRUPTED = 128 + signal.SIGINT
+_COMMANDS = "bet_intel.compose.commands"
 
-_FOR_THE_USER = (
-    DataFolderError,
-    DatabaseError,
-    EmbeddedPostgresError,
-    InvalidSourceError,
-    MigrationError,
-    PortError,
-    SettingsError,
+app = App(
+    name="bet-intel",
+    help="Fair prices and positive expected value from the odds of many bookmakers.",
+    help_epilogue="Exit codes: 0 done, 1 failed, 2 asked wrongly. Every command but `up` takes `--json`.",
+    help_format="markdown",
+    suppress_keyboard_interrupt=False,
+    result_action="return_value",
+)
+_config = App(name="config", help="The settings of every service.")
+app.command(_config)
+
+
+def _examples(*lines: str) -> str:
+    return "Examples:\n\n" + "\n".join(f"    {line}" for line in lines)
+
+
+app.command(
+    f"{_COMMANDS}.up:up_command",
+    name="up",
+    help="Run everything in one process on embedded engines, until Ctrl-C.",
+    help_epilogue=_examples(
+        "bet-intel up",
+        "bet-intel up --source replay:recording.jsonl.gz --speed max --exit-at-end",
+    ),
+)
+app.command(
+    f"{_COMMANDS}.price:price_command",
+    name="price",
+    help="Price a response of The Odds API v4: fair prices, and which prices on offer beat them.",
+    help_epilogue=_examples(
+        "bet-intel price response.json",
+        "bet-intel price recording.jsonl.gz --line 12 --min-ev 0 --all",
+        "curl -s 'https://…/v4/sports/soccer_epl/odds?…' | bet-intel price - --method shin --json",
+    ),
+)
+app.command(
+    f"{_COMMANDS}.devig:devig_command",
+    name="devig",
+    help="Remove the margin from one bookmaker's prices of a market.",
+    help_epilogue=_examples(
+        "bet-intel devig 2.6 2.4 4.3 --method shin",
+        "bet-intel devig -110 -110",
+        "bet-intel devig 1.8 2.9 3.4 5.5 --winners 2 --json",
+    ),
+)
+app.command(
+    f"{_COMMANDS}.ev:ev_command",
+    name="ev",
+    help="Expected value and Kelly stake of a price, given the fair probability.",
+    help_epilogue=_examples(
+        "bet-intel ev 2.10 --probability 0.5",
+        "bet-intel ev +120 --fair-odds 2.10 --commission 0.02",
+        "bet-intel ev 3.4 --probability 28% --lay --commission 0.05 --json",
+    ),
+)
+app.command(
+    f"{_COMMANDS}.convert:convert_command",
+    name="convert",
+    help="Decimal odds, American odds and implied probabilities into each other.",
+    help_epilogue=_examples("bet-intel convert 2.5 -110 +150 40%", "bet-intel convert 151 --from decimal --json"),
+)
+app.command(
+    f"{_COMMANDS}.doctor:doctor_command",
+    name="doctor",
+    help="Check that everything `bet-intel up` needs is there, and say how to get what is not.",
+    help_epilogue=_examples("bet-intel doctor", "bet-intel doctor --port 9000 --data-dir /srv/bet-intel --json"),
+)
+_config.command(
+    f"{_COMMANDS}.config:show_command",
+    name="show",
+    help="Show every setting, its value and where it comes from. Secrets are never shown.",
+    help_epilogue=_examples("bet-intel config show", "BET_INTEL_API_POOL_SIZE=20 bet-intel config show --json"),
 )
 
 
-@app.command(name="up", version_flags=())
-def up_command(
-    *,
-    source: str = "simulator",
-    speed: str | None = None,
-    port: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))] = 8000,
-    host: str = "127.0.0.1",
-    data_dir: Path | None = None,
-    fresh: Annotated[bool, Parameter(negative=())] = False,
-    exit_at_end: Annotated[bool, Parameter(negative=())] = False,
-    redrive: Annotated[bool, Parameter(negative=())] = False,
-    seed: int | None = None,
-    log_level: Literal["debug", "info", "warning", "error"] = "info",
-) -> None:
-    """Run everything in one process on embedded engines, until Ctrl-C.
-
-    Parameters
-    ----------
-    source:
-        `simulator`, or `replay:PATH` with a .json, .jsonl or .jsonl.gz recording of The Odds API v4.
-    speed:
-        How fast a recording is played: 1 as recorded (the default), 60 a minute a second, max without pause.
-    port:
-        Port of the HTTP gateway.
-    host:
-        Address of the HTTP gateway. It asks for no key: keep it on loopback.
-    data_dir:
-        Folder of this source's data (default: one per source under /var/lib/bet-intel for root,
-        $XDG_DATA_HOME/bet-intel for others).
-    fresh:
-        Remove the source's data first.
-    exit_at_end:
-        Stop when a recording has been played to its end.
-    redrive:
-        Try the dead letters again: messages and tasks that were set aside because handling them kept failing.
-    seed:
-        Seed of the simulator (default 1).
-    log_level:
-        The least grave level that is logged.
-    """
-    configure_logging(log_level, json=not sys.stderr.isatty())
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; returns its exit code."""
     try:
-        opened = open_source(source, speed, seed, system_clock)
-        path = data_folder_path(data_dir, default_data_dir(), opened)
-        _up(opened, path, host, port, Wishes(exit_at_end, redrive), fresh=fresh)
-    except ValidationError as error:
-        # Only what is wrong, never the value: it may be a secret.
-        for wrong in error.errors(include_input=False, include_url=False):
-            name = ".".join(str(part) for part in wrong["loc"])
-            print(f"bet-intel: setting {name} of {error.title}: {wrong['msg']}", file=sys.stderr)
-        sys.exit(1)
-    except _FOR_THE_USER as error:
-        print(f"bet-intel: {error}", file=sys.stderr)
-        sys.exit(1)
+        tokens = [STANDARD_INPUT if argument == "-" else argument for argument in arguments]
+        return app(tokens, exit_on_error=False, print_error=False) or 0
+    except CycloptsError as error:
+        return _refused(UsageError(f"{' '.join(str(error).split())} See bet-intel --help."), arguments)
+    except CommandError as error:
+        return _refused(error, arguments)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`). What is still in the buffer has nowhere to go either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
-def _up(source: Source, path: Path, host: str, port: int, wishes: Wishes, *, fresh: bool) -> None:
-    # The port first: what cannot be served need not be started.
-    with listen(host, port) as listening, Console() as console:
-        console.say(f"bet-intel on {source.title}, data in {path}")
-        with open_data_folder(path, source.identity, fresh=fresh) as folder:
-            uvloop.run(up(EmbeddedPostgres(folder), source, listening, console, wishes))
-        console.say("stopped")
+def _refused(error: CommandError, arguments: Sequence[str]) -> int:
+    print(f"bet-intel: {error}", file=sys.stderr)
+    if "--json" in arguments:
+        from bet_intel.compose.commands.output import print_json
+
+        print_json({"error": {"kind": error.kind, "message": str(error)}})
+    return error.code
 
 
 def main() -> None:
-    app()
+    sys.exit(run(sys.argv[1:]))
 
 
 if __name__ == "__main__":

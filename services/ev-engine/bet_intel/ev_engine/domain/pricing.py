@@ -54,9 +54,10 @@ class Priced:
 class PricedMarket:
     """The working of one market: o outcomes, b bookmakers. `reason` says why there is no fair price, "" where there is.
 
-    `consensus`, `band_low`, `band_high`: (o,); `devigged`: (o, b); `share`, `overround`: (b,), shares of the consensus;
-    `left_out`: why a bookmaker is not in it, "" where it is. `refused`: (outcome, bookmaker) → reason, for prices that
-    beat their fair price and were refused, and for those that no other bookmaker gives a fair price for.
+    `consensus`, `band_low`, `band_high`: (o,); `devigged`: (o, b); `leave_one_out`: (o, b), what the others think of an
+    outcome, by the bookmaker left out; `share`, `overround`: (b,), shares of the consensus; `left_out`: why a bookmaker
+    is not in it, "" where it is. `refused`: (outcome, bookmaker) → reason, for prices that beat their fair price and
+    were refused, and for those that no other bookmaker gives a fair price for.
     """
 
     key: MarketKey
@@ -67,6 +68,7 @@ class PricedMarket:
     band_low: FloatArray
     band_high: FloatArray
     devigged: FloatArray
+    leave_one_out: FloatArray
     share: FloatArray
     overround: FloatArray
     left_out: tuple[str, ...]
@@ -122,6 +124,7 @@ def _one_sided(entry: _Entry) -> PricedMarket:
     board = entry.board
     books = len(board.bookmakers)
     nothing = np.full(len(board.outcomes), np.nan)
+    by_book = np.full((len(board.outcomes), books), np.nan)
     return PricedMarket(
         entry.key,
         board,
@@ -130,7 +133,8 @@ def _one_sided(entry: _Entry) -> PricedMarket:
         nothing,
         nothing,
         nothing,
-        np.full((len(board.outcomes), books), np.nan),
+        by_book,
+        by_book,
         np.zeros(books),
         np.full(books, np.nan),
         ("incomplete_market",) * books,
@@ -223,6 +227,7 @@ class _Judged:
             band_low=fair.consensus_band.lowest[:, m],
             band_high=fair.consensus_band.highest[:, m],
             devigged=fair.devigged[:, :n, m],
+            leave_one_out=self.without[:, :n, m],
             share=fair.consensus.share[:n, m],
             overround=fair.overround[:n, m],
             left_out=tuple(self._left_out(b, m) for b in range(n)),

@@ -1,0 +1,96 @@
+"""`bet-intel up`: the whole system in one process."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import uvloop
+from cyclopts import Parameter, validators
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+
+from bet_intel.api.server import PortError, listen
+from bet_intel.compose.console import Console
+from bet_intel.compose.data_folder import DataFolderError, default_data_dir
+from bet_intel.compose.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, open_data_folder
+from bet_intel.compose.source import Source, open_source
+from bet_intel.compose.up import Wishes, data_folder_path, up
+from bet_intel.odds_ingest.providers.port import InvalidSourceError
+from bet_intel.shared.migrate import MigrationError
+from bet_intel.shared.postgres import DatabaseError
+from bet_intel.shared.telemetry import configure_logging
+from bet_intel.shared.times import system_clock
+
+_FOR_THE_USER = (
+    DataFolderError,
+    DatabaseError,
+    EmbeddedPostgresError,
+    InvalidSourceError,
+    MigrationError,
+    PortError,
+    SettingsError,
+)
+
+
+def up_command(
+    *,
+    source: str = "simulator",
+    speed: str | None = None,
+    port: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))] = 8000,
+    host: str = "127.0.0.1",
+    data_dir: Path | None = None,
+    fresh: Annotated[bool, Parameter(negative=())] = False,
+    exit_at_end: Annotated[bool, Parameter(negative=())] = False,
+    redrive: Annotated[bool, Parameter(negative=())] = False,
+    seed: int | None = None,
+    log_level: Literal["debug", "info", "warning", "error"] = "info",
+) -> None:
+    """Run everything in one process on embedded engines, until Ctrl-C.
+
+    Parameters
+    ----------
+    source:
+        `simulator`, or `replay:PATH` with a .json, .jsonl or .jsonl.gz recording of The Odds API v4.
+    speed:
+        How fast a recording is played: 1 as recorded (the default), 60 a minute a second, max without pause.
+    port:
+        Port of the HTTP gateway.
+    host:
+        Address of the HTTP gateway. It asks for no key: keep it on loopback.
+    data_dir:
+        Folder of this source's data (default: one per source under /var/lib/bet-intel for root,
+        $XDG_DATA_HOME/bet-intel for others).
+    fresh:
+        Remove the source's data first.
+    exit_at_end:
+        Stop when a recording has been played to its end.
+    redrive:
+        Try the dead letters again: messages and tasks that were set aside because handling them kept failing.
+    seed:
+        Seed of the simulator (default 1).
+    log_level:
+        The least grave level that is logged.
+    """
+    configure_logging(log_level, json=not sys.stderr.isatty())
+    try:
+        opened = open_source(source, speed, seed, system_clock)
+        path = data_folder_path(data_dir, default_data_dir(), opened)
+        _up(opened, path, host, port, Wishes(exit_at_end, redrive), fresh=fresh)
+    except ValidationError as error:
+        # Only what is wrong, never the value: it may be a secret.
+        for wrong in error.errors(include_input=False, include_url=False):
+            name = ".".join(str(part) for part in wrong["loc"])
+            print(f"bet-intel: setting {name} of {error.title}: {wrong['msg']}", file=sys.stderr)
+        sys.exit(1)
+    except _FOR_THE_USER as error:
+        print(f"bet-intel: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _up(source: Source, path: Path, host: str, port: int, wishes: Wishes, *, fresh: bool) -> None:
+    # The port first: what cannot be served need not be started.
+    with listen(host, port) as listening, Console() as console:
+        console.say(f"bet-intel on {source.title}, data in {path}")
+        with open_data_folder(path, source.identity, fresh=fresh) as folder:
+            uvloop.run(up(EmbeddedPostgres(folder), source, listening, console, wishes))
+        console.say("stopped")

@@ -1,0 +1,117 @@
+"""Every service's settings as they are in this environment: value, where it comes from, and never a secret."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from pydantic import AliasChoices, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
+
+from bet_intel.api.settings import ApiSettings
+from bet_intel.compose.redaction import HIDDEN, shown, without_secrets
+from bet_intel.ev_engine.settings import EvEngineSettings
+from bet_intel.notifier.settings import NotifierSettings
+from bet_intel.odds_ingest.settings import OddsIngestSettings
+
+SERVICES: Mapping[str, type[BaseSettings]] = {
+    "odds-ingest": OddsIngestSettings,
+    "ev-engine": EvEngineSettings,
+    "api": ApiSettings,
+    "notifier": NotifierSettings,
+}
+PREFIX = "BET_INTEL_"
+_DSN = "dsn"
+_UP = "bet-intel up"
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One setting. `source` is `default`, `environment`, or `bet-intel up`, which makes the value when it starts
+    (null here). `variable` is the environment variable that sets it."""
+
+    service: str
+    name: str
+    variable: str
+    value: Any
+    source: str
+
+
+class Wrong(msgspec.Struct, frozen=True):
+    """A setting that the service refuses to start with. The value is not told: it may be a secret."""
+
+    service: str
+    variable: str
+    problem: str
+
+
+class Effective(msgspec.Struct, frozen=True):
+    """`unread` are variables that begin like ours and that nothing reads: mistyped, or of another version."""
+
+    settings: list[Setting]
+    wrong: list[Wrong]
+    unread: list[str]
+
+
+def effective_settings(services: Mapping[str, type[BaseSettings]] = SERVICES) -> Effective:
+    """The settings that the services would start with in the environment of this process."""
+    found = {name.upper(): name for name in os.environ}
+    settings: list[Setting] = []
+    wrong: list[Wrong] = []
+    read: set[str] = set()
+    for service, kind in services.items():
+        values, problems = _values(kind)
+        for name, field in kind.model_fields.items():
+            variables = _variables(kind, name, field)
+            read.update(variables)
+            variable = next((found[each] for each in variables if each in found), variables[0])
+            problem = next(
+                (problems.pop(key) for key in list(problems) if key.upper() in {name.upper(), *variables}), None
+            )
+            if problem is not None:
+                wrong.append(Wrong(service, variable, problem))
+            if variable in os.environ:
+                value = HIDDEN if problem is not None else _told(name, field, variable, values)
+                settings.append(Setting(service, name, variable, value, "environment"))
+            elif name == _DSN:
+                settings.append(Setting(service, name, variable, None, _UP))
+            else:
+                default = None if field.is_required() else field.get_default(call_default_factory=True)
+                settings.append(Setting(service, name, variable, shown(values.get(name, default)), "default"))
+        wrong += [Wrong(service, "", problem) for problem in problems.values()]
+    unread = sorted(name for upper, name in found.items() if upper.startswith(PREFIX) and upper not in read)
+    return Effective(settings, wrong, unread)
+
+
+def _values(kind: type[BaseSettings]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What the environment and the defaults give, by field; or what is wrong with them, by field or variable."""
+    # Something in place of what `bet-intel up` makes, so that the rest can be looked at.
+    made: dict[str, Any] = {_DSN: SecretStr("")} if _DSN in kind.model_fields else {}
+    try:
+        settings = kind(**made)
+    except ValidationError as error:
+        told = error.errors(include_input=False, include_url=False)
+        return {}, {str(one["loc"][0]) if one["loc"] else "": one["msg"] for one in told}
+    except ValueError as error:  # pydantic-settings, of a value that should be JSON and is not
+        return {}, {"": str(error)}
+    return {name: getattr(settings, name) for name in kind.model_fields if name not in made}, {}
+
+
+def _told(name: str, field: FieldInfo, variable: str, values: Mapping[str, Any]) -> Any:
+    """The value that the environment gives; as it is written there, where the settings as a whole are wrong."""
+    written = os.environ[variable]
+    if name == _DSN:
+        return shown(SecretStr(written))
+    if name in values:
+        return shown(values[name])
+    return HIDDEN if "Secret" in str(field.annotation) else without_secrets(written)
+
+
+def _variables(kind: type[BaseSettings], name: str, field: FieldInfo) -> list[str]:
+    """The environment variables that a field is read from, upper-case, in their order."""
+    alias = field.validation_alias
+    if isinstance(alias, str):
+        return [alias.upper()]
+    if isinstance(alias, AliasChoices):
+        return [choice.upper() for choice in alias.choices if isinstance(choice, str)]
+    return [f"{kind.model_config.get('env_prefix', '')}{name}".upper()]
