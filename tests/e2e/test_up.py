@@ -62,7 +62,6 @@ def test_a_closed_terminal_stops_everything() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("--port", "99999"), 2, "65535"),
         (("--log-level", "loud"), 2, "loud"),
         (("--host", ""), 1, "--host"),
     ],
@@ -73,6 +72,13 @@ def test_wrong_options_are_refused_in_a_sentence(arguments: tuple[str, ...], cod
     assert refused.returncode == code
     assert said in refused.stderr + refused.stdout
     assert "Traceback" not in refused.stderr
+
+
+def test_a_port_that_cannot_be_is_refused() -> None:
+    with data_folder() as folder:
+        refused = _up("--data-dir", str(folder), port=99999)
+    assert refused.returncode == 2
+    assert "65535" in refused.stderr
 
 
 def test_port_in_use_is_said_before_anything_starts() -> None:
