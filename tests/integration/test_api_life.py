@@ -134,6 +134,7 @@ async def test_working_shows_the_numbers_of_the_message(served: Gateway) -> None
         "back": 2.2,
         "lay": None,
         "devigged_probability": 0.48,
+        "age_seconds": 30.0,
     }
     assert working["bookmakers"][0] == {
         "bookmaker": "alpha",
@@ -202,6 +203,19 @@ async def test_boards_are_guarded_market_by_market(served: Gateway) -> None:
     assert await _prices(served, "h2h") == {"alpha": 2.5}
     assert await _prices(served, "totals") == {"alpha": 1.7}
     assert (await served.get("/v1/events"))["data"][0]["as_of"] == "2026-04-16T18:05:00Z"
+
+
+async def test_of_two_boards_in_one_batch_the_newer_stands(served: Gateway) -> None:
+    old, new = Market(quotes=[("alpha", "Over", 2.0)]), Market(quotes=[("alpha", "Over", 2.5)])
+    await served.tell(odds_changed(new, revision=2, as_of=LATER), odds_changed(old, revision=1))
+    assert await _prices(served) == {"alpha": 2.5}
+
+
+async def test_a_board_told_again_heals_a_lost_message(served: Gateway) -> None:
+    await served.tell(odds_changed(Market(quotes=[("alpha", "Over", 2.0)]), revision=1))
+    told_again = Market(quotes=[("alpha", "Over", 2.5)], revision=2, restated=True)
+    await served.tell(odds_changed(told_again, revision=3, as_of=LATER))
+    assert await _prices(served) == {"alpha": 2.5}
 
 
 async def test_confirmation_makes_a_price_younger_not_newer(served: Gateway) -> None:
