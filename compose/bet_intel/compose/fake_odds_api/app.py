@@ -1,5 +1,6 @@
 """The routes of The Odds API v4 on recorded payloads."""
 
+import json
 from collections.abc import Awaitable, Callable
 from email.utils import format_datetime
 from typing import Any
@@ -31,7 +32,7 @@ class FakeOddsApi:
         self._playhead = playhead
         self._accounts = accounts
         self._faults = faults
-        self._served = 0
+        self._calls = 0
         self.asgi: ASGIApp = Starlette(
             routes=[
                 Route("/v4/sports", self._call(self._sports)),
@@ -48,7 +49,8 @@ class FakeOddsApi:
         """An endpoint: key, rate, faults and credits around what `answer` gives with its cost."""
 
         async def endpoint(request: Request) -> Response:
-            key = request.query_params.get("apiKey", "")
+            self._calls += 1
+            key = _key(request)
             headers = {"date": format_datetime(self._playhead.now(), usegmt=True)}
             try:
                 self._accounts.enter(key)
@@ -61,7 +63,7 @@ class FakeOddsApi:
                 headers |= {**self._accounts.headers(key, 0), **problem.headers}
                 return JSONResponse(problem.body(), problem.status, headers)
             headers |= self._accounts.headers(key, cost)
-            return JSONResponse(body, headers=headers)
+            return Response(json.dumps(body), headers=headers, media_type="application/json")
 
         return endpoint
 
@@ -84,7 +86,7 @@ class FakeOddsApi:
         query = _query(request, one_event=False)
         self._accounts.check(_key(request), len(query.markets) * query.selection.regions_charged)
         events = select.odds(showing, query)
-        self._gave_prices()
+        self._playhead.step()
         # What shows nothing costs nothing.
         return events, len(query.markets) * query.selection.regions_charged if events else 0
 
@@ -99,7 +101,7 @@ class FakeOddsApi:
             raise ApiError(404, "EVENT_NOT_FOUND", f"Event not found. The event may have expired: {event_id}")
         self._accounts.check(_key(request), query.selection.regions_charged)
         event = select.event_odds(found[0], showing.odds_format, query)
-        self._gave_prices()
+        self._playhead.step()
         return event, select.markets_returned(event) * query.selection.regions_charged
 
     def _show(self, request: Request) -> Showing:
@@ -107,10 +109,6 @@ class FakeOddsApi:
         if sport not in self._tape.leagues:
             raise ApiError(404, "UNKNOWN_SPORT", f"Unknown sport {sport}")
         return self._tape.show(sport, self._playhead.now())
-
-    def _gave_prices(self) -> None:
-        self._served += 1
-        self._playhead.step()
 
     async def _status(self, _: Request) -> Response:
         now = self._playhead.now()
@@ -120,7 +118,7 @@ class FakeOddsApi:
                 "end": utc_text(self._tape.end),
                 "position": self._tape.position(now),
                 "length": self._tape.length,
-                "served": self._served,
+                "calls": self._calls,
                 "credits_used": self._accounts.used(),
                 "faults": self._faults.waiting(),
             }

@@ -37,8 +37,15 @@ class BrokenAnswer(Response):
             headers["content-length"] = str(10 * len(_FULL))
         raw = [(name.encode(), value.encode()) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": 200, "headers": raw})
-        async for piece in self._pieces():
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        # A server takes what is sent to a client that is gone without a word.
+        gone = asyncio.create_task(_until_gone(receive))
+        try:
+            async for piece in self._pieces():
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                if gone.done():
+                    return
+        finally:
+            gone.cancel()
         if self._fault is not Fault.HALF:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         # An answer that is left unfinished: the server closes the connection.

@@ -46,11 +46,13 @@ def markets_returned(event: Event) -> int:
 
 
 def _is_asked_for(event: Event, query: OddsQuery) -> bool:
+    if query.event_ids is not None and event.get("id") not in query.event_ids:
+        return False
+    if query.commence_from is None and query.commence_to is None:
+        return True
     start = datetime.fromisoformat(event["commence_time"])
-    return (
-        (query.event_ids is None or event["id"] in query.event_ids)
-        and (query.commence_from is None or start >= query.commence_from)
-        and (query.commence_to is None or start <= query.commence_to)
+    return (query.commence_from is None or start >= query.commence_from) and (
+        query.commence_to is None or start <= query.commence_to
     )
 
 

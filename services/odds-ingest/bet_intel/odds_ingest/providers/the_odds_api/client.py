@@ -154,7 +154,8 @@ class OddsApiClient:
         _log.debug("the odds api answered", path=call.path, status=status, bytes=len(body), quota=told)
         if status == _OK:
             return Reply(body, as_of, told)
-        error = error_of(status, headers, self._without_key(body), call.path, as_of)
+        body = self._without_key(body)
+        error = error_of(status, headers, body, call.path, as_of)
         self._hold(error)
         if status >= 500 and isinstance(error, TransientProviderError):
             raise _NotTakenError(str(error), error.retry_after)
@@ -178,7 +179,7 @@ class OddsApiClient:
         raise failure
 
     def _hold(self, error: ProviderError) -> None:
-        message = self._without_key(str(error).encode()).decode()
+        message = str(error)
         if isinstance(error, AuthError):
             self._breaker.hold(float("inf"), lambda _: AuthError(message))
         elif isinstance(error, QuotaError):
