@@ -60,7 +60,7 @@ async def read_body(response: httpx.Response, limit: int) -> bytes:
     if encoding not in {"gzip", "x-gzip", "identity", ""}:
         raise BodyError(f"the body is encoded as {encoding!r}, which was not asked for")
     unpack = _Gunzip(limit) if "gzip" in encoding else _Plain(limit)
-    async for piece in response.aiter_raw(_STEP):
+    async for piece in response.aiter_raw():
         unpack.take(piece)
     return unpack.finish()
 
