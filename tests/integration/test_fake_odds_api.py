@@ -1,5 +1,8 @@
 """The local The Odds API, asked as anybody would ask it."""
 
+import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -191,3 +194,41 @@ async def test_sports_and_events_are_those_of_the_recordings(tmp_path: Path) -> 
 
 async def test_answers_are_gzipped_for_those_who_take_it(stand: Stand) -> None:
     assert (await stand.get(ODDS, regions="us,eu")).headers["content-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("/nowhere/at-all.jsonl",), "/nowhere/at-all.jsonl"),
+        ((), "name at least one recording"),
+        (("RECORDING", "--speed", "fast"), "--speed is 'fast'"),
+        (("RECORDING", "--fail", "badly"), "unknown fault 'badly'"),
+        (("RECORDING", "--fail", "hang:0"), "'hang:0'"),
+        (("RECORDING", "--quota", "-1"), "--quota"),
+        (("RECORDING", "--port", "TAKEN"), "is in use"),
+    ],
+)
+def test_bad_options_are_refused_in_a_sentence(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    recording = write(tmp_path / "served.jsonl.gz", *TWO_RESPONSES)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        given = {"RECORDING": str(recording), "TAKEN": str(taken.getsockname()[1])}
+        port = () if "--port" in arguments else ("--port", "0")
+        refused = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "bet_intel.compose.cli",
+                "fake-odds-api",
+                *(given.get(one, one) for one in arguments),
+                *port,
+            ],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert refused.returncode == 1
+    assert said in refused.stderr
+    assert "Traceback" not in refused.stderr
