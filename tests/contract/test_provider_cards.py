@@ -338,6 +338,16 @@ async def test_unknown_leagues_are_named_and_the_others_go_on(stand: Stand) -> N
     assert (await failure(nothing_left)).ends
 
 
+@card(13)
+async def test_a_list_of_leagues_that_cannot_be_refreshed_holds_nothing_up(stand: Stand) -> None:
+    provider = stand.provider(attempts=1)
+    await answered(provider)
+    stand.ticker.seconds += 7 * 3600
+    stand.faults.add("500")
+    assert (await answered(provider)).events
+    assert not stand.faults.waiting()
+
+
 @card(14)
 async def test_an_error_of_the_service_is_tried_again_at_once_a_few_times_and_not_more(stand: Stand) -> None:
     provider = stand.provider(attempts=3)

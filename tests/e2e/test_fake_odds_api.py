@@ -1,6 +1,7 @@
 """`bet-intel up` polls The Odds API over HTTP: a local one, in a process of its own, that plays a recording."""
 
 import contextlib
+import gzip
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from fixtures.system import board, data_folder, free_port, opportunities, runnin
 
 pytestmark = pytest.mark.e2e
 
+_SNAPSHOTS = 144
 KEY = "s3cr3t-of-the-operator"
 _START = datetime(2026, 5, 2, 12, 0, tzinfo=UTC)
 _MLB = SHARED_DATA / "odds_api_mlb_5min/mlb_2026-08-04_2026-08-05.jsonl.gz"
@@ -31,6 +33,7 @@ class Service:
     def __init__(self, *arguments: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.client = httpx.Client(base_url=self.url, trust_env=False)
         command = [sys.executable, "-m", "bet_intel.compose.cli", "fake-odds-api", *arguments]
         self.process = subprocess.Popen(
             [*command, "--port", str(self.port), "--rate", "0", "--quota", "1000000"],
@@ -40,11 +43,8 @@ class Service:
         )
 
     def status(self) -> dict[str, Any]:
-        status: dict[str, Any] = httpx.get(f"{self.url}/fake/status", trust_env=False).json()
+        status: dict[str, Any] = self.client.get("/fake/status").json()
         return status
-
-    def fail(self, fault: str) -> None:
-        httpx.post(f"{self.url}/fake/faults", params={"fail": fault}, trust_env=False).raise_for_status()
 
     def at_end(self) -> bool:
         status = self.status()
@@ -62,6 +62,7 @@ def serving(*arguments: str) -> Iterator[Service]:
             assert time.monotonic() < deadline
         yield service
     finally:
+        service.client.close()
         service.process.terminate()
         service.process.wait(20)
         service.process.stdout.close()
@@ -109,11 +110,15 @@ def test_simulated_recording(tmp_path: Path, odds_api: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.skipif(not _MLB.exists(), reason=f"real odds are not here: {_MLB.name}")
-def test_two_days_of_baseball(odds_api: pytest.MonkeyPatch) -> None:
+def test_hours_of_baseball(odds_api: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The last 12 of its 36 hours; all of it ends in the same board, and takes three times as long."""
+    hours = tmp_path / "hours.jsonl.gz"
+    with gzip.open(_MLB) as recorded:
+        hours.write_bytes(gzip.compress(b"".join(list(recorded)[-_SNAPSHOTS:]), 1))
     odds_api.setenv("BET_INTEL_ODDS_API_LEAGUES", "baseball_mlb")
     odds_api.setenv("BET_INTEL_ODDS_API_REGIONS", "us")
     odds_api.setenv("BET_INTEL_ODDS_API_ODDS_FORMAT", "american")
-    _assert_polling_equals_replay(_MLB, odds_api, seconds=300)
+    _assert_polling_equals_replay(hours, odds_api, seconds=300)
 
 
 def test_a_dead_key_is_told_to_the_operator_and_the_gateway_goes_on(

@@ -1,5 +1,6 @@
 """The local The Odds API, asked as anybody would ask it."""
 
+import asyncio
 import socket
 import subprocess
 import sys
@@ -10,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from bet_intel.odds_ingest.providers.the_odds_api.bookmakers import REGIONS
+from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
 from fixtures.fake_odds_api import BASKETBALL, GAME, LATER, MATCH, SOCCER, TWO_RESPONSES, Stand, fake_odds_api, write
-from fixtures.odds_payloads import bookmaker, event, market
+from fixtures.odds_payloads import SHARED_DATA, bookmaker, event, market
 
 ODDS = f"/v4/sports/{SOCCER}/odds"
 EVENT_ODDS = f"/v4/sports/{SOCCER}/events/{MATCH}/odds"
@@ -232,3 +235,25 @@ def test_bad_options_are_refused_in_a_sentence(arguments: tuple[str, ...], said:
     assert refused.returncode == 1
     assert said in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+_WORLD = sorted(
+    path
+    for folder in ("odds_api_world_2026_04_16", "odds_api_v4_2021")
+    for path in SHARED_DATA.glob(f"{folder}/**/*.json")
+)
+
+
+@pytest.mark.skipif(not _WORLD, reason="real odds are not here")
+@pytest.mark.parametrize("recording", _WORLD, ids=lambda path: path.stem)
+async def test_what_was_recorded_comes_through_the_adapter_as_it_was_recorded(recording: Path) -> None:
+    """Every price, line, limit and time of every bookmaker, by HTTP and read directly."""
+    recorded = await asyncio.to_thread(recording.read_bytes)
+    direct = parse_response(recorded, provider="the_odds_api")
+    (league,) = direct.leagues
+    async with fake_odds_api([recording], quota=1000) as stand:
+        provider = stand.provider(leagues=(league,), regions=tuple(REGIONS))
+        answer = await provider.fetch(0)
+    assert {odds.event.id: odds for odds in answer.events} == {odds.event.id: odds for odds in direct.events}
+    assert answer.leagues == {league}
+    assert [one.reason for one in answer.rejections] == [one.reason for one in direct.rejections]

@@ -87,10 +87,10 @@ def _is_selected(bookmaker: str, query: OddsQuery) -> bool:
 def _market(
     market: dict[str, Any], recorded: OddsFormat, query: OddsQuery, bookmaker_updated: str | None
 ) -> dict[str, Any]:
-    updated = market.get("last_update") or bookmaker_updated
+    updated = market.get("last_update", bookmaker_updated)
     return {
         "key": market["key"],
-        **({"last_update": _time(updated, unix_times=query.unix_times)} if updated else {}),
+        **({"last_update": _time(updated, unix_times=query.unix_times)} if updated is not None else {}),
         **_extras(market, query),
         "outcomes": [_outcome(outcome, recorded, query) for outcome in market.get("outcomes", ())],
     }

@@ -109,12 +109,12 @@ class OddsApiClient:
     async def sports(self) -> list[Sport]:
         """Every league the service knows, also those out of season. Free."""
         reply = await self._get(requests.sports())
-        return self._decode(reply.body, list[Sport], "the list of sports")
+        return _decode_each(reply.body, Sport, "the list of sports")
 
     async def events(self, league: str) -> list[Fixture]:
         """The events of a league that are live or to come. Free."""
         reply = await self._get(requests.events(league))
-        return self._decode(reply.body, list[Fixture], f"the events of {league}")
+        return _decode_each(reply.body, Fixture, f"the events of {league}")
 
     async def odds(self, request: OddsRequest) -> Reply:
         """The featured markets of a league's events: a JSON array of events."""
@@ -203,12 +203,20 @@ class OddsApiClient:
             text = text.replace(spelling.encode(), b"[key]")
         return text
 
-    @staticmethod
-    def _decode(body: bytes, shape: type[_Shape], what: str) -> _Shape:
+
+def _decode_each(body: bytes, shape: type[_Shape], what: str) -> list[_Shape]:
+    """The readable items of an array; a broken one hides no other."""
+    try:
+        items = msgspec.json.decode(body, type=list[msgspec.Raw])
+    except (ValueError, RecursionError) as error:
+        raise TransientProviderError(f"{what} cannot be read: {error}") from error
+    read: list[_Shape] = []
+    for index, item in enumerate(items):
         try:
-            return msgspec.json.decode(body, type=shape)
+            read.append(msgspec.json.decode(item, type=shape))
         except (ValueError, RecursionError) as error:
-            raise TransientProviderError(f"{what} cannot be read: {error}") from error
+            _log.warning("could not be read", where=f"{what}[{index}]", reason=str(error))
+    return read
 
 
 def _reason(error: httpx.TransportError) -> str:

@@ -3,6 +3,8 @@
 import difflib
 from dataclasses import dataclass, replace
 
+import structlog
+
 from bet_intel.odds_ingest.domain.quotes import Answer
 from bet_intel.odds_ingest.providers.port import (
     InvalidSourceError,
@@ -21,6 +23,9 @@ from bet_intel.shared.times import Clock, Monotonic
 
 NAME = "the_odds_api"
 _CATALOGUE_SECONDS = 6 * 3600.0
+_RETRY_SECONDS = 300.0
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -127,7 +132,16 @@ class OddsApiProvider:
         """Learn from the free list of sports which leagues there are, and which of them have anything to show."""
         if now < self._catalogue_due:
             return
-        self._catalogue = {sport.key: sport for sport in await self._client.sports()}
+        try:
+            sports = await self._client.sports()
+        except TransientProviderError as error:
+            if not self._catalogue:
+                raise
+            # Yesterday's list will do: odds may be had all the same.
+            _log.warning("list of sports not refreshed", provider=NAME, reason=str(error))
+            self._catalogue_due = now + _RETRY_SECONDS
+            return
+        self._catalogue = {sport.key: sport for sport in sports}
         self._catalogue_due = now + _CATALOGUE_SECONDS
         unknown = self._turns.keys() - self._catalogue.keys()
         if unknown:
