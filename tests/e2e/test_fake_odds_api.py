@@ -1,7 +1,6 @@
 """`bet-intel up` polls The Odds API over HTTP: a local one, in a process of its own, that plays a recording."""
 
 import contextlib
-import gzip
 import subprocess
 import sys
 import time
@@ -20,7 +19,6 @@ from fixtures.system import board, data_folder, free_port, opportunities, runnin
 
 pytestmark = pytest.mark.e2e
 
-_SNAPSHOTS = 144
 KEY = "s3cr3t-of-the-operator"
 _START = datetime(2026, 5, 2, 12, 0, tzinfo=UTC)
 _MLB = SHARED_DATA / "odds_api_mlb_5min/mlb_2026-08-04_2026-08-05.jsonl.gz"
@@ -110,15 +108,12 @@ def test_simulated_recording(tmp_path: Path, odds_api: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.skipif(not _MLB.exists(), reason=f"real odds are not here: {_MLB.name}")
-def test_hours_of_baseball(odds_api: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The last 12 of its 36 hours; all of it ends in the same board, and takes three times as long."""
-    hours = tmp_path / "hours.jsonl.gz"
-    with gzip.open(_MLB) as recorded:
-        hours.write_bytes(gzip.compress(b"".join(list(recorded)[-_SNAPSHOTS:]), 1))
+def test_two_days_of_baseball(odds_api: pytest.MonkeyPatch) -> None:
+    """Each of the 432 snapshots by a call of its own."""
     odds_api.setenv("BET_INTEL_ODDS_API_LEAGUES", "baseball_mlb")
     odds_api.setenv("BET_INTEL_ODDS_API_REGIONS", "us")
     odds_api.setenv("BET_INTEL_ODDS_API_ODDS_FORMAT", "american")
-    _assert_polling_equals_replay(hours, odds_api, seconds=300)
+    _assert_polling_equals_replay(_MLB, odds_api, seconds=300)
 
 
 def test_a_dead_key_is_told_to_the_operator_and_the_gateway_goes_on(
