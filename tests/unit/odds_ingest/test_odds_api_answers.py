@@ -14,7 +14,7 @@ from bet_intel.odds_ingest.providers.port import (
     RefusedRequestError,
     TransientProviderError,
 )
-from bet_intel.odds_ingest.providers.the_odds_api.answers import error_of, next_reset, quota, taken_at
+from bet_intel.odds_ingest.providers.the_odds_api.answers import error_of, in_order, next_reset, quota, taken_at
 from bet_intel.odds_ingest.providers.the_odds_api.client import Reply
 from bet_intel.odds_ingest.providers.the_odds_api.combine import league_answer
 from bet_intel.odds_ingest.providers.the_odds_api.odds_format import OddsFormat
@@ -85,6 +85,12 @@ def test_time_is_the_services_own_where_it_says_it() -> None:
     assert taken_at({"date": "Sat, 31 Jan 2026 12:00:00 GMT"}, AT + timedelta(days=9)) == AT
     for date in ("yesterday", ""):
         assert taken_at({"date": date}, AT) == AT
+
+
+def test_machines_that_differ_by_a_second_do_not_turn_time_back() -> None:
+    for back, expected in ((-9, AT + timedelta(seconds=9)), (0, AT), (1, AT), (5, AT), (6, AT - timedelta(seconds=6))):
+        assert in_order(AT - timedelta(seconds=back), AT) == expected
+    assert in_order(AT, None) == AT
 
 
 def error(status: int, code: str = "", **headers: str) -> ProviderError:

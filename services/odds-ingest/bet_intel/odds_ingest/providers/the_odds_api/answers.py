@@ -19,6 +19,7 @@ from bet_intel.odds_ingest.providers.port import (
 
 _WAIT_AFTER_429 = 2.0
 _LONGEST_WAIT = 3600.0
+_CLOCKS_DIFFER_BY = timedelta(seconds=5)
 _KEY_REMEDIES = {
     "MISSING_KEY": "set BET_INTEL_ODDS_API_KEY",
     "INVALID_KEY": "check BET_INTEL_ODDS_API_KEY against the key of your subscription",
@@ -44,6 +45,11 @@ def quota(headers: Mapping[str, str]) -> Quota | None:
 def taken_at(headers: Mapping[str, str], fallback: datetime) -> datetime:
     """When an answer was taken, by the provider's own clock (whole seconds); `fallback` where it does not say."""
     return _http_date(headers.get("date")) or fallback
+
+
+def in_order(as_of: datetime, newest: datetime | None) -> datetime:
+    """The time of an answer after one of `newest`: not before it, where it lies back by what clocks may differ by."""
+    return newest if newest and timedelta(0) < newest - as_of <= _CLOCKS_DIFFER_BY else as_of
 
 
 def error_of(status: int, headers: Mapping[str, str], body: bytes, what: str, as_of: datetime) -> ProviderError:

@@ -6,7 +6,7 @@ searched for it, and the exceptions of the HTTP client are not kept, not even as
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -24,7 +24,7 @@ from bet_intel.odds_ingest.providers.port import (
     TransientProviderError,
 )
 from bet_intel.odds_ingest.providers.the_odds_api import requests
-from bet_intel.odds_ingest.providers.the_odds_api.answers import error_of, quota, taken_at
+from bet_intel.odds_ingest.providers.the_odds_api.answers import error_of, in_order, quota, taken_at
 from bet_intel.odds_ingest.providers.the_odds_api.breaker import Breaker
 from bet_intel.odds_ingest.providers.the_odds_api.requests import Call, EventOddsRequest, OddsRequest
 from bet_intel.odds_ingest.providers.the_odds_api.settings import OddsApiSettings
@@ -36,7 +36,6 @@ _log = structlog.get_logger(__name__)
 _LONGEST_RETRY_WAIT = 5.0
 # A spent quota may be filled by a change of plan: it is looked at again before its reset.
 _LONGEST_QUOTA_PAUSE = 3600.0
-_CLOCKS_DIFFER_BY = timedelta(seconds=5)
 _OK = 200
 
 _Shape = TypeVar("_Shape")
@@ -150,7 +149,8 @@ class OddsApiClient:
 
     async def _attempt(self, call: Call) -> Reply:
         status, headers, body = await self._exchange(call)
-        as_of = self._in_order(taken_at(headers, self._clock()))
+        as_of = in_order(taken_at(headers, self._clock()), self._newest)
+        self._newest = max(as_of, self._newest or as_of)
         told = quota(headers)
         self.quota = told or self.quota
         _log.debug("the odds api answered", path=call.path, status=status, bytes=len(body), quota=told)
@@ -179,12 +179,6 @@ class OddsApiClient:
             failure = TransientProviderError(f"{call.path}: {error}")
         # Outside of the handler, so that the HTTP client's exception is not even the context of this one.
         raise failure
-
-    def _in_order(self, as_of: datetime) -> datetime:
-        """The service's machines need not agree on the second: an answer is not older than one that came before it."""
-        if self._newest is None or as_of > self._newest:
-            self._newest = as_of
-        return self._newest if self._newest - as_of <= _CLOCKS_DIFFER_BY else as_of
 
     def _hold(self, error: ProviderError) -> None:
         message = str(error)
