@@ -3,15 +3,20 @@
 Written from docs/domain.md without the engine's code: dictionaries, one market a time, gates as plain comparisons.
 """
 
+import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 from bet_intel.odds import FairPrices, exchange_mid, fair_prices
 from bet_intel.odds_ingest.domain.quotes import Answer, EventOdds, MarketBoard, MarketKey, QuoteKey, Side
+from bet_intel.odds_ingest.providers.replay.client import ReplayProvider
 
 EXCHANGES = {"smarkets": 0.02, "matchbook": 0.02, "prophetx": 0.02, "novig": 0.02}
 
@@ -146,3 +151,32 @@ def expected_board(answer: Answer) -> dict[tuple[str, MarketKey, QuoteKey], tupl
         for key, board in odds.markets.items()
         for quote, price in board.prices.items()
     }
+
+
+def last_answer(recording: Path) -> Answer:
+    provider = ReplayProvider(recording)
+    answer = asyncio.run(provider.fetch(provider.total - 1))
+    assert answer is not None
+    return answer
+
+
+def board_shown(answer: Answer) -> dict[tuple[Any, ...], tuple[float, datetime]]:
+    """`expected_board` by the keys of `fixtures.system.board`."""
+    return {
+        (event_id, *market, quote.outcome, quote.bookmaker, quote.side.name.lower()): (price, updated)
+        for (event_id, market, quote), (price, updated) in expected_board(answer).items()
+    }
+
+
+def assert_opportunities(shown: dict[tuple[Any, ...], dict[str, Any]], answer: Answer) -> None:
+    """The opportunities that a system shows are those of `answer`, to the last digit."""
+    expected = {
+        (event_id, *market, outcome, bookmaker, "back"): one
+        for (event_id, market, outcome, bookmaker), one in expected_opportunities(answer).items()
+    }
+    assert expected, "the recording should end with something to find"
+    assert {key: one["class"] for key, one in shown.items()} == {key: one.ev_class for key, one in expected.items()}
+    for key, one in expected.items():
+        assert shown[key]["price"] == one.price
+        assert shown[key]["fair_probability"] == pytest.approx(one.fair, abs=1e-12)
+        assert shown[key]["ev"] == pytest.approx(one.ev, abs=1e-12)

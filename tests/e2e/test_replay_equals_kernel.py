@@ -1,15 +1,12 @@
 """A recording played through the whole system ends where the kernel, applied to its last snapshot alone, ends."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from bet_intel.odds_ingest.domain.quotes import Answer
-from bet_intel.odds_ingest.providers.replay.client import ReplayProvider
 from bet_intel.odds_ingest.providers.simulator.recording import write_recording
-from e2e.last_snapshot import expected_board, expected_opportunities
+from e2e.last_snapshot import assert_opportunities, board_shown, last_answer
 from fixtures.system import board, data_folder, opportunities, running
 
 pytestmark = pytest.mark.e2e
@@ -18,34 +15,15 @@ _START = datetime(2026, 5, 2, 12, 0, tzinfo=UTC)
 _MLB = Path(__file__).parents[3] / "shared/data/odds_api_mlb_5min/mlb_2026-08-04_2026-08-05.jsonl.gz"
 
 
-def _last_answer(recording: Path) -> Answer:
-    provider = ReplayProvider(recording)
-    answer = asyncio.run(provider.fetch(provider.total - 1))
-    assert answer is not None
-    return answer
-
-
 def _assert_replay_equals_kernel(recording: Path, seconds: float) -> None:
-    last = _last_answer(recording)
+    last = last_answer(recording)
     with data_folder() as folder, running(folder, "--source", f"replay:{recording}", "--speed", "max") as system:
         system.until_ready()
         system.until_played(seconds)
         shown_board, shown = board(system), opportunities(system)
         assert system.interrupt() == 0
-    assert shown_board == {
-        (event_id, *market, quote.outcome, quote.bookmaker, quote.side.name.lower()): (price, updated)
-        for (event_id, market, quote), (price, updated) in expected_board(last).items()
-    }
-    expected = {
-        (event_id, *market, outcome, bookmaker, "back"): one
-        for (event_id, market, outcome, bookmaker), one in expected_opportunities(last).items()
-    }
-    assert expected, "the recording should end with something to find"
-    assert {key: one["class"] for key, one in shown.items()} == {key: one.ev_class for key, one in expected.items()}
-    for key, one in expected.items():
-        assert shown[key]["price"] == one.price
-        assert shown[key]["fair_probability"] == pytest.approx(one.fair, abs=1e-12)
-        assert shown[key]["ev"] == pytest.approx(one.ev, abs=1e-12)
+    assert shown_board == board_shown(last)
+    assert_opportunities(shown, last)
 
 
 def test_simulated_recording(tmp_path: Path) -> None:

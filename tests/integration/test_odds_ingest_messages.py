@@ -2,8 +2,8 @@
 
 import random
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,14 @@ from bet_intel.events.v1 import odds_changed_pb2, provider_status_pb2
 from bet_intel.odds_ingest.domain.quotes import Answer
 from bet_intel.odds_ingest.ingest import IngestOdds
 from bet_intel.odds_ingest.poll import Pace, Poller, Progress
-from bet_intel.odds_ingest.providers.port import InvalidSourceError, ProviderError, TransientProviderError
+from bet_intel.odds_ingest.providers.port import (
+    InvalidSourceError,
+    ProviderError,
+    QuotaError,
+    RateError,
+    RefusedRequestError,
+    TransientProviderError,
+)
 from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
 from bet_intel.odds_ingest.store import Store
 from bet_intel.shared.columns import read
@@ -22,6 +29,7 @@ from bet_intel.shared.inprocess import InProcessBus, InProcessTasks
 from bet_intel.shared.messaging import Message, Queue
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import Database
+from bet_intel.shared.times import from_us
 from fixtures.answers import H2H, LEAGUE, PROVIDER, TOTAL, answer, board, minutes, odds, sporting_event
 from fixtures.engines import QUICK, KeptInMemory
 from fixtures.postgres import MakeDatabase
@@ -227,6 +235,10 @@ class Scripted:
     asked: list[int] = field(default_factory=list)
     name: str = PROVIDER
     total: int | None = 3
+    is_live: bool = True
+
+    async def aclose(self) -> None:
+        pass
 
     async def fetch(self, position: int) -> Answer | None:
         self.asked.append(position)
@@ -265,13 +277,14 @@ def polling(service: Service, provider: Scripted, position: int = 0) -> Polled:
         service.bus,
         Pace(caught_up, progress.append),
         clock=lambda: NOW,
-        monotonic=lambda: 0.0,
+        monotonic=lambda: sum(slept),
         sleep=sleep,
     )
     return Polled(poller, slept, progress)
 
 
 POLLING, FAILING, FINISHED = 1, 2, 3
+OPEN, CLOSED = 1, 3
 
 
 def states(service: Service) -> list[tuple[int, str]]:
@@ -303,9 +316,55 @@ async def test_a_provider_that_fails_for_now_is_asked_again_later_and_later_whil
     assert polled.slept == [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 64.0, 64.0]
     assert set(provider.asked[1:]) == {1}
     await until(lambda: states(service) == [(POLLING, ""), *[(FAILING, "transient")] * 9, (FINISHED, "")])
-    # The clock of this test stands still: one tick told its time, the others had nothing new to tell.
-    assert [body.as_of_us for body in service.listener.changed][1:] == [int(NOW.timestamp() * 1e6)]
+    # The provider's own time, by the seconds since it answered; the first failure follows at once, with nothing new.
+    passed = [1.0, 3.0, 7.0, 15.0, 31.0, 63.0, 127.0, 191.0]
+    told = [from_us(body.as_of_us) for body in service.listener.changed][1:]
+    assert told == [minutes(0) + timedelta(seconds=seconds) for seconds in passed]
     assert [status.message for status in service.listener.status if status.state == FAILING] == ["status 503"] * 9
+
+
+async def test_before_the_first_answer_time_is_told_by_our_clock_only_where_the_provider_goes_with_it(
+    service: Service,
+) -> None:
+    await service.takes(answer(odds({H2H: board(EVEN)})))
+    for is_live in (False, True):
+        await polling(service, Scripted([TransientProviderError("status 503")], is_live=is_live)).poller.run()
+        assert await service.outbox.drained(10)
+        told = [from_us(body.as_of_us) for body in service.listener.changed][1:]
+        assert told == ([NOW - timedelta(seconds=30)] if is_live else [])
+
+
+async def test_a_provider_that_says_when_to_ask_again_is_not_asked_before_nor_left_alone_for_long(
+    service: Service,
+) -> None:
+    polled = polling(service, Scripted([RateError("too fast", 7.0), QuotaError("spent", 86400.0)]))
+    await polled.poller.run()
+    assert polled.slept == [7.0, 60.0]
+
+
+async def test_a_refused_call_does_not_end_the_reading(service: Service) -> None:
+    polled = polling(service, Scripted([RefusedRequestError("no such market"), answer(odds({H2H: board(EVEN)}))]))
+    await polled.poller.run()
+    assert polled.poller.failure is None
+    await until(lambda: states(service) == [(FAILING, "validation"), (POLLING, ""), (FINISHED, "")])
+
+
+async def test_an_answer_for_some_markets_withdraws_those_alone(service: Service) -> None:
+    await service.takes(answer(odds({H2H: board(EVEN), TOTAL: board(EVEN)})))
+    id = sporting_event().id
+    asked = frozenset({("h2h", "full")})
+    props = replace(answer(odds({}), as_of=minutes(1), leagues=()), event_ids=frozenset({id}), markets=asked)
+    (body,) = await service.takes(props)
+    tables = read(body)
+    names = [body.strings[row] for row in tables["markets"]["market_s"].tolist()]
+    assert dict(zip(names, statuses(body), strict=True)) == {"h2h": CLOSED, "totals": OPEN}
+
+
+async def test_an_answer_without_the_event_it_was_asked_for_withdraws_that_event_alone(service: Service) -> None:
+    await service.takes(answer(odds({H2H: board(EVEN)}), odds({H2H: board(EVEN)}, OTHER)))
+    gone = replace(answer(as_of=minutes(1), leagues=()), event_ids=frozenset({OTHER.id}))
+    (body,) = await service.takes(gone)
+    assert (body.event.id, statuses(body)) == (OTHER.id, [CLOSED])
 
 
 async def test_an_answer_ends_the_waiting(service: Service) -> None:

@@ -20,7 +20,7 @@ _COMMANDS = "bet_intel.compose.commands"
 app = App(
     name="bet-intel",
     help="Fair prices and positive expected value from the odds of many bookmakers.",
-    help_epilogue="Exit codes: 0 done, 1 failed, 2 asked wrongly. Every command but `up` takes `--json`.",
+    help_epilogue="Exit codes: 0 done, 1 failed, 2 asked wrongly. All but `up` and `fake-odds-api` take `--json`.",
     help_format="markdown",
     suppress_keyboard_interrupt=False,
     result_action="return_value",
@@ -40,6 +40,15 @@ app.command(
     help_epilogue=_examples(
         "bet-intel up",
         "bet-intel up --source replay:recording.jsonl.gz --speed max --exit-at-end",
+    ),
+)
+app.command(
+    f"{_COMMANDS}.fake_odds_api:fake_odds_api_command",
+    name="fake-odds-api",
+    help="Serve recorded payloads over HTTP as The Odds API does, until Ctrl-C.",
+    help_epilogue=_examples(
+        "bet-intel fake-odds-api recording.jsonl.gz --speed 60",
+        "bet-intel fake-odds-api *.json --quota 500 --fail 503:3 --fail hang",
     ),
 )
 app.command(

@@ -13,10 +13,12 @@ from bet_intel.api.settings import ApiSettings
 from bet_intel.compose.redaction import HIDDEN, shown, without_secrets
 from bet_intel.ev_engine.settings import EvEngineSettings
 from bet_intel.notifier.settings import NotifierSettings
+from bet_intel.odds_ingest.providers.the_odds_api.settings import OddsApiSettings
 from bet_intel.odds_ingest.settings import OddsIngestSettings
 
 SERVICES: Mapping[str, type[BaseSettings]] = {
     "odds-ingest": OddsIngestSettings,
+    "odds-ingest, the_odds_api": OddsApiSettings,
     "ev-engine": EvEngineSettings,
     "api": ApiSettings,
     "notifier": NotifierSettings,

@@ -1,14 +1,17 @@
 """What `--source` names: the provider to read, and what its data is called."""
 
-from collections.abc import Callable
+import hashlib
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from bet_intel.odds_ingest.providers.port import InvalidSourceError, OddsProvider
 from bet_intel.odds_ingest.providers.replay.client import ReplayProvider
 from bet_intel.odds_ingest.providers.simulator.client import SimulatorProvider
+from bet_intel.odds_ingest.providers.the_odds_api.provider import OddsApiProvider
+from bet_intel.odds_ingest.providers.the_odds_api.settings import REAL_URL, OddsApiSettings
+from bet_intel.shared.times import Clock, Monotonic
 
+_THE_ODDS_API = "the_odds_api"
 _SIMULATOR = "simulator"
 _REPLAY = "replay:"
 _MAX_SPEED = "max"
@@ -26,12 +29,21 @@ class Source:
     title: str
 
 
-def open_source(text: str, speed: str | None, seed: int | None, clock: Callable[[], datetime]) -> Source:
+def open_source(text: str | None, speed: str | None, seed: int | None, clock: Clock, monotonic: Monotonic) -> Source:
     """The source that `--source` and `--speed` ask for. Reads a recording from end to end: not for the event loop.
+
+    Where nothing is asked for it is The Odds API if there is a key for it, else the simulator.
 
     Raises:
         InvalidSourceError: there is no such source, or it cannot be read.
     """
+    if text is None:
+        has_key = bool(OddsApiSettings().key.get_secret_value())
+        text = _THE_ODDS_API if has_key and speed is None and seed is None else _SIMULATOR
+    if text == _THE_ODDS_API:
+        if speed is not None or seed is not None:
+            raise InvalidSourceError("--speed and --seed are not for The Odds API: it goes with the clock")
+        return _the_odds_api(OddsApiSettings(), clock, monotonic)
     if text == _SIMULATOR:
         if speed is not None:
             raise InvalidSourceError("--speed is for recordings: the simulator goes with the clock")
@@ -45,7 +57,18 @@ def open_source(text: str, speed: str | None, seed: int | None, clock: Callable[
         # What the recording holds, not what the file is called: it may be renamed and moved.
         digest = provider.source_id.rpartition(":")[2]
         return Source(provider, f"recording:{digest}", f"replay-{digest[:12]}", f"the recording {path}")
-    raise InvalidSourceError(f"unknown source {text!r}: use --source simulator or --source replay:PATH")
+    raise InvalidSourceError(f"unknown source {text!r}: use --source the_odds_api, simulator or replay:PATH")
+
+
+def _the_odds_api(settings: OddsApiSettings, clock: Clock, monotonic: Monotonic) -> Source:
+    provider = OddsApiProvider(settings, clock, monotonic)
+    if settings.url == REAL_URL:
+        return Source(provider, _THE_ODDS_API, "the-odds-api", "The Odds API")
+    # Another service's events are not to be mixed with the real ones.
+    digest = hashlib.sha256(settings.url.encode()).hexdigest()[:12]
+    return Source(
+        provider, f"{_THE_ODDS_API}:{settings.url}", f"the-odds-api-{digest}", f"The Odds API at {settings.url}"
+    )
 
 
 def _speed(text: str) -> float | None:

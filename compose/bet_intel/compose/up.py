@@ -161,6 +161,7 @@ async def up(
             if not stopped.done():
                 await _serve(postgres, source, listening, console, wishes, stopped)
         finally:
+            await source.provider.aclose()
             await asyncio.to_thread(postgres.stop)
 
 

@@ -1,6 +1,7 @@
 """`bet-intel up`: the whole system in one process."""
 
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -34,7 +35,7 @@ _FOR_THE_USER = (
 
 def up_command(
     *,
-    source: str = "simulator",
+    source: str | None = None,
     speed: str | None = None,
     port: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))] = 8000,
     host: str = "127.0.0.1",
@@ -50,7 +51,8 @@ def up_command(
     Parameters
     ----------
     source:
-        `simulator`, or `replay:PATH` with a .json, .jsonl or .jsonl.gz recording of The Odds API v4.
+        `the_odds_api` (the default where BET_INTEL_ODDS_API_KEY is set), `simulator` (the default elsewhere), or
+        `replay:PATH` with a .json, .jsonl or .jsonl.gz recording of The Odds API v4.
     speed:
         How fast a recording is played: 1 as recorded (the default), 60 a minute a second, max without pause.
     port:
@@ -73,7 +75,7 @@ def up_command(
     """
     configure_logging(log_level, json=not sys.stderr.isatty())
     try:
-        opened = open_source(source, speed, seed, system_clock)
+        opened = open_source(source, speed, seed, system_clock, time.monotonic)
         path = data_folder_path(data_dir, default_data_dir(), opened)
         _up(opened, path, host, port, Wishes(exit_at_end, redrive), fresh=fresh)
     except ValidationError as error:

@@ -25,6 +25,11 @@ def _restates(before: dict[str, Stored], state: EventState) -> bool:
     return (earlier.state.as_of - _EPOCH) // _RESTATE_EVERY != (state.as_of - _EPOCH) // _RESTATE_EVERY
 
 
+def _speaks_for(answer: Answer, state: EventState) -> bool:
+    """Whether an event that the answer does not show is gone."""
+    return state.event.league in answer.leagues or state.event.id in answer.event_ids
+
+
 @dataclass(frozen=True, slots=True)
 class Ingested:
     """What one answer amounted to."""
@@ -52,7 +57,11 @@ class IngestOdds:
         shown = {odds.event.id: odds for odds in answer.events}
         async with self._outbox.transaction() as unit:
             before = await self._store.lock(
-                unit.connection, answer.provider, shown, answer.leagues, left_before=answer.as_of - _TIME_PASSES_AFTER
+                unit.connection,
+                answer.provider,
+                shown.keys() | answer.event_ids,
+                answer.leagues,
+                left_before=answer.as_of - _TIME_PASSES_AFTER,
             )
             after = self._after(answer, shown, before)
             others = self._others(answer, shown, before)
@@ -74,11 +83,11 @@ class IngestOdds:
         after = []
         for id in sorted(shown.keys() | before.keys()):
             state = before[id].state if id in before else None
-            if state and (state.as_of > answer.as_of or (id not in shown and state.event.league not in answer.leagues)):
+            if state and (state.as_of > answer.as_of or not (id in shown or _speaks_for(answer, state))):
                 continue
             revision = next_revision(state.revision if state else 0, now)
             if id in shown:
-                after.append(advance(state, shown[id], answer.as_of, revision))
+                after.append(advance(state, shown[id], answer.as_of, revision, answer.markets))
             elif state:
                 after.append(withdraw(state, answer.as_of, revision))
         return after
@@ -88,7 +97,7 @@ class IngestOdds:
         return [
             pass_time(stored.state, answer.as_of, next_revision(stored.state.revision, now))
             for id, stored in before.items()
-            if id not in shown and stored.state.event.league not in answer.leagues
+            if id not in shown and not _speaks_for(answer, stored.state)
         ]
 
     async def tick(self, provider: str, as_of: datetime) -> None:

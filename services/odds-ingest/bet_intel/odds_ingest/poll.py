@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -18,6 +18,9 @@ _log = structlog.get_logger(__name__)
 
 _FIRST_BACKOFF = 1.0
 _DOUBLINGS = 6
+_LONGEST_WAIT = 60.0
+# A provider's clock may be behind ours: an event must not be known from a later time than its next answer tells.
+_CLOCK_TOLERANCE = timedelta(seconds=30)
 _LOGGED_REJECTIONS = 10
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -75,6 +78,7 @@ class Poller:
         self._monotonic = monotonic
         self._sleep = sleep
         self._newest = ProviderReport("polling")
+        self._answered_at = 0.0
         self.ended = asyncio.Event()
         self.failure: ProviderError | None = None
 
@@ -87,6 +91,7 @@ class Poller:
     async def _read(self) -> None:
         failures = 0
         while True:
+            wait = 0.0
             asked = self._monotonic()
             try:
                 answer = await self._provider.fetch(self._position)
@@ -96,9 +101,11 @@ class Poller:
                 await self._answered(answer)
             except ProviderError as error:
                 await self._failed(error)
-                if not error.retryable:
+                if error.ends:
                     self.failure = error
                     return
+                # Not longer than a minute at a time: ages, starts and expiry go on with each try.
+                wait = min(error.retry_after or 0.0, _LONGEST_WAIT)
             except UnavailableError as error:
                 # Nobody knows whether a commit that was cut off took effect: the same answer may be stored twice.
                 _log.warning("answer not stored, asking again", provider=self._provider.name, reason=str(error))
@@ -107,12 +114,13 @@ class Poller:
                 await self._pace.caught_up()
                 await self._sleep(max(0.0, answer.due_in - (self._monotonic() - asked)))
                 continue
-            await self._sleep(_FIRST_BACKOFF * 2.0 ** min(failures, _DOUBLINGS))
+            await self._sleep(max(wait, _FIRST_BACKOFF * 2.0 ** min(failures, _DOUBLINGS)))
             failures += 1
 
     async def _answered(self, answer: Answer) -> None:
         ingested = await self._ingest.answer(answer, self._source)
         self._position = answer.position
+        self._answered_at = self._monotonic()
         for rejection in answer.rejections[:_LOGGED_REJECTIONS]:
             _log.warning("could not be read", where=rejection.where, reason=rejection.reason, as_of=str(answer.as_of))
         rejections = len(answer.rejections)
@@ -127,12 +135,20 @@ class Poller:
     async def _failed(self, error: ProviderError) -> None:
         _log.warning("provider failed", provider=self._provider.name, kind=error.kind, reason=str(error))
         self._report(replace(self._newest, state="failing", error_kind=error.kind, message=str(error)))
-        if not error.retryable:
+        now = self._source_time()
+        if error.ends or now is None:
             return
         try:
-            await self._ingest.tick(self._provider.name, self._clock())
+            await self._ingest.tick(self._provider.name, now)
         except UnavailableError as unavailable:
             _log.warning("no time told", provider=self._provider.name, reason=str(unavailable))
+
+    def _source_time(self) -> datetime | None:
+        """The time at the provider, never ahead of what its next answer tells; None where nothing says it."""
+        if self._newest.as_of is None:
+            return self._clock() - _CLOCK_TOLERANCE if self._provider.is_live else None
+        # Whole seconds, as answers tell the time.
+        return self._newest.as_of + timedelta(seconds=int(self._monotonic() - self._answered_at))
 
     def _report(self, report: ProviderReport) -> None:
         self._bus.announce(

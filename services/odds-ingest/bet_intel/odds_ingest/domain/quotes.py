@@ -83,8 +83,10 @@ class Rejection(NamedTuple):
 class Answer:
     """One successful answer of a provider.
 
-    It speaks for every event of `leagues`: what it does not contain is gone. `as_of` is when the answer was taken
-    (source time, UTC). `position` is where reading goes on after this answer, `due_in` the seconds until the next
+    It speaks for every event of `leagues` and for the events `event_ids`: one that it does not contain is gone. Of an
+    event it contains, it speaks for the markets whose (market, period) is in `markets`, or for all where that is None:
+    one that it does not contain is gone, the others stay as they are. `as_of` is when the answer was taken (source
+    time, UTC). `position` is where reading goes on after this answer, `due_in` the seconds until the next
     answer is due at the provider's own pace.
     """
 
@@ -95,3 +97,5 @@ class Answer:
     rejections: tuple[Rejection, ...] = ()
     position: int = 0
     due_in: float = 0.0
+    event_ids: frozenset[str] = frozenset()
+    markets: frozenset[tuple[str, str]] | None = None

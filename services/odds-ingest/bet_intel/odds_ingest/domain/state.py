@@ -45,10 +45,17 @@ def next_revision(stored: int, now: datetime) -> int:
     return max(stored + 1, (now - epoch) // timedelta(microseconds=1))
 
 
-def advance(state: EventState | None, odds: EventOdds, as_of: datetime, revision: int) -> EventState:
+def advance(
+    state: EventState | None,
+    odds: EventOdds,
+    as_of: datetime,
+    revision: int,
+    markets_asked: frozenset[tuple[str, str]] | None = None,
+) -> EventState:
     """The state after a successful answer that showed `odds` of this event.
 
-    What the answer does not contain is withdrawn. A market keeps its revision while its prices stay as they are.
+    What the answer does not contain is withdrawn, where it was asked for by (market, period); None asks for everything.
+    A market keeps its revision while its prices stay as they are.
     """
     known = state.markets if state else {}
     markets: dict[MarketKey, MarketState] = {}
@@ -60,7 +67,8 @@ def advance(state: EventState | None, odds: EventOdds, as_of: datetime, revision
             markets[key] = MarketState(board, MarketStatus.OPEN, revision)
     for key, before in known.items():
         if key not in markets:
-            markets[key] = _closed(before, revision)
+            asked = markets_asked is None or (key.market, key.period) in markets_asked
+            markets[key] = _closed(before, revision) if asked else before
     titles = {**state.bookmaker_titles, **odds.bookmaker_titles} if state else dict(odds.bookmaker_titles)
     return EventState(odds.event, revision, as_of, markets, titles)
 

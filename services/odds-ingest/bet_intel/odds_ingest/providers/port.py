@@ -1,19 +1,80 @@
 """The port every source of odds implements, and the errors it may raise."""
 
-from typing import Protocol
+from datetime import datetime
+from typing import NamedTuple, Protocol
 
 from bet_intel.odds_ingest.domain.quotes import Answer
 
 
+class Quota(NamedTuple):
+    """A provider's own account of the credits of this period, None where it does not tell.
+
+    `remaining` and `used` are of the period, `last` is what the last call cost.
+    """
+
+    remaining: int | None
+    used: int | None
+    last: int | None
+
+
 class ProviderError(Exception):
-    """A provider did not answer. `retryable` tells whether asking again later can help."""
+    """A provider did not answer. The message is for the operator and never holds a secret.
+
+    `kind` says what to do about it, in the words of `provider.status`. `retryable` tells whether the same call may
+    succeed later; `ends`, that no call of this provider can before the operator has acted. `retry_after` is the number
+    of seconds before which asking again is futile, where that is known.
+    """
 
     kind = "transient"
     retryable = True
+    ends = False
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class TransientProviderError(ProviderError):
-    """The provider or the way to it failed for now."""
+    """The provider or the way to it failed for now: back off and ask again."""
+
+
+class AuthError(ProviderError):
+    """The provider does not know our key, or no longer: stop, and tell the operator."""
+
+    kind = "auth"
+    retryable = False
+    ends = True
+
+
+class QuotaError(ProviderError):
+    """The credits of the period are spent: pause until `resets_at` (UTC), where that is known."""
+
+    kind = "quota"
+
+    def __init__(self, message: str, retry_after: float | None = None, resets_at: datetime | None = None) -> None:
+        super().__init__(message, retry_after)
+        self.resets_at = resets_at
+
+
+class RateError(ProviderError):
+    """Calls came too fast: wait for `retry_after`."""
+
+    kind = "rate"
+
+
+class RefusedRequestError(ProviderError):
+    """The provider refuses this very call: a bug or a wrong setting of ours. It is never made again, others are."""
+
+    kind = "validation"
+    retryable = False
+
+
+class NotFoundError(RefusedRequestError):
+    """The event that was asked for is not there as of `as_of` (source time, UTC): it has ended, or never was."""
+
+    def __init__(self, message: str, as_of: datetime) -> None:
+        super().__init__(message)
+        self.as_of = as_of
 
 
 class InvalidSourceError(ProviderError):
@@ -21,6 +82,7 @@ class InvalidSourceError(ProviderError):
 
     kind = "validation"
     retryable = False
+    ends = True
 
 
 class OddsProvider(Protocol):
@@ -36,10 +98,19 @@ class OddsProvider(Protocol):
         """How many answers the source holds, where it is finite."""
         ...
 
+    @property
+    def is_live(self) -> bool:
+        """Whether source time goes with the wall clock. A recording's does not."""
+        ...
+
     async def fetch(self, position: int) -> Answer | None:
         """The answer at `position` (0 at first, then `Answer.position`), or None at the end of the source.
 
         Raises:
             ProviderError: of the kind that says what to do about it.
         """
+        ...
+
+    async def aclose(self) -> None:
+        """Give back files and connections."""
         ...

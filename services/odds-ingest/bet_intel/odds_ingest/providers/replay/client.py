@@ -54,6 +54,11 @@ class ReplayProvider:
         return self._contents.lines
 
     @property
+    def is_live(self) -> bool:
+        """Source time is the recording's."""
+        return False
+
+    @property
     def source_id(self) -> str:
         """Stable identity of the recording: file name, size in bytes and digest."""
         return self._contents.identity
@@ -67,6 +72,10 @@ class ReplayProvider:
         """
         # Decompressing and parsing a snapshot takes some milliseconds, skipping to a position up to seconds.
         return await asyncio.to_thread(self._fetch, position)
+
+    async def aclose(self) -> None:
+        """Close the file, off the event loop: a fetch that was cancelled may still be reading it."""
+        await asyncio.to_thread(self.close)
 
     def close(self) -> None:
         """Close the file. A later `fetch` opens it again."""

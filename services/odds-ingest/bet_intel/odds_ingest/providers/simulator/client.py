@@ -36,6 +36,11 @@ class SimulatorProvider:
         return
 
     @property
+    def is_live(self) -> bool:
+        """Source time is the clock's."""
+        return True
+
+    @property
     def source_id(self) -> str:
         """Stable identity of what is simulated."""
         return f"simulator:{self._seed}"
@@ -53,3 +58,6 @@ class SimulatorProvider:
             position=position + 1,
             due_in=self._interval,
         )
+
+    async def aclose(self) -> None:
+        """Nothing is held."""

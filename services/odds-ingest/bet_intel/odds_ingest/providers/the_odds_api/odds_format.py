@@ -27,7 +27,8 @@ class PriceReader:
     whole numbers ≥ 100: +150 read as 150.0 would be an enormous phantom edge.
     """
 
-    def __init__(self, prices: Iterable[float]) -> None:
+    def __init__(self, prices: Iterable[float], odds_format: OddsFormat | None = None) -> None:
+        """Tell the format from the values of `prices`; `odds_format` says it where the response was asked for so."""
         american = decimal = 0
         for value in prices:
             if 1 <= value < 100:
@@ -36,9 +37,9 @@ class PriceReader:
                 american += value.is_integer()
             elif value > 100 and not math.isinf(value) and not value.is_integer():
                 decimal += 1
-        is_decimal = decimal > 0 and decimal >= american
-        self.odds_format = OddsFormat.DECIMAL if is_decimal else OddsFormat.AMERICAN
-        self._ambiguous_from = 100.0 if is_decimal and american else math.inf
+        told = OddsFormat.DECIMAL if decimal > 0 and decimal >= american else OddsFormat.AMERICAN
+        self.odds_format = odds_format or told
+        self._ambiguous_from = 100.0 if self.odds_format is OddsFormat.DECIMAL and american else math.inf
         self._known: dict[float, float] = {}
 
     def decimal(self, value: float) -> float:

@@ -15,7 +15,7 @@ from bet_intel.odds_ingest.domain.quotes import (
     SportingEvent,
 )
 from bet_intel.odds_ingest.providers.the_odds_api.market_names import MarketName, market_name
-from bet_intel.odds_ingest.providers.the_odds_api.odds_format import PriceReader
+from bet_intel.odds_ingest.providers.the_odds_api.odds_format import OddsFormat, PriceReader
 from bet_intel.odds_ingest.providers.the_odds_api.payload import (
     BookmakerPayload,
     EventPayload,
@@ -42,8 +42,11 @@ class ParsedResponse(NamedTuple):
     newest_update: datetime | None
 
 
-def parse_response(payload: bytes | Sequence[Any], *, provider: str) -> ParsedResponse:
-    """Parse a v4 response, given as JSON text or as decoded objects.
+def parse_response(
+    payload: bytes | Sequence[Any], *, provider: str, odds_format: OddsFormat | None = None
+) -> ParsedResponse:
+    """Parse a v4 response, given as JSON text or as decoded objects, whose prices are in `odds_format` (None: tell it
+    from the values).
 
     What cannot be read becomes a `Rejection` with its path (`events[3].bookmakers[unibet].markets[h2h]`); the rest is
     kept. An event, bookmaker or market that appears twice is merged; an outcome that appears twice in one line of one
@@ -57,11 +60,14 @@ def parse_response(payload: bytes | Sequence[Any], *, provider: str) -> ParsedRe
     reader = _ResponseReader(
         provider,
         PriceReader(
-            outcome.price
-            for _, event in decoded.events
-            for bookmaker in event.bookmakers
-            for market in bookmaker.markets
-            for outcome in market.outcomes
+            (
+                outcome.price
+                for _, event in decoded.events
+                for bookmaker in event.bookmakers
+                for market in bookmaker.markets
+                for outcome in market.outcomes
+            ),
+            odds_format,
         ),
         decoded.rejections,
     )

@@ -1,0 +1,1 @@
+"""A local The Odds API that serves recorded payloads."""
