@@ -19,7 +19,7 @@ from bet_intel.api.middleware import RequestEdge, RequestMetrics
 from bet_intel.api.operation import Operation, Reads
 from bet_intel.api.problems import CursorError, NotFoundError, ParameterError, answer_problem
 from bet_intel.api.projector import Projector
-from bet_intel.api.routes import events, opportunities, process, sports, status
+from bet_intel.api.routes import bookmakers, events, history, opportunities, process, sports, status
 from bet_intel.api.settings import ApiSettings
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.heartbeat import Heart
@@ -85,7 +85,9 @@ def _operations(api: Api, database: Database, reads: Reads, engines: Engines) ->
     registry: CollectorRegistry = engines.registry
     operations += opportunities.operations(reads)
     operations += events.operations(reads)
+    operations += history.operations(reads)
     operations += sports.operations(reads)
+    operations += bookmakers.operations(reads)
     operations += status.operations(reads, engines.clock)
     operations += process.operations(
         database, api.tail, registry, lambda: api.draining, lambda: openapi.document(operations)
