@@ -35,6 +35,7 @@ def test_simulator_shows_opportunities_and_stops_at_ctrl_c() -> None:
         assert [provider["state"] for provider in status["providers"]] == ["polling"]
         assert system.interrupt() == 0
         assert "stopped" in system.said()
+        assert "best opportunities" not in system.said(), "a table is for a terminal"
 
 
 def test_port_in_use_is_said_before_anything_starts() -> None:

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from bet_intel.api import openapi
+from bet_intel.api.answers import OpportunityList
 from bet_intel.api.feed import FeedTail
 from bet_intel.api.middleware import RequestEdge, RequestMetrics
 from bet_intel.api.operation import Operation, Reads
@@ -37,6 +38,7 @@ class Api:
 
     tail: FeedTail
     heart: Heart
+    database: Database
     draining: bool = False
     asgi: ASGIApp = field(init=False)
 
@@ -44,6 +46,15 @@ class Api:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.tail.run(), name="api feed tail")
             group.create_task(self.heart.run(), name="api heartbeat")
+
+    async def best(self, limit: int) -> OpportunityList:
+        """The first `limit` (at most 200) of what `/v1/opportunities` answers without parameters.
+
+        Raises:
+            DatabaseUnavailableError, TimeoutError: the database does not answer.
+        """
+        async with self.database.snapshot() as connection:
+            return await opportunities.listed(connection, opportunities.OpportunityQuery(limit=limit))
 
 
 @asynccontextmanager
@@ -60,7 +71,7 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         _subscribe(Projector(database, engines.registry, tail.woken.set), engines, dead_letters)
         # The gateway publishes nothing yet but its heartbeat, so its outbox is empty.
         heart = Heart("api", engines.bus, dead_letters, _no_backlog, engines.clock)
-        api = Api(tail, heart)
+        api = Api(tail, heart, database)
         reads = Reads(database, engines.cache, tail, settings.cache_seconds)
         api.asgi = _gateway(_operations(api, database, reads, engines), engines)
         yield api

@@ -109,6 +109,11 @@ def operations(reads: Reads) -> tuple[Operation, ...]:
 
 
 async def _list(connection: Reader, _path: Mapping[str, str], asked: OpportunityQuery) -> OpportunityList:
+    return await listed(connection, asked)
+
+
+async def listed(connection: Reader, asked: OpportunityQuery) -> OpportunityList:
+    """What `/v1/opportunities` answers."""
     after = _after(asked)
     which = OpportunityFilter(
         asked.profile,
