@@ -3,7 +3,7 @@
 import io
 import logging
 import sys
-from typing import TextIO, cast
+from typing import Any
 
 import structlog
 
@@ -20,7 +20,7 @@ class _StandardError(io.TextIOBase):
 
 def configure_logging(level: str, *, json: bool) -> None:
     """Send structlog's and the standard library's records to standard error, as JSON lines or for a person."""
-    stream = cast("TextIO", _StandardError())
+    stream: Any = _StandardError()  # io's classes are no typing.TextIO
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
