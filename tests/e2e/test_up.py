@@ -37,6 +37,7 @@ def test_simulator_shows_opportunities_and_stops_at_ctrl_c() -> None:
         assert [provider["state"] for provider in status["providers"]] == ["polling"]
         assert system.interrupt() == 0
         assert "stopped" in system.said()
+        assert "best opportunities" not in system.said(), "a table is for a terminal"
 
 
 @pytest.mark.parametrize("moment", [0.6, 1.0, 1.5, 2.0])

@@ -35,6 +35,7 @@ async def test_what_is_not_there_is_a_problem(served: Gateway) -> None:
     for path in (
         "/v1/opportunities/unknown",
         "/v1/events/unknown/odds",
+        "/v1/events/unknown/history",
         "/v1/nothing",
         "/v1/events/",
         "/v1/events/%00/odds",
@@ -167,8 +168,12 @@ async def test_document_is_what_the_gateway_answers(served: Gateway) -> None:
         Draft202012Validator.check_schema(schema)
     for reference in _references(document):
         assert reference.removeprefix("#/components/schemas/") in document["components"]["schemas"]
-    named = {"/v1/opportunities/{id}": "opportunity-1", "/v1/events/{id}/odds": "made_up:1"}
-    assert len(document["paths"]) == 12
+    named = {
+        "/v1/opportunities/{id}": "opportunity-1",
+        "/v1/events/{id}/odds": "made_up:1",
+        "/v1/events/{id}/history": "made_up:1",
+    }
+    assert len(document["paths"]) == 14
     for path, operations in document["paths"].items():
         operation = operations["get"]
         names = [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "path"]

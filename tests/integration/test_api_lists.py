@@ -1,13 +1,25 @@
 """Lists: every filter filters, pages neither repeat nor skip, bad questions are refused."""
 
-from collections.abc import AsyncIterator
-from datetime import timedelta
+import math
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from fixtures.api_gateway import Gateway, gateway
-from fixtures.api_messages import CLOSED, START, Market, Match, Offer, odds_changed, opportunities_updated
+from fixtures.api_messages import (
+    AS_OF,
+    BOOKS,
+    CLOSED,
+    START,
+    Market,
+    Match,
+    Offer,
+    odds_changed,
+    opportunities_updated,
+)
 from fixtures.postgres import MakeDatabase
 
 pytestmark = pytest.mark.integration
@@ -148,6 +160,97 @@ async def test_pages_neither_repeat_nor_skip(make_database: MakeDatabase, limit:
         assert seen == wanted
 
 
+SORTED: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "ev": lambda item: -item["ev"],
+    "starts": lambda item: item["event"]["commence_time"],
+    "first_seen": lambda item: -datetime.fromisoformat(item["first_seen"]).timestamp(),
+    "price_age": lambda item: math.inf if item["price_age_seconds"] is None else item["price_age_seconds"],
+    "fair_probability": lambda item: -item["fair_probability"],
+}
+"""What each order sorts by, as the list shows it."""
+
+
+async def test_every_order_is_kept_over_pages(make_database: MakeDatabase) -> None:
+    async with gateway(make_database) as served:
+        for number in range(12):
+            offers = [
+                Offer(
+                    f"id-{number:02}-{side}",
+                    ev=0.05 + number * 7 % 5 / 100,
+                    bookmaker=BOOKS[(number + side) % 4],
+                    line=1.5 + side,
+                    market="totals",
+                    fair=0.3 + number * 5 % 7 / 100,
+                )
+                for side in range(2)
+            ]
+            match = Match(f"made_up:{number}", start=START + timedelta(hours=number * 11 % 6))
+            as_of = AS_OF + timedelta(minutes=number * 3 % 8)
+            await served.tell(opportunities_updated(*offers, match=match, as_of=as_of))
+        # A price whose confirmation is not known is the oldest of all.
+        await served.database.execute("update opportunity set last_update = null where id = 'id-03-1'")
+        orders = set()
+        for sort, key in SORTED.items():
+            whole = (await served.get("/v1/opportunities", sort=sort, limit=200))["data"]
+            assert len(whole) == 24
+            assert whole == sorted(whole, key=lambda item: (key(item), item["id"])), sort
+            orders.add(tuple(item["id"] for item in whole))
+            seen: list[str] = []
+            parameters: dict[str, str | float] = {"sort": sort, "limit": 5}
+            while True:
+                page = await served.get("/v1/opportunities", **parameters)
+                seen += [item["id"] for item in page["data"]]
+                if page["next_cursor"] is None:
+                    break
+                parameters["cursor"] = page["next_cursor"]
+            assert seen == [item["id"] for item in whole], sort
+        assert len(orders) == len(SORTED), "no two orders are the same"
+
+
+async def test_cursor_of_another_order_is_refused(filled: Gateway) -> None:
+    given_out = (await filled.get("/v1/opportunities", limit=1, sort="starts"))["next_cursor"]
+    assert (await filled.get("/v1/opportunities", limit=1, sort="starts", cursor=given_out))["data"]
+    for other in ("", "&sort=first_seen", "&sort=price_age"):
+        problem = await filled.problem(f"/v1/opportunities?limit=1{other}&cursor={given_out}", 400)
+        assert problem["type"] == "/problems/invalid-cursor"
+
+
+async def test_bookmakers_say_what_they_price_now(make_database: MakeDatabase) -> None:
+    async with gateway(make_database) as served:
+        minute = timedelta(minutes=1)
+        await served.tell(
+            odds_changed(
+                Market(seconds_old={"alpha": 30.0, "beta": 60.0}),
+                Market("totals", 8.5, seconds_old={"alpha": 50.0}),
+                match=BASEBALL,
+            ),
+            odds_changed(Market(seconds_old={"alpha": 10.0, "gamma": 300.0}), match=SOCCER, as_of=AS_OF + minute),
+            odds_changed(Market(status=CLOSED, quotes=(), seconds_old={}), match=HOCKEY),
+        )
+        answer = await served.get("/v1/bookmakers")
+        assert answer["as_of"] == "2026-04-16T18:01:00Z"
+        assert answer["next_cursor"] is None
+        told = {item.pop("key"): item for item in answer["data"]}
+        assert list(told) == sorted(BOOKS)
+        assert told["alpha"] == {
+            "title": "Alpha",
+            "events": 2,
+            "markets": 3,
+            "newest_update": "2026-04-16T18:00:50Z",
+            "age_seconds": 10.0,
+            "median_age_seconds": 30.0,
+        }
+        assert (told["beta"]["events"], told["beta"]["age_seconds"], told["beta"]["median_age_seconds"]) == (1, 120, 60)
+        assert told["gamma"]["newest_update"] == "2026-04-16T17:56:00Z"
+        nothing = {"events": 0, "markets": 0, "newest_update": None, "age_seconds": None, "median_age_seconds": None}
+        assert told["delta"] == {"title": "Delta", **nothing}
+        await served.tell(
+            odds_changed(Market(status=CLOSED, quotes=(), seconds_old={}), match=SOCCER, revision=2, as_of=AS_OF)
+        )
+        told = {item["key"]: item for item in (await served.get("/v1/bookmakers"))["data"]}
+        assert (told["gamma"]["markets"], told["alpha"]["markets"]) == (0, 2)
+
+
 async def test_pages_of_events_neither_repeat_nor_skip(make_database: MakeDatabase) -> None:
     async with gateway(make_database) as served:
         starts = [START + timedelta(hours=number % 3) for number in range(8)]
@@ -175,6 +278,15 @@ REFUSED = [
     ("/v1/opportunities/high?sport=soccer", "sport", "odds_format"),
     ("/v1/events?status=started", "status", "one of open, closed"),
     ("/v1/events/made_up:1/odds?limit=5", "limit", "bookmaker, market, odds_format, profile"),
+    ("/v1/opportunities?sort=-ev", "sort", "one of ev, starts, first_seen, price_age, fair_probability"),
+    ("/v1/events/made_up:1/history?line=nan", "line", "a number"),
+    (
+        "/v1/events/made_up:1/history?until=2026-01-01T00:00:00Z&since=2026-01-01T00:00:00Z",
+        "until",
+        "nothing can match",
+    ),
+    ("/v1/events/made_up:1/history?profile=consensus", "profile", "since, subject, until"),
+    ("/v1/bookmakers?key=alpha", "key", "takes no parameters"),
     ("/v1/sports?sport=soccer", "sport", "takes no parameters"),
     ("/v1/status?verbose=1", "verbose", "takes no parameters"),
     ("/readyz?x=1", "x", "takes no parameters"),
@@ -200,5 +312,5 @@ async def test_strange_texts_find_nothing_and_break_nothing(filled: Gateway) -> 
 
 async def test_list_is_empty_before_anything_was_told(make_database: MakeDatabase) -> None:
     async with gateway(make_database) as served:
-        for path in ("/v1/opportunities", "/v1/events", "/v1/sports"):
+        for path in ("/v1/opportunities", "/v1/events", "/v1/sports", "/v1/bookmakers"):
             assert await served.get(path) == {"data": [], "next_cursor": None, "as_of": None}

@@ -1,15 +1,20 @@
 """What `bet-intel up` says to the person who started it."""
 
 import socket
+import sys
 import time
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console as RichConsole
+from rich.console import Group, RenderableType
+from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from bet_intel.api.answers import OpportunityList
 from bet_intel.compose.embedded_postgres import Start
 from bet_intel.compose.source import Source
+from bet_intel.compose.table import table_of
 from bet_intel.ev_engine.app import Totals
 from bet_intel.odds_ingest import poll
 
@@ -21,13 +26,18 @@ _POSTGRES = {
     Start.RESTARTED: "PostgreSQL was left running by an earlier run and did not answer: started anew",
 }
 _LINE_EVERY = 5.0
+_REFRESH = 4.0  # a second
 
 
 class Console:
-    """Plain sentences on standard output; a progress bar on a terminal, a line every few seconds elsewhere."""
+    """Plain sentences on standard output.
 
-    def __init__(self) -> None:
-        self._rich = RichConsole(highlight=False, soft_wrap=True)
+    On a terminal a progress bar and, where wanted, a table of the best opportunities stay below them; elsewhere a line
+    every few seconds tells the progress, and there is no table.
+    """
+
+    def __init__(self, *, table: bool) -> None:
+        self._rich = RichConsole(highlight=False)
         self._bar = Progress(
             TextColumn("  {task.description}"),
             BarColumn(),
@@ -35,20 +45,46 @@ class Console:
             TimeElapsedColumn(),
             console=self._rich,
         )
+        self.shows_table = table and sys.stdout.isatty() and not self._rich.is_dumb_terminal
+        self._best: OpportunityList | None = None
         self._task: TaskID | None = None
         self._begun = 0.0
         self._last_line = 0.0
         self._prices = 0
         self._answers = 0
+        # One display for both, because two would draw over each other. Logs come above it if they go to the terminal.
+        self._live = Live(
+            console=self._rich,
+            get_renderable=self._display,
+            refresh_per_second=_REFRESH,
+            redirect_stderr=sys.stderr.isatty(),
+        )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self._bar.stop()
+        self.still()
+
+    def still(self) -> None:
+        """Leave what is displayed as it is: from now on sentences come below it."""
+        self._live.stop()
 
     def say(self, sentence: str) -> None:
-        self._rich.print(sentence, markup=False)
+        self._rich.print(sentence, markup=False, soft_wrap=True)
+
+    def best(self, opportunities: OpportunityList) -> None:
+        """Show these in the table."""
+        self._best = opportunities
+        self._live.start()
+
+    def _display(self) -> RenderableType:
+        shown: list[RenderableType] = []
+        if self._best is not None:
+            shown.append(table_of(self._best, self._rich.width, self._rich.height))
+        if self._task is not None:
+            shown.append(self._bar)
+        return Group(*shown)
 
     def postgres(self, how: Start, seconds: float) -> None:
         self.say(f"  {_POSTGRES[how]} ({seconds:.1f} s)")
@@ -84,7 +120,7 @@ class Console:
         if self._rich.is_terminal:
             if self._task is None:
                 self._task = self._bar.add_task("playing", total=progress.total, state=state)
-                self._bar.start()
+                self._live.start()
             self._bar.update(self._task, completed=progress.position, state=state)
         elif now - self._last_line >= _LINE_EVERY:
             self._last_line = now
@@ -92,7 +128,10 @@ class Console:
 
     def ended(self, totals: Totals, failure: Exception | None) -> None:
         """Called when a source is at its end, or failed for good, and everything told of it is handled."""
-        self._bar.stop()
+        if self._task is not None:
+            self._bar.stop_task(self._task)
+        if not self.shows_table:
+            self.still()
         if failure is not None:
             self.say(f"  the source failed, and what it told before is still served: {failure}")
         if self._answers:

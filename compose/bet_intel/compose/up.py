@@ -21,6 +21,7 @@ from bet_intel.compose.console import Console
 from bet_intel.compose.databases import prepare
 from bet_intel.compose.embedded_postgres import EmbeddedPostgres
 from bet_intel.compose.source import Source
+from bet_intel.compose.table import BEST
 from bet_intel.ev_engine.app import EvEngine, open_ev_engine
 from bet_intel.ev_engine.settings import EvEngineSettings
 from bet_intel.notifier.app import Notifier, open_notifier
@@ -32,21 +33,24 @@ from bet_intel.shared.cache import InProcessCache
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.inprocess import InProcessBus, InProcessTasks
 from bet_intel.shared.outbox import Outbox
+from bet_intel.shared.postgres import DatabaseUnavailableError
 from bet_intel.shared.runtime import stop_signals
 from bet_intel.shared.times import system_clock
 
 _CACHE_ENTRIES = 2048
 _CATCH_UP_SECONDS = 30.0
+_TABLE_SECONDS = 1.0
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What else was asked for: to stop at the end of a recording, to try dead letters again."""
+    """What else was asked for: to stop at the end of a recording, to try dead letters again, a table on a terminal."""
 
     exit_at_end: bool = False
     redrive: bool = False
+    table: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +126,13 @@ async def run_system(
         ]
         serving = group.create_task(serve(system.api, listening), name="http")
         ended = group.create_task(_ended(system, console), name="end of source")
+        if console.shows_table:
+            background.append(group.create_task(_table(system, console), name="table"))
         if wishes.redrive:
             background.append(group.create_task(_redrive(system, console), name="redrive"))
         waited: set[asyncio.Future[Any]] = {stopped, ended} if wishes.exit_at_end else {stopped}
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        console.still()
         # Readers first: what the gateway answers from must not be gone before it.
         serving.cancel()
         await asyncio.wait({serving})
@@ -139,6 +146,15 @@ async def _redrive(system: System, console: Console) -> None:
     published = sum([await outbox.redrive() for outbox in system.outboxes()])
     handled = await system.bus.redrive() + await system.tasks.redrive()
     console.say(f"  dead letters tried again: {handled} handled, {published} on their way to be published")
+
+
+async def _table(system: System, console: Console) -> None:
+    while True:
+        try:
+            console.best(await system.api.best(BEST))
+        except (DatabaseUnavailableError, TimeoutError) as error:
+            _log.warning("table not renewed", reason=str(error) or type(error).__name__)
+        await asyncio.sleep(_TABLE_SECONDS)
 
 
 async def _ended(system: System, console: Console) -> None:

@@ -17,13 +17,23 @@ from bet_intel.odds_ingest.domain.quotes import EventOdds, MarketBoard, QuoteKey
 from bet_intel.odds_ingest.providers.port import OddsProvider
 from bet_intel.odds_ingest.providers.replay.client import ReplayProvider
 from bet_intel.odds_ingest.providers.simulator.client import SimulatorProvider
-from bet_intel.odds_ingest.providers.simulator.model import snapshot
+from bet_intel.odds_ingest.providers.simulator.model import Simulation, snapshot
 from bet_intel.odds_ingest.providers.simulator.recording import write_recording
 from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
 from fixtures.odds_payloads import prices
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
-LEAGUES = {"soccer_simulated_premier", "basketball_simulated_league", "tennis_simulated_open"}
+LEAGUES = {
+    "soccer_simulated_premier",
+    "basketball_simulated_league",
+    "baseball_simulated_league",
+    "tennis_simulated_open",
+}
+EXCHANGES = {"betfair_ex_eu", "smarkets"}
+PROPS = {
+    "basketball": {"player_points", "player_rebounds"},
+    "baseball": {"pitcher_strikeouts", "batter_total_bases"},
+}
 
 moments = st.datetimes(datetime(2024, 1, 1), datetime(2034, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - bounds
 seeds = st.integers(0, 2**63)
@@ -47,9 +57,9 @@ def test_seed_and_time_decide_everything() -> None:
 def test_any_moment_is_busy_and_readable(seed: int, at: datetime) -> None:
     events = boards(seed, at)
 
-    assert len(events) >= 20
+    assert len(events) >= 40
     assert {odds.event.league for odds in events} == LEAGUES
-    assert len({title for odds in events for title in odds.bookmaker_titles}) >= 8
+    assert len({title for odds in events for title in odds.bookmaker_titles}) >= 12
     assert all("(simulated)" in title for odds in events for title in odds.bookmaker_titles.values())
     teams = [team for odds in events for team in (odds.event.home, odds.event.away)]
     assert len(set(teams)) == len(teams), "no team plays two matches at a time"
@@ -57,7 +67,7 @@ def test_any_moment_is_busy_and_readable(seed: int, at: datetime) -> None:
     for odds in events:
         markets = {key.market for key in odds.markets}
         assert markets <= {"soccer": {"h2h", "totals"}, "tennis": {"h2h"}}.get(
-            odds.event.sport, {"h2h", "spreads", "totals"}
+            odds.event.sport, {"h2h", "spreads", "totals"} | PROPS.get(odds.event.sport, set())
         )
         for board in odds.markets.values():
             assert all(updated <= at for updated in board.last_update.values())
@@ -77,14 +87,86 @@ def test_every_bookmaker_keeps_its_margin_and_the_exchange_its_spread(seed: int,
                 overrounds[bookmaker].append(sum(1 / price for price in quoted) - 1)
             for quote, price in board.prices.items():
                 if quote.side is Side.LAY:
-                    assert quote.bookmaker == "betfair_ex_eu"
+                    assert quote.bookmaker in EXCHANGES
                     assert price.decimal > board.prices[QuoteKey(quote.bookmaker, quote.outcome)].decimal
 
     typical = {bookmaker: sorted(values)[len(values) // 2] for bookmaker, values in overrounds.items()}
     assert 0.01 < typical["pinnacle"] < 0.035
-    assert abs(typical["betfair_ex_eu"]) < 0.015
-    soft = [value for bookmaker, value in typical.items() if bookmaker not in ("pinnacle", "betfair_ex_eu")]
+    assert all(abs(typical[exchange]) < 0.015 for exchange in EXCHANGES)
+    soft = [value for bookmaker, value in typical.items() if bookmaker not in EXCHANGES | {"pinnacle"}]
     assert all(0.03 < value < 0.08 for value in soft)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=seeds, at=moments)
+def test_players_are_priced_over_and_under_by_a_few_bookmakers_near_the_start(seed: int, at: datetime) -> None:
+    markets: dict[str, set[str]] = defaultdict(set)
+    by_event: dict[str, set[str]] = defaultdict(set)
+    of_matches: dict[str, set[str]] = defaultdict(set)
+    for odds in boards(seed, at):
+        event = odds.event
+        for key, board in odds.markets.items():
+            books = set(board.last_update)
+            if not key.subject:
+                assert key.market not in PROPS.get(event.sport, set())
+                of_matches[event.id] |= books
+                continue
+            markets[event.sport].add(key.market)
+            by_event[event.id] |= books
+            assert event.commence_time - at < timedelta(minutes=92)
+            assert event.home is not None
+            assert event.away is not None
+            assert key.subject.startswith((event.home, event.away)), "a player is named by team and role"
+            assert key.line is not None
+            assert key.line % 1 == 0.5
+            assert {quote.outcome for quote in board.prices} == {"Over", "Under"}
+    assert markets == PROPS
+    assert max(map(len, by_event.values())) >= 4, "enough for a fair price"
+    assert all(len(books) <= 5 < len(of_matches[event_id]) for event_id, books in by_event.items())
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=seeds, at=moments)
+def test_every_price_has_a_limit_that_tells_who_is_sharp(seed: int, at: datetime) -> None:
+    limits: dict[str, set[float]] = defaultdict(set)
+    for odds in boards(seed, at):
+        left = odds.event.commence_time - at
+        for key, board in odds.markets.items():
+            for quote, price in board.prices.items():
+                assert price.limit is not None
+                assert price.limit >= 10
+                fresh = at - board.last_update[quote.bookmaker] < timedelta(minutes=4)
+                if not key.subject and fresh and left < timedelta(minutes=10):
+                    limits[quote.bookmaker].add(price.limit)
+                if key.subject:
+                    assert price.limit <= 500
+    assert all(len(values) == 1 for values in limits.values()), "near the start everything is taken up to one limit"
+    (sharpest,) = limits["pinnacle"]
+    assert all(sharpest > value for bookmaker, values in limits.items() for value in values if bookmaker != "pinnacle")
+
+
+def test_limits_grow_as_the_start_comes_near() -> None:
+    seen: dict[str, list[float]] = defaultdict(list)
+    for minute in range(0, 120, 10):
+        for odds in boards(7, NOON + timedelta(minutes=minute)):
+            taken = {
+                price.limit
+                for key, board in odds.markets.items()
+                for quote, price in board.prices.items()
+                if key.market == "h2h" and quote.bookmaker == "pinnacle" and price.limit is not None
+            }
+            seen[odds.event.id] += taken
+    assert all(limits == sorted(limits) for limits in seen.values())
+    assert any(len(set(limits)) == 3 for limits in seen.values())
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=seeds, at=moments, steps=st.lists(st.integers(-90, 90), min_size=1, max_size=6))
+def test_what_a_simulation_remembers_changes_nothing(seed: int, at: datetime, steps: list[int]) -> None:
+    simulation = Simulation(seed)
+    for seconds in steps:
+        at += timedelta(seconds=seconds)
+        assert simulation.snapshot(at) == snapshot(seed, at)
 
 
 def test_matches_come_and_go_every_few_minutes_and_never_jump() -> None:
@@ -182,6 +264,7 @@ def test_a_handful_of_opportunities_is_open_at_any_time_and_changes(seed: int) -
 
     assert 5 <= mean(map(len, open_at)) <= 20
     assert min(map(len, open_at)) >= 1
+    assert any(key.subject for found in open_at for key, *_ in found), "of players too"
     assert all(len(before & now) < len(before) / 2 for before, now in zip(open_at, open_at[3:], strict=False))
 
 
@@ -204,7 +287,7 @@ async def test_the_provider_goes_on_where_the_clock_is() -> None:
     assert first.leagues == LEAGUES
     assert first.events == boards(7, NOON)
     same = {odds.event.id for odds in first.events} & {odds.event.id for odds in second.events}
-    assert len(same) >= 20, "a restart shows the same matches going on"
+    assert len(same) >= 40, "a restart shows the same matches going on"
     assert all(event_id.startswith("simulator:") for event_id in same)
 
 

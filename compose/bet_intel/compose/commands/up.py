@@ -44,6 +44,7 @@ def up_command(
     exit_at_end: Annotated[bool, Parameter(negative=())] = False,
     redrive: Annotated[bool, Parameter(negative=())] = False,
     seed: int | None = None,
+    table: bool = True,
     log_level: Literal["debug", "info", "warning", "error"] = "info",
 ) -> None:
     """Run everything in one process on embedded engines, until Ctrl-C.
@@ -70,6 +71,8 @@ def up_command(
         Try the dead letters again: messages and tasks that were set aside because handling them kept failing.
     seed:
         Seed of the simulator (default 1).
+    table:
+        Show the best opportunities while it runs, on a terminal.
     log_level:
         The least grave level that is logged.
     """
@@ -77,7 +80,7 @@ def up_command(
     try:
         opened = open_source(source, speed, seed, system_clock, time.monotonic)
         path = data_folder_path(data_dir, default_data_dir(), opened)
-        _up(opened, path, host, port, Wishes(exit_at_end, redrive), fresh=fresh)
+        _up(opened, path, host, port, Wishes(exit_at_end, redrive, table), fresh=fresh)
     except ValidationError as error:
         # Only what is wrong, never the value: it may be a secret.
         for wrong in error.errors(include_input=False, include_url=False):
@@ -91,7 +94,7 @@ def up_command(
 
 def _up(source: Source, path: Path, host: str, port: int, wishes: Wishes, *, fresh: bool) -> None:
     # The port first: what cannot be served need not be started.
-    with listen(host, port) as listening, Console() as console:
+    with listen(host, port) as listening, Console(table=wishes.table) as console:
         console.say(f"bet-intel on {source.title}, data in {path}")
         with open_data_folder(path, source.identity, fresh=fresh) as folder:
             uvloop.run(up(EmbeddedPostgres(folder), source, listening, console, wishes))

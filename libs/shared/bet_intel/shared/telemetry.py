@@ -1,13 +1,26 @@
 """Logs: structured, one event a line, to standard error."""
 
+import io
 import logging
 import sys
+from typing import Any
 
 import structlog
 
 
+class _StandardError(io.TextIOBase):
+    """Standard error as it is when a record is written: what draws on the terminal puts itself in its place."""
+
+    def write(self, text: str, /) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 def configure_logging(level: str, *, json: bool) -> None:
     """Send structlog's and the standard library's records to standard error, as JSON lines or for a person."""
+    stream: Any = _StandardError()  # io's classes are no typing.TextIO
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -24,11 +37,9 @@ def configure_logging(level: str, *, json: bool) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
     # It logs a traceback for every connection a stopped server takes with it; what that means is said by whoever asked.
     logging.getLogger("asyncpg.pool").setLevel(logging.CRITICAL)
-    logging.basicConfig(
-        level=max(number, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
-    )
+    logging.basicConfig(level=max(number, logging.WARNING), stream=stream, format="%(levelname)s %(name)s %(message)s")

@@ -171,6 +171,55 @@ class EventOdds(msgspec.Struct, frozen=True):
     as_of: AsOf
 
 
+class PriceChange(msgspec.Struct, frozen=True):
+    """A bookmaker's price from one moment on, until its next entry for the same outcome of the same market."""
+
+    changed_at: Annotated[datetime, Meta(description="Source time of the answer that had it first.")]
+    market: str
+    period: str
+    line: float | None
+    subject: str | None
+    outcome: str
+    side: Annotated[str, Meta(description="back or lay.")]
+    bookmaker: Bookmaker
+    price: Annotated[float | None, Meta(description="Null: from here on it is not offered.")]
+    limit: Annotated[float | None, Meta(description="Largest stake taken then, where the feed tells.")]
+    last_update: Annotated[datetime | None, Meta(description="When the bookmaker had confirmed it.")]
+    revision: Annotated[int, Meta(description="Revision of the event that had it first.")]
+    late: Annotated[
+        bool,
+        Meta(description="Entered after newer prices of its market: this answer, or the one before it, came late."),
+    ]
+
+
+class EventHistory(msgspec.Struct, frozen=True):
+    """How the prices of an event have changed, the oldest change first."""
+
+    event_id: str
+    odds_format: OddsFormatName
+    data: list[PriceChange]
+    next_cursor: NextCursor
+    as_of: AsOf
+
+
+class BookmakerState(Bookmaker, frozen=True, kw_only=True):
+    """What a bookmaker prices now. Ages are in source time."""
+
+    events: Annotated[int, Meta(description="Open events of which it prices a market.")]
+    markets: Annotated[int, Meta(description="Markets it prices; each line is one.")]
+    newest_update: Annotated[datetime | None, Meta(description="Its newest confirmation of any of these prices.")]
+    age_seconds: Annotated[float | None, Meta(description="as_of minus newest_update.")]
+    median_age_seconds: Annotated[
+        float | None, Meta(description="Over its markets: source time of the event minus its confirmation.")
+    ]
+
+
+class BookmakerList(msgspec.Struct, frozen=True):
+    data: list[BookmakerState]
+    next_cursor: NextCursor
+    as_of: AsOf
+
+
 class LeagueCounts(msgspec.Struct, frozen=True):
     league: str
     title: str

@@ -14,12 +14,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from bet_intel.api import openapi
+from bet_intel.api.answers import OpportunityList
 from bet_intel.api.feed import FeedTail
 from bet_intel.api.middleware import RequestEdge, RequestMetrics
 from bet_intel.api.operation import Operation, Reads
 from bet_intel.api.problems import CursorError, NotFoundError, ParameterError, answer_problem
 from bet_intel.api.projector import Projector
-from bet_intel.api.routes import events, opportunities, process, sports, status
+from bet_intel.api.routes import bookmakers, events, history, opportunities, process, sports, status
 from bet_intel.api.settings import ApiSettings
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.heartbeat import Heart
@@ -37,6 +38,7 @@ class Api:
 
     tail: FeedTail
     heart: Heart
+    database: Database
     draining: bool = False
     asgi: ASGIApp = field(init=False)
 
@@ -44,6 +46,15 @@ class Api:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.tail.run(), name="api feed tail")
             group.create_task(self.heart.run(), name="api heartbeat")
+
+    async def best(self, limit: int) -> OpportunityList:
+        """The first `limit` (at most 200) of what `/v1/opportunities` answers without parameters.
+
+        Raises:
+            DatabaseUnavailableError, TimeoutError: the database does not answer.
+        """
+        async with self.database.snapshot() as connection:
+            return await opportunities.listed(connection, opportunities.OpportunityQuery(limit=limit))
 
 
 @asynccontextmanager
@@ -60,7 +71,7 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         _subscribe(Projector(database, engines.registry, tail.woken.set), engines, dead_letters)
         # The gateway publishes nothing yet but its heartbeat, so its outbox is empty.
         heart = Heart("api", engines.bus, dead_letters, _no_backlog, engines.clock)
-        api = Api(tail, heart)
+        api = Api(tail, heart, database)
         reads = Reads(database, engines.cache, tail, settings.cache_seconds)
         api.asgi = _gateway(_operations(api, database, reads, engines), engines)
         yield api
@@ -85,7 +96,9 @@ def _operations(api: Api, database: Database, reads: Reads, engines: Engines) ->
     registry: CollectorRegistry = engines.registry
     operations += opportunities.operations(reads)
     operations += events.operations(reads)
+    operations += history.operations(reads)
     operations += sports.operations(reads)
+    operations += bookmakers.operations(reads)
     operations += status.operations(reads, engines.clock)
     operations += process.operations(
         database, api.tail, registry, lambda: api.draining, lambda: openapi.document(operations)

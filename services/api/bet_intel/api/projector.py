@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter
 from bet_intel.api import store, wire
 from bet_intel.api.domain.life import Closed, transition
 from bet_intel.api.domain.model import Closing, FeedEntry, MarketChange, OddsUpdate, OpportunitySet
+from bet_intel.api.line_history import LineHistory
 from bet_intel.api.working import SetWorking
 from bet_intel.shared.messaging import Message, TerminalError
 from bet_intel.shared.postgres import Database, Writer
@@ -28,6 +29,7 @@ class Projector:
     def __init__(self, database: Database, registry: CollectorRegistry, wake: Callable[[], None]) -> None:
         self._database = database
         self._wake = wake
+        self._history = LineHistory(database)
         self._titles: dict[str, str] = {}
         self._projected = Counter(
             "bet_intel_api_projected_messages_total", "Messages put into the read model.", ["type"], registry=registry
@@ -37,9 +39,11 @@ class Projector:
         updates = [_decoded(wire.odds_update, message) for message in messages]
         newest = _newest_per_event(updates)
         titles = self._unknown_titles([update.titles for update in updates])
+        await self._history.prepare(updates)
         async with self._database.transaction() as connection:
             await store.put_events(connection, newest)
             await store.put_freshness(connection, newest)
+            await self._history.append(connection, updates)
             applied = await store.put_markets(connection, _newest_changes(updates))
             await store.put_bookmakers(connection, titles)
             await store.append_feed(connection, _odds_entries(newest, applied), max(each.as_of for each in newest))

@@ -24,6 +24,7 @@ Time = Annotated[datetime, Meta(tz=True)]
 """ISO-8601 with a zone, or seconds since 1970."""
 Ev = Annotated[float, Meta(ge=-1, le=1000)]
 Odds = Annotated[float, Meta(gt=1, le=1_000_000)]
+Line = Annotated[float, Meta(ge=-100_000, le=100_000)]
 Limit = Annotated[int, Meta(ge=1, le=200, description="Most items in one answer.")]
 Cursor = Annotated[str, Meta(min_length=1, max_length=500, description="`next_cursor` of the answer before.")]
 

@@ -49,7 +49,7 @@ async def position(connection: Reader) -> Position:
 
 _OPPORTUNITY = """
     select o.*, e.league_title, e.home, e.away, coalesce(b.title, o.bookmaker) as bookmaker_title,
-        extract(epoch from greatest(e.as_of, o.as_of) - o.last_update)::float8 as price_age
+        extract(epoch from greatest(e.as_of, o.as_of) - o.last_update)::float8 as price_age, {sort_key} as sort_key
     from opportunity o
     join sporting_event e on e.id = o.event_id
     left join bookmaker b on b.key = o.bookmaker
@@ -73,10 +73,32 @@ class OpportunityFilter(NamedTuple):
     starts_before: datetime | None = None
 
 
+class Order(NamedTuple):
+    """An order of opportunities: by an expression, then by id. Null comes last."""
+
+    expression: str
+    descending: bool
+
+
+_NEWEST_AGE = "coalesce(extract(epoch from greatest(e.as_of, o.as_of) - o.last_update)::float8, 'infinity')"
+
+ORDERS = {
+    "ev": Order("o.ev", descending=True),
+    "starts": Order("o.commence_time", descending=False),
+    "first_seen": Order("o.first_seen", descending=True),
+    "price_age": Order(_NEWEST_AGE, descending=False),
+    "fair_probability": Order("o.fair", descending=True),
+}
+
+
 async def opportunities(
-    connection: Reader, which: OpportunityFilter, after: tuple[float, str] | None, limit: int
+    connection: Reader,
+    which: OpportunityFilter,
+    sort: str,
+    after: tuple[float | datetime, str] | None,
+    limit: int,
 ) -> list[Record]:
-    """Open opportunities by EV, best first, then by id; `after` is the EV and id of the last one seen."""
+    """Open opportunities in one of the ORDERS, then by id; `after` is the `sort_key` and id of the last one seen."""
     where = _Conditions("o.closed_at is null")
     where.add("o.profile = {}", which.profile)
     where.add_if("o.class = any({})", which.classes)
@@ -90,16 +112,19 @@ async def opportunities(
     where.add_if("o.price >= {}", which.min_odds)
     where.add_if("o.price <= {}", which.max_odds)
     where.add_if("o.commence_time < {}", which.starts_before)
+    by, descending = ORDERS[sort]
     if after is not None:
-        ev, id = after
-        where.add("o.ev <= {0} and (o.ev < {0} or o.id > {1})", ev, id)
+        beyond = "<" if descending else ">"
+        where.add(f"{by} {beyond}= {{0}} and ({by} {beyond} {{0}} or o.id > {{1}})", *after)
+    direction = "desc" if descending else "asc"
     return await connection.fetch(
-        f"{_OPPORTUNITY} where {where} order by o.ev desc, o.id limit {int(limit)}", *where.arguments
+        f"{_OPPORTUNITY.format(sort_key=by)} where {where} order by {by} {direction}, o.id limit {int(limit)}",
+        *where.arguments,
     )
 
 
 async def opportunity(connection: Reader, id: str) -> Record | None:
-    return await connection.fetchrow(f"{_OPPORTUNITY} where o.id = $1", id)
+    return await connection.fetchrow(f"{_OPPORTUNITY.format(sort_key='null')} where o.id = $1", id)
 
 
 async def set_body(connection: Reader, event_id: str) -> tuple[bytes, datetime] | None:
@@ -157,6 +182,75 @@ async def freshness(connection: Reader, event_id: str) -> str | None:
     """The event's freshness as JSON."""
     value: str | None = await connection.fetchval("select markets from freshness where event_id = $1", event_id)
     return value
+
+
+class HistoryFilter(NamedTuple):
+    """Which price changes of an event; None and () stand for "any". Times are source times."""
+
+    event: str
+    markets: tuple[str, ...] = ()
+    period: str | None = None
+    line: float | None = None
+    subject: str | None = None
+    bookmakers: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+async def price_changes(
+    connection: Reader, which: HistoryFilter, after: tuple[datetime, int] | None, limit: int
+) -> list[Record]:
+    """Price changes, the oldest first; `after` is the source time and the id of the last one seen."""
+    where = _Conditions()
+    where.add("event_id = {}", which.event)
+    where.add_if("market = any({})", which.markets)
+    where.add_if("period = {}", which.period)
+    where.add_if("line = {}", which.line)
+    where.add_if("subject = {}", which.subject)
+    where.add_if("bookmaker = any({})", which.bookmakers)
+    where.add_if("outcome = any({})", which.outcomes)
+    where.add_if("as_of >= {}", which.since)
+    where.add_if("as_of < {}", which.until)
+    if after is not None:
+        # The first condition again in the second, so that earlier days are not looked into.
+        where.add("as_of >= {0} and (as_of, id) > ({0}, {1})", *after)
+    return await connection.fetch(
+        f"select * from price_history where {where} order by as_of, id limit {int(limit)}",  # noqa: S608 - as above
+        *where.arguments,
+    )
+
+
+async def has_history(connection: Reader, event_id: str) -> bool:
+    """Whether any price of the event is in the history."""
+    known: bool = await connection.fetchval("select exists (select from price_history where event_id = $1)", event_id)
+    return known
+
+
+async def bookmakers(connection: Reader) -> list[Record]:
+    """Every bookmaker, and what it prices of open events: how much, how recently confirmed, and the median age (s)."""
+    return await connection.fetch(
+        """
+        with priced as (
+            select book.key, event.id, nullif(book.value::bigint, 0) as us,
+                extract(epoch from event.as_of) * 1000000 as event_us
+            from sporting_event event
+            join freshness on freshness.event_id = event.id
+            cross join jsonb_array_elements(freshness.markets) as market
+            cross join jsonb_each(market -> 2) as book
+            where event.status = 'open'
+        )
+        select coalesce(b.key, p.key) as key, coalesce(b.title, p.key) as title, coalesce(p.events, 0) as events,
+            coalesce(p.markets, 0) as markets, p.newest_us, p.median_age
+        from bookmaker b
+        full join (
+            select key, count(distinct id) as events, count(*) as markets, max(us) as newest_us,
+                percentile_cont(0.5) within group (order by ((event_us - us) / 1000000)::float8) as median_age
+            from priced group by key
+        ) p on p.key = b.key
+        order by key
+        """
+    )
 
 
 async def bookmaker_titles(connection: Reader) -> dict[str, str]:

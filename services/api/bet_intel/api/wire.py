@@ -58,6 +58,9 @@ def _odds_update(message: OddsChanged, tables: dict[str, Columns]) -> OddsUpdate
     bookmakers = bookmakers_of(tables["bookmakers"], strings)
     last_updates: list[dict[str, int]] = [{} for _ in keys]
     books = tables["books"]
+    if len(books["last_update_us"]):
+        # Raises where no calendar has the time: better here than wherever it is shown.
+        from_us(int(books["last_update_us"].min())), from_us(int(books["last_update_us"].max()))
     for market, book, us in zip(
         books["market"].tolist(), books["bookmaker"].tolist(), books["last_update_us"].tolist(), strict=True
     ):

@@ -27,13 +27,19 @@ from bet_intel.api.working import SetWorking
 from bet_intel.shared.postgres import Reader
 
 Class = Literal["take", "marginal", "suspect"]
+Sort = Literal["ev", "starts", "first_seen", "price_age", "fair_probability"]
+_BY_TIME = ("starts", "first_seen")
 
 _LIST_DESCRIPTION = """\
-Open opportunities of one pricing profile, highest EV first. By default those with an EV of at least 1 % that are of the
-class `take` or `marginal`: a `suspect` one has an EV too high to be true, which nearly always is a feed's error, and is
-listed only when `class` asks for it. EV is judged against `fair_probability`, which leaves out the bookmaker that is
-judged; `consensus_probability` is shown beside it. A list moves while it is read: an opportunity whose EV changes
-between two pages may come twice or not at all."""
+Open opportunities of one pricing profile, highest EV first unless `sort` says otherwise. By default those with an EV of
+at least 1 % that are of the class `take` or `marginal`: a `suspect` one has an EV too high to be true, which nearly
+always is a feed's error, and is listed only when `class` asks for it. EV is judged against `fair_probability`, which
+leaves out the bookmaker that is judged; `consensus_probability` is shown beside it. A list moves while it is read: an
+opportunity whose place changes between two pages may come twice or not at all."""
+_SORT = (
+    "Order: `ev` highest first, `starts` soonest first, `first_seen` newest first, `price_age` most recently confirmed "
+    "first, `fair_probability` likeliest first. Equals by id. A cursor belongs to its order."
+)
 _STARTS_BEFORE = "Only events that start before: ISO-8601 or unix seconds."
 _ALWAYS_DECIMAL = "in decimal odds whatever odds_format says."
 
@@ -53,6 +59,7 @@ class OpportunityQuery(Query, frozen=True):
     min_odds: Annotated[Odds, Meta(description=f"Least price, {_ALWAYS_DECIMAL}")] | None = None
     max_odds: Annotated[Odds, Meta(description=f"Highest price, {_ALWAYS_DECIMAL}")] | None = None
     starts_before: Annotated[Time, Meta(description=_STARTS_BEFORE)] | None = None
+    sort: Annotated[Sort, Meta(description=_SORT)] = "ev"
     limit: Limit = 50
     cursor: Cursor | None = None
     odds_format: Annotated[OddsFormat, Meta(description="Format of price, net_price and fair_odds.")] = "decimal"
@@ -102,7 +109,12 @@ def operations(reads: Reads) -> tuple[Operation, ...]:
 
 
 async def _list(connection: Reader, _path: Mapping[str, str], asked: OpportunityQuery) -> OpportunityList:
-    after = cursor.decode(asked.cursor, asked, tuple[float, cursor.Id]) if asked.cursor else None
+    return await listed(connection, asked)
+
+
+async def listed(connection: Reader, asked: OpportunityQuery) -> OpportunityList:
+    """What `/v1/opportunities` answers."""
+    after = _after(asked)
     which = OpportunityFilter(
         asked.profile,
         asked.class_,
@@ -117,15 +129,23 @@ async def _list(connection: Reader, _path: Mapping[str, str], asked: Opportunity
         asked.max_odds,
         asked.starts_before,
     )
-    rows = await read_model.opportunities(connection, which, after, asked.limit + 1)
+    rows = await read_model.opportunities(connection, which, asked.sort, after, asked.limit + 1)
     position = await read_model.position(connection)
     page = rows[: asked.limit]
     more = len(rows) > asked.limit
     return OpportunityList(
         [Opportunity(**_members(row, asked.odds_format)) for row in page],
-        cursor.encode((page[-1]["ev"], page[-1]["id"]), asked) if more else None,
+        cursor.encode((page[-1]["sort_key"], page[-1]["id"]), asked) if more else None,
         position.as_of,
     )
+
+
+def _after(asked: OpportunityQuery) -> tuple[float | datetime, str] | None:
+    if asked.cursor is None:
+        return None
+    if asked.sort in _BY_TIME:
+        return cursor.decode(asked.cursor, asked, tuple[Time, cursor.Id])
+    return cursor.decode(asked.cursor, asked, tuple[float, cursor.Id])
 
 
 async def _detail(connection: Reader, path: Mapping[str, str], asked: OpportunityDetailQuery) -> OpportunityDetail:

@@ -22,12 +22,13 @@ _LOWEST_PRICE = 1.01
 
 @dataclass(frozen=True, slots=True)
 class Bookmaker:
-    """A bookmaker's manners.
+    """A bookmaker's manners. `title` is that of the real one, to which responses add that it is simulated.
 
     `margin` is the overround of a market (for an exchange: the distance of each side from the true probability,
     relative). Prices are confirmed every `interval` seconds and follow the truth `lag` seconds late. `bias` is the
     half range of a lasting error per match, in log-odds. `blunder` is the chance that one price of a market is wrong
-    for some minutes. `limit` is the largest stake told, if any.
+    for some minutes. `limit` is the largest stake on a main market near the start; `props` tells whether it prices
+    players.
     """
 
     key: str
@@ -41,20 +42,24 @@ class Bookmaker:
     opens_after: float = 0.0
     is_exchange: bool = False
     quarter_lines: bool = False
-    limit: int | None = None
+    limit: int = 500
+    props: bool = False
 
 
 BOOKMAKERS = (
-    Bookmaker("pinnacle", "Pinnacle (simulated)", 0.024, 10, 4.0, 0.008, 0.01, _HUNDREDTHS, 0.0, False, True, 5000),
-    Bookmaker("betfair_ex_eu", "Betfair (simulated)", 0.004, 8, 6.0, 0.006, 0.0, _EXCHANGE, 0.0, True, False, 800),
-    Bookmaker("bet365", "bet365 (simulated)", 0.048, 24, 45.0, 0.015, 0.05, _TRADITIONAL, 300.0),
-    Bookmaker("draftkings", "DraftKings (simulated)", 0.045, 20, 40.0, 0.02, 0.06, _HUNDREDTHS, 600.0),
-    Bookmaker("fanduel", "FanDuel (simulated)", 0.044, 20, 60.0, 0.02, 0.06, _HUNDREDTHS, 600.0),
-    Bookmaker("betmgm", "BetMGM (simulated)", 0.05, 30, 90.0, 0.02, 0.08, _TRADITIONAL, 900.0),
-    Bookmaker("williamhill", "William Hill (simulated)", 0.06, 40, 120.0, 0.025, 0.1, _TRADITIONAL, 900.0),
-    Bookmaker("unibet_eu", "Unibet (simulated)", 0.052, 30, 100.0, 0.02, 0.08, _HUNDREDTHS, 600.0, quarter_lines=True),
-    Bookmaker("bovada", "Bovada (simulated)", 0.056, 45, 180.0, 0.03, 0.1, _TRADITIONAL, 1200.0),
-    Bookmaker("betsson", "Betsson (simulated)", 0.058, 60, 150.0, 0.025, 0.1, _HUNDREDTHS, 900.0),
+    Bookmaker("pinnacle", "Pinnacle", 0.024, 10, 4.0, 0.008, 0.004, _HUNDREDTHS, 0.0, False, True, 5000, True),
+    Bookmaker("betfair_ex_eu", "Betfair", 0.004, 8, 6.0, 0.006, 0.0, _EXCHANGE, 0.0, True, False, 800),
+    Bookmaker("smarkets", "Smarkets", 0.006, 12, 10.0, 0.008, 0.0, _EXCHANGE, 600.0, True, False, 400),
+    Bookmaker("betonlineag", "BetOnline", 0.04, 16, 20.0, 0.012, 0.015, _HUNDREDTHS, 120.0, limit=2000),
+    Bookmaker("bet365", "bet365", 0.048, 24, 45.0, 0.015, 0.02, _TRADITIONAL, 300.0, limit=1000),
+    Bookmaker("draftkings", "DraftKings", 0.045, 20, 40.0, 0.02, 0.025, _HUNDREDTHS, 600.0, limit=1000, props=True),
+    Bookmaker("fanduel", "FanDuel", 0.044, 20, 60.0, 0.02, 0.025, _HUNDREDTHS, 600.0, limit=1500, props=True),
+    Bookmaker("betmgm", "BetMGM", 0.05, 30, 90.0, 0.02, 0.03, _TRADITIONAL, 900.0, limit=500, props=True),
+    Bookmaker("betrivers", "BetRivers", 0.05, 36, 110.0, 0.02, 0.03, _HUNDREDTHS, 900.0, limit=400),
+    Bookmaker("williamhill", "William Hill", 0.06, 40, 120.0, 0.025, 0.04, _TRADITIONAL, 900.0, limit=600),
+    Bookmaker("unibet_eu", "Unibet", 0.052, 30, 100.0, 0.02, 0.03, _HUNDREDTHS, 600.0, quarter_lines=True, limit=300),
+    Bookmaker("bovada", "Bovada", 0.056, 45, 180.0, 0.03, 0.04, _TRADITIONAL, 1200.0, limit=250, props=True),
+    Bookmaker("betsson", "Betsson", 0.058, 60, 150.0, 0.025, 0.04, _HUNDREDTHS, 900.0, limit=350),
 )  # fmt: skip
 
 
@@ -65,8 +70,8 @@ class Quoted(NamedTuple):
     lay: list[float]
 
 
-def quote(bookmaker: Bookmaker, probabilities: Sequence[float]) -> Quoted:
-    """Decimal odds for exclusive outcomes of the given probabilities (sum 1).
+def quote(bookmaker: Bookmaker, probabilities: Sequence[float], markup: float = 1.0) -> Quoted:
+    """Decimal odds for exclusive outcomes of the given probabilities (sum 1), with `markup` times the usual margin.
 
     A bookmaker's margin is laid on each outcome in proportion to p(1 − p), so that long shots carry relatively more of
     it, as they do at real ones.
@@ -77,12 +82,14 @@ def quote(bookmaker: Bookmaker, probabilities: Sequence[float]) -> Quoted:
             [_on_ladder(1.0 / (p * (1.0 + margin)), ladder, math.floor) for p in probabilities],
             [_on_ladder(1.0 / (p * (1.0 - margin)), ladder, math.ceil) for p in probabilities],
         )
-    share = bookmaker.margin / sum(p * (1.0 - p) for p in probabilities)
-    return Quoted([on_ladder(1.0 / (p + share * p * (1.0 - p)), bookmaker.ladder) for p in probabilities], [])
+    share = markup * bookmaker.margin / (1.0 - sum([p * p for p in probabilities]))
+    return Quoted([on_ladder(1.0 / (p * (1.0 + share * (1.0 - p))), bookmaker.ladder) for p in probabilities], [])
 
 
 def on_ladder(price: float, ladder: Ladder) -> float:
     """The price of the ladder nearest to `price`."""
+    if ladder is _HUNDREDTHS:
+        return max(_LOWEST_PRICE, round(price, 2))
     return _on_ladder(price, ladder, round)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from bet_intel.odds_ingest.domain.quotes import Answer
 from bet_intel.odds_ingest.providers.simulator.fixtures import LEAGUES
-from bet_intel.odds_ingest.providers.simulator.model import snapshot
+from bet_intel.odds_ingest.providers.simulator.model import Simulation
 from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
 
 
@@ -22,6 +22,7 @@ class SimulatorProvider:
         if not (math.isfinite(interval) and interval > 0):
             raise ValueError(f"the interval of the simulator must be above 0 seconds, but is {interval}")
         self._seed = seed
+        self._simulation = Simulation(seed)
         self._clock = clock
         self._interval = interval
 
@@ -48,7 +49,7 @@ class SimulatorProvider:
     async def fetch(self, position: int) -> Answer:
         """The market as it is now; it comes from memory within milliseconds, so that it needs no thread."""
         as_of = self._clock().astimezone(UTC)
-        parsed = parse_response(snapshot(self._seed, as_of), provider=self.name)
+        parsed = parse_response(self._simulation.snapshot(as_of), provider=self.name)
         return Answer(
             provider=self.name,
             leagues=frozenset(league.key for league in LEAGUES),

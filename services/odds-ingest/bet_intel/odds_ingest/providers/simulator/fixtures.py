@@ -14,11 +14,13 @@ _PLACES = (
     "Glenmore", "Whitewater", "Ironbridge Hill", "Sunport", "Marlow Heath", "Brackenfell", "Old Quay", "Windermoor",
 )  # fmt: skip
 _NICKNAMES = ("Herons", "Foxes", "Comets", "Anchors", "Lynx", "Ravens", "Miners", "Pilots")
+_NINES = ("Millers", "Captains", "Otters", "Kites", "Masons", "Hornets", "Drovers", "Sailors")
 _SINGLES = (
     "Alder", "Ash", "Aspen", "Balsam", "Beech", "Birch", "Cedar", "Cherry", "Chestnut", "Cypress", "Elder", "Elm",
     "Fir", "Hawthorn", "Hazel", "Hemlock", "Hickory", "Holly", "Hornbeam", "Juniper", "Larch", "Laurel", "Linden",
     "Maple", "Mulberry", "Oak", "Pine", "Poplar", "Rowan", "Spruce", "Walnut", "Willow",
 )  # fmt: skip
+_SIDES, _STRENGTH = 0, 1  # indexes of a fixture's traits in its stream
 
 
 class Sport(Enum):
@@ -26,6 +28,7 @@ class Sport(Enum):
 
     SOCCER = "soccer"
     BASKETBALL = "basketball"
+    BASEBALL = "baseball"
     TENNIS = "tennis"
 
 
@@ -58,6 +61,11 @@ LEAGUES = (
         slot=900, offset=240, lead=8_100, in_play=240,
     ),
     League(
+        Sport.BASEBALL, "baseball_simulated_league", "Simulated Baseball League",
+        tuple(f"{place} {_NINES[i % len(_NINES)]}" for i, place in enumerate(_PLACES)),
+        slot=660, offset=540, lead=9_000, in_play=270,
+    ),
+    League(
         Sport.TENNIS, "tennis_simulated_open", "Simulated Open", tuple(f"Player {name}" for name in _SINGLES),
         slot=600, offset=420, lead=5_400, in_play=180,
     ),
@@ -79,6 +87,15 @@ class Fixture:
     def listed_from(self) -> int:
         """When the match enters the feed, in seconds since the epoch."""
         return self.start - self.league.lead
+
+    @property
+    def strength(self) -> float:
+        """How strong the home side is for the whole match, uniform in [0, 1)."""
+        return uniform(self.key, _STRENGTH)
+
+    @property
+    def favours_home(self) -> bool:
+        return self.strength >= 0.5
 
 
 def fixtures(seed: int, at: float) -> Iterator[Fixture]:
@@ -102,7 +119,7 @@ def _fixture(seed: int, league: League, slot: int) -> Fixture:
     group = league.teams[4 * block : 4 * block + 4]
     partner = 1 + int(3 * uniform(stream(seed, league.key, "round", round_number, block), 0))
     pair = (group[0], group[partner]) if half == 0 else tuple(t for i, t in enumerate(group) if i not in (0, partner))
-    home, away = pair if uniform(key, 0) < 0.5 else (pair[1], pair[0])
+    home, away = pair if uniform(key, _SIDES) < 0.5 else (pair[1], pair[0])
     return Fixture(
         league=league,
         id=f"{key:016x}{stream(seed, league.key, slot, 'id'):016x}",

@@ -1,17 +1,15 @@
 """A simulated betting market: a pure function from a seed and a moment to a The Odds API v4 response."""
 
 import math
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from bet_intel.odds_ingest.providers.simulator.bookmakers import BOOKMAKERS, Bookmaker, on_ladder, quote
-from bet_intel.odds_ingest.providers.simulator.fixtures import Fixture, Sport, fixtures
+from bet_intel.odds_ingest.providers.simulator.fixtures import Fixture, fixtures
+from bet_intel.odds_ingest.providers.simulator.markets import Offer, View, offers, props
 from bet_intel.odds_ingest.providers.simulator.noise import stream, uniform
 from bet_intel.odds_ingest.providers.simulator.truth import truth
-
-_POINTS_PER_LOGIT = 6.6  # of a basketball margin: a logistic distribution with a standard deviation of 12 points
-_TOTAL_POINTS_PER_LOGIT = 9.5
-_GOALS_PER_LOGIT = 1.05
 
 _MISSED_UPDATE = 0.12  # chance that a bookmaker leaves out one confirmation of a match
 _OUTAGE = 0.015  # chance that a bookmaker confirms nothing of a match for a whole outage window
@@ -20,13 +18,14 @@ _SUSPENSION = 0.01  # chance that a bookmaker offers nothing on a match for a su
 _SUSPENSION_SECONDS = 300
 _BLUNDER_SECONDS = 240
 _BLUNDER_IN_FAVOUR = 0.8  # of the punter: a price too long
+_GROSS = 0.08  # chance that a blunder is far off, as by a slip of the finger
+_PROP_BLUNDER = 0.5  # how often props are wrong, in relation to main markets
+_PROP_MARKUP = 1.25  # on the margin of main markets
+_PROPS_OPEN = 5400  # seconds before the start
+_PROP_LIMIT = 0.1  # of that of main markets
+_LIMITS = ((900, 1.0), (3600, 0.5))  # up to so many seconds before the start: share of the bookmaker's limit
+_EARLY_LIMIT = 0.25
 _MOST_MISSED = 8
-
-
-class _Outcome(NamedTuple):
-    name: str
-    probability: float
-    point: float | None = None
 
 
 def snapshot(seed: int, at: datetime) -> list[dict[str, Any]]:
@@ -35,51 +34,70 @@ def snapshot(seed: int, at: datetime) -> list[dict[str, Any]]:
     Raises:
         ValueError: `at` has no time zone.
     """
-    if at.tzinfo is None:
-        raise ValueError(f"the time of a simulated response needs a time zone, but is {at.isoformat()}")
-    moment = at.timestamp()
-    times = _Times()
-    streams = {bookmaker.key: stream(seed, "bookmaker", bookmaker.key) for bookmaker in BOOKMAKERS}
-    return [_event(fixture, moment, streams, times) for fixture in fixtures(seed, moment)]
+    return Simulation(seed).snapshot(at)
 
 
-class _Times:
-    """ISO texts of whole seconds; the same few come up hundreds of times in a response."""
+class _Offered(NamedTuple):
+    """A bookmaker's part of a response, which is the same until it confirms its prices again."""
 
-    def __init__(self) -> None:
-        self._texts: dict[int, str] = {}
-
-    def text(self, second: int) -> str:
-        known = self._texts.get(second)
-        if known is None:
-            known = self._texts[second] = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return known
+    updated: int
+    listing: dict[str, Any]
 
 
-def _event(fixture: Fixture, moment: float, streams: dict[str, int], times: _Times) -> dict[str, Any]:
-    bookmakers = []
-    for bookmaker in BOOKMAKERS:
-        key = fixture.key ^ streams[bookmaker.key]
-        updated = _last_update(bookmaker, key, moment)
-        if updated < fixture.listed_from + bookmaker.opens_after or _is_suspended(key, updated):
-            continue
-        time = times.text(updated)
-        bookmakers.append(
-            {
-                "key": bookmaker.key,
-                "title": bookmaker.title,
-                "last_update": time,
-                "markets": _markets(fixture, bookmaker, key, updated, time),
-            }
-        )
+class Simulation:
+    """The simulated feed of a seed. What it answers depends on the time alone; what it remembers only spares work.
+
+    Parts of an answer are shared with the next one: they are to be read, not changed.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._streams = {bookmaker.key: stream(seed, "bookmaker", bookmaker.key) for bookmaker in BOOKMAKERS}
+        self._offered: dict[tuple[str, str], _Offered] = {}
+
+    def snapshot(self, at: datetime) -> list[dict[str, Any]]:
+        """The v4 response at `at`; raises as the function does."""
+        if at.tzinfo is None:
+            raise ValueError(f"the time of a simulated response needs a time zone, but is {at.isoformat()}")
+        moment = at.timestamp()
+        before, self._offered = self._offered, {}
+        return [self._event(fixture, moment, before) for fixture in fixtures(self._seed, moment)]
+
+    def _event(self, fixture: Fixture, moment: float, before: Mapping[tuple[str, str], _Offered]) -> dict[str, Any]:
+        bookmakers = []
+        for bookmaker in BOOKMAKERS:
+            key = fixture.key ^ self._streams[bookmaker.key]
+            updated = _last_update(bookmaker, key, moment)
+            if updated < fixture.listed_from + bookmaker.opens_after or _is_suspended(key, updated):
+                continue
+            place = (fixture.id, bookmaker.key)
+            offered = before.get(place)
+            if offered is None or offered.updated != updated:
+                offered = _Offered(updated, _listing(fixture, bookmaker, key, updated))
+            self._offered[place] = offered
+            bookmakers.append(offered.listing)
+        return {
+            "id": fixture.id,
+            "sport_key": fixture.league.key,
+            "sport_title": fixture.league.title,
+            "commence_time": _text(fixture.start),
+            "home_team": fixture.home,
+            "away_team": fixture.away,
+            "bookmakers": bookmakers,
+        }
+
+
+def _text(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _listing(fixture: Fixture, bookmaker: Bookmaker, key: int, updated: int) -> dict[str, Any]:
+    time = _text(updated)
     return {
-        "id": fixture.id,
-        "sport_key": fixture.league.key,
-        "sport_title": fixture.league.title,
-        "commence_time": times.text(fixture.start),
-        "home_team": fixture.home,
-        "away_team": fixture.away,
-        "bookmakers": bookmakers,
+        "key": bookmaker.key,
+        "title": f"{bookmaker.title} (simulated)",
+        "last_update": time,
+        "markets": _markets(fixture, bookmaker, key, updated, time),
     }
 
 
@@ -101,85 +119,71 @@ def _is_suspended(key: int, updated: int) -> bool:
 
 
 def _markets(fixture: Fixture, bookmaker: Bookmaker, key: int, updated: int, time: str) -> list[dict[str, Any]]:
-    seen = truth(fixture, updated - bookmaker.lag)
-    error = bookmaker.bias * (2.0 * uniform(key, 7) - 1.0)
-    total_error = bookmaker.bias * (2.0 * uniform(key, 8) - 1.0)
-    if fixture.league.sport is Sport.SOCCER:
-        offers = [
-            ("h2h", _three_way(fixture, seen.advantage + error)),
-            ("totals", _total(seen.total + _GOALS_PER_LOGIT * total_error, _GOALS_PER_LOGIT, bookmaker.quarter_lines)),
-        ]
-    elif fixture.league.sport is Sport.BASKETBALL:
-        advantage = seen.advantage + _POINTS_PER_LOGIT * error
-        total = seen.total + _TOTAL_POINTS_PER_LOGIT * total_error
-        offers = [
-            ("h2h", _two_way(fixture, advantage / _POINTS_PER_LOGIT)),
-            ("spreads", _spread(fixture, advantage)),
-            ("totals", _total(total, _TOTAL_POINTS_PER_LOGIT, quarter_lines=False)),
-        ]
-    else:
-        offers = [("h2h", _two_way(fixture, seen.advantage + error))]
-    markets = []
-    for index, (market, outcomes) in enumerate(offers):
-        if bookmaker.is_exchange and market != "h2h":
+    known = updated - bookmaker.lag
+    view = View(
+        truth(fixture, known),
+        bookmaker.bias * (2.0 * uniform(key, 7) - 1.0),
+        bookmaker.bias * (2.0 * uniform(key, 8) - 1.0),
+        bookmaker.quarter_lines,
+        key,
+        known,
+    )
+    limit = _limit(fixture, bookmaker, updated)
+    markets: dict[str, list[dict[str, Any]]] = {}
+    for index, offer in enumerate(offers(fixture, view)):
+        if bookmaker.is_exchange and offer.market != "h2h":
             continue
-        quoted = quote(bookmaker, [outcome.probability for outcome in outcomes])
-        back = quoted.back
-        _blunder(back, bookmaker, key ^ (16 + index), updated)
-        markets.append(_market(market, outcomes, back, bookmaker, time))
+        quoted = quote(bookmaker, [outcome.probability for outcome in offer.outcomes])
+        _blunder(quoted.back, bookmaker, bookmaker.blunder, key ^ (16 + index), updated)
+        _list(markets, offer.market, offer, quoted.back, limit)
         if quoted.lay:
-            markets.append(_market(f"{market}_lay", outcomes, quoted.lay, bookmaker, time))
-    return markets
+            _list(markets, f"{offer.market}_lay", offer, quoted.lay, limit)
+    if bookmaker.props and updated >= fixture.start - _PROPS_OPEN:
+        _add_props(markets, props(fixture, view), bookmaker, key, updated, max(10.0, _PROP_LIMIT * limit))
+    return [{"key": name, "last_update": time, "outcomes": outcomes} for name, outcomes in markets.items()]
 
 
-def _market(
-    name: str, outcomes: list[_Outcome], prices: list[float], bookmaker: Bookmaker, time: str
-) -> dict[str, Any]:
-    listed = []
-    for outcome, price in zip(outcomes, prices, strict=True):
-        entry: dict[str, Any] = {"name": outcome.name, "price": price}
+def _add_props(
+    markets: dict[str, list[dict[str, Any]]],
+    offered: Iterable[Offer],
+    bookmaker: Bookmaker,
+    key: int,
+    updated: int,
+    limit: float,
+) -> None:
+    for index, offer in enumerate(offered):
+        quoted = quote(bookmaker, [outcome.probability for outcome in offer.outcomes], _PROP_MARKUP)
+        _blunder(quoted.back, bookmaker, _PROP_BLUNDER * bookmaker.blunder, key ^ (64 + 16 * index), updated)
+        _list(markets, offer.market, offer, quoted.back, limit)
+
+
+def _limit(fixture: Fixture, bookmaker: Bookmaker, updated: int) -> float:
+    """The largest stake, which grows as the start comes near."""
+    left = fixture.start - updated
+    return bookmaker.limit * next((share for seconds, share in _LIMITS if left <= seconds), _EARLY_LIMIT)
+
+
+def _list(
+    markets: dict[str, list[dict[str, Any]]], market: str, offer: Offer, prices: list[float], limit: float
+) -> None:
+    """Add outcomes to a market; those of several players are listed in one, as in the feed."""
+    listed = markets.setdefault(market, [])
+    for outcome, price in zip(offer.outcomes, prices, strict=True):
+        entry: dict[str, Any] = {"name": outcome.name, "price": price, "bet_limit": limit}
         if outcome.point is not None:
             entry["point"] = outcome.point
-        if bookmaker.limit is not None:
-            entry["bet_limit"] = bookmaker.limit
+        if outcome.subject is not None:
+            entry["description"] = outcome.subject
         listed.append(entry)
-    return {"key": name, "last_update": time, "outcomes": listed}
 
 
-def _blunder(prices: list[float], bookmaker: Bookmaker, key: int, updated: int) -> None:
-    """Now and then one price is off by 3 to 8 % for some minutes."""
+def _blunder(prices: list[float], bookmaker: Bookmaker, chance: float, key: int, updated: int) -> None:
+    """Now and then one price is off by 3 to 9 % for some minutes, and rarely by 15 to 30 %."""
     window = updated // _BLUNDER_SECONDS
-    if uniform(key, window) >= bookmaker.blunder:
+    if uniform(key, window) >= chance:
         return
     index = int(len(prices) * uniform(key ^ 8, window))
-    size = 0.03 + 0.05 * uniform(key ^ 9, window)
-    factor = 1.0 + size if uniform(key ^ 10, window) < _BLUNDER_IN_FAVOUR else 1.0 - size
+    size = uniform(key ^ 9, window)
+    off = 0.15 + 0.15 * size if uniform(key ^ 11, window) < _GROSS else 0.03 + 0.06 * size
+    factor = 1.0 + off if uniform(key ^ 10, window) < _BLUNDER_IN_FAVOUR else 1.0 - off
     prices[index] = on_ladder(prices[index] * factor, bookmaker.ladder)
-
-
-def _logistic(x: float) -> float:
-    return 1.0 / (1.0 + math.exp(-x))
-
-
-def _two_way(fixture: Fixture, log_odds: float) -> list[_Outcome]:
-    home = _logistic(log_odds)
-    return [_Outcome(fixture.home, home), _Outcome(fixture.away, 1.0 - home)]
-
-
-def _three_way(fixture: Fixture, log_odds: float) -> list[_Outcome]:
-    """A draw is the likelier, the closer the teams are."""
-    draw = 0.29 * math.exp(-0.25 * log_odds * log_odds)
-    home = (1.0 - draw) * _logistic(1.3 * log_odds)
-    return [_Outcome(fixture.home, home), _Outcome(fixture.away, 1.0 - draw - home), _Outcome("Draw", draw)]
-
-
-def _spread(fixture: Fixture, advantage: float) -> list[_Outcome]:
-    line = -(math.floor(advantage) + 0.5)
-    home = _logistic((advantage + line) / _POINTS_PER_LOGIT)
-    return [_Outcome(fixture.home, home, line), _Outcome(fixture.away, 1.0 - home, -line)]
-
-
-def _total(expected: float, per_logit: float, quarter_lines: bool) -> list[_Outcome]:
-    line = round(4.0 * expected) / 4.0 if quarter_lines else math.floor(expected) + 0.5
-    over = _logistic((expected - line) / per_logit)
-    return [_Outcome("Over", over, line), _Outcome("Under", 1.0 - over, line)]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from bet_intel.odds_ingest.providers.simulator.model import snapshot
+from bet_intel.odds_ingest.providers.simulator.model import Simulation
 
 
 def write_recording(path: Path, seed: int, start: datetime, step: timedelta, count: int) -> None:
@@ -24,8 +24,9 @@ def write_recording(path: Path, seed: int, start: datetime, step: timedelta, cou
         raise ValueError(f"the step of a recording must be above 0, but is {step}")
     if not path.name.endswith(".jsonl.gz"):
         raise ValueError(f"a recording is written as .jsonl.gz, but the name is {path.name}")
+    simulation = Simulation(seed)
     with path.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as lines:
         for index in range(count):
             at = start + index * step
-            line = {"captured_at": at.isoformat(), "response": snapshot(seed, at)}
+            line = {"captured_at": at.isoformat(), "response": simulation.snapshot(at)}
             lines.write(msgspec.json.encode(line) + b"\n")

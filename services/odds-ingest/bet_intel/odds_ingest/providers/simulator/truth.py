@@ -5,15 +5,15 @@ from typing import NamedTuple
 from bet_intel.odds_ingest.providers.simulator.fixtures import Fixture, Sport
 from bet_intel.odds_ingest.providers.simulator.noise import smooth, uniform
 
-# Indexes of a fixture's fixed traits in its stream; those of its noise, counted from the epoch, are far above.
-_STRENGTH, _TEMPO = 1, 2
+_TEMPO = 2  # index in a fixture's stream; those of its noise, counted from the epoch, are far above
 _SLOW, _FAST = 1500.0, 210.0  # seconds between the lattice points of the two layers of noise
 
 
 class Truth(NamedTuple):
     """A match at one moment: the advantage of the home side and the expected total, both in the sport's own units.
 
-    Soccer: log-odds of home against away, and goals. Basketball: points. Tennis: log-odds, without a total.
+    Soccer: log-odds of home against away, and goals. Basketball: points. Baseball: runs. Tennis: log-odds, without a
+    total.
     """
 
     advantage: float
@@ -33,6 +33,7 @@ class _Scale(NamedTuple):
 _SCALES = {
     Sport.SOCCER: _Scale(0.9, 2.7, 0.5, 0.16, 0.12),
     Sport.BASKETBALL: _Scale(8.0, 214.0, 14.0, 1.3, 2.5),
+    Sport.BASEBALL: _Scale(1.6, 8.6, 1.2, 0.35, 0.45),
     Sport.TENNIS: _Scale(1.4, 0.0, 0.0, 0.2, 0.0),
 }
 _IN_PLAY_SWING = 4.0  # how many times as far prices move in play
@@ -45,7 +46,7 @@ def truth(fixture: Fixture, at: float) -> Truth:
     swing = 1.0
     if at > fixture.start:
         swing += (_IN_PLAY_SWING - 1.0) * min(1.0, (at - fixture.start) / _SWING_IN)
-    advantage = scale.advantage * (2.0 * uniform(fixture.key, _STRENGTH) - 1.0)
+    advantage = scale.advantage * (2.0 * fixture.strength - 1.0)
     advantage += scale.advantage_drift * swing * _drift(fixture.key, at)
     if not scale.total_mean:
         return Truth(advantage, 0.0)

@@ -1,0 +1,167 @@
+"""SQL that writes the line history, and what it is compared with."""
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
+
+import asyncpg
+import msgspec
+import structlog
+
+from bet_intel.api.domain.history import KnownMarket, Offer, PriceChange, offers
+from bet_intel.api.domain.model import Board, MarketKey, Quote
+from bet_intel.shared.postgres import Writer
+
+_log = structlog.get_logger(__name__)
+
+MarketOf = tuple[str, MarketKey]
+"""A market of an event."""
+
+_PARTITION_LOCK = 1_002_000_001
+"""Advisory lock under which partitions are made."""
+
+
+async def ensure_days(connection: Writer, days: Iterable[date]) -> None:
+    """Make the partitions of these days (UTC) where they are missing.
+
+    A day of which the default partition already holds rows gets none: its rows stay where they are.
+    """
+    await connection.execute("set local lock_timeout = '5s'")
+    await connection.execute("select pg_advisory_xact_lock($1)", _PARTITION_LOCK)
+    for day in sorted(days):
+        name = f"price_history_{day:%Y%m%d}"
+        if await connection.fetchval("select to_regclass($1) is not null", name):
+            continue
+        try:
+            async with connection.transaction():
+                # Attached, not created in place: that would keep readers of the whole history waiting.
+                await connection.execute(
+                    f"create table {name} (like price_history including defaults including constraints)"
+                )
+                await connection.execute(
+                    f"alter table price_history attach partition {name} "
+                    f"for values from ('{day} 00:00+00') to ('{_after(day)}')"
+                )
+        except asyncpg.CheckViolationError:
+            _log.warning("history of a day stays in the default partition, which already holds some of it", day=name)
+
+
+def _after(day: date) -> str:
+    return "infinity" if day == date.max else f"{day + timedelta(days=1)} 00:00+00"
+
+
+async def revisions(connection: Writer, markets: Collection[MarketOf]) -> dict[MarketOf, int]:
+    """The revisions of the boards that the read model holds; the caller holds the locks of their events."""
+    rows = await connection.fetch(
+        """
+        select event_id, market, period, line, subject, revision
+        from market join unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::text[])
+            as asked (event_id, market, period, line, subject) using (event_id, market, period, line, subject)
+        """,
+        *_keys(markets),
+    )
+    return {_market(row): row["revision"] for row in rows}
+
+
+async def boards(connection: Writer, markets: Collection[MarketOf]) -> dict[MarketOf, KnownMarket]:
+    """The boards of these markets that the read model holds; the caller holds the locks of their events."""
+    rows = await connection.fetch(
+        """
+        select event_id, market, period, line, subject, revision, as_of, board
+        from market join unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::text[])
+            as asked (event_id, market, period, line, subject) using (event_id, market, period, line, subject)
+        """,
+        *_keys(markets),
+    )
+    decode = msgspec.json.Decoder(Board).decode
+    return {
+        _market(row): KnownMarket(row["revision"], row["as_of"], offers(decode(row["board"]).quotes)) for row in rows
+    }
+
+
+async def last_known(
+    connection: Writer, markets: Collection[MarketOf], before: int | None = None
+) -> dict[MarketOf, KnownMarket]:
+    """What the history itself knows of these markets, as of their newest revision (below `before`, if given)."""
+    rows = await connection.fetch(
+        """
+        select distinct on (event_id, market, period, line, subject, bookmaker, outcome, side) *
+        from price_history join unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::text[])
+            as asked (event_id, market, period, line, subject) using (event_id, market, period, line, subject)
+        where event_id = any($1) and ($6::bigint is null or revision < $6)
+        order by event_id, market, period, line, subject, bookmaker, outcome, side, revision desc, id desc
+        """,
+        *_keys(markets),
+        before,
+    )
+    of_market: dict[MarketOf, list[asyncpg.Record]] = {}
+    for row in rows:
+        of_market.setdefault(_market(row), []).append(row)
+    return {
+        market: KnownMarket(
+            *max((row["revision"], row["as_of"]) for row in its_rows),
+            {
+                _offer(row): Quote(*_offer(row), row["price"], row["stake_limit"])
+                for row in its_rows
+                if row["price"] is not None
+            },
+        )
+        for market, its_rows in of_market.items()
+    }
+
+
+class Around(NamedTuple):
+    """Whether the history has a revision of a market, and the next revision it has: when it was, what it changed."""
+
+    is_known: bool
+    following: tuple[datetime, int] | None
+    changed: frozenset[Offer]
+
+
+async def around(connection: Writer, market: MarketOf, revision: int) -> Around:
+    rows = await connection.fetch(
+        """
+        select revision, as_of, bookmaker, outcome, side from price_history
+        where event_id = $1 and market = $2 and period = $3 and line = $4 and subject = $5 and revision >= $6
+        order by revision
+        """,
+        *(column[0] for column in _keys([market])),
+        revision,
+    )
+    later = [row for row in rows if row["revision"] > revision]
+    of_next = [row for row in later if row["revision"] == later[0]["revision"]]
+    following = (of_next[0]["as_of"], of_next[0]["revision"]) if of_next else None
+    return Around(len(later) < len(rows), following, frozenset(_offer(row) for row in of_next))
+
+
+async def append(connection: Writer, changes: Sequence[PriceChange]) -> None:
+    if changes:
+        await connection.copy_records_to_table(
+            "price_history", records=changes, columns=list(PriceChange._fields), timeout=30
+        )
+
+
+def _keys(markets: Collection[MarketOf]) -> tuple[list[str], list[str], list[str], list[float], list[str]]:
+    return (
+        [event_id for event_id, _ in markets],
+        [key.market for _, key in markets],
+        [key.period for _, key in markets],
+        [math.nan if key.line is None else key.line for _, key in markets],
+        [key.subject for _, key in markets],
+    )
+
+
+def _market(row: asyncpg.Record) -> MarketOf:
+    line = None if math.isnan(row["line"]) else row["line"]
+    return row["event_id"], MarketKey(row["market"], row["period"], line, row["subject"])
+
+
+def _offer(row: asyncpg.Record) -> Offer:
+    return row["bookmaker"], row["outcome"], row["side"]
+
+
+def days_of(times: Iterable[datetime]) -> set[date]:
+    """The days (UTC) of these times, and the day after each."""
+    days = {time.astimezone(UTC).date() for time in times}
+    return days | {day + timedelta(days=1) for day in days if day < date.max}

@@ -1,0 +1,98 @@
+"""The projector's part that keeps the line history: every change of a price, in the order of revisions.
+
+What a newer board changes is found by comparing it with the board before. A board that comes late is compared with what
+the history knew before it, and the board after it gets entries for what went back to where it was. A board that changed
+no price is not in the history, so that it cannot be that board.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+
+from bet_intel.api import history_store
+from bet_intel.api.domain.history import KnownMarket, PriceChange, changes, offers, restored
+from bet_intel.api.domain.model import MarketChange, OddsUpdate
+from bet_intel.api.history_store import MarketOf
+from bet_intel.shared.postgres import Database, Writer
+
+_NOTHING = KnownMarket(0, datetime.min.replace(tzinfo=UTC), {})
+_REMEMBERED = 50_000
+
+
+class LineHistory:
+    """Appends what boards change. Told the same board twice it appends nothing.
+
+    The boards last told are kept in memory, and used where the stored market has their revision.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._days: set[date] = set()
+        self._told: dict[MarketOf, KnownMarket] = {}
+
+    async def prepare(self, updates: Sequence[OddsUpdate]) -> None:
+        """Make sure of the days that these updates write to, before the transaction that writes them."""
+        missing = history_store.days_of({update.as_of for update in updates}) - self._days
+        if missing:
+            async with self._database.transaction() as connection:
+                await history_store.ensure_days(connection, missing)
+            self._days |= missing
+
+    async def append(self, connection: Writer, updates: Sequence[OddsUpdate]) -> None:
+        """Append what these updates change; before the boards are stored, under the locks of the events."""
+        of_market: dict[MarketOf, list[tuple[OddsUpdate, MarketChange]]] = {}
+        for update in sorted(updates, key=lambda update: update.revision):
+            for change in update.changes:
+                of_market.setdefault((update.event.id, change.key), []).append((update, change))
+        if not of_market:
+            return
+        known = await self._known(connection, of_market)
+        entries: list[PriceChange] = []
+        late: list[tuple[OddsUpdate, MarketChange, KnownMarket]] = []
+        for market, boards in of_market.items():
+            newest = stored = known.get(market, _NOTHING)
+            for update, change in boards:
+                if change.revision > newest.revision:
+                    now = offers(change.board.quotes)
+                    entries += changes(newest.offers, now, update, change)
+                    newest = KnownMarket(change.revision, update.as_of, now)
+                elif change.revision < stored.revision:
+                    late.append((update, change, stored))
+            self._remember(market, newest)
+        await history_store.append(connection, entries)
+        for update, change, stored in late:
+            await _append_late(connection, update, change, stored)
+
+    async def _known(self, connection: Writer, asked: Mapping[MarketOf, object]) -> dict[MarketOf, KnownMarket]:
+        revisions = await history_store.revisions(connection, asked)
+        known = {
+            market: told
+            for market, revision in revisions.items()
+            if (told := self._told.get(market)) is not None and told.revision == revision
+        }
+        if unread := revisions.keys() - known.keys():
+            known |= await history_store.boards(connection, unread)
+        if unknown := asked.keys() - revisions.keys():
+            # New to the read model, which may have been made anew: the history may know them.
+            known |= await history_store.last_known(connection, unknown)
+        return known
+
+    def _remember(self, market: MarketOf, newest: KnownMarket) -> None:
+        if not newest.offers:
+            self._told.pop(market, None)
+            return
+        if len(self._told) >= _REMEMBERED:
+            self._told.clear()
+        self._told[market] = newest
+
+
+async def _append_late(connection: Writer, update: OddsUpdate, change: MarketChange, stored: KnownMarket) -> None:
+    market = (update.event.id, change.key)
+    around = await history_store.around(connection, market, change.revision)
+    if around.is_known:
+        return
+    known = await history_store.last_known(connection, [market], before=change.revision)
+    before = known.get(market, _NOTHING).offers
+    entries = changes(before, offers(change.board.quotes), update, change, late=True)
+    following = around.following or (stored.as_of, stored.revision)
+    again = restored(entries, before, change.key, following, around.changed)
+    await history_store.append(connection, entries + again)

@@ -1,0 +1,45 @@
+"""`/v1/bookmakers`."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from bet_intel.api import read_model
+from bet_intel.api.answers import BookmakerList, BookmakerState
+from bet_intel.api.operation import NoParameters, Operation, Reads
+from bet_intel.api.read_model import Record
+from bet_intel.shared.postgres import Reader
+from bet_intel.shared.times import from_us
+
+
+def operations(reads: Reads) -> tuple[Operation, ...]:
+    return (
+        Operation(
+            "/v1/bookmakers",
+            "listBookmakers",
+            "events",
+            "Bookmakers with what they price now",
+            reads.cached(NoParameters, _list),
+            "Every bookmaker that was ever told of, by key; those that price nothing now with zeros.",
+            answer=BookmakerList,
+            conditional=True,
+        ),
+    )
+
+
+async def _list(connection: Reader, _path: Mapping[str, str], _asked: NoParameters) -> BookmakerList:
+    rows = await read_model.bookmakers(connection)
+    position = await read_model.position(connection)
+    return BookmakerList([_bookmaker(row, position.as_of) for row in rows], None, position.as_of)
+
+
+def _bookmaker(row: Record, as_of: datetime | None) -> BookmakerState:
+    newest = None if row["newest_us"] is None else from_us(row["newest_us"])
+    return BookmakerState(
+        row["key"],
+        row["title"],
+        events=row["events"],
+        markets=row["markets"],
+        newest_update=newest,
+        age_seconds=None if newest is None or as_of is None else (as_of - newest).total_seconds(),
+        median_age_seconds=row["median_age"],
+    )
