@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,13 @@ from google.protobuf import descriptor_pb2
 from bet_intel.events.v1 import columns_pb2
 
 _PROTO = Path(__file__).parents[2] / "proto"
+_BUF = Path(sys.executable).with_name("buf")
 _PUBLISHED = _PROTO / "published.binpb"
 
 
 def _breaking(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["buf", "breaking", str(folder), "--against", str(_PUBLISHED)], capture_output=True, text=True, check=False
+        [str(_BUF), "breaking", str(folder), "--against", str(_PUBLISHED)], capture_output=True, text=True, check=False
     )
 
 
@@ -58,6 +60,7 @@ def _layouts(image: bytes) -> dict[str, str]:
 def test_the_layout_of_a_published_column_never_changes() -> None:
     """`buf breaking` does not look into an option of ours."""
     published = _layouts(_PUBLISHED.read_bytes())
-    present = _layouts(subprocess.run(["buf", "build", str(_PROTO), "-o", "-"], capture_output=True, check=True).stdout)
+    built = subprocess.run([str(_BUF), "build", str(_PROTO), "-o", "-"], capture_output=True, check=True)
+    present = _layouts(built.stdout)
     assert len(published) > 50
     assert {name: present.get(name) for name in published} == published
