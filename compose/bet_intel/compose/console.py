@@ -46,6 +46,7 @@ class Console:
             console=self._rich,
         )
         self.shows_table = table and sys.stdout.isatty() and not self._rich.is_dumb_terminal
+        self._is_still = False
         self._best: OpportunityList | None = None
         self._task: TaskID | None = None
         self._begun = 0.0
@@ -67,8 +68,14 @@ class Console:
         self.still()
 
     def still(self) -> None:
-        """Leave what is displayed as it is: from now on sentences come below it."""
+        """Leave what is displayed as it is, for good: from now on sentences come below it."""
+        self._is_still = True
         self._live.stop()
+
+    def stopping(self, signal: str) -> None:
+        """Called at once when a signal arrives; what has been started is stopped in its order then."""
+        self.still()
+        self.say(f"  {signal}: stopping")
 
     def say(self, sentence: str) -> None:
         self._rich.print(sentence, markup=False, soft_wrap=True)
@@ -76,7 +83,11 @@ class Console:
     def best(self, opportunities: OpportunityList) -> None:
         """Show these in the table."""
         self._best = opportunities
-        self._live.start()
+        self._draw()
+
+    def _draw(self) -> None:
+        if not self._is_still:
+            self._live.start()
 
     def _display(self) -> RenderableType:
         shown: list[RenderableType] = []
@@ -120,7 +131,7 @@ class Console:
         if self._rich.is_terminal:
             if self._task is None:
                 self._task = self._bar.add_task("playing", total=progress.total, state=state)
-                self._live.start()
+                self._draw()
             self._bar.update(self._task, completed=progress.position, state=state)
         elif now - self._last_line >= _LINE_EVERY:
             self._last_line = now

@@ -167,7 +167,7 @@ async def up(
 ) -> None:
     """Start PostgreSQL, prepare the databases, run everything, and stop it all again, whenever that is asked for."""
     with stop_signals() as stopped:
-        stopped.add_done_callback(lambda name: console.say(f"  {name.result()}: stopping"))
+        stopped.add_done_callback(lambda name: console.stopping(name.result()))
         try:
             started = time.monotonic()
             how = await asyncio.to_thread(postgres.start)
