@@ -317,11 +317,12 @@ def test_config_shows_where_values_come_from_and_no_secret() -> None:
         "BET_INTEL_NOTIFIER_DSN": "host=db password=hunter2",
         "BET_INTEL_EV_ENGINE_DSN": "postgresql://user:pa/ss@db/x",
         "BET_INTEL_API_POOLSIZE": "20",
+        "BET_INTEL_ODDS_API_KEY": "0dd5-k3y",
     }
     for more in ((), ("--json",)):
         ran = bet_intel("config", "show", *more, env=env)
         assert ran.code == 0, ran.err
-        assert not any(secret in ran.out for secret in ("tr0ub4dor", "s3cret", "hunter2", "pa/ss", "ss@"))
+        assert not any(secret in ran.out for secret in ("tr0ub4dor", "s3cret", "hunter2", "pa/ss", "ss@", "0dd5"))
         assert "db.example" in ran.out
     found = {(one["service"], one["name"]): one for one in ran.answer["settings"]}
     assert found["api", "pool_size"]["value"] == 20
@@ -330,7 +331,13 @@ def test_config_shows_where_values_come_from_and_no_secret() -> None:
     assert found["odds-ingest", "pool_size"]["source"] == "default"
     assert found["odds-ingest", "dsn"]["source"] == "bet-intel up"
     assert ran.answer["unread"] == ["BET_INTEL_API_POOLSIZE"]
-    assert {service for service, _ in found} == {"odds-ingest", "ev-engine", "api", "notifier"}
+    assert {service for service, _ in found} == {
+        "odds-ingest",
+        "odds-ingest/the_odds_api",
+        "ev-engine",
+        "api",
+        "notifier",
+    }
 
 
 def test_config_names_what_is_wrong_without_its_value() -> None:

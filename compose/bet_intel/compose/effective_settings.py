@@ -18,7 +18,7 @@ from bet_intel.odds_ingest.settings import OddsIngestSettings
 
 SERVICES: Mapping[str, type[BaseSettings]] = {
     "odds-ingest": OddsIngestSettings,
-    "odds-ingest, the_odds_api": OddsApiSettings,
+    "odds-ingest/the_odds_api": OddsApiSettings,
     "ev-engine": EvEngineSettings,
     "api": ApiSettings,
     "notifier": NotifierSettings,
