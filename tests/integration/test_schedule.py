@@ -318,6 +318,20 @@ async def test_spent_credits_pause_the_asking_until_the_provider_has_some_again(
         assert run.statuses[-1].error_kind == ""
 
 
+async def test_a_new_month_is_planned_with_what_the_provider_gives_for_it(dsn: str) -> None:
+    eve = datetime(2026, 4, 30, 23, 50, tzinfo=UTC)
+    given = Feed(eve, {BASEBALL: [eve + timedelta(minutes=40)], HOCKEY: [eve + timedelta(minutes=50)]}, 2, 60)
+    body = demand_observed_pb2.DemandObserved(at_us=to_us(eve + timedelta(hours=1)), everything=True)
+    async with scheduled(dsn, given, given) as run:
+        await run.bus.publish(Message("1", "demand.observed.v1", "api", "g", eve, 0, body.SerializeToString()))
+        await run.until(eve + timedelta(minutes=9.9))
+        before = given.charged
+        given.plan = before + 60
+        await run.until(eve + timedelta(minutes=60))
+    # 60 credits over the 31 days of May are 2 on the first.
+    assert given.charged - before <= 2
+
+
 async def test_two_workers_never_ask_for_the_same_twice(dsn: str) -> None:
     given = feed()
     async with scheduled(dsn, given, given) as one, scheduled(dsn, given, given) as other:

@@ -114,6 +114,9 @@ class TestReports:
         old = replace(self.known, report=Report(2, 498, MONTH.starts - timedelta(seconds=1), 5))
         assert self.remaining(4, Usage(1, 499, 1), NOW, old) == 499
 
+    def test_less_than_nothing_is_nothing(self) -> None:
+        assert self.remaining(5, Usage(4, -1, 501)) == 0
+
     def test_an_answer_that_does_not_tell_lowers_what_is_left_by_its_cost(self) -> None:
         assert self.remaining(5, Usage()) == 87
         assert self.remaining(5, Usage(last=1)) == 89

@@ -34,12 +34,11 @@ class Fixtures:
     async def look(self, ask: Asks) -> None:
         """Look up what was looked up too long ago. What was told before an error stays."""
         now = self._clock()
-        if self._leagues_at is None or now - self._leagues_at >= _LEAGUES_FOR:
+        if _is_old(self._leagues_at, now, _LEAGUES_FOR):
             self.leagues = await ask(self._provider.leagues)
             self._leagues_at = now
         for league in self.leagues:
-            at = self._starts_at.get(league.key)
-            if at is None or now - at >= _STARTS_FOR:
+            if _is_old(self._starts_at.get(league.key), now, _STARTS_FOR):
                 await self._look_up(league.key, ask)
                 self._starts_at[league.key] = now
 
@@ -49,3 +48,8 @@ class Fixtures:
     def next_start(self, league: str) -> datetime:
         now = self._clock()
         return min((start for start in self.starts.get(league, ()) if start > now), default=_LAST)
+
+
+def _is_old(at: datetime | None, now: datetime, after: timedelta) -> bool:
+    # With a new month the provider's credits are other ones, and a free call tells of them before any is spent.
+    return at is None or now - at >= after or at.month != now.month

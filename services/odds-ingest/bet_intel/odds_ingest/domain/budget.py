@@ -157,7 +157,8 @@ def newer_report(account: Account, reservation: Reservation, usage: Usage, at: d
         spent = cost_of(reservation, usage)
         return before._replace(remaining=max(0, before.remaining - spent)) if before else None
     number = account.reports + 1
-    told = Report(usage.remaining, usage.used, at, number)
+    # A provider that lets a call go beyond its plan tells of less than nothing.
+    told = Report(max(0, usage.remaining), usage.used, at, number)
     if before is None or reservation.reports >= before.number or before.told_at < periods_of(at)[1].starts:
         return told
     return told if told.remaining <= before.remaining else before._replace(number=number)
