@@ -7,9 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
-from fixtures.system import data_folder, running
+from fixtures.system import System, data_folder, running
 
 pytestmark = pytest.mark.e2e
 
@@ -35,6 +36,7 @@ def test_simulator_shows_opportunities_and_stops_at_ctrl_c() -> None:
         status = system.get("/v1/status")
         assert {service["service"] for service in status["services"]} == {"odds-ingest", "ev-engine", "api", "notifier"}
         assert [provider["state"] for provider in status["providers"]] == ["polling"]
+        _refresh(system)
         assert system.interrupt() == 0
         assert "stopped" in system.said()
         assert "best opportunities" not in system.said(), "a table is for a terminal"
@@ -80,6 +82,18 @@ def test_a_port_that_cannot_be_is_refused() -> None:
         refused = _up("--data-dir", str(folder), port=99999)
     assert refused.returncode == 2
     assert "65535" in refused.stderr
+
+
+def _refresh(system: System) -> None:
+    """The simulator is asked at once, and says so."""
+    url = f"http://127.0.0.1:{system.port}/v1/refresh"
+    asked = httpx.post(url, trust_env=False, timeout=10)
+    assert asked.status_code == 202
+    place = asked.headers["location"]
+    system.until(lambda: system.get(place)["state"] != "pending", "refreshed", 10)
+    done = system.get(place)
+    assert (done["state"], done["provider"], done["credits"]) == ("done", "simulator", 0)
+    assert done["as_of"] >= done["requested_at"]
 
 
 def test_port_in_use_is_said_before_anything_starts() -> None:

@@ -1,5 +1,6 @@
 """What odds-ingest tells others of each answer, and how its poller behaves; on a real PostgreSQL, bus and outbox."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,10 +11,10 @@ import pytest
 
 import bet_intel.odds_ingest.store
 import bet_intel.shared.outbox
-from bet_intel.events.v1 import odds_changed_pb2, provider_status_pb2
+from bet_intel.events.v1 import odds_changed_pb2, provider_status_pb2, refresh_requested_pb2
 from bet_intel.odds_ingest.domain.quotes import Answer
 from bet_intel.odds_ingest.ingest import IngestOdds
-from bet_intel.odds_ingest.poll import Pace, Poller, Progress
+from bet_intel.odds_ingest.poll import Company, Pace, Poller, Progress, Sleep
 from bet_intel.odds_ingest.providers.port import (
     InvalidSourceError,
     ProviderError,
@@ -23,10 +24,12 @@ from bet_intel.odds_ingest.providers.port import (
     TransientProviderError,
 )
 from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
+from bet_intel.odds_ingest.refreshes import Refreshes
 from bet_intel.odds_ingest.store import Store
+from bet_intel.odds_ingest.telling import BookmakerAges, Teller
 from bet_intel.shared.columns import read
 from bet_intel.shared.inprocess import InProcessBus, InProcessTasks
-from bet_intel.shared.messaging import Message, Queue
+from bet_intel.shared.messaging import Message, Queue, TerminalError
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import Database
 from bet_intel.shared.times import from_us
@@ -71,6 +74,8 @@ class Service:
     outbox: Outbox
     ingest: IngestOdds
     listener: Listener
+    refreshes: Refreshes
+    company: Company
 
     async def takes(self, given: Answer) -> list[odds_changed_pb2.OddsChanged]:
         """What is told of an answer, by event."""
@@ -99,7 +104,10 @@ async def service(make_database: MakeDatabase) -> AsyncIterator[Service]:
         outbox = Outbox(database, bus, tasks)
         ingest = IngestOdds(outbox, Store(), lambda: NOW)
         async with running(bus.run(), outbox.run()):
-            yield Service(database, bus, outbox, ingest, listener)
+            refreshes = Refreshes(database, outbox, lambda: NOW)
+            teller = Teller(PROVIDER, 3, bus, refreshes, lambda: NOW)
+            company = Company(teller, refreshes, await BookmakerAges.load(database, PROVIDER, lambda: 0.0))
+            yield Service(database, bus, outbox, ingest, listener, refreshes, company)
 
 
 def quoted(body: odds_changed_pb2.OddsChanged) -> set[str]:
@@ -259,14 +267,14 @@ class Polled:
     progress: list[Progress]
 
 
-def polling(service: Service, provider: Scripted, position: int = 0) -> Polled:
+def polling(service: Service, provider: Scripted, position: int = 0, sleep: Sleep | None = None) -> Polled:
     slept: list[float] = []
     progress: list[Progress] = []
 
     async def caught_up() -> None:
         await service.outbox.drained(10)
 
-    async def sleep(seconds: float) -> None:
+    async def recorded(seconds: float) -> None:
         slept.append(seconds)
 
     poller = Poller(
@@ -274,11 +282,11 @@ def polling(service: Service, provider: Scripted, position: int = 0) -> Polled:
         "recording-1",
         position,
         service.ingest,
-        service.bus,
+        service.company,
         Pace(caught_up, progress.append),
         clock=lambda: NOW,
         monotonic=lambda: sum(slept),
-        sleep=sleep,
+        sleep=sleep or recorded,
     )
     return Polled(poller, slept, progress)
 
@@ -415,3 +423,94 @@ async def test_a_connection_lost_in_the_middle_of_an_answer_costs_no_answer(serv
     assert provider.asked == [0, 0, 1]
     assert polled.slept == [1.0, 0.0]
     assert [quoted(body) for body in service.listener.changed] == [{"h2h"}]
+
+
+def asked(id: str) -> Message:
+    body = refresh_requested_pb2.RefreshRequested(id=id, at_us=int(NOW.timestamp() * 1e6))
+    return Message(id, "refresh.requested.v1", "api", id, NOW, 0, body.SerializeToString())
+
+
+ONE, TWO = "0b9f6c1e-6a57-4a52-8d3e-6f2f3f1f5a10", "2d1c0a46-3f4b-4f57-9d5e-0c4a7f0e6b22"
+
+
+def answered(service: Service) -> list[tuple[str, str]]:
+    return [(status.refresh_id, status.error_kind) for status in service.listener.status if status.refresh_id]
+
+
+async def test_a_refresh_asks_at_once_and_is_answered_once(service: Service) -> None:
+    asking = asyncio.Event()
+    forever: asyncio.Future[None] = asyncio.Future()
+    provider = Scripted([answer(odds({H2H: board(EVEN)}), position=1)], total=None)
+
+    async def sleep(_seconds: float) -> None:
+        asking.set()
+        await forever
+
+    polled = polling(service, provider, sleep=sleep)
+    service.bus.subscribe(
+        Queue("odds-ingest.refresh-requested", "refresh.requested.v1"), service.refreshes.requested, KeptInMemory()
+    )
+    async with running(service.bus.run(), polled.poller.run()):
+        await asking.wait()
+        provider.script.append(answer(odds({H2H: board(MOVED)}), as_of=minutes(1), position=2))
+        await service.bus.publish(asked(ONE))
+        await service.bus.publish(asked(ONE))
+        await until(lambda: answered(service) == [(ONE, "")])
+    assert provider.asked[:2] == [0, 1]
+    (status,) = (status for status in service.listener.status if status.refresh_id)
+    assert (status.as_of_us, status.polled_at_us) == (
+        int(minutes(1).timestamp() * 1e6),
+        int(NOW.timestamp() * 1e6),
+    )
+
+
+async def test_a_refresh_that_a_crash_interrupted_is_answered_by_the_next_run(service: Service) -> None:
+    await service.refreshes.requested([asked(ONE)])
+    provider = Scripted([TransientProviderError("status 503")], total=None)
+    await polling(service, provider).poller.run()
+    await until(lambda: answered(service) == [(ONE, "transient")])
+
+
+async def test_what_has_nothing_newer_refuses_refreshes(service: Service) -> None:
+    await service.refreshes.requested([asked(ONE)])
+    async with running(service.company.teller.refuse("a recording")):
+        await until(lambda: answered(service) == [(ONE, "validation")])
+        await service.refreshes.requested([asked(TWO)])
+        await until(lambda: answered(service) == [(ONE, "validation"), (TWO, "validation")])
+    assert {status.message for status in service.listener.status} == {"a recording"}
+
+
+async def test_a_request_that_cannot_be_read_is_set_aside(service: Service) -> None:
+    for broken in (b"\xff", refresh_requested_pb2.RefreshRequested(id="no uuid").SerializeToString()):
+        with pytest.raises(TerminalError):
+            await service.refreshes.requested([replace(asked(ONE), data=broken)])
+
+
+async def test_the_age_of_each_bookmaker_is_told_against_its_norm(service: Service) -> None:
+    answers: list[Answer | ProviderError] = []
+    for minute in range(40):
+        shown = board(EVEN, minutes(minute) - timedelta(seconds=30))
+        shown.last_update["beta"] = minutes(minute) - timedelta(seconds=900 if minute == 39 else 5)
+        answers.append(answer(odds({H2H: shown}), as_of=minutes(minute), position=minute + 1))
+    await polling(service, Scripted(answers, total=None)).poller.run()
+    await until(lambda: len(service.listener.status) == 41)
+    body = service.listener.status[-1]
+    ages = read(body)["bookmaker_ages"]
+    told = {
+        body.strings[key]: (title, age, norm)
+        for key, title, age, norm in zip(
+            ages["key_s"].tolist(),
+            [body.strings[row] for row in ages["title_s"].tolist()],
+            ages["age"].tolist(),
+            ages["norm"].tolist(),
+            strict=True,
+        )
+    }
+    assert told["alpha"] == ("ALPHA", 30.0, pytest.approx(30.0))
+    title, age, norm = told["beta"]
+    assert (title, age) == ("BETA", 900.0)
+    assert norm == pytest.approx(5.0, rel=0.2)
+    # A restart goes on from what was saved.
+    known = await BookmakerAges.load(service.database, PROVIDER, lambda: 0.0)
+    (again, *_) = await known.learn(answer(odds({H2H: board(EVEN, minutes(40))}), as_of=minutes(41)))
+    assert (again.bookmaker, again.age, again.samples) == ("alpha", 60.0, 2)

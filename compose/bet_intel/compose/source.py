@@ -7,6 +7,7 @@ from pathlib import Path
 from bet_intel.odds_ingest.providers.port import InvalidSourceError, OddsProvider
 from bet_intel.odds_ingest.providers.replay.client import ReplayProvider
 from bet_intel.odds_ingest.providers.simulator.client import SimulatorProvider
+from bet_intel.odds_ingest.providers.the_odds_api.pollable import PollableOddsApi
 from bet_intel.odds_ingest.providers.the_odds_api.provider import OddsApiProvider
 from bet_intel.odds_ingest.providers.the_odds_api.settings import REAL_URL, OddsApiSettings
 from bet_intel.shared.times import Clock, Monotonic
@@ -61,9 +62,11 @@ def open_source(text: str | None, speed: str | None, seed: int | None, clock: Cl
 
 
 def _the_odds_api(settings: OddsApiSettings, clock: Clock, monotonic: Monotonic) -> Source:
-    provider = OddsApiProvider(settings, clock, monotonic)
     if settings.url == REAL_URL:
-        return Source(provider, _THE_ODDS_API, "the-odds-api", "The Odds API")
+        # Polled when the planner says, within the budget of credits.
+        pollable = PollableOddsApi(settings, clock, monotonic)
+        return Source(pollable, _THE_ODDS_API, "the-odds-api", "The Odds API")
+    provider = OddsApiProvider(settings, clock, monotonic)
     # Another service's events are not to be mixed with the real ones.
     digest = hashlib.sha256(settings.url.encode()).hexdigest()[:12]
     return Source(

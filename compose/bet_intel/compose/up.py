@@ -71,8 +71,9 @@ class System:
                 _log.warning("consumers are behind: going on without them", waited_seconds=_CATCH_UP_SECONDS)
 
     def outboxes(self) -> tuple[Outbox, ...]:
-        # In the order of the data's way: when one is empty, what came of its messages is in the next.
-        return self.odds_ingest.outbox, self.ev_engine.outbox, self.notifier.outbox
+        # In the order of the data's way: when one is empty, what came of its messages is in the next. The gateway's
+        # requests come before it.
+        return self.api.outbox, self.odds_ingest.outbox, self.ev_engine.outbox, self.notifier.outbox
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ Times are ISO-8601 in UTC. Probabilities and EV (per unit staked) are not rounde
 are in the format that `odds_format` names: decimal odds with at most 4 places, or American odds as integers.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -242,6 +243,25 @@ class SportList(msgspec.Struct, frozen=True):
     as_of: AsOf
 
 
+class Credits(msgspec.Struct, frozen=True):
+    """Credits of a provider in this UTC day and month, as of the last poll; null = no bound, or never told."""
+
+    spent_day: int
+    spent_month: int
+    left_day: Annotated[int | None, Meta(description="Of the budget, reserved credits taken off.")] = None
+    left_month: Annotated[int | None, Meta(description="Of the budget, reserved credits taken off.")] = None
+    provider_remaining: Annotated[int | None, Meta(description="What the provider last said is left.")] = None
+    provider_used: Annotated[int | None, Meta(description="What the provider last said was used.")] = None
+
+
+class BookmakerAge(msgspec.Struct, frozen=True):
+    """How old a bookmaker's prices were in the newest answer that held them, and usually are."""
+
+    bookmaker: Bookmaker
+    age_seconds: Annotated[float, Meta(description="Median over its markets of source time minus last update.")]
+    norm_seconds: Annotated[float, Meta(description="Running median of its ages.")]
+
+
 class ProviderState(msgspec.Struct, frozen=True):
     """How a source of odds is doing."""
 
@@ -257,6 +277,26 @@ class ProviderState(msgspec.Struct, frozen=True):
     rejections: Annotated[int, Meta(description="Pieces of the newest answer that could not be read.")]
     error_kind: Annotated[str | None, Meta(description="auth, quota, rate, validation or transient.")]
     message: str | None
+    last_poll: Annotated[datetime | None, Meta(description="When it was last asked, whether it answered or not.")]
+    next_poll: Annotated[datetime | None, Meta(description="When it is to be asked next, as planned at the last poll.")]
+    credits: Annotated[Credits | None, Meta(description="Null where asking costs nothing.")]
+    bookmakers: Annotated[list[BookmakerAge], Meta(description="How old each bookmaker's prices are.")]
+
+
+class Refresh(msgspec.Struct, frozen=True):
+    """A refresh that was asked for, and what came of it."""
+
+    id: str
+    state: Annotated[str, Meta(description="pending, done (newer odds were told) or failed.")]
+    sports: Annotated[Sequence[str], Meta(description="Asked for; everything where leagues is empty too.")]
+    leagues: Sequence[str]
+    requested_at: datetime
+    completed_at: datetime | None = None
+    provider: str | None = None
+    as_of: Annotated[datetime | None, Meta(description="Source time of the provider's newest answer.")] = None
+    credits: Annotated[int | None, Meta(description="Credits of the provider that it cost at most.")] = None
+    error_kind: Annotated[str | None, Meta(description="auth, quota, rate, validation or transient.")] = None
+    message: str | None = None
 
 
 class ServiceState(msgspec.Struct, frozen=True):

@@ -15,17 +15,26 @@ from starlette.types import ASGIApp
 
 from bet_intel.api import openapi
 from bet_intel.api.answers import OpportunityList
+from bet_intel.api.demand import Demand
 from bet_intel.api.feed import FeedTail
+from bet_intel.api.limiter import TokenBuckets
 from bet_intel.api.middleware import RequestEdge, RequestMetrics
 from bet_intel.api.operation import Operation, Reads
-from bet_intel.api.problems import CursorError, NotFoundError, ParameterError, answer_problem
+from bet_intel.api.problems import (
+    BodyError,
+    CursorError,
+    NotFoundError,
+    ParameterError,
+    TooManyRequestsError,
+    answer_problem,
+)
 from bet_intel.api.projector import Projector
-from bet_intel.api.routes import bookmakers, events, history, opportunities, process, sports, status
+from bet_intel.api.routes import bookmakers, events, history, opportunities, process, refreshes, sports, status
 from bet_intel.api.settings import ApiSettings
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.heartbeat import Heart
 from bet_intel.shared.messaging import Queue
-from bet_intel.shared.outbox import Backlog
+from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import Database, DatabaseUnavailableError, PostgresDeadLetters
 
 
@@ -39,6 +48,8 @@ class Api:
     tail: FeedTail
     heart: Heart
     database: Database
+    outbox: Outbox
+    demand: Demand
     draining: bool = False
     asgi: ASGIApp = field(init=False)
 
@@ -46,6 +57,8 @@ class Api:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.tail.run(), name="api feed tail")
             group.create_task(self.heart.run(), name="api heartbeat")
+            group.create_task(self.outbox.run(), name="api outbox")
+            group.create_task(self.demand.run(), name="api demand")
 
     async def best(self, limit: int) -> OpportunityList:
         """The first `limit` (at most 200) of what `/v1/opportunities` answers without parameters.
@@ -69,16 +82,14 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         tail = FeedTail(database, settings.feed_poll_seconds, engines.monotonic, engines.registry)
         dead_letters = PostgresDeadLetters(database)
         _subscribe(Projector(database, engines.registry, tail.woken.set), engines, dead_letters)
-        # The gateway publishes nothing yet but its heartbeat, so its outbox is empty.
-        heart = Heart("api", engines.bus, dead_letters, _no_backlog, engines.clock)
-        api = Api(tail, heart, database)
+        outbox = Outbox(database, engines.bus, engines.tasks)
+        heart = Heart("api", engines.bus, dead_letters, outbox.backlog, engines.clock)
+        api = Api(tail, heart, database, outbox, Demand(engines.bus, engines.clock))
         reads = Reads(database, engines.cache, tail, settings.cache_seconds)
-        api.asgi = _gateway(_operations(api, database, reads, engines), engines)
+        buckets = TokenBuckets(settings.refresh_burst, settings.refresh_seconds, engines.monotonic)
+        api.asgi = _gateway(_operations(api, database, reads, buckets, engines), engines)
+        await outbox.recover()
         yield api
-
-
-async def _no_backlog() -> Backlog:
-    return Backlog()
 
 
 def _subscribe(projector: Projector, engines: Engines, dead_letters: PostgresDeadLetters) -> None:
@@ -91,14 +102,17 @@ def _subscribe(projector: Projector, engines: Engines, dead_letters: PostgresDea
     subscribe(Queue("api.service-heartbeat", "service.heartbeat.v1"), projector.service_heartbeat, dead_letters)
 
 
-def _operations(api: Api, database: Database, reads: Reads, engines: Engines) -> tuple[Operation, ...]:
+def _operations(
+    api: Api, database: Database, reads: Reads, buckets: TokenBuckets, engines: Engines
+) -> tuple[Operation, ...]:
     operations: list[Operation] = []
     registry: CollectorRegistry = engines.registry
-    operations += opportunities.operations(reads)
-    operations += events.operations(reads)
+    operations += opportunities.operations(reads, api.demand)
+    operations += events.operations(reads, api.demand)
     operations += history.operations(reads)
     operations += sports.operations(reads)
     operations += bookmakers.operations(reads)
+    operations += refreshes.operations(reads, api.outbox, buckets, engines.clock)
     operations += status.operations(reads, engines.clock)
     operations += process.operations(
         database, api.tail, registry, lambda: api.draining, lambda: openapi.document(operations)
@@ -107,7 +121,16 @@ def _operations(api: Api, database: Database, reads: Reads, engines: Engines) ->
 
 
 def _gateway(operations: tuple[Operation, ...], engines: Engines) -> ASGIApp:
-    problems = (HTTPException, ParameterError, CursorError, NotFoundError, TimeoutError, DatabaseUnavailableError)
+    problems = (
+        HTTPException,
+        ParameterError,
+        CursorError,
+        BodyError,
+        NotFoundError,
+        TooManyRequestsError,
+        TimeoutError,
+        DatabaseUnavailableError,
+    )
     edge = Middleware(
         RequestEdge,
         metrics=RequestMetrics(engines.registry),
@@ -115,7 +138,7 @@ def _gateway(operations: tuple[Operation, ...], engines: Engines) -> ASGIApp:
         new_id=lambda: uuid.uuid4().hex,
     )
     app = Starlette(
-        routes=[Route(operation.path, operation.respond, methods=["GET"]) for operation in operations],
+        routes=[Route(operation.path, operation.respond, methods=[operation.method]) for operation in operations],
         middleware=[edge],
         exception_handlers=dict.fromkeys(problems, answer_problem),
     )

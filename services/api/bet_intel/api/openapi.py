@@ -1,27 +1,30 @@
 """The OpenAPI 3.1 document, made from the operations that the routes are made from."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
 import msgspec
 
-from bet_intel.api.operation import Operation
+from bet_intel.api.operation import JSON, Operation
 from bet_intel.api.problems import MEDIA_TYPE, Problem
 
 _REF = "#/components/schemas/{name}"
 _PROBLEMS = {
     400: "A query parameter cannot be used as it was given; the answer names it and says what is expected.",
     404: "The read model does not know it.",
+    413: "The body is too long.",
+    429: "Asked too often; Retry-After says when to try again.",
     503: "The database does not answer; Retry-After says when to try again.",
 }
 
 
 def document(operations: Sequence[Operation]) -> bytes:
     """The document as JSON."""
-    answers = [operation.answer for operation in operations if operation.answer is not None]
-    _, schemas = msgspec.json.schema_components([*answers, Problem], ref_template=_REF)
-    paths = {operation.path: {"get": _operation(operation)} for operation in operations}
+    told = [each for operation in operations for each in (operation.answer, operation.body) if each is not None]
+    _, schemas = msgspec.json.schema_components([*told, Problem], ref_template=_REF)
+    paths = {operation.path: {operation.method.lower(): _operation(operation)} for operation in operations}
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
@@ -54,6 +57,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "summary": operation.summary,
         **described,
         "parameters": [*_path_parameters(operation), *_query_parameters(operation), *_headers(operation)],
+        **_request_body(operation),
         "responses": _responses(operation),
     }
 
@@ -97,12 +101,24 @@ def _headers(operation: Operation) -> list[dict[str, Any]]:
     ]
 
 
+def _request_body(operation: Operation) -> dict[str, Any]:
+    if operation.body is None:
+        return {}
+    return {"requestBody": {"required": False, "content": {JSON: {"schema": _reference(operation.body)}}}}
+
+
 def _responses(operation: Operation) -> dict[str, Any]:
     schema = _reference(operation.answer) if operation.answer else {"type": "string"}
     content = {"content": {operation.media_type: {"schema": schema}}}
     etag = {"ETag": {"description": "Names this answer.", "schema": {"type": "string"}}}
+    location = {"Location": {"description": "Where to look for what came of it.", "schema": {"type": "string"}}}
+    headers = etag if operation.conditional else location if operation.status == HTTPStatus.ACCEPTED else None
     responses: dict[str, Any] = {
-        "200": {"description": operation.summary, **content, **({"headers": etag} if operation.conditional else {})}
+        str(operation.status): {
+            "description": operation.summary,
+            **content,
+            **({"headers": headers} if headers else {}),
+        }
     }
     if operation.conditional:
         responses["304"] = {"description": "Still what If-None-Match names.", "headers": etag}

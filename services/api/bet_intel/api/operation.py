@@ -34,7 +34,8 @@ class NoParameters(Query, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`answer` is the structure of a 200, None where that is text; `problems` are the statuses it may fail with."""
+    """`answer` is the structure of its success (`status`), None where that is text; `problems` are the statuses it may
+    fail with; `body` is what a caller may send."""
 
     path: str
     id: str
@@ -49,6 +50,9 @@ class Operation:
     conditional: bool = False
     also: Mapping[int, str] = field(default_factory=dict)
     problems: tuple[int, ...] = (400, 503)
+    method: str = "GET"
+    status: int = 200
+    body: type[msgspec.Struct] | None = None
 
 
 Handle = Callable[[Reader, Mapping[str, str], QueryT], Awaitable[msgspec.Struct]]

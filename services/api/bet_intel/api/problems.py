@@ -1,5 +1,6 @@
 """Errors as problem details (RFC 9457): the only place that maps errors to HTTP."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -30,6 +31,22 @@ class CursorError(ParameterError):
 
     def __init__(self, message: str) -> None:
         super().__init__("cursor", message)
+
+
+class BodyError(Exception):
+    """The request's body cannot be used as it was sent; the message says what is expected."""
+
+    def __init__(self, message: str, *, too_long: bool = False) -> None:
+        super().__init__(message)
+        self.too_long = too_long
+
+
+class TooManyRequestsError(Exception):
+    """The caller has asked too often; `wait` is the number of seconds until it may again."""
+
+    def __init__(self, wait: float) -> None:
+        super().__init__(f"asked too often, wait {wait:.0f} s")
+        self.wait = wait
 
 
 class NotFoundError(Exception):
@@ -65,6 +82,14 @@ def problem_of(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
                 parameter=error.parameter or None,
                 known_parameters=error.known or None,
             ), {}
+        case BodyError(too_long=True):
+            return _problem("content-too-large", "Body too large", 413, str(error), path), {}
+        case BodyError():
+            return _problem("invalid-body", "Invalid body", 400, str(error), path), {}
+        case TooManyRequestsError():
+            seconds = str(math.ceil(error.wait))
+            detail = f"This was asked for too often; try again in {seconds} s."
+            return _problem("quota-exceeded", "Too many requests", 429, detail, path), {"Retry-After": seconds}
         case NotFoundError():
             return _problem("not-found", "Not found", 404, str(error), path), {}
         case HTTPException(status_code=404):

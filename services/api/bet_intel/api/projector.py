@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 from prometheus_client import CollectorRegistry, Counter
 
-from bet_intel.api import store, wire
+from bet_intel.api import refresh_store, store, wire
 from bet_intel.api.domain.life import Closed, transition
 from bet_intel.api.domain.model import Closing, FeedEntry, MarketChange, OddsUpdate, OpportunitySet
 from bet_intel.api.line_history import LineHistory
@@ -67,6 +67,7 @@ class Projector:
         reports = [_decoded(wire.provider_report, message) for message in messages]
         async with self._database.transaction() as connection:
             await store.put_provider_reports(connection, sorted(reports, key=lambda report: report.provider))
+            await refresh_store.complete(connection, [report for report in reports if report.refresh_id])
         self._count(messages)
 
     async def service_heartbeat(self, messages: Sequence[Message]) -> None:

@@ -15,3 +15,7 @@ class ApiSettings(BaseSettings):
     """How often the position of the feed is looked up when nothing wakes the tail before."""
     cache_seconds: float = Field(default=5.0, gt=0)
     """How long an answer may be kept; a newer read model replaces it sooner."""
+    refresh_burst: int = Field(default=3, ge=1)
+    """How many refreshes a caller may ask for at once."""
+    refresh_seconds: float = Field(default=20.0, gt=0)
+    """After how long it may ask for another."""

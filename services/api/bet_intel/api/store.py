@@ -247,15 +247,20 @@ async def put_provider_reports(connection: Writer, reports: Iterable[ProviderRep
     await connection.executemany(
         """
         insert into provider_status (provider, reported_at, as_of, state, error_kind, message, position, total, events,
-            prices, rejections)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+            prices, rejections, polled_at, due_at, credits, ages)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
         on conflict (provider) do update set
             reported_at = excluded.reported_at, as_of = excluded.as_of, state = excluded.state,
             error_kind = excluded.error_kind, message = excluded.message, position = excluded.position,
-            total = excluded.total, events = excluded.events, prices = excluded.prices, rejections = excluded.rejections
+            total = excluded.total, events = excluded.events, prices = excluded.prices,
+            rejections = excluded.rejections, polled_at = excluded.polled_at, due_at = excluded.due_at,
+            credits = excluded.credits, ages = excluded.ages
         where excluded.reported_at > provider_status.reported_at
         """,
-        list(reports),
+        [
+            (*report[:13], None if report.quota is None else _json(report.quota), _json(report.ages))
+            for report in reports
+        ],
     )
 
 

@@ -1,8 +1,12 @@
-"""Events as they arrive → what the read model keeps. Pure; an undecodable message raises `WireError`."""
+"""Events as they arrive → what the read model keeps, and what the gateway tells.
+
+Pure; an undecodable message raises `WireError`.
+"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from uuid import UUID, uuid4
 
 from google.protobuf.message import DecodeError
 
@@ -20,12 +24,19 @@ from bet_intel.api.domain.model import (
     Quote,
 )
 from bet_intel.events.v1.common_pb2 import SportingEvent
+from bet_intel.events.v1.demand_observed_pb2 import DemandObserved
 from bet_intel.events.v1.odds_changed_pb2 import OddsChanged
 from bet_intel.events.v1.opportunities_updated_pb2 import OpportunitiesUpdated
-from bet_intel.events.v1.provider_status_pb2 import ProviderState, ProviderStatus
+from bet_intel.events.v1.provider_status_pb2 import CreditState, ProviderState, ProviderStatus
+from bet_intel.events.v1.refresh_requested_pb2 import RefreshRequested
 from bet_intel.events.v1.service_heartbeat_pb2 import ServiceHeartbeat
 from bet_intel.shared.columns import ColumnError, Columns, read
-from bet_intel.shared.times import from_us
+from bet_intel.shared.messaging import Message
+from bet_intel.shared.times import from_us, to_us
+
+SOURCE = "api"
+DEMAND_OBSERVED = "demand.observed.v1"
+REFRESH_REQUESTED = "refresh.requested.v1"
 
 SIDES = ("back", "lay")
 _MARKET_STATUS = {1: "open", 2: "suspended", 3: "closed"}
@@ -202,6 +213,7 @@ def provider_report(data: bytes) -> ProviderReport:
     message = ProviderStatus()
     try:
         message.ParseFromString(data)
+        tables = read(message)
         return ProviderReport(
             message.provider,
             from_us(message.at_us),
@@ -214,9 +226,56 @@ def provider_report(data: bytes) -> ProviderReport:
             message.events,
             message.prices,
             message.rejections,
+            time(message.polled_at_us),
+            time(message.due_at_us),
+            _credits(message.credit_state) if message.HasField("credit_state") else None,
+            _ages(tables["bookmaker_ages"], list(message.strings)),
+            str(UUID(message.refresh_id)) if message.refresh_id else "",
+            message.credits,
         )
     except (DecodeError, OverflowError, ValueError) as error:
         raise WireError(f"not a valid provider.status.v1: {error}") from error
+
+
+def _credits(state: CreditState) -> dict[str, int]:
+    return {field.name: value for field, value in state.ListFields()} | {
+        "spent_day": state.spent_day,
+        "spent_month": state.spent_month,
+    }
+
+
+def _ages(table: Columns, strings: Sequence[str]) -> list[tuple[str, str, float, float]]:
+    columns = (table[name].tolist() for name in ("key_s", "title_s", "age", "norm"))
+    return [(strings[key], strings[title], age, norm) for key, title, age, norm in zip(*columns, strict=True)]
+
+
+def demand_observed(
+    gateway: str, at: datetime, window: float, everything: bool, sports: Iterable[str], leagues: Iterable[str]
+) -> Message:
+    """What somebody asked this gateway for within the last `window` seconds."""
+    body = DemandObserved(
+        at_us=to_us(at),
+        window_seconds=window,
+        everything=everything,
+        sports=sorted(sports),
+        leagues=sorted(leagues),
+    )
+    return Message(
+        id=str(uuid4()),
+        type=DEMAND_OBSERVED,
+        source=SOURCE,
+        subject=gateway,
+        time=at,
+        revision=0,
+        data=body.SerializeToString(),
+    )
+
+
+def refresh_requested(id: str, at: datetime, sports: Iterable[str], leagues: Iterable[str]) -> Message:
+    body = RefreshRequested(id=id, at_us=to_us(at), sports=sorted(sports), leagues=sorted(leagues))
+    return Message(
+        id=id, type=REFRESH_REQUESTED, source=SOURCE, subject=id, time=at, revision=0, data=body.SerializeToString()
+    )
 
 
 def heartbeat(data: bytes) -> Heartbeat:

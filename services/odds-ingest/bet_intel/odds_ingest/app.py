@@ -4,17 +4,38 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
+from bet_intel.odds_ingest.demand import Demand
+from bet_intel.odds_ingest.domain.budget import Budget
 from bet_intel.odds_ingest.ingest import IngestOdds
-from bet_intel.odds_ingest.poll import Pace, Poller
-from bet_intel.odds_ingest.providers.port import OddsProvider
+from bet_intel.odds_ingest.poll import Company, Pace, Poller
+from bet_intel.odds_ingest.providers.pollable import PollableProvider
+from bet_intel.odds_ingest.providers.port import OddsProvider, ProviderError
+from bet_intel.odds_ingest.quota import Quota
+from bet_intel.odds_ingest.refreshes import Refreshes
+from bet_intel.odds_ingest.schedule import Means, ScheduledPoller
 from bet_intel.odds_ingest.settings import OddsIngestSettings
 from bet_intel.odds_ingest.store import Store
+from bet_intel.odds_ingest.telling import BookmakerAges, Teller
 from bet_intel.odds_ingest.wire import SOURCE
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.heartbeat import Heart
+from bet_intel.shared.messaging import Queue
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import Database, PostgresDeadLetters
+
+_RECORDED = "a recording is played as it was taken: there is nothing newer to ask for"
+_ENDED = "this source is not read any more: "
+
+
+class Polling(Protocol):
+    """What reads a provider. `ended` is set with the source, or with a `failure`."""
+
+    ended: asyncio.Event
+    failure: ProviderError | None
+
+    async def run(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,31 +43,59 @@ class OddsIngest:
     """The running service."""
 
     outbox: Outbox
-    poller: Poller
+    poller: Polling
     position: int
     heart: Heart
+    teller: Teller
+    is_recording: bool
 
     async def run(self) -> None:
         """Publish, beat and poll until cancelled; polling ends with the source."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.outbox.run(), name="odds-ingest outbox")
             group.create_task(self.heart.run(), name="odds-ingest heartbeat")
-            group.create_task(self.poller.run(), name="odds-ingest poll")
+            group.create_task(self._poll(), name="odds-ingest poll")
+            if self.is_recording:
+                group.create_task(self.teller.refuse(_RECORDED), name="odds-ingest refreshes")
+
+    async def _poll(self) -> None:
+        await self.poller.run()
+        if not self.is_recording:
+            await self.teller.refuse(f"{_ENDED}{self.poller.failure}")
 
 
 @asynccontextmanager
 async def open_odds_ingest(
-    settings: OddsIngestSettings, engines: Engines, provider: OddsProvider, source: str, pace: Pace
+    settings: OddsIngestSettings,
+    engines: Engines,
+    provider: OddsProvider | PollableProvider,
+    source: str,
+    pace: Pace,
 ) -> AsyncIterator[OddsIngest]:
     """Open odds-ingest on `provider`; `source` names what its position is kept for (one recording, or the provider)."""
     async with Database.open(settings.dsn.get_secret_value(), name=SOURCE, max_size=settings.pool_size) as database:
         outbox = Outbox(database, engines.bus, engines.tasks)
+        dead_letters = PostgresDeadLetters(database)
         store = Store()
         async with database.snapshot() as connection:
             position = await store.position(connection, source)
         ingest = IngestOdds(outbox, store, engines.clock)
-        poller = Poller(provider, source, position, ingest, engines.bus, pace, engines.clock, engines.monotonic)
-        heart = Heart(SOURCE, engines.bus, PostgresDeadLetters(database), outbox.backlog, engines.clock)
+        refreshes, demand = Refreshes(database, outbox, engines.clock), Demand()
+        subscribe = engines.bus.subscribe
+        subscribe(Queue("odds-ingest.refresh-requested", "refresh.requested.v1"), refreshes.requested, dead_letters)
+        subscribe(Queue("odds-ingest.demand-observed", "demand.observed.v1"), demand.observed, dead_letters)
+        teller = Teller(provider.name, provider.total, engines.bus, refreshes, engines.clock)
+        ages = await BookmakerAges.load(database, provider.name, engines.monotonic)
+        company = Company(teller, refreshes, ages)
+        poller: Polling
+        if isinstance(provider, PollableProvider):
+            budget = Budget(settings.quota_month, settings.quota_day)
+            quota = Quota(database, provider.name, budget, engines.clock)
+            means = Means(database, ingest, quota, demand, company)
+            poller = ScheduledPoller(provider, source, position, means, pace, engines.clock)
+        else:
+            poller = Poller(provider, source, position, ingest, company, pace, engines.clock, engines.monotonic)
+        heart = Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock)
         # What an earlier run left unconfirmed goes first.
         await outbox.recover()
-        yield OddsIngest(outbox, poller, position, heart)
+        yield OddsIngest(outbox, poller, position, heart, teller, provider.total is not None)

@@ -37,6 +37,7 @@ class Ingested:
     events: int
     prices: int
     changed_markets: int
+    changed_prices: int
     withdrawn_events: int
 
 
@@ -75,6 +76,7 @@ class IngestOdds:
             changed_markets=sum(
                 market.revision == state.revision for state in after for market in state.markets.values()
             ),
+            changed_prices=sum(_changed_prices(before.get(state.event.id), state) for state in after),
             withdrawn_events=sum(state.event.id not in shown for state in after),
         )
 
@@ -111,3 +113,15 @@ class IngestOdds:
             ]
             await self._store.save(unit.connection, before, after)
             unit.append(*[odds_changed(state, unanswered=True) for state in after])
+
+
+def _changed_prices(before: Stored | None, after: EventState) -> int:
+    """How many prices of an event that were known before have moved or gone."""
+    if before is None:
+        return 0
+    return sum(
+        market.board.prices.get(quote) != price
+        for key, market in after.markets.items()
+        if market.revision == after.revision and key in before.state.markets
+        for quote, price in before.state.markets[key].board.prices.items()
+    )

@@ -1,6 +1,6 @@
 """Settings of odds-ingest, from the environment (`BET_INTEL_ODDS_INGEST_…`)."""
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -9,3 +9,7 @@ class OddsIngestSettings(BaseSettings):
 
     dsn: SecretStr
     pool_size: int = 4
+    quota_month: int | None = Field(default=None, ge=0)
+    """Most credits to spend in a UTC month, where calls cost some; None = what the provider gives."""
+    quota_day: int | None = Field(default=None, ge=0)
+    """Most credits to spend in a UTC day; None = the month's share."""

@@ -1,17 +1,29 @@
-"""From the domain to the events that odds-ingest publishes."""
+"""Between the domain and the events that odds-ingest publishes and consumes."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
-from uuid import uuid4
+from typing import Literal, NamedTuple
+from uuid import UUID, uuid4
 
-from bet_intel.events.v1 import common_pb2, odds_changed_pb2, provider_status_pb2
+from google.protobuf.message import DecodeError
+
+from bet_intel.events.v1 import (
+    common_pb2,
+    demand_observed_pb2,
+    odds_changed_pb2,
+    provider_status_pb2,
+    refresh_requested_pb2,
+)
+from bet_intel.odds_ingest.domain.ages import BookmakerAge
 from bet_intel.odds_ingest.domain.quotes import SportingEvent
 from bet_intel.odds_ingest.domain.state import EventState
+from bet_intel.odds_ingest.poll_store import RefreshRequest
+from bet_intel.odds_ingest.quota import QuotaState
 from bet_intel.shared.columns import Strings, fill
-from bet_intel.shared.messaging import Message
-from bet_intel.shared.times import to_us
+from bet_intel.shared.messaging import Message, TerminalError
+from bet_intel.shared.times import from_us, to_us
 
 SOURCE = "odds-ingest"
 ODDS_CHANGED = "odds.changed.v1"
@@ -110,7 +122,10 @@ _STATES = {
 @dataclass(frozen=True, slots=True)
 class ProviderReport:
     """How a provider did when it was last asked. `as_of`, `events`, `prices` and `rejections` are those of its newest
-    answer, also where it fails now; None and 0 before the first."""
+    answer, also where it fails now; None and 0 before the first.
+
+    `refresh_id` is the refresh that this answers. `credits` is the most that was charged for what it tells of.
+    """
 
     state: Literal["polling", "failing", "finished"]
     as_of: datetime | None = None
@@ -119,6 +134,12 @@ class ProviderReport:
     rejections: int = 0
     error_kind: str = ""
     message: str = ""
+    refresh_id: str = ""
+    credits: int = 0
+    polled_at: datetime | None = None
+    due_at: datetime | None = None
+    quota: QuotaState | None = None
+    ages: Sequence[BookmakerAge] = ()
 
 
 def provider_status(provider: str, report: ProviderReport, at: datetime, position: int, total: int | None) -> Message:
@@ -134,7 +155,21 @@ def provider_status(provider: str, report: ProviderReport, at: datetime, positio
         events=report.events,
         prices=report.prices,
         rejections=report.rejections,
+        refresh_id=report.refresh_id,
+        credits=report.credits,
+        polled_at_us=to_us(report.polled_at) if report.polled_at else 0,
+        due_at_us=to_us(report.due_at) if report.due_at else 0,
+        credit_state=_credit_state(report.quota) if report.quota else None,
     )
+    strings = Strings()
+    fill(
+        body.bookmaker_ages,
+        key_s=strings.rows(age.bookmaker for age in report.ages),
+        title_s=strings.rows(age.title for age in report.ages),
+        age=[age.age for age in report.ages],
+        norm=[age.norm for age in report.ages],
+    )
+    body.strings.extend(strings.table())
     return Message(
         id=str(uuid4()),
         type=PROVIDER_STATUS,
@@ -144,3 +179,43 @@ def provider_status(provider: str, report: ProviderReport, at: datetime, positio
         revision=0,
         data=body.SerializeToString(),
     )
+
+
+def _credit_state(quota: QuotaState) -> provider_status_pb2.CreditState:
+    return provider_status_pb2.CreditState(
+        spent_day=quota.spent_day,
+        spent_month=quota.spent_month,
+        left_day=quota.left.day,
+        left_month=quota.left.month,
+        provider_remaining=quota.report.remaining if quota.report else None,
+        provider_used=quota.report.used if quota.report else None,
+    )
+
+
+class DemandObserved(NamedTuple):
+    """What somebody asked a gateway for; `everything` where no sport or league was named."""
+
+    at: datetime
+    everything: bool
+    sports: Sequence[str]
+    leagues: Sequence[str]
+
+
+def demand_observed(message: Message) -> DemandObserved:
+    """Raises `TerminalError` for bytes that are no demand.observed.v1."""
+    body = demand_observed_pb2.DemandObserved()
+    try:
+        body.ParseFromString(message.data)
+        return DemandObserved(from_us(body.at_us), body.everything, list(body.sports), list(body.leagues))
+    except (DecodeError, OverflowError) as error:
+        raise TerminalError(f"not a valid demand.observed.v1: {error}") from error
+
+
+def refresh_request(message: Message) -> RefreshRequest:
+    """Raises `TerminalError` for bytes that are no refresh.requested.v1."""
+    body = refresh_requested_pb2.RefreshRequested()
+    try:
+        body.ParseFromString(message.data)
+        return RefreshRequest(str(UUID(body.id)), list(body.sports), list(body.leagues), from_us(body.at_us))
+    except (DecodeError, OverflowError, ValueError) as error:
+        raise TerminalError(f"not a valid refresh.requested.v1: {error}") from error

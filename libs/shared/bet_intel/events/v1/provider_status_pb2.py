@@ -22,17 +22,30 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from bet_intel.events.v1 import columns_pb2 as bet__intel_dot_events_dot_v1_dot_columns__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)bet_intel/events/v1/provider_status.proto\x12\x13\x62\x65t_intel.events.v1\"\xf0\x01\n\x0eProviderStatus\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\r\n\x05\x61t_us\x18\x02 \x01(\x03\x12\x10\n\x08\x61s_of_us\x18\x03 \x01(\x03\x12\x31\n\x05state\x18\x04 \x01(\x0e\x32\".bet_intel.events.v1.ProviderState\x12\x12\n\nerror_kind\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x10\n\x08position\x18\x07 \x01(\x04\x12\r\n\x05total\x18\x08 \x01(\x04\x12\x0e\n\x06\x65vents\x18\t \x01(\x04\x12\x0e\n\x06prices\x18\n \x01(\x04\x12\x12\n\nrejections\x18\x0b \x01(\x04*\x84\x01\n\rProviderState\x12\x1e\n\x1aPROVIDER_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16PROVIDER_STATE_POLLING\x10\x01\x12\x1a\n\x16PROVIDER_STATE_FAILING\x10\x02\x12\x1b\n\x17PROVIDER_STATE_FINISHED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)bet_intel/events/v1/provider_status.proto\x12\x13\x62\x65t_intel.events.v1\x1a!bet_intel/events/v1/columns.proto\"\xc9\x03\n\x0eProviderStatus\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\r\n\x05\x61t_us\x18\x02 \x01(\x03\x12\x10\n\x08\x61s_of_us\x18\x03 \x01(\x03\x12\x31\n\x05state\x18\x04 \x01(\x0e\x32\".bet_intel.events.v1.ProviderState\x12\x12\n\nerror_kind\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x10\n\x08position\x18\x07 \x01(\x04\x12\r\n\x05total\x18\x08 \x01(\x04\x12\x0e\n\x06\x65vents\x18\t \x01(\x04\x12\x0e\n\x06prices\x18\n \x01(\x04\x12\x12\n\nrejections\x18\x0b \x01(\x04\x12\x12\n\nrefresh_id\x18\x0c \x01(\t\x12\x0f\n\x07\x63redits\x18\r \x01(\x04\x12\x14\n\x0cpolled_at_us\x18\x0e \x01(\x03\x12\x11\n\tdue_at_us\x18\x0f \x01(\x03\x12\x36\n\x0c\x63redit_state\x18\x10 \x01(\x0b\x32 .bet_intel.events.v1.CreditState\x12@\n\x0e\x62ookmaker_ages\x18\x11 \x01(\x0b\x32(.bet_intel.events.v1.BookmakerAgeColumns\x12\x0f\n\x07strings\x18\x12 \x03(\t\"\xe7\x01\n\x0b\x43reditState\x12\x11\n\tspent_day\x18\x01 \x01(\x04\x12\x13\n\x0bspent_month\x18\x02 \x01(\x04\x12\x15\n\x08left_day\x18\x03 \x01(\x04H\x00\x88\x01\x01\x12\x17\n\nleft_month\x18\x04 \x01(\x04H\x01\x88\x01\x01\x12\x1f\n\x12provider_remaining\x18\x05 \x01(\x04H\x02\x88\x01\x01\x12\x1a\n\rprovider_used\x18\x06 \x01(\x04H\x03\x88\x01\x01\x42\x0b\n\t_left_dayB\r\n\x0b_left_monthB\x15\n\x13_provider_remainingB\x10\n\x0e_provider_used\"\x8a\x01\n\x13\x42ookmakerAgeColumns\x12!\n\x05key_s\x18\x01 \x01(\x0c\x42\x12\x8a\xb5\x18\x0eu32 of strings\x12#\n\x07title_s\x18\x02 \x01(\x0c\x42\x12\x8a\xb5\x18\x0eu32 of strings\x12\x14\n\x03\x61ge\x18\x03 \x01(\x0c\x42\x07\x8a\xb5\x18\x03\x66\x36\x34\x12\x15\n\x04norm\x18\x04 \x01(\x0c\x42\x07\x8a\xb5\x18\x03\x66\x36\x34*\x84\x01\n\rProviderState\x12\x1e\n\x1aPROVIDER_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16PROVIDER_STATE_POLLING\x10\x01\x12\x1a\n\x16PROVIDER_STATE_FAILING\x10\x02\x12\x1b\n\x17PROVIDER_STATE_FINISHED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'bet_intel.events.v1.provider_status_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PROVIDERSTATE']._serialized_start=310
-  _globals['_PROVIDERSTATE']._serialized_end=442
-  _globals['_PROVIDERSTATUS']._serialized_start=67
-  _globals['_PROVIDERSTATUS']._serialized_end=307
+  _globals['_BOOKMAKERAGECOLUMNS'].fields_by_name['key_s']._loaded_options = None
+  _globals['_BOOKMAKERAGECOLUMNS'].fields_by_name['key_s']._serialized_options = b'\212\265\030\016u32 of strings'
+  _globals['_BOOKMAKERAGECOLUMNS'].fields_by_name['title_s']._loaded_options = None
+  _globals['_BOOKMAKERAGECOLUMNS'].fields_by_name['title_s']._serialized_options = b'\212\265\030\016u32 of strings'
+  _globals['_BOOKMAKERAGECOLUMNS'].fields_by_name['age']._loaded_options = None
+  _globals['_BOOKMAKERAGECOLUMNS'].fields_by_name['age']._serialized_options = b'\212\265\030\003f64'
+  _globals['_BOOKMAKERAGECOLUMNS'].fields_by_name['norm']._loaded_options = None
+  _globals['_BOOKMAKERAGECOLUMNS'].fields_by_name['norm']._serialized_options = b'\212\265\030\003f64'
+  _globals['_PROVIDERSTATE']._serialized_start=937
+  _globals['_PROVIDERSTATE']._serialized_end=1069
+  _globals['_PROVIDERSTATUS']._serialized_start=102
+  _globals['_PROVIDERSTATUS']._serialized_end=559
+  _globals['_CREDITSTATE']._serialized_start=562
+  _globals['_CREDITSTATE']._serialized_end=793
+  _globals['_BOOKMAKERAGECOLUMNS']._serialized_start=796
+  _globals['_BOOKMAKERAGECOLUMNS']._serialized_end=934
 # @@protoc_insertion_point(module_scope)

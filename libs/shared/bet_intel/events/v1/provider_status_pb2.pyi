@@ -3,8 +3,10 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
@@ -38,7 +40,9 @@ Global___ProviderState: _TypeAlias = ProviderState  # noqa: Y015
 
 @_typing.final
 class ProviderStatus(_message.Message):
-    """provider.status.v1: how a source of odds is doing. Subject: the provider's name. News of the moment."""
+    """provider.status.v1: how a source of odds is doing. Subject: the provider's name. News of the moment; one that answers
+    a refresh is confirmed.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -53,6 +57,13 @@ class ProviderStatus(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     PRICES_FIELD_NUMBER: _builtins.int
     REJECTIONS_FIELD_NUMBER: _builtins.int
+    REFRESH_ID_FIELD_NUMBER: _builtins.int
+    CREDITS_FIELD_NUMBER: _builtins.int
+    POLLED_AT_US_FIELD_NUMBER: _builtins.int
+    DUE_AT_US_FIELD_NUMBER: _builtins.int
+    CREDIT_STATE_FIELD_NUMBER: _builtins.int
+    BOOKMAKER_AGES_FIELD_NUMBER: _builtins.int
+    STRINGS_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
     at_us: _builtins.int
     """wall clock"""
@@ -73,6 +84,24 @@ class ProviderStatus(_message.Message):
     """in the newest answer"""
     rejections: _builtins.int
     """pieces of the newest answer that could not be read"""
+    refresh_id: _builtins.str
+    """the refresh that this answers, "" = none; error_kind tells whether it failed"""
+    credits: _builtins.int
+    """most that the calls it tells of were charged"""
+    polled_at_us: _builtins.int
+    """wall clock of the newest call, whether it was answered or not; 0 = none yet"""
+    due_at_us: _builtins.int
+    """wall clock of the next call as it is planned now, 0 = not planned"""
+    @_builtins.property
+    def credit_state(self) -> Global___CreditState:
+        """absent where calls cost nothing"""
+
+    @_builtins.property
+    def bookmaker_ages(self) -> Global___BookmakerAgeColumns:
+        """of every bookmaker seen"""
+
+    @_builtins.property
+    def strings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -87,11 +116,102 @@ class ProviderStatus(_message.Message):
         events: _builtins.int = ...,
         prices: _builtins.int = ...,
         rejections: _builtins.int = ...,
+        refresh_id: _builtins.str = ...,
+        credits: _builtins.int = ...,
+        polled_at_us: _builtins.int = ...,
+        due_at_us: _builtins.int = ...,
+        credit_state: Global___CreditState | None = ...,
+        bookmaker_ages: Global___BookmakerAgeColumns | None = ...,
+        strings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bookmaker_ages", b"bookmaker_ages", "credit_state", b"credit_state"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_us", b"as_of_us", "at_us", b"at_us", "error_kind", b"error_kind", "events", b"events", "message", b"message", "position", b"position", "prices", b"prices", "provider", b"provider", "rejections", b"rejections", "state", b"state", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_us", b"as_of_us", "at_us", b"at_us", "bookmaker_ages", b"bookmaker_ages", "credit_state", b"credit_state", "credits", b"credits", "due_at_us", b"due_at_us", "error_kind", b"error_kind", "events", b"events", "message", b"message", "polled_at_us", b"polled_at_us", "position", b"position", "prices", b"prices", "provider", b"provider", "refresh_id", b"refresh_id", "rejections", b"rejections", "state", b"state", "strings", b"strings", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ProviderStatus: _TypeAlias = ProviderStatus  # noqa: Y015
+
+@_typing.final
+class CreditState(_message.Message):
+    """Credits of the UTC day and month. Without a budget nothing is said of what is left of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SPENT_DAY_FIELD_NUMBER: _builtins.int
+    SPENT_MONTH_FIELD_NUMBER: _builtins.int
+    LEFT_DAY_FIELD_NUMBER: _builtins.int
+    LEFT_MONTH_FIELD_NUMBER: _builtins.int
+    PROVIDER_REMAINING_FIELD_NUMBER: _builtins.int
+    PROVIDER_USED_FIELD_NUMBER: _builtins.int
+    spent_day: _builtins.int
+    spent_month: _builtins.int
+    left_day: _builtins.int
+    left_month: _builtins.int
+    provider_remaining: _builtins.int
+    """as the provider told last"""
+    provider_used: _builtins.int
+    def __init__(
+        self,
+        *,
+        spent_day: _builtins.int = ...,
+        spent_month: _builtins.int = ...,
+        left_day: _builtins.int | None = ...,
+        left_month: _builtins.int | None = ...,
+        provider_remaining: _builtins.int | None = ...,
+        provider_used: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_left_day", b"_left_day", "_left_month", b"_left_month", "_provider_remaining", b"_provider_remaining", "_provider_used", b"_provider_used", "left_day", b"left_day", "left_month", b"left_month", "provider_remaining", b"provider_remaining", "provider_used", b"provider_used"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_left_day", b"_left_day", "_left_month", b"_left_month", "_provider_remaining", b"_provider_remaining", "_provider_used", b"_provider_used", "left_day", b"left_day", "left_month", b"left_month", "provider_remaining", b"provider_remaining", "provider_used", b"provider_used", "spent_day", b"spent_day", "spent_month", b"spent_month"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__left_day: _TypeAlias = _typing.Literal["left_day"]  # noqa: Y015
+    _WhichOneofArgType__left_day: _TypeAlias = _typing.Literal["_left_day", b"_left_day"]  # noqa: Y015
+    _WhichOneofReturnType__left_month: _TypeAlias = _typing.Literal["left_month"]  # noqa: Y015
+    _WhichOneofArgType__left_month: _TypeAlias = _typing.Literal["_left_month", b"_left_month"]  # noqa: Y015
+    _WhichOneofReturnType__provider_remaining: _TypeAlias = _typing.Literal["provider_remaining"]  # noqa: Y015
+    _WhichOneofArgType__provider_remaining: _TypeAlias = _typing.Literal["_provider_remaining", b"_provider_remaining"]  # noqa: Y015
+    _WhichOneofReturnType__provider_used: _TypeAlias = _typing.Literal["provider_used"]  # noqa: Y015
+    _WhichOneofArgType__provider_used: _TypeAlias = _typing.Literal["_provider_used", b"_provider_used"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__left_day) -> _WhichOneofReturnType__left_day | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__left_month) -> _WhichOneofReturnType__left_month | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__provider_remaining) -> _WhichOneofReturnType__provider_remaining | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__provider_used) -> _WhichOneofReturnType__provider_used | None: ...
+
+Global___CreditState: _TypeAlias = CreditState  # noqa: Y015
+
+@_typing.final
+class BookmakerAgeColumns(_message.Message):
+    """How old a bookmaker's prices were in the newest answer that held them (the median over its markets), and usually are
+    (a running median), in seconds.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_S_FIELD_NUMBER: _builtins.int
+    TITLE_S_FIELD_NUMBER: _builtins.int
+    AGE_FIELD_NUMBER: _builtins.int
+    NORM_FIELD_NUMBER: _builtins.int
+    key_s: _builtins.bytes
+    title_s: _builtins.bytes
+    age: _builtins.bytes
+    norm: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        key_s: _builtins.bytes = ...,
+        title_s: _builtins.bytes = ...,
+        age: _builtins.bytes = ...,
+        norm: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "key_s", b"key_s", "norm", b"norm", "title_s", b"title_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BookmakerAgeColumns: _TypeAlias = BookmakerAgeColumns  # noqa: Y015

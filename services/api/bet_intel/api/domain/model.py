@@ -154,7 +154,11 @@ class FeedEntry(NamedTuple):
 
 
 class ProviderReport(NamedTuple):
-    """How a source of odds is doing; `total` 0 = endless."""
+    """How a source of odds is doing; `total` 0 = endless.
+
+    `quota` names the credits that were told of; `ages` are bookmaker, title, age and norm in seconds; `credits` were
+    spent for the refresh that it answers.
+    """
 
     provider: str
     reported_at: datetime
@@ -167,6 +171,12 @@ class ProviderReport(NamedTuple):
     events: int
     prices: int
     rejections: int
+    polled_at: datetime | None
+    due_at: datetime | None
+    quota: dict[str, int] | None
+    ages: list[tuple[str, str, float, float]]
+    refresh_id: str
+    credits: int
 
 
 class Heartbeat(NamedTuple):

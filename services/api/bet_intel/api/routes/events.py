@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Literal
 
 import msgspec
@@ -9,6 +10,7 @@ from msgspec import Meta
 
 from bet_intel.api import cursor, read_model
 from bet_intel.api.answers import Event, EventList, EventOdds
+from bet_intel.api.demand import Demand
 from bet_intel.api.domain.model import Board, MarketFreshness, MarketKey
 from bet_intel.api.domain.working import FairMarket
 from bet_intel.api.operation import Operation, Reads
@@ -47,14 +49,14 @@ class EventOddsQuery(Query, frozen=True):
     odds_format: Annotated[OddsFormat, Meta(description="Format of every price in the answer.")] = "decimal"
 
 
-def operations(reads: Reads) -> tuple[Operation, ...]:
+def operations(reads: Reads, demand: Demand) -> tuple[Operation, ...]:
     return (
         Operation(
             "/v1/events",
             "listEvents",
             "events",
             "Events by start",
-            reads.cached(EventQuery, _list),
+            reads.cached(EventQuery, partial(_list, demand)),
             "Matches and outright competitions, the earliest start first. Started events stay while they are offered.",
             EventQuery,
             answer=EventList,
@@ -65,7 +67,7 @@ def operations(reads: Reads) -> tuple[Operation, ...]:
             "getEventOdds",
             "events",
             "Every price of an event",
-            reads.cached(EventOddsQuery, _odds),
+            reads.cached(EventOddsQuery, partial(_odds, demand)),
             "Every bookmaker's price with its age, and each outcome's consensus with its band, or why there is none.",
             EventOddsQuery,
             {"id": "Id of the event."},
@@ -76,7 +78,8 @@ def operations(reads: Reads) -> tuple[Operation, ...]:
     )
 
 
-async def _list(connection: Reader, _path: Mapping[str, str], asked: EventQuery) -> EventList:
+async def _list(demand: Demand, connection: Reader, _path: Mapping[str, str], asked: EventQuery) -> EventList:
+    demand.asked_for(asked.sport, asked.league)
     after = cursor.decode(asked.cursor, asked, tuple[Time, cursor.Id]) if asked.cursor else None
     which = EventFilter(asked.status, asked.sport, asked.league, asked.starts_before, asked.starts_after)
     rows = await read_model.events(connection, which, after, asked.limit + 1)
@@ -90,10 +93,11 @@ async def _list(connection: Reader, _path: Mapping[str, str], asked: EventQuery)
     )
 
 
-async def _odds(connection: Reader, path: Mapping[str, str], asked: EventOddsQuery) -> EventOdds:
+async def _odds(demand: Demand, connection: Reader, path: Mapping[str, str], asked: EventOddsQuery) -> EventOdds:
     row = await read_model.event(connection, path["id"])
     if row is None:
         raise NotFoundError(f"There is no event {path['id']!r}; /v1/events lists those that are open.")
+    demand.asked_for(leagues=[row["league"]])
     markets = await read_model.markets(connection, row["id"], asked.market)
     confirmed = _freshness(await read_model.freshness(connection, row["id"]))
     titles = await read_model.bookmaker_titles(connection)

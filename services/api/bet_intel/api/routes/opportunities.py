@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -17,6 +18,7 @@ from bet_intel.api.answers import (
     OpportunityList,
     Peak,
 )
+from bet_intel.api.demand import Demand
 from bet_intel.api.domain.odds_format import rendered, rendered_or_none
 from bet_intel.api.domain.working import Band, Working
 from bet_intel.api.operation import Operation, Reads
@@ -80,14 +82,14 @@ class OpportunityDetailQuery(Query, frozen=True):
     odds_format: Annotated[OddsFormat, Meta(description="Format of every price in the answer.")] = "decimal"
 
 
-def operations(reads: Reads) -> tuple[Operation, ...]:
+def operations(reads: Reads, demand: Demand) -> tuple[Operation, ...]:
     return (
         Operation(
             "/v1/opportunities",
             "listOpportunities",
             "opportunities",
             "Open opportunities",
-            reads.cached(OpportunityQuery, _list),
+            reads.cached(OpportunityQuery, partial(_list, demand)),
             _LIST_DESCRIPTION,
             OpportunityQuery,
             answer=OpportunityList,
@@ -98,7 +100,7 @@ def operations(reads: Reads) -> tuple[Operation, ...]:
             "getOpportunity",
             "opportunities",
             "One opportunity with its whole working",
-            reads.plain(OpportunityDetailQuery, _detail),
+            reads.plain(OpportunityDetailQuery, partial(_detail, demand)),
             "Open or closed. The working is that of the set that holds it, or held it last before it closed.",
             OpportunityDetailQuery,
             {"id": "Id of the opportunity."},
@@ -108,7 +110,11 @@ def operations(reads: Reads) -> tuple[Operation, ...]:
     )
 
 
-async def _list(connection: Reader, _path: Mapping[str, str], asked: OpportunityQuery) -> OpportunityList:
+async def _list(
+    demand: Demand, connection: Reader, _path: Mapping[str, str], asked: OpportunityQuery
+) -> OpportunityList:
+    if asked.event is None:
+        demand.asked_for(asked.sport, asked.league)
     return await listed(connection, asked)
 
 
@@ -148,10 +154,14 @@ def _after(asked: OpportunityQuery) -> tuple[float | datetime, str] | None:
     return cursor.decode(asked.cursor, asked, tuple[float, cursor.Id])
 
 
-async def _detail(connection: Reader, path: Mapping[str, str], asked: OpportunityDetailQuery) -> OpportunityDetail:
+async def _detail(
+    demand: Demand, connection: Reader, path: Mapping[str, str], asked: OpportunityDetailQuery
+) -> OpportunityDetail:
     row = await read_model.opportunity(connection, path["id"])
     if row is None:
         raise NotFoundError(f"There is no opportunity {path['id']!r}; /v1/opportunities lists those that are open.")
+    if row["closed_at"] is None:
+        demand.asked_for(leagues=[row["league"]])
     closed_at: datetime | None = row["closed_at"]
     return OpportunityDetail(
         **_members(row, asked.odds_format),

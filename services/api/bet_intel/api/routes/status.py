@@ -7,7 +7,16 @@ from typing import Any
 import msgspec
 
 from bet_intel.api import read_model
-from bet_intel.api.answers import FeedState, ProviderState, ReadModelState, ServiceState, Status
+from bet_intel.api.answers import (
+    Bookmaker,
+    BookmakerAge,
+    Credits,
+    FeedState,
+    ProviderState,
+    ReadModelState,
+    ServiceState,
+    Status,
+)
 from bet_intel.api.operation import NoParameters, Operation, Reads
 from bet_intel.api.read_model import Record
 from bet_intel.shared.postgres import Reader
@@ -61,6 +70,13 @@ def _provider(row: Record, now: datetime) -> ProviderState:
         row["rejections"],
         row["error_kind"] or None,
         row["message"] or None,
+        row["polled_at"],
+        row["due_at"],
+        msgspec.json.decode(row["credits"], type=Credits) if row["credits"] else None,
+        [
+            BookmakerAge(Bookmaker(key, title), age, norm)
+            for key, title, age, norm in msgspec.json.decode(row["ages"], type=list[tuple[str, str, float, float]])
+        ],
     )
 
 

@@ -28,6 +28,8 @@ class ProviderError(Exception):
     kind = "transient"
     retryable = True
     ends = False
+    spent = 0
+    """Credits that earlier calls of the same question have cost: the call that failed is not counted in it."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)

@@ -1,0 +1,119 @@
+"""`/v1/refresh`: asking for newer odds now, and `/v1/refreshes/{id}`: what came of it."""
+
+from collections.abc import Mapping
+from typing import Annotated
+from uuid import UUID, uuid4
+
+import msgspec
+from msgspec import Meta
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bet_intel.api import refresh_store
+from bet_intel.api.answers import Refresh
+from bet_intel.api.limiter import TokenBuckets
+from bet_intel.api.operation import JSON, NoParameters, Operation, Reads
+from bet_intel.api.problems import BodyError, NotFoundError
+from bet_intel.api.query import TextList, parse
+from bet_intel.api.read_model import Record
+from bet_intel.api.wire import refresh_requested
+from bet_intel.shared.outbox import Outbox
+from bet_intel.shared.postgres import Reader
+from bet_intel.shared.times import Clock
+
+_LONGEST_BODY = 16_384
+
+
+class RefreshBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to ask the provider for again; everything where neither is given."""
+
+    sports: Annotated[TextList, Meta(description="Sports.")] = ()
+    leagues: Annotated[TextList, Meta(description="Leagues.")] = ()
+
+
+def operations(reads: Reads, outbox: Outbox, buckets: TokenBuckets, clock: Clock) -> tuple[Operation, ...]:
+    async def ask(request: Request) -> Response:
+        parse(request.url.query, NoParameters)
+        asked = await _body(request)
+        buckets.take(request.client.host if request.client else "")
+        id, now = str(uuid4()), clock()
+        async with outbox.transaction() as unit:
+            await refresh_store.put(unit.connection, id, asked.sports, asked.leagues, now)
+            unit.append(refresh_requested(id, now, asked.sports, asked.leagues))
+        answer = Refresh(id, "pending", asked.sports, asked.leagues, now)
+        return Response(msgspec.json.encode(answer), 202, {"Location": f"/v1/refreshes/{id}"}, JSON)
+
+    return (
+        Operation(
+            "/v1/refresh",
+            "requestRefresh",
+            "operation",
+            "Ask the provider for newer odds now",
+            ask,
+            "Accepted, and done soon: Location names where to look for what came of it. It spends the provider's "
+            "credits, so that each caller may ask only now and then.",
+            answer=Refresh,
+            problems=(400, 413, 429, 503),
+            method="POST",
+            status=202,
+            body=RefreshBody,
+        ),
+        Operation(
+            "/v1/refreshes/{id}",
+            "getRefresh",
+            "operation",
+            "What came of a refresh",
+            reads.plain(NoParameters, _get),
+            "Kept for a day.",
+            path_parameters={"id": "Id of the refresh."},
+            answer=Refresh,
+            problems=(400, 404, 503),
+        ),
+    )
+
+
+async def _body(request: Request) -> RefreshBody:
+    received = b""
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > _LONGEST_BODY:
+            raise BodyError(f"The body is longer than {_LONGEST_BODY} bytes.", too_long=True)
+    if not received.strip():
+        return RefreshBody()
+    try:
+        asked = msgspec.json.decode(received, type=RefreshBody)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        expected = 'expected JSON such as {"leagues": ["baseball_mlb"]} with sports, leagues, both or neither'
+        raise BodyError(f"The body cannot be used: {error}; {expected}.") from error
+    if any("\0" in name for name in (*asked.sports, *asked.leagues)):
+        raise BodyError("The body holds a NUL character, which no sport or league has.")
+    return asked
+
+
+async def _get(connection: Reader, path: Mapping[str, str], _asked: NoParameters) -> Refresh:
+    unknown = NotFoundError(f"There is no refresh {path['id']!r}; they are kept for a day.")
+    try:
+        id = str(UUID(path["id"]))
+    except ValueError as error:
+        raise unknown from error
+    row = await refresh_store.get(connection, id)
+    if row is None:
+        raise unknown
+    return _refresh(row)
+
+
+def _refresh(row: Record) -> Refresh:
+    state = "pending" if row["completed_at"] is None else "failed" if row["error_kind"] else "done"
+    return Refresh(
+        str(row["id"]),
+        state,
+        row["sports"],
+        row["leagues"],
+        row["requested_at"],
+        row["completed_at"],
+        row["provider"],
+        row["as_of"],
+        row["credits"],
+        row["error_kind"] or None,
+        row["message"] or None,
+    )

@@ -1,0 +1,123 @@
+"""The SQL of what is polled: leagues, refreshes that were asked for, ages of bookmakers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from bet_intel.odds_ingest.domain.ages import BookmakerAge
+from bet_intel.shared.postgres import Reader, Writer
+
+_KEPT = timedelta(days=1)
+
+
+class Polled(NamedTuple):
+    """When a league was last asked for and answered, and how often its prices change."""
+
+    polled_at: datetime | None = None
+    answered_at: datetime | None = None
+    changes_per_hour: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshRequest:
+    """Somebody wants newer odds: of these sports and leagues, or of everything where both are empty."""
+
+    id: str
+    sports: Sequence[str]
+    leagues: Sequence[str]
+    requested_at: datetime
+
+    def wants(self, league: str, sport: str) -> bool:
+        return league in self.leagues or sport in self.sports or not (self.sports or self.leagues)
+
+
+async def leagues(connection: Reader, provider: str) -> dict[str, Polled]:
+    rows = await connection.fetch("select * from league where provider = $1", provider)
+    return {row["league"]: Polled(row["polled_at"], row["answered_at"], row["changes_per_hour"]) for row in rows}
+
+
+async def claim(connection: Writer, provider: str, league: str, seen: datetime | None, now: datetime) -> bool:
+    """Take the call that is due; False where another worker has asked since `seen`."""
+    return bool(
+        await connection.fetchval(
+            """
+            insert into league (provider, league, polled_at) values ($1, $2, $4)
+            on conflict (provider, league) do update set polled_at = excluded.polled_at
+            where league.polled_at is not distinct from $3
+            returning true
+            """,
+            provider,
+            league,
+            seen,
+            now,
+        )
+    )
+
+
+async def answered(
+    connection: Writer, provider: str, league: str, at: datetime, changes_per_hour: float | None
+) -> None:
+    await connection.execute(
+        "update league set answered_at = $3, changes_per_hour = $4 where provider = $1 and league = $2",
+        provider,
+        league,
+        at,
+        changes_per_hour,
+    )
+
+
+async def add_refreshes(connection: Writer, requests: Sequence[RefreshRequest]) -> None:
+    """Requests that arrive again change nothing."""
+    await connection.executemany(
+        """
+        insert into refresh (id, sports, leagues, requested_at) values ($1, $2, $3, $4) on conflict (id) do nothing
+        """,
+        [(each.id, list(each.sports), list(each.leagues), each.requested_at) for each in requests],
+    )
+
+
+async def pending_refreshes(connection: Reader) -> list[RefreshRequest]:
+    """Those not answered yet, in the order of their arrival."""
+    rows = await connection.fetch(
+        "select id, sports, leagues, requested_at from refresh where answered_at is null order by requested_at, id"
+    )
+    return [RefreshRequest(str(row["id"]), row["sports"], row["leagues"], row["requested_at"]) for row in rows]
+
+
+async def answer_refreshes(connection: Writer, ids: Sequence[str], now: datetime) -> list[str]:
+    """Mark as answered; returns those that were not before. Forgets what was answered long ago."""
+    rows = await connection.fetch(
+        "update refresh set answered_at = $2 where id = any($1::uuid[]) and answered_at is null returning id", ids, now
+    )
+    await connection.execute("delete from refresh where answered_at < $1", now - _KEPT)
+    return [str(row["id"]) for row in rows]
+
+
+async def bookmaker_ages(connection: Reader, provider: str) -> dict[str, BookmakerAge]:
+    rows = await connection.fetch("select * from bookmaker_age where provider = $1", provider)
+    return {
+        row["bookmaker"]: BookmakerAge(row["bookmaker"], row["title"], row["age"], row["norm"], row["samples"])
+        for row in rows
+    }
+
+
+async def save_bookmaker_ages(
+    connection: Writer, provider: str, ages: Mapping[str, BookmakerAge], now: datetime
+) -> None:
+    each = [ages[key] for key in sorted(ages)]
+    await connection.execute(
+        """
+        insert into bookmaker_age (provider, bookmaker, title, age, norm, samples, told_at)
+        select $1, told.*, $2 from unnest($3::text[], $4::text[], $5::float8[], $6::float8[], $7::bigint[]) as told
+        on conflict (provider, bookmaker) do update set title = excluded.title, age = excluded.age,
+            norm = excluded.norm, samples = excluded.samples, told_at = excluded.told_at
+        """,
+        provider,
+        now,
+        [age.bookmaker for age in each],
+        [age.title for age in each],
+        [age.age for age in each],
+        [age.norm for age in each],
+        [age.samples for age in each],
+    )

@@ -1,0 +1,304 @@
+"""Asking a provider league by league, when the planner says, with the credits there are."""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import structlog
+
+from bet_intel.odds_ingest import poll_store as store
+from bet_intel.odds_ingest.demand import Demand
+from bet_intel.odds_ingest.domain.budget import Reservation, Usage
+from bet_intel.odds_ingest.domain.plan import League, Plan, plan, rate_of_changes
+from bet_intel.odds_ingest.domain.quotes import Answer
+from bet_intel.odds_ingest.fixtures import Fixtures
+from bet_intel.odds_ingest.ingest import Ingested, IngestOdds
+from bet_intel.odds_ingest.poll import CLOCK_TOLERANCE, Company, Pace, Progress, Sleep, until_woken
+from bet_intel.odds_ingest.poll_store import Polled, RefreshRequest
+from bet_intel.odds_ingest.providers.pollable import PollableProvider, Told
+from bet_intel.odds_ingest.providers.port import ProviderError
+from bet_intel.odds_ingest.quota import Quota
+from bet_intel.odds_ingest.wire import ProviderReport
+from bet_intel.shared.messaging import UnavailableError
+from bet_intel.shared.postgres import Database
+from bet_intel.shared.times import Clock
+
+_log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+_PLANNED_EVERY = timedelta(seconds=30)
+_TICK_AFTER = timedelta(seconds=60)
+_FIRST_BACKOFF = timedelta(seconds=1)
+_DOUBLINGS = 6
+_SMOOTHING = 0.3
+_LOGGED_REJECTIONS = 10
+
+
+class OutOfCreditsError(Exception):
+    """A call was not made: its worst case is more than what is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a schedule works with besides the provider."""
+
+    database: Database
+    ingest: IngestOdds
+    quota: Quota
+    demand: Demand
+    company: Company
+
+
+class ScheduledPoller:
+    """Asks for each league when the planner says. `run` ends, and `ended` is set, with a `failure` that asking again
+    cannot mend, such as a wrong key."""
+
+    def __init__(
+        self,
+        provider: PollableProvider,
+        source: str,
+        position: int,
+        means: Means,
+        pace: Pace,
+        clock: Clock,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._provider = provider
+        self._source = source
+        self._position = position
+        self._means = means
+        self._teller = means.company.teller
+        self._teller.position = position
+        self._refreshes = means.company.refreshes
+        self._pace = pace
+        self._clock = clock
+        self._sleep = sleep
+        self._fixtures = Fixtures(provider, clock)
+        self._failures = 0
+        self._not_before: datetime | None = None
+        self._refused: set[str] = set()
+        self._told_time_at: datetime | None = None
+        self._behind = CLOCK_TOLERANCE
+        self.ended = asyncio.Event()
+        self.failure: ProviderError | None = None
+
+    async def run(self) -> None:
+        await self._pace.caught_up()
+        while self.failure is None:
+            try:
+                await self._step()
+            except UnavailableError as error:
+                _log.warning("not polled: the database is away", provider=self._provider.name, reason=str(error))
+                # What was under way is looked up again.
+                self._refreshes.arrived.set()
+                await self._sleep(_FIRST_BACKOFF.total_seconds())
+        self.ended.set()
+
+    async def _step(self) -> None:
+        """Do what is due, or wait for it."""
+        # What is asked for from here on, is asked for after these were set.
+        self._means.demand.changed.clear()
+        requests = await self._refreshes.pending()
+        if self._may_ask() and not await self._looked(requests):
+            return
+        if requests:
+            await self._refresh(requests)
+            return
+        polled = await self._polled()
+        upcoming = (await self._plan(polled)).next()
+        now = self._clock()
+        if upcoming is not None and upcoming[1] <= now and self._may_ask():
+            await self._poll_planned(upcoming[0], polled)
+            return
+        await self._tell_time(now)
+        await self._wait_for(upcoming[1] if upcoming else None, now)
+
+    async def _wait_for(self, due: datetime | None, now: datetime) -> None:
+        until = now + _PLANNED_EVERY
+        if self._not_before is not None and self._not_before > now:
+            # Nothing is asked for before then, and then perhaps everything is looked up again.
+            until = min(until, self._not_before)
+        elif due is not None:
+            until = min(until, due)
+        seconds = max(0.0, (until - now).total_seconds())
+        await until_woken(self._sleep(seconds), self._refreshes.arrived, self._means.demand.changed)
+
+    def _may_ask(self) -> bool:
+        return self._not_before is None or self._clock() >= self._not_before
+
+    async def _looked(self, requests: Sequence[RefreshRequest]) -> bool:
+        """Look up leagues and starts that were looked up too long ago; free. Where that fails, so do the requests."""
+        try:
+            await self._fixtures.look(self._free)
+        except ProviderError as error:
+            await self._teller.answer(requests, await self._failed(error))
+            return False
+        return True
+
+    async def _free(self, call: Callable[[], Awaitable[Told[T]]]) -> T:
+        reservation = await self._means.quota.reserve(0)
+        assert reservation is not None  # noqa: S101 - what is free may always be asked for
+        return await self._call(reservation, call)
+
+    async def _call(self, reservation: Reservation, call: Callable[[], Awaitable[Told[T]]]) -> T:
+        """Make a call whose worst case is reserved, and settle what it cost."""
+        try:
+            told = await call()
+        except ProviderError as error:
+            if error.kind == "quota":
+                await self._means.quota.settle(reservation, Usage(last=error.spent, remaining=0))
+            elif error.kind != "transient":
+                await self._means.quota.settle(reservation, Usage(last=error.spent))
+            raise
+        await self._means.quota.settle(reservation, told.usage)
+        return told.value
+
+    async def _plan(self, polled: Mapping[str, Polled]) -> Plan:
+        now = self._clock()
+        state = await self._means.quota.state()
+        leagues = [
+            League(
+                each.key,
+                self._provider.cost(each.key),
+                self._fixtures.starts.get(each.key, ()),
+                polled.get(each.key, Polled()).polled_at,
+                self._means.demand.asked_for_at(each.key, each.sport),
+                polled.get(each.key, Polled()).changes_per_hour,
+            )
+            for each in self._fixtures.leagues
+            if each.key not in self._refused
+        ]
+        return plan(now, leagues, state.left, state.spent_day)
+
+    async def _polled(self) -> dict[str, Polled]:
+        async with self._means.database.snapshot() as connection:
+            return await store.leagues(connection, self._provider.name)
+
+    async def _poll_planned(self, league: str, polled: Mapping[str, Polled]) -> None:
+        try:
+            await self._poll(league, polled)
+        except OutOfCreditsError:
+            # Other workers were quicker; the next plan knows.
+            _log.info("not asked: no credits", league=league)
+            await self._wait_for(None, self._clock())
+        except ProviderError as error:
+            await self._failed(error, league)
+
+    async def _refresh(self, requests: Sequence[RefreshRequest]) -> None:
+        """Ask for every league that somebody wants, the one that starts first before the others."""
+        wanted = [
+            each.key
+            for each in sorted(self._fixtures.leagues, key=lambda each: self._fixtures.next_start(each.key))
+            if any(request.wants(each.key, each.sport) for request in requests) and each.key not in self._refused
+        ]
+        before = await self._means.quota.state()
+        outcome = self._teller.newest
+        if not wanted:
+            outcome = replace(outcome, error_kind="validation", message="none of the leagues asked for is polled")
+        for league in wanted:
+            try:
+                await self._poll(league, await self._polled())
+                outcome = self._teller.newest
+            except OutOfCreditsError as error:
+                outcome = replace(self._teller.newest, error_kind="quota", message=str(error))
+                break
+            except ProviderError as error:
+                outcome = await self._failed(error, league)
+                break
+        after = await self._means.quota.state()
+        spent = max(0, after.spent_month - before.spent_month)
+        await self._teller.answer(requests, replace(outcome, credits=spent, quota=after))
+
+    async def _poll(self, league: str, polled: Mapping[str, Polled]) -> None:
+        """Ask for a league now, unless another worker has since `polled` was read.
+
+        Raises:
+            OutOfCreditsError: there are not enough credits.
+            ProviderError: it was asked for and not answered.
+        """
+        cost = self._provider.cost(league)
+        reservation = await self._means.quota.reserve(cost)
+        if reservation is None:
+            raise OutOfCreditsError(f"asking for {league} may cost {cost} credits, which is more than is left")
+        seen = polled.get(league, Polled())
+        async with self._means.database.transaction() as connection:
+            claimed = await store.claim(connection, self._provider.name, league, seen.polled_at, self._clock())
+        if not claimed:
+            await self._means.quota.release(reservation)
+            return
+        answer = await self._call(reservation, lambda: self._provider.odds(league))
+        answer = replace(answer, position=self._position + 1)
+        ingested = await self._means.ingest.answer(answer, self._source)
+        self._position = self._teller.position = answer.position
+        self._failures, self._not_before = 0, None
+        self._told_time_at = self._clock()
+        # Whole seconds, as answers tell the time.
+        self._behind = timedelta(seconds=math.ceil((self._told_time_at - answer.as_of).total_seconds()))
+        await self._learn(league, answer, ingested, seen)
+        await self._tell(answer, ingested)
+        await self._pace.caught_up()
+
+    async def _learn(self, league: str, answer: Answer, ingested: Ingested, seen: Polled) -> None:
+        rate = seen.changes_per_hour
+        if seen.answered_at is not None:
+            hours = (answer.as_of - seen.answered_at).total_seconds() / 3600
+            newest = rate_of_changes(min(ingested.changed_prices, ingested.prices), ingested.prices, hours)
+            if newest is not None:
+                rate = newest if rate is None else rate + _SMOOTHING * (newest - rate)
+        async with self._means.database.transaction() as connection:
+            await store.answered(connection, self._provider.name, league, answer.as_of, rate)
+
+    async def _tell(self, answer: Answer, ingested: Ingested) -> None:
+        for rejection in answer.rejections[:_LOGGED_REJECTIONS]:
+            _log.warning("could not be read", where=rejection.where, reason=rejection.reason, as_of=str(answer.as_of))
+        rejections = len(answer.rejections)
+        upcoming = (await self._plan(await self._polled())).next()
+        self._teller.tell(
+            ProviderReport(
+                "polling",
+                answer.as_of,
+                ingested.events,
+                ingested.prices,
+                rejections,
+                polled_at=self._clock(),
+                due_at=upcoming[1] if upcoming else None,
+                quota=await self._means.quota.state(),
+                ages=await self._means.company.ages.learn(answer),
+            )
+        )
+        self._pace.on_progress(Progress(answer.position, None, answer.as_of, ingested, rejections))
+
+    async def _failed(self, error: ProviderError, league: str | None = None) -> ProviderReport:
+        """Tell of a failure, and draw the consequence."""
+        now = self._clock()
+        _log.warning("provider failed", provider=self._provider.name, kind=error.kind, reason=str(error))
+        report = replace(
+            self._teller.newest,
+            state="failing",
+            error_kind=error.kind,
+            message=str(error),
+            polled_at=now,
+            quota=await self._means.quota.state(),
+        )
+        self._teller.tell(report)
+        if error.ends:
+            self.failure = error
+        elif not error.retryable and league is not None:
+            # A call that is refused as wrong is wrong the next time too.
+            self._refused.add(league)
+        else:
+            backoff = _FIRST_BACKOFF * 2 ** min(self._failures, _DOUBLINGS)
+            wait = max(backoff, timedelta(seconds=error.retry_after or 0))
+            self._not_before = now + wait
+            self._failures += 1
+        return report
+
+    async def _tell_time(self, now: datetime) -> None:
+        """Ages, starts and expiry go on while nothing is asked for."""
+        if self._told_time_at is None or now - self._told_time_at >= _TICK_AFTER:
+            self._told_time_at = now
+            await self._means.ingest.tick(self._provider.name, now - self._behind)
