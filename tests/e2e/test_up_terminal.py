@@ -36,6 +36,11 @@ def is_whole(lines: list[str]) -> bool:
     return len(titles) == 1 and bool(in_rows) and in_rows == list(range(titles[0] + 3, titles[0] + 3 + len(in_rows)))
 
 
+def bars(lines: list[str]) -> list[int]:
+    """The lines that show a progress bar."""
+    return [index for index, line in enumerate(lines) if "playing" in line]
+
+
 def as_of(lines: list[str]) -> str:
     return next((line for line in lines if _TITLE in line), "")
 
@@ -81,8 +86,11 @@ def recording(tmp_path: Path) -> Path:
 
 def test_progress_bar_and_table_do_not_disturb_each_other(recording: Path) -> None:
     with data_folder() as folder, terminal(folder, "--source", f"replay:{recording}", "--speed", "60") as screen:
-        lines = until_renewed(screen, 3)
-        (bar,) = [index for index, line in enumerate(lines) if "playing" in line]
+        until_renewed(screen, 3)
+        # Not between the drawing of one and of the other.
+        lines = screen.until(lambda now: is_whole(now) and bool(bars(now)), "showing both")
+        assert len(bars(lines)) == 1, "\n".join(lines)
+        (bar,) = bars(lines)
         assert re.search(r"\d+/60, [\d,]+ prices, 2026-01-31 1\d:\d\d UTC", lines[bar])
         assert bar > max(index for index, line in enumerate(lines) if _ROW.match(line))
         code, _ = screen.press_ctrl_c()
@@ -93,7 +101,7 @@ def test_no_table_leaves_the_progress_bar_alone(recording: Path) -> None:
     arguments = ("--source", f"replay:{recording}", "--speed", "60", "--no-table")
     with data_folder() as folder, terminal(folder, *arguments) as screen:
         lines = screen.until(lambda lines: any("5/60" in line for line in lines), "playing the fifth answer")
-        assert len([line for line in lines if "playing" in line]) == 1
+        assert len(bars(lines)) == 1
         assert not as_of(lines)
         assert screen.press_ctrl_c()[0] == 0
 
