@@ -1,5 +1,6 @@
 """The outbox on a real PostgreSQL, with the real bus and task queues."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -214,13 +215,32 @@ async def test_the_sweeper_finds_what_another_process_left_behind(database: Data
 
 
 async def test_a_crash_between_confirm_and_delete_tells_it_twice(database: Database, seen: Seen) -> None:
-    process = Process.start(database, seen)
+    gate = asyncio.Event()
+
+    async def consume(messages: Sequence[Message]) -> None:
+        await gate.wait()
+        await seen.consume(messages)
+
+    async def deletion_waits() -> bool:
+        async with database.snapshot() as connection:
+            waiting = await connection.fetchval(
+                """
+                select count(*) from pg_stat_activity
+                where datname = current_database() and wait_event_type = 'Lock' and query like 'delete from outbox%'
+                """
+            )
+        return bool(waiting == 1)
+
+    process = Process.start(database, seen, consume)
     async with database.transaction() as holding, running(process.bus.run(), process.outbox.run()):
         async with process.outbox.transaction() as unit:
             unit.append(message("1"))
-        # Keeps the row from being deleted: by then it is confirmed, and the process ends.
+        # Keeps the row from being deleted once confirmed. The process ends only when the deletion is seen to wait:
+        # a request to cancel what has not begun yet is lost, and then nothing would end it.
         await holding.execute("select * from outbox for update")
-        await until(lambda: seen.ids() == ["1"])
+        gate.set()
+        await until(deletion_waits)
+        assert seen.ids() == ["1"]
     again = Process.start(database, seen)
     assert await again.outbox.recover() == 1
     async with running(again.bus.run(), again.outbox.run()):
