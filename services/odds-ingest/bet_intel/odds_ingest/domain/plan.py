@@ -20,6 +20,7 @@ TYPICAL_CHANGES = 1.0
 """Changes of a price in an hour at which a league gets the looks its events wish."""
 LEAST_ADAPTED, MOST_ADAPTED = 0.5, 2.0
 _NEVER_POLLED = timedelta(days=1)
+_OFF_THE_EDGE = 1e-9
 _HALVINGS = 60
 
 
@@ -151,4 +152,5 @@ def _stretch(wishes: Sequence[_Wish], bound: int | None) -> float:
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         low, high = (low, middle) if cost(middle) <= bound else (middle, high)
-    return high
+    # Off the very edge of the step, where a rounding of floats could let one call more into the day.
+    return high * (1 + _OFF_THE_EDGE)
