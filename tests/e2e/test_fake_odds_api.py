@@ -3,7 +3,6 @@
 import contextlib
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,7 +19,7 @@ from bet_intel.odds_ingest.providers.the_odds_api.market_names import FULL_PERIO
 from bet_intel.odds_ingest.providers.the_odds_api.requests import FEATURED
 from e2e.last_snapshot import assert_opportunities, board_shown, last_answer
 from fixtures.odds_payloads import SHARED_DATA
-from fixtures.system import board, data_folder, free_port, opportunities, running
+from fixtures.system import board, data_folder, opportunities, port_said, running
 
 pytestmark = pytest.mark.e2e
 
@@ -34,16 +33,31 @@ class Service:
     """`bet-intel fake-odds-api` in a process of its own."""
 
     def __init__(self, *arguments: str) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.client = httpx.Client(base_url=self.url, trust_env=False)
         command = [sys.executable, "-m", "bet_intel.compose.cli", "fake-odds-api", *arguments]
         self.process = subprocess.Popen(
-            [*command, "--port", str(self.port), "--rate", "0", "--quota", "1000000"],
+            [*command, "--port", "0", "--rate", "0", "--quota", "1000000"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
+        self.url = f"http://127.0.0.1:{self._port()}"
+        self.client = httpx.Client(base_url=self.url, trust_env=False)
+
+    def _port(self) -> int:
+        assert self.process.stdout is not None
+        said = ""
+        while (port := port_said(said)) is None:
+            line = self.process.stdout.readline().decode(errors="replace")
+            said += line
+            assert line, f"it ended with {self.process.wait(20)} before it served: {said}"
+        return port
+
+    def close(self) -> None:
+        assert self.process.stdout is not None
+        self.client.close()
+        self.process.terminate()
+        self.process.wait(20)
+        self.process.stdout.close()
 
     def status(self) -> dict[str, Any]:
         status: dict[str, Any] = self.client.get("/fake/status").json()
@@ -57,18 +71,10 @@ class Service:
 @contextlib.contextmanager
 def serving(*arguments: str) -> Iterator[Service]:
     service = Service(*arguments)
-    assert service.process.stdout is not None
     try:
-        deadline = time.monotonic() + 60
-        while b"bet-intel up" not in (said := service.process.stdout.readline()):
-            assert said or service.process.poll() is None, "it ended before it served"
-            assert time.monotonic() < deadline
         yield service
     finally:
-        service.client.close()
-        service.process.terminate()
-        service.process.wait(20)
-        service.process.stdout.close()
+        service.close()
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def rows(lines: list[str]) -> list[tuple[str, ...]]:
     return [match.groups()[:4] for line in lines if (match := _ROW.match(line))]
 
 
-def served(port: int) -> list[dict[str, Any]]:
+def served(port: int | None) -> list[dict[str, Any]]:
     response = httpx.get(f"http://127.0.0.1:{port}/v1/opportunities?limit=10", trust_env=False, timeout=10)
     data: list[dict[str, Any]] = response.json()["data"]
     return data
