@@ -14,8 +14,8 @@ import pytest
 from bet_intel.compose.fake_odds_api.faults import Fault
 from bet_intel.odds_ingest.providers.port import ProviderError
 from bet_intel.odds_ingest.providers.the_odds_api.provider import OddsApiProvider
-from contract.test_provider_cards import card
 from fixtures.fake_odds_api import MATCH, SOCCER, TWO_RESPONSES, Stand, fake_odds_api, write
+from fixtures.provider_cards import card
 
 KEY = "s3cr3t/key+of=the-operator"
 FAULTS = [fault.value for fault in Fault]

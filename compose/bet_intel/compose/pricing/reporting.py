@@ -21,7 +21,7 @@ from bet_intel.compose.pricing.report import (
     Refused,
     Summary,
 )
-from bet_intel.ev_engine.domain.boards import EventBoards
+from bet_intel.ev_engine.domain.boards import Board, EventBoards
 from bet_intel.ev_engine.domain.pricing import Priced, PricedEvent, PricedMarket
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.odds import expected_value, kelly_fraction, net_price
@@ -66,7 +66,7 @@ def summary(priced: Sequence[PricedEvent], events: Sequence[Event], rejections: 
     markets = [market for event in priced for market in event.markets]
     return Summary(
         events=len(priced),
-        prices=sum(int((~np.isnan(m.board.back)).sum() + (~np.isnan(m.board.lay)).sum()) for m in markets),
+        prices=sum(_prices(board) for event in priced for _, board in event.boards.priced()),
         lines=len(markets),
         lines_priced=sum(not market.reason for market in markets),
         not_computable=_counted(market.reason for market in markets if market.reason),
@@ -76,6 +76,10 @@ def summary(priced: Sequence[PricedEvent], events: Sequence[Event], rejections: 
         shown=sum(len(outcome.opportunities) for _, _, _, outcome in outcomes(events)),
         rejections=rejections,
     )
+
+
+def _prices(board: Board) -> int:
+    return int((~np.isnan(board.back)).sum() + (~np.isnan(board.lay)).sum())
 
 
 def outcomes(events: Sequence[Event]) -> Iterator[tuple[Event, Market, Line, Outcome]]:

@@ -1,0 +1,262 @@
+"""What a response of The Odds API v4 is worth, from its JSON and docs/domain.md alone: the expectation of `price`.
+
+Plain numbers, one market at a time, one price at a time, the roots by bisection; nothing of the project is imported.
+Covers featured markets of whole matches and outrights, with the starting values of the profile.
+"""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+EXCHANGES = {"smarkets": 0.02, "matchbook": 0.02, "prophetx": 0.02, "novig": 0.02}
+STALE = {"main": 600.0, "alternate": 900.0, "outright": 900.0}
+DIVERGENCE = {"main": 0.08, "alternate": 0.12, "outright": 0.12}
+PLAUSIBLE = {"main": 0.10, "alternate": 0.20, "outright": 0.20}
+BEHIND = 300.0
+
+LineKey = tuple[str, float | None]  # market, line
+
+
+@dataclass
+class Board:
+    """One line of one event: (bookmaker, outcome) → price, by side; bookmaker → seconds since its last update."""
+
+    back: dict[tuple[str, str], float] = field(default_factory=dict)
+    lay: dict[tuple[str, str], float] = field(default_factory=dict)
+    age: dict[str, float] = field(default_factory=dict)
+    outcomes: tuple[str, ...] = ()
+    others: frozenset[str] = frozenset()
+
+    @property
+    def books(self) -> list[str]:
+        return sorted(self.age)
+
+    def complete(self, book: str) -> bool:
+        return book not in self.others and all((book, outcome) in self.back for outcome in self.outcomes)
+
+
+@dataclass(frozen=True)
+class Pool:
+    probability: dict[str, float]
+    share: dict[str, float]
+    outliers: frozenset[str]
+    dispersion: float
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What a bookmaker is heard for: its weight, its overround, and its fair probabilities."""
+
+    weight: float
+    overround: float
+    fair: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Found:
+    """An opportunity."""
+
+    price: float
+    net: float
+    fair: float
+    ev: float
+    ev_class: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """The working of one line. `pools` are by the bookmaker left out, `found` by outcome and bookmaker."""
+
+    board: Board
+    category: str
+    opinions: dict[str, Opinion]
+    consensus: Pool | None
+    pools: dict[str, Pool | None]
+    found: dict[tuple[str, str], Found]
+
+
+def commission(book: str) -> float:
+    return 0.05 if book.startswith("betfair_ex_") else EXCHANGES.get(book, 0.0)
+
+
+def as_of(events: Sequence[Mapping[str, Any]]) -> datetime:
+    """The newest time in a response."""
+    return max(updated for event in events for *_, updated in readable_prices(event))
+
+
+def worked(event: Mapping[str, Any], now: datetime) -> dict[LineKey, Line]:
+    """Every line of an event."""
+    boards: defaultdict[LineKey, Board] = defaultdict(Board)
+    for book, key, side, outcome, price, updated in readable_prices(event):
+        board = boards[key]
+        age = (now - updated).total_seconds()
+        board.age[book] = max(age, board.age.get(book, age))
+        (board.lay if side == "lay" else board.back)[book, outcome] = price
+    for board in boards.values():
+        _keep_what_is_comparable(board)
+    kinds = _categories(boards)
+    started = datetime.fromisoformat(event["commence_time"]) <= now
+    return {key: _line(board, kinds[key], started=started) for key, board in boards.items()}
+
+
+def readable_prices(event: Mapping[str, Any]) -> Iterator[tuple[str, LineKey, str, str, float, datetime]]:
+    """(bookmaker, line, side, outcome, price, updated) of every price above 1 that has a time."""
+    for book in event["bookmakers"]:
+        for market in book["markets"]:
+            stamp = market.get("last_update") or book.get("last_update")
+            if not stamp:
+                continue
+            name = market["key"].removesuffix("_lay")
+            side = "lay" if market["key"].endswith("_lay") else "back"
+            for outcome in market["outcomes"]:
+                line = outcome.get("point")
+                # The line of a spread is the home team's.
+                if name == "spreads" and outcome["name"] == event["away_team"]:
+                    line = -line
+                price = round(outcome["price"], 4)
+                if price > 1:
+                    yield book["key"], (name, line), side, outcome["name"], price, datetime.fromisoformat(stamp)
+
+
+def _keep_what_is_comparable(board: Board) -> None:
+    offers: defaultdict[str, set[str]] = defaultdict(set)
+    for book, outcome in board.back:
+        offers[book].add(outcome)
+    sets = Counter(frozenset(offered) for _, offered in sorted(offers.items()) if len(offered) > 1)
+    everything = {outcome for offered in offers.values() for outcome in offered}
+    chosen = max(sets, key=lambda one: (sets[one], len(one))) if sets else everything
+    board.outcomes = tuple(sorted(chosen))
+    board.others = frozenset(book for book, offered in offers.items() if not offered <= chosen)
+
+
+def _categories(boards: Mapping[LineKey, Board]) -> dict[LineKey, str]:
+    kinds, lines = {}, defaultdict(list)
+    for (market, line), board in boards.items():
+        kinds[market, line] = "outright" if market == "outrights" else "main" if line is None else "alternate"
+        if line is not None:
+            fresh = [book for book in board.books if board.complete(book) and board.age[book] <= STALE["main"]]
+            first = board.outcomes[0]
+            fair = [
+                1 / board.back[book, first] / sum(1 / board.back[book, o] for o in board.outcomes) for book in fresh
+            ]
+            off_even = abs(sum(fair) / len(fair) - 0.5) if fair else 1.0
+            lines[market].append((-len(fresh), round(off_even, 12), line))
+    for market, candidates in lines.items():
+        kinds[market, min(candidates)[2]] = "main"
+    return kinds
+
+
+def _line(board: Board, category: str, *, started: bool) -> Line:
+    heard = {book: opinion for book in board.books if (opinion := _opinion(board, book)) is not None}
+    newest = min((max(board.age[book], 0.0) for book in heard), default=0.0)
+
+    def late(book: str) -> bool:
+        return board.age[book] > STALE[category] or board.age[book] - newest > BEHIND
+
+    fresh = {book: opinion for book, opinion in heard.items() if not late(book)}
+    consensus = pooled(fresh)
+    pools = {book: pooled({other: fresh[other] for other in fresh if other != book}) for book in board.books}
+    found = {}
+    for book in board.books:
+        pool = pools[book]
+        if started or pool is None or consensus is None or not board.complete(book) or late(book):
+            continue
+        enough = len(pool.share) >= 3 or "pinnacle" in pool.share
+        for outcome in board.outcomes:
+            price, fair = board.back[book, outcome], pool.probability[outcome]
+            net = 1 + (price - 1) * (1 - commission(book))
+            ev = fair * net - 1
+            middle = median(fresh[other].fair[outcome] for other in consensus.share)
+            near = abs(fair - middle) <= DIVERGENCE[category] and pool.dispersion <= 0.20
+            if ev > 0 and enough and near and 0.02 <= fair <= 0.98:
+                ev_class = "suspect" if ev > PLAUSIBLE[category] else "take" if ev >= 0.045 else "marginal"
+                found[outcome, book] = Found(price, net, fair, ev, ev_class)
+    return Line(board, category, heard, consensus, pools, found)
+
+
+def _opinion(board: Board, book: str) -> Opinion | None:
+    """None where it gives no fair price, by its prices alone."""
+    if not board.complete(book):
+        return None
+    backs = {outcome: board.back[book, outcome] for outcome in board.outcomes}
+    lays = {outcome: board.lay[book, outcome] for outcome in board.outcomes if (book, outcome) in board.lay}
+    weight = 3.0 if book == "pinnacle" else 1.0
+    if commission(book) > 0 and lays:
+        if len(lays) < len(backs) or not all(0 <= 1 / backs[o] - 1 / lays[o] <= 0.10 for o in backs):
+            return None
+        mids = {o: (1 / backs[o] + 1 / lays[o]) / 2 for o in backs}
+        total = sum(mids.values())
+        return Opinion(2.0, total - 1, {o: r / total for o, r in mids.items()}) if abs(total - 1) <= 0.10 else None
+    total = sum(1 / price for price in backs.values())
+    return Opinion(weight, total - 1, power([1 / price for price in backs.values()], backs)) if total > 1 else None
+
+
+def power(implied: Sequence[float], names: Mapping[str, float]) -> dict[str, float]:
+    """r^k with Σr^k = 1."""
+    low, high = 1.0, 2.0
+    while sum(r**high for r in implied) > 1:
+        high *= 2
+    for _ in range(100):
+        k = (low + high) / 2
+        low, high = (k, high) if sum(r**k for r in implied) > 1 else (low, k)
+    return dict(zip(names, (r**low for r in implied), strict=True))
+
+
+def pooled(opinions: Mapping[str, Opinion]) -> Pool | None:
+    """docs/domain.md, Pooling, 1 to 4."""
+    if not opinions:
+        return None
+    books, outcomes = list(opinions), list(next(iter(opinions.values())).fair)
+    lam = {b: [math.log(p / (1 - p)) for p in opinions[b].fair.values()] for b in books}
+    weights = {b: opinions[b].weight for b in books}
+    influence = capped(weights, max(0.25, 1 / len(books)))
+    relative, dispersion = dict.fromkeys(books, 0.0), 0.0
+    for o in range(len(outcomes)):
+        centre = weighted_median([(lam[b][o], influence[b]) for b in books])
+        mad = median(abs(lam[b][o] - centre) for b in books)
+        dispersion = max(dispersion, mad)
+        limit = max(4 * 1.4826 * mad, 0.10)
+        relative = {b: max(relative[b], abs(lam[b][o] - centre) / limit) for b in books}
+    judged = len(books) >= 4
+    outliers = frozenset(b for b in books if judged and relative[b] > 1)
+    kept = {b: weights[b] for b in books if b not in outliers}
+    ceiling = 0.40 if len(kept) >= 3 else 1.0
+    share = capped(kept, ceiling)
+    if judged:
+        share = capped(
+            {b: s * min(1.0, 1 / (3 * relative[b])) if relative[b] else s for b, s in share.items()}, ceiling
+        )
+    mean = [sum(s * lam[b][o] for b, s in share.items()) for o in range(len(outcomes))]
+    raw = [1 / (1 + math.exp(-value)) for value in mean]
+    return Pool({o: p / sum(raw) for o, p in zip(outcomes, raw, strict=True)}, share, outliers, dispersion)
+
+
+def capped(weights: Mapping[str, float], ceiling: float) -> dict[str, float]:
+    """Shares in proportion to the weights, none above the ceiling."""
+    at_ceiling: set[str] = set()
+    while True:
+        rest = sum(w for b, w in weights.items() if b not in at_ceiling)
+        left = 1 - ceiling * len(at_ceiling)
+        share = {b: ceiling if b in at_ceiling else w / rest * left for b, w in weights.items()}
+        above = {b for b, s in share.items() if s > ceiling + 1e-12}
+        if not above:
+            return share
+        at_ceiling |= above
+
+
+def weighted_median(values: Sequence[tuple[float, float]]) -> float:
+    """Where half the weight is reached; the middle of the gap where exactly half lies below one."""
+    ordered = sorted(values)
+    below = 0.0
+    for (value, weight), (following, _) in pairwise([*ordered, ordered[-1]]):
+        below += weight
+        if abs(below - 0.5) <= 1e-12:
+            return (value + following) / 2
+        if below > 0.5:
+            return value
+    return ordered[-1][0]

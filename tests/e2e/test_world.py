@@ -1,0 +1,214 @@
+"""Real odds of twelve sports and seven boards of 2021: every sport prices or says why, and nothing gets past a gate."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from e2e import by_hand
+from fixtures.command import bet_intel
+from fixtures.odds_payloads import SHARED_DATA
+from fixtures.system import data_folder, opportunities, running
+
+WORLD = SHARED_DATA / "odds_api_world_2026_04_16" / "v4_json_reconstructed"
+OF_2021 = SHARED_DATA / "odds_api_v4_2021"
+FILES = sorted([*WORLD.glob("*.json"), *OF_2021.glob("*.json")])
+
+pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not FILES, reason=f"no real odds in {WORLD} and {OF_2021}")]
+
+# docs/domain.md: why a market has no fair price, why a bookmaker is not pooled, why a price is none.
+NO_FAIR_PRICE = {
+    "incomplete_market",
+    "no_overround",
+    "reference_stale",
+    "different_outcomes",
+    "reference_missing",
+}
+LEFT_OUT = {*NO_FAIR_PRICE, "outlier_excluded", "not_computable"} - {"reference_missing"}
+REFUSED = {
+    *NO_FAIR_PRICE,
+    "event_started",
+    "price_stale",
+    "too_few_books",
+    "divergent_reference",
+    "probability_out_of_bounds",
+}
+
+
+class Place(NamedTuple):
+    event: str
+    market: str
+    line: float | None
+    outcome: str
+    bookmaker: str
+
+
+def response(path: Path) -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))
+    return events
+
+
+@cache
+def report(path: Path) -> Any:
+    """What `bet-intel price` makes of a file, with every opportunity; it says nothing else and does not fail."""
+    every = ("--class", "take", "--class", "marginal", "--class", "suspect")
+    ran = bet_intel("price", str(path), "--json", "--min-ev", "0", *every)
+    assert (ran.code, ran.err) == (0, "")
+    return ran.answer
+
+
+def lines(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(event, market, line) of a report; the event as the file names it."""
+    for event in report(path)["events"]:
+        for market in event["markets"]:
+            for line in market["lines"]:
+                yield event["id"].partition(":")[2], market["market"], line
+
+
+def worked(events: Sequence[Mapping[str, Any]]) -> dict[tuple[str, by_hand.LineKey], by_hand.Line]:
+    now = by_hand.as_of(events)
+    return {(event["id"], key): line for event in events for key, line in by_hand.worked(event, now).items()}
+
+
+def expected(events: Sequence[Mapping[str, Any]]) -> dict[Place, by_hand.Found]:
+    return {
+        Place(event, market, line, outcome, book): found
+        for (event, (market, line)), one in worked(events).items()
+        for (outcome, book), found in one.found.items()
+    }
+
+
+@pytest.fixture(params=FILES, ids=lambda path: path.stem)
+def path(request: pytest.FixtureRequest) -> Path:
+    file: Path = request.param
+    return file
+
+
+def test_nothing_that_can_be_read_is_lost(path: Path) -> None:
+    events, told = response(path), report(path)
+    readable = [price for event in events for price in by_hand.readable_prices(event)]
+    assert told["summary"]["prices"] == len(readable)
+    assert {event["id"].partition(":")[2] for event in told["events"]} == {event["id"] for event in events}
+    assert {(event, (market, line["line"])) for event, market, line in lines(path)} == worked(events).keys()
+    unread = sum(len(m["outcomes"]) for e in events for b in e["bookmakers"] for m in b["markets"]) - len(readable)
+    assert bool(unread) == bool(told["rejections"])
+
+
+def test_every_market_is_priced_or_says_why(path: Path) -> None:
+    for _, _, line in lines(path):
+        reasons = {one["not_computable"] and one["not_computable"]["reason"] for one in line["outcomes"]}
+        assert len(reasons) == 1
+        if reasons == {None}:
+            _assert_priced(line)
+        else:
+            assert reasons <= NO_FAIR_PRICE
+            assert not any(one["fair_probability"] or one["opportunities"] for one in line["outcomes"])
+        assert {one["reason"] for outcome in line["outcomes"] for one in outcome["refused"]} <= REFUSED
+
+
+def _assert_priced(line: dict[str, Any]) -> None:
+    fair = [one["fair_probability"] for one in line["outcomes"]]
+    assert sum(fair) == pytest.approx(1, abs=1e-9)
+    for one in line["outcomes"]:
+        assert 0 < one["band"]["low"] <= one["fair_probability"] <= one["band"]["high"] < 1
+        assert one["fair_odds"] == pytest.approx(1 / one["fair_probability"], abs=5e-5)
+    shares = {one["bookmaker"]: one["weight"] for one in line["bookmakers"]}
+    used = sum(share > 0 for share in shares.values())
+    assert used == line["books_used"]
+    assert sum(shares.values()) == pytest.approx(1)
+    if used >= 3:
+        assert max(shares.values()) <= 0.40 + 1e-9
+    for one in line["bookmakers"]:
+        assert (one["left_out_reason"] in LEFT_OUT) if one["weight"] == 0 else one["left_out_reason"] is None
+
+
+def test_no_opportunity_is_outside_the_gates(path: Path) -> None:
+    as_of = datetime.fromisoformat(report(path)["as_of"])
+    starts = {event["id"]: datetime.fromisoformat(event["commence_time"]) for event in response(path)}
+    asked = {
+        (event["id"], book, market, line, outcome): price
+        for event in response(path)
+        for book, (market, line), side, outcome, price, _ in by_hand.readable_prices(event)
+        if side == "back"
+    }
+    for event, market, line in lines(path):
+        category = line["category"]
+        shares = {one["bookmaker"]: one["weight"] for one in line["bookmakers"]}
+        for outcome in line["outcomes"]:
+            for one in outcome["opportunities"]:
+                book, fair = one["bookmaker"], one["leave_one_out_fair_probability"]
+                assert starts[event] > as_of
+                assert one["price"] == asked[event, book, market, line["line"], outcome["outcome"]]
+                assert one["net_price"] == pytest.approx(1 + (one["price"] - 1) * (1 - by_hand.commission(book)))
+                assert one["ev"] == pytest.approx(fair * (1 + (one["price"] - 1) * (1 - by_hand.commission(book))) - 1)
+                assert all((event, book, market, line["line"], other["outcome"]) in asked for other in line["outcomes"])
+                assert one["age_seconds"] <= by_hand.STALE[category]
+                assert one["books_used"] >= 3 or shares.get("pinnacle", 0) > 0
+                assert one["dispersion"] <= 0.20
+                assert 0.02 <= fair <= 0.98
+                assert one["ev_worst"] <= one["ev"] + 1e-12
+                assert all(gate["passed"] for gate in one["gates"][:-1])
+                plausible = by_hand.PLAUSIBLE[category]
+                least, most = {"take": (0.045, plausible), "marginal": (0, 0.045), "suspect": (plausible, 9)}[
+                    one["class"]
+                ]
+                assert least <= one["ev"] <= most
+                assert one["ev"] > 0
+
+
+def test_every_number_is_that_of_a_calculation_by_hand(path: Path) -> None:
+    consensus = {
+        (event, (market, line["line"]), outcome["outcome"]): outcome["fair_probability"]
+        for event, market, line in lines(path)
+        for outcome in line["outcomes"]
+        if outcome["fair_probability"] is not None
+    }
+    assert consensus == pytest.approx(
+        {
+            (*place, outcome): probability
+            for place, one in worked(response(path)).items()
+            if one.consensus is not None
+            for outcome, probability in one.consensus.probability.items()
+        },
+        abs=1e-12,
+    )
+    found = {
+        Place(event, market, line["line"], outcome["outcome"], one["bookmaker"]): one
+        for event, market, line in lines(path)
+        for outcome in line["outcomes"]
+        for one in outcome["opportunities"]
+    }
+    by_class = Counter(one.ev_class for one in expected(response(path)).values())
+    assert Counter(report(path)["summary"]["opportunities"]) == by_class
+    _assert_found(found, expected(response(path)), "leave_one_out_fair_probability")
+
+
+def _assert_found(found: Mapping[Place, Any], by_hand: Mapping[Place, by_hand.Found], fair: str) -> None:
+    assert found.keys() == by_hand.keys()
+    for place, one in by_hand.items():
+        told = found[place]
+        assert (told["price"], told["class"]) == (one.price, one.ev_class)
+        assert (told[fair], told["ev"]) == pytest.approx((one.fair, one.ev), abs=1e-12)
+
+
+@pytest.mark.parametrize("folder", [WORLD, OF_2021], ids=["world", "2021"])
+def test_the_whole_system_finds_the_same(folder: Path, tmp_path: Path) -> None:
+    if not folder.is_dir():
+        pytest.skip(f"no real odds in {folder}")
+    events = [event for path in sorted(folder.glob("*.json")) for event in response(path)]
+    recording = tmp_path / "response.json"
+    recording.write_text(json.dumps(events))
+    with data_folder() as data, running(data, "--source", f"replay:{recording}") as system:
+        system.until_ready()
+        system.until_played(120)
+        found = {
+            Place(event.partition(":")[2], market, line, outcome, bookmaker): one
+            for (event, market, _, line, _, outcome, bookmaker, _), one in opportunities(system).items()
+        }
+        _assert_found(found, expected(events), "fair_probability")
+        assert system.interrupt() == 0
