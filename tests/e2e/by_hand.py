@@ -81,7 +81,7 @@ class Line:
 
 
 def commission(book: str) -> float:
-    return 0.05 if book.startswith("betfair_ex_") else EXCHANGES.get(book, 0.0)
+    return 0.05 if book == "betfair" or book.startswith("betfair_ex_") else EXCHANGES.get(book, 0.0)
 
 
 def as_of(events: Sequence[Mapping[str, Any]]) -> datetime:

@@ -89,7 +89,7 @@ def _has_margin(board: MarketBoard, book: str, outcomes: list[str]) -> bool:
 
 
 def _commission(book: str) -> float:
-    return 0.05 if book.startswith("betfair_ex_") else EXCHANGES.get(book, 0.0)
+    return 0.05 if book == "betfair" or book.startswith("betfair_ex_") else EXCHANGES.get(book, 0.0)
 
 
 def _of_market(

@@ -150,6 +150,7 @@ def test_gates_are_named_once() -> None:
         ("pinnacle", 3.0, 0.0, True, False),
         ("betfair_ex_uk", 2.0, 0.05, False, True),
         ("betfair_ex_eu", 2.0, 0.05, False, True),
+        ("betfair", 2.0, 0.05, False, True),
         ("smarkets", 2.0, 0.02, False, True),
         ("matchbook", 2.0, 0.02, False, True),
         ("prophetx", 2.0, 0.02, False, True),

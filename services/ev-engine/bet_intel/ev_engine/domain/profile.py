@@ -48,6 +48,8 @@ _BOOKMAKERS = {
     "matchbook": Bookmaker(weight=2.0, commission=0.02, exchange=True),
     "prophetx": Bookmaker(weight=2.0, commission=0.02, exchange=True),
     "novig": Bookmaker(weight=2.0, commission=0.02, exchange=True),
+    # What the exchange was called before it had a key for each country; its bookmaker is betfair_sb_uk.
+    "betfair": Bookmaker(weight=2.0, commission=0.05, exchange=True),
 }
 _PREFIXES = {"betfair_ex_": Bookmaker(weight=2.0, commission=0.05, exchange=True)}
 
