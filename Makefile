@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check proto lock clean
+.PHONY: help setup run test bench check proto lock clean
 
 # Everything runs in the project's own virtual environment.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -19,6 +19,9 @@ run: setup  ## Run everything in one process on embedded engines (ARGS="--source
 test: setup  ## Run every test (ARGS="tests/unit -k devig")
 	@scripts/test $(ARGS)
 
+bench: setup  ## Measure against peers and goals (ARGS="5 11 --json figures.json"); minutes, on a quiet machine
+	@scripts/bench $(ARGS)
+
 check: setup  ## Formatting, lint, types, architecture, contracts, spelling
 	@scripts/check
 
@@ -29,5 +32,5 @@ lock: setup  ## Resolve the dependencies anew
 	@scripts/lock
 
 clean:  ## Remove the virtual environment and every cache
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	@rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

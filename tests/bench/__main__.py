@@ -1,0 +1,92 @@
+"""`make bench`: rows of the table of goals, measured against peers; exit code 1 where a goal is missed."""
+
+import argparse
+import json
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+from bench import codec, devig_accuracy, devig_speed, polls
+from bench.measure import Calibration, Figure, Row, Verdict, calibrate
+
+ROWS = (
+    Row("5", "event codec, 1,000 quotes", codec.run),
+    Row("6", "devig of 100,000 markets, Shin", devig_speed.run_shin),
+    Row("7", "devig of 100,000 markets, every method", devig_speed.run_methods),
+    Row("8", "devig against roots of 50 digits", devig_accuracy.run),
+    Row("11", "a poll stored of which 2 % changed", polls.run),
+)
+_PEERS = ("mpmath", "numpy", "penaltyblog", "protobuf", "psycopg", "scipy", "shin", "sqlalchemy")
+_LEAST_ROUNDS = 7
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = _options(arguments)
+    chosen = [row for row in ROWS if not options.rows or row.number in options.rows]
+    before = calibrate()
+    print(f"{'row':>3}  {'what':<62} {'measured':>12} {'goal':>10}  verdict")
+    results: list[tuple[Row, Figure]] = []
+    for row in chosen:
+        begin = time.perf_counter()
+        print(f"{row.number:>3}  {row.title}", flush=True)
+        for figure in row.run(options.rounds):
+            results.append((row, figure))
+            _print(figure, quiet=before.quiet)
+        print(f"     ({time.perf_counter() - begin:.0f} s)", flush=True)
+    after = calibrate()
+    quiet = before.quiet and after.quiet
+    missed = [figure for _, figure in results if figure.verdict(quiet=quiet) is Verdict.MISSED]
+    for name, one in (("before", before), ("after", after)):
+        print(f"Calibration {name}: p99/p50 {one.p99 / one.p50:.2f} ({'quiet' if one.quiet else 'busy'}).")
+    if not quiet:
+        print("The machine is busy: latencies are not judged. Ratios are, because alternatives take turns.")
+    print(f"{len(results) - len(missed)} of {len(results)} figures are not missed.")
+    if options.json:
+        options.json.write_text(json.dumps(_document(results, before, after, options.rounds), indent=2) + "\n")
+    return 1 if missed else 0
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("rows", nargs="*", choices=[*(row.number for row in ROWS), []], help="rows (default: all)")
+    parser.add_argument("--rounds", type=int, default=_LEAST_ROUNDS, help="rounds of each comparison (default: 7)")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    options = parser.parse_args(arguments)
+    if options.rounds < _LEAST_ROUNDS:
+        parser.error(f"--rounds is {options.rounds}: a median needs at least {_LEAST_ROUNDS}")
+    return options
+
+
+def _print(figure: Figure, *, quiet: bool) -> None:
+    goal = f"{'≥' if figure.at_least else '≤'}{_number(figure.goal).strip():>7}"
+    detail = f"  ({figure.detail})" if figure.detail else ""
+    verdict = figure.verdict(quiet=quiet)
+    print(f"       {figure.what:<60} {_number(figure.measured)} {figure.unit:<2} {goal}  {verdict}{detail}", flush=True)
+
+
+def _number(value: float) -> str:
+    return f"{value:>9.0f}" if value >= 100 else f"{value:>9.3g}"
+
+
+def _document(
+    results: Sequence[tuple[Row, Figure]], before: Calibration, after: Calibration, rounds: int
+) -> dict[str, object]:
+    quiet = before.quiet and after.quiet
+    return {
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in _PEERS},
+        "rounds": rounds,
+        "calibration": {"before": asdict(before), "after": asdict(after), "quiet": quiet},
+        "figures": [
+            {"row": row.number, "title": row.title, **asdict(figure), "verdict": figure.verdict(quiet=quiet).value}
+            for row, figure in results
+        ],
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

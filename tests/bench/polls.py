@@ -1,0 +1,215 @@
+"""Row 11: a poll of 10,000 prices of which 2 % changed, stored beside SQLAlchemy's bulk upsert of all of them.
+
+Both on one PostgreSQL that keeps what it confirms, from prices in memory to the commit.
+"""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import asyncpg
+import numpy as np
+import sqlalchemy
+from sqlalchemy.dialects.postgresql import insert
+
+import bet_intel.odds_ingest.store
+import bet_intel.shared.outbox
+from bench.measure import Figure, interleaved, times_faster
+from bet_intel.compose.embedded_postgres import EmbeddedPostgres, open_data_folder
+from bet_intel.odds_ingest.domain.quotes import (
+    EventOdds,
+    MarketBoard,
+    MarketKey,
+    Price,
+    QuoteKey,
+    SportingEvent,
+)
+from bet_intel.odds_ingest.domain.state import advance
+from bet_intel.odds_ingest.store import Store
+from bet_intel.shared.migrate import migrate
+from bet_intel.shared.postgres import Database
+
+_EVENTS, _MARKETS, _BOOKS = 20, 25, 10
+_CHANGED = 0.02
+_LEAGUE, _PROVIDER = "made_up_league", "bench"
+_START = datetime(2027, 1, 1, tzinfo=UTC)
+_MIGRATIONS = [
+    Path(bet_intel.shared.outbox.__file__).with_name("migrations"),
+    Path(bet_intel.odds_ingest.store.__file__).with_name("migrations"),
+]
+
+
+def run(rounds: int) -> Iterable[Figure]:
+    # One for what is there before, one that is not counted, and as many again for the bytes.
+    polls = _polls(2 * rounds + 2)
+    with _server() as server, asyncio.Runner() as runner:
+        runner.run(_make_databases(server))
+        migrate(server.dsn("ours", "owner"), _MIGRATIONS)
+        ours, theirs = _Ours(server, polls), _Theirs(server, polls)
+        ours.store()
+        theirs.store()
+        taken = interleaved({"ours": ours.store, "theirs": theirs.store}, rounds, clock=time.perf_counter)
+        faster = times_faster(taken["theirs"], taken["ours"])
+        yield Figure("faster than an upsert of everything by SQLAlchemy", faster, 50, at_least=True)
+        written = [runner.run(_written(server, way.store)) for _ in range(rounds) for way in (ours, theirs)]
+        size = median(a / b for a, b in zip(written[::2], written[1::2], strict=True))
+        detail = f"{median(written[::2]):,.0f} bytes"
+        yield Figure("write-ahead log of it", size, 0.15, at_least=False, detail=detail)
+        ours.close()
+        theirs.close()
+
+
+@contextmanager
+def _server() -> Iterator[EmbeddedPostgres]:
+    with tempfile.TemporaryDirectory(prefix="bet-intel-bench-") as parent:
+        Path(parent).chmod(0o755)
+        with open_data_folder(Path(parent) / "postgres", "bench") as folder:
+            server = EmbeddedPostgres(folder)
+            server.start()
+            try:
+                yield server
+            finally:
+                server.stop()
+
+
+async def _make_databases(server: EmbeddedPostgres) -> None:
+    admin = await asyncpg.connect(server.dsn("postgres"))
+    await admin.execute("create role owner login")
+    for name in ("ours", "theirs"):
+        await admin.execute(f"create database {name} owner owner")
+    await admin.close()
+
+
+async def _written(server: EmbeddedPostgres, store: Any) -> int:
+    """Bytes of write-ahead log of one call, which runs in a thread of its own where it has a loop to run."""
+    admin = await asyncpg.connect(server.dsn("postgres"))
+    before = await admin.fetchval("select pg_current_wal_insert_lsn()")
+    await asyncio.to_thread(store)
+    written = await admin.fetchval("select pg_current_wal_insert_lsn() - $1::pg_lsn", before)
+    await admin.close()
+    return int(written)
+
+
+def _polls(count: int) -> list[list[EventOdds]]:
+    """Boards of every event, poll after poll; 2 % of the bookmakers' markets have moved since the one before."""
+    rng = np.random.default_rng(11)
+    prices = np.round(rng.uniform(1.5, 3.0, (_EVENTS, _MARKETS, _BOOKS, 2)), 2)
+    updated = np.zeros((_EVENTS, _MARKETS, _BOOKS))
+    polls = []
+    for number in range(count):
+        changed = rng.random(updated.shape) < (_CHANGED if number else 1.0)
+        prices[changed] += 0.01
+        updated[changed] = 60.0 * number
+        polls.append([_event(event, prices[event], updated[event]) for event in range(_EVENTS)])
+    return polls
+
+
+def _event(number: int, prices: Any, updated: Any) -> EventOdds:
+    start = _START + timedelta(days=1)
+    event = SportingEvent(
+        f"{_PROVIDER}:{number}", _PROVIDER, "made", _LEAGUE, "League", start, f"Home {number}", f"Away {number}"
+    )
+    markets = {}
+    for market in range(_MARKETS):
+        board = MarketBoard()
+        for book in range(_BOOKS):
+            for outcome, price in zip(("Over", "Under"), prices[market, book].tolist(), strict=True):
+                board.prices[QuoteKey(f"book{book}", outcome)] = Price(price)
+            board.last_update[f"book{book}"] = _START + timedelta(seconds=float(updated[market, book]))
+        markets[MarketKey("totals", line=150.5 + market)] = board
+    return EventOdds(event, markets, {f"book{book}": f"Book {book}" for book in range(_BOOKS)})
+
+
+class _Ours:
+    """What odds-ingest does with an answer, but for the telling."""
+
+    def __init__(self, server: EmbeddedPostgres, polls: Sequence[Sequence[EventOdds]]) -> None:
+        self._polls = iter(enumerate(polls, start=1))
+        self._loop = asyncio.Runner()
+        self._database = Database.open(server.dsn("ours", "owner"), name="bench", max_size=1)
+        self._opened = self._loop.run(self._database.__aenter__())
+        self._store = Store()
+
+    def store(self) -> None:
+        number, poll = next(self._polls)
+        self._loop.run(self._save(number, poll))
+
+    async def _save(self, number: int, poll: Sequence[EventOdds]) -> None:
+        as_of = _START + timedelta(seconds=60 * number)
+        async with self._opened.transaction() as connection:
+            before = await self._store.lock(connection, _PROVIDER, [odds.event.id for odds in poll], [_LEAGUE])
+            after = [
+                advance(before[odds.event.id].state if odds.event.id in before else None, odds, as_of, number)
+                for odds in sorted(poll, key=lambda one: one.event.id)
+            ]
+            await self._store.save(connection, before, after)
+
+    def close(self) -> None:
+        self._loop.run(self._database.__aexit__(None, None, None))
+        self._loop.close()
+
+
+_METADATA = sqlalchemy.MetaData()
+_QUOTE = sqlalchemy.Table(
+    "quote",
+    _METADATA,
+    *(
+        sqlalchemy.Column(name, kind, primary_key=True)
+        for name, kind in (
+            *((name, sqlalchemy.Text) for name in ("event", "market", "period")),
+            ("line", sqlalchemy.Float(53)),
+            *((name, sqlalchemy.Text) for name in ("subject", "bookmaker", "outcome")),
+            ("side", sqlalchemy.SmallInteger),
+        )
+    ),
+    sqlalchemy.Column("price", sqlalchemy.Float(53), nullable=False),
+    sqlalchemy.Column("bet_limit", sqlalchemy.Float(53)),
+    sqlalchemy.Column("last_update", sqlalchemy.DateTime(timezone=True), nullable=False),
+)
+
+
+class _Theirs:
+    """A row for each price, and `insert … on conflict do update` of all of them at once."""
+
+    def __init__(self, server: EmbeddedPostgres, polls: Sequence[Sequence[EventOdds]]) -> None:
+        dsn = server.dsn("theirs", "owner")
+        self._engine = sqlalchemy.create_engine(dsn.replace("postgresql://", "postgresql+psycopg://", 1))
+        _METADATA.create_all(self._engine)
+        self._polls = iter([_rows(poll) for poll in polls])
+        upsert = insert(_QUOTE)
+        changed = {name: upsert.excluded[name] for name in ("price", "bet_limit", "last_update")}
+        self._upsert = upsert.on_conflict_do_update(index_elements=list(_QUOTE.primary_key), set_=changed)
+
+    def store(self) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(self._upsert, next(self._polls))
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def _rows(poll: Sequence[EventOdds]) -> list[dict[str, Any]]:
+    return [
+        {
+            "event": odds.event.id,
+            "market": key.market,
+            "period": key.period,
+            "line": key.line,
+            "subject": key.subject,
+            "bookmaker": quote.bookmaker,
+            "outcome": quote.outcome,
+            "side": quote.side.value,
+            "price": price.decimal,
+            "bet_limit": price.limit,
+            "last_update": board.last_update[quote.bookmaker],
+        }
+        for odds in poll
+        for key, board in odds.markets.items()
+        for quote, price in board.prices.items()
+    ]
