@@ -40,6 +40,32 @@ class _Conditions:
         return " and ".join(self._conditions)
 
 
+class Order(NamedTuple):
+    """An order of a list: by an expression, then by id."""
+
+    expression: str
+    descending: bool = False
+    id: str = "id"
+
+
+async def _page(
+    connection: Reader, select: str, where: _Conditions, order: Order, after: tuple[Any, Any] | None, limit: int
+) -> list[Record]:
+    """The rows of a list behind `after`, the sort key and id of the last one seen, or its first rows."""
+    by, descending, id = order
+    if after is not None:
+        # The first condition bounds what is looked at, to the parts of a partitioned table too. Ids ascend in every
+        # order, so that with an ascending key both make one row, as the index has them.
+        beyond = f"({by}, {id}) > ({{0}}, {{1}})"
+        if descending:
+            beyond = f"({by} < {{0}} or {id} > {{1}})"
+        where.add(f"{by} {'<=' if descending else '>='} {{0}} and {beyond}", *after)
+    direction = "desc" if descending else "asc"
+    return await connection.fetch(
+        f"{select} where {where} order by {by} {direction}, {id} limit {int(limit)}", *where.arguments
+    )
+
+
 async def position(connection: Reader) -> Position:
     row = await connection.fetchrow("select epoch, seq, generation, as_of from feed_position")
     if row is None:
@@ -73,21 +99,14 @@ class OpportunityFilter(NamedTuple):
     starts_before: datetime | None = None
 
 
-class Order(NamedTuple):
-    """An order of opportunities: by an expression, then by id. Null comes last."""
-
-    expression: str
-    descending: bool
-
-
 _NEWEST_AGE = "coalesce(extract(epoch from greatest(e.as_of, o.as_of) - o.last_update)::float8, 'infinity')"
 
 ORDERS = {
-    "ev": Order("o.ev", descending=True),
-    "starts": Order("o.commence_time", descending=False),
-    "first_seen": Order("o.first_seen", descending=True),
-    "price_age": Order(_NEWEST_AGE, descending=False),
-    "fair_probability": Order("o.fair", descending=True),
+    "ev": Order("o.ev", descending=True, id="o.id"),
+    "starts": Order("o.commence_time", id="o.id"),
+    "first_seen": Order("o.first_seen", descending=True, id="o.id"),
+    "price_age": Order(_NEWEST_AGE, id="o.id"),
+    "fair_probability": Order("o.fair", descending=True, id="o.id"),
 }
 
 
@@ -112,15 +131,8 @@ async def opportunities(
     where.add_if("o.price >= {}", which.min_odds)
     where.add_if("o.price <= {}", which.max_odds)
     where.add_if("o.commence_time < {}", which.starts_before)
-    by, descending = ORDERS[sort]
-    if after is not None:
-        beyond = "<" if descending else ">"
-        where.add(f"{by} {beyond}= {{0}} and ({by} {beyond} {{0}} or o.id > {{1}})", *after)
-    direction = "desc" if descending else "asc"
-    return await connection.fetch(
-        f"{_OPPORTUNITY.format(sort_key=by)} where {where} order by {by} {direction}, o.id limit {int(limit)}",
-        *where.arguments,
-    )
+    order = ORDERS[sort]
+    return await _page(connection, _OPPORTUNITY.format(sort_key=order.expression), where, order, after, limit)
 
 
 async def opportunity(connection: Reader, id: str) -> Record | None:
@@ -155,12 +167,7 @@ async def events(
     where.add_if("league = any({})", which.leagues)
     where.add_if("commence_time < {}", which.starts_before)
     where.add_if("commence_time >= {}", which.starts_after)
-    if after is not None:
-        where.add("(commence_time, id) > ({}, {})", *after)
-    return await connection.fetch(
-        f"select * from sporting_event where {where} order by commence_time, id limit {int(limit)}",  # noqa: S608 - _Conditions writes numbers, never a value
-        *where.arguments,
-    )
+    return await _page(connection, "select * from sporting_event", where, Order("commence_time"), after, limit)
 
 
 async def event(connection: Reader, id: str) -> Record | None:
@@ -173,7 +180,7 @@ async def markets(connection: Reader, event_id: str, names: tuple[str, ...]) -> 
     where.add("event_id = {}", event_id)
     where.add_if("market = any({})", names)
     return await connection.fetch(
-        f"select * from market where {where} order by market, period, line, subject",  # noqa: S608 - as above
+        f"select * from market where {where} order by market, period, line, subject",  # noqa: S608 - _Conditions writes numbers, never a value
         *where.arguments,
     )
 
@@ -212,13 +219,7 @@ async def price_changes(
     where.add_if("outcome = any({})", which.outcomes)
     where.add_if("as_of >= {}", which.since)
     where.add_if("as_of < {}", which.until)
-    if after is not None:
-        # The first condition again in the second, so that earlier days are not looked into.
-        where.add("as_of >= {0} and (as_of, id) > ({0}, {1})", *after)
-    return await connection.fetch(
-        f"select * from price_history where {where} order by as_of, id limit {int(limit)}",  # noqa: S608 - as above
-        *where.arguments,
-    )
+    return await _page(connection, "select * from price_history", where, Order("as_of"), after, limit)
 
 
 async def has_history(connection: Reader, event_id: str) -> bool:
