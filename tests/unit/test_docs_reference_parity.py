@@ -74,6 +74,17 @@ def test_the_old_systems_ev_is_its_rounded_anchor_against_the_net_price() -> Non
     assert raw["X"]["fair"] + raw["Y"]["fair"] == pytest.approx(0.9675, abs=5e-5)
 
 
+def test_the_sums_that_the_page_tells() -> None:
+    a, b = vectors()["A_h2h"], vectors()["B_h2h"]
+    said = DOCUMENT.read_text("utf-8")
+    theirs = [sum(one["fair"] for one in vector["fair"]["raw_probabilities"].values()) for vector in (a, b)]
+    margin = sum(1 / outcome["price"] for outcome in b["input"]["prophetx"])
+    x, y = (max(outcome.best.net_price for _, outcome in priced("A_h2h", a) if outcome.best and outcome.outcome == side)
+            for side in ("X", "Y"))  # fmt: skip
+    for number in (*theirs, margin, 1 / x + 1 / y):
+        assert f"{number:.4f}".removeprefix("0") in said
+
+
 def test_ours_add_up_to_one() -> None:
     for name, vector in vectors().items():
         lines: dict[str, float] = {}
