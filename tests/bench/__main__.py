@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"Calibration {name}: p99/p50 {one.p99 / one.p50:.2f} ({'quiet' if one.quiet else 'busy'}).")
     if not quiet:
         print("The machine is busy: latencies are not judged. Ratios are, because alternatives take turns.")
-    print(f"{len(results) - len(missed)} of {len(results)} figures are not missed.")
+    print(f"{len(missed)} of {len(results)} goals missed.")
     if options.json:
         options.json.write_text(json.dumps(_document(results, before, after, options.rounds), indent=2) + "\n")
     return 1 if missed else 0
