@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from bet_intel.compose.postmaster import PidFile
 from bet_intel.compose.server_files import SUPERUSER
 from bet_intel.compose.servers.folder import ServersFolder
 from bet_intel.compose.servers.ports import free_ports
@@ -158,11 +159,11 @@ class PostgresGroup:
         self.sql(replica, "select pg_wal_replay_resume()")
 
     def wait_for_replicas(self) -> None:
-        """Returns when every replica that runs shows all that is written on the primary by now."""
+        """Returns when every replica that runs, and is not paused, shows all that is written on the primary by now."""
         # The insert position may lie behind a page header that only the next record brings to the replicas.
         lsn = self.sql(self.primary, "select pg_current_wal_flush_lsn()")
         for replica in self.replicas:
-            if self.runs(replica):
+            if self.runs(replica) and not self._is_paused(replica):
                 self._wait_for_sql(replica, f"select pg_last_wal_replay_lsn() >= '{lsn}'", "t")
 
     def runs(self, host: PostgresHost) -> bool:
@@ -189,6 +190,19 @@ class PostgresGroup:
     def start_host(self, host: PostgresHost) -> None:
         """Starts a host that was stopped or killed, as what it was; an old primary comes back as a primary."""
         self._start_process(self._state, host)
+
+    def heal(self) -> None:
+        """Brings back what is dead, suspended or astray: the primary as it was, every other host as its replica."""
+        for host in self.hosts:
+            self.resume(host)
+        if not self.runs(self.primary):
+            self.start_host(self.primary)
+        for host in self.replicas:
+            if not self.runs(host) or self.sql(host, "select pg_is_in_recovery()") == "f":
+                self.rebase(host)
+            elif self._is_paused(host):
+                self.resume_replay(host)
+        self.wait_for_replicas()
 
     def stop(self) -> None:
         """Ends all hosts in order, the primary first, so that the replicas have everything."""
@@ -262,17 +276,8 @@ class PostgresGroup:
             "primary_slot_name": host.name if conninfo else "",
             "synchronous_standby_names": _synchronous(state),
         }
-        self._write(self._folder.path / f"{self._name}.hba", host_access())
-        self._write(self._configuration(host), host_settings(values))
-
-    def _write(self, file: Path, text: str) -> None:
-        new = file.with_name(f"{file.name}.new")
-        new.touch(mode=0o600)
-        new.chmod(0o600)
-        new.write_text(text, encoding="utf-8")
-        # The password of the replicas is in it: the server reads it, no other user.
-        self._folder.account.give(new)
-        new.rename(file)
+        self._folder.write_for_servers(f"{self._name}.hba", host_access())
+        self._folder.write_for_servers(self._configuration(host).name, host_settings(values))
 
     def _configuration(self, host: PostgresHost) -> Path:
         return self._folder.path / f"{host.name}.conf"
@@ -281,9 +286,16 @@ class PostgresGroup:
         process = self._process(host)
         command = [str(POSTGRESQL.find("postgres")), "-D", str(process.folder / "data")]
         command += ["-c", f"config_file={self._configuration(host)}"]
+        # The pid file of a killed server names a process that init may have yet to collect: PostgreSQL would take it
+        # for running, unless told that it is a relative of the new one.
+        left = PidFile.read(process.folder / "data")
+        environment = {} if left is None or process.find() else {"PG_GRANDPARENT_PID": str(left.pid)}
         # Ended by SIGKILL it would leave its shared memory behind.
-        process.start(command, ending=signal.SIGQUIT)
+        process.start(command, environment, ending=signal.SIGQUIT)
         process.wait_until(lambda: _answers(state, host), _READY_SECONDS)
+
+    def _is_paused(self, replica: PostgresHost) -> bool:
+        return self.sql(replica, "select pg_get_wal_replay_pause_state()") != "not paused"
 
     def _wait_for_sql(self, host: PostgresHost, query: str, expected: str) -> None:
         deadline = time.monotonic() + _READY_SECONDS

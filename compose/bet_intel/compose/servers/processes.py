@@ -194,7 +194,8 @@ class ServerProcess:
                 _wait_for_end(pid, seconds)
         deadline = time.monotonic() + _END_SECONDS
         while left := {one for one in left | set(self._members()) if one.still_runs}:
-            for one in left:
+            # The eldest first: it would look at what befalls the others, and act on it.
+            for one in sorted(left, key=lambda one: one.started):
                 _send(one.pid, signal.SIGKILL)
             if time.monotonic() > deadline:
                 pids = ", ".join(str(one.pid) for one in left)

@@ -171,9 +171,17 @@ class RabbitMQ:
             self._wait(node)
 
     def wait_for_cluster(self) -> None:
-        """Returns when every node sees every other."""
+        """Returns when every node runs and sees every other."""
         for node in self.nodes:
             self._wait(node)
+
+    def heal(self) -> None:
+        """Brings back what is dead or suspended; returns when the cluster is whole."""
+        for node in self.nodes:
+            self.resume(node)
+            if not self.runs(node):
+                self.start_node(node, wait=False)
+        self.wait_for_cluster()
 
     def stop(self) -> None:
         """Ends all nodes in order."""
