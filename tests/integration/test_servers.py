@@ -134,10 +134,9 @@ async def test_a_suspended_host_accepts_and_does_not_answer(postgres_group: Post
     await connection.close()
 
 
-def test_keys_go_to_every_master(redis: RedisCluster, key_prefix: str) -> None:
-    owners = {redis.master_of(f"{key_prefix}{number}").name for number in range(60)}
-
-    assert owners == {node.name for node in redis.nodes}
+def test_keys_go_to_every_master(redis: RedisCluster) -> None:
+    # Of slots 3300, 7365 and 15495 in 16384: one in each third.
+    assert {redis.master_of(key).name for key in "bca"} == {node.name for node in redis.nodes}
 
 
 def test_a_replica_takes_over_from_a_dead_master(redis_cluster: RedisCluster) -> None:

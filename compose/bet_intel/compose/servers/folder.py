@@ -20,6 +20,9 @@ from bet_intel.compose.servers.processes import PROCESS_FILE, ServerError, Serve
 PREFIX = "bet-intel-servers-"
 """Of temporary folders: what a killed machine or keeper left under such a name is removed by the next start."""
 
+KEEPER = "keeper"
+"""File with the keeper's process id."""
+
 _USERS = "users"
 _ENDING = "ending"
 _FAILED = ".failed"
@@ -63,8 +66,8 @@ class ServersFolder:
         folder = cls(path, descriptor)
         try:
             with folder.lock("keeper"):
-                if not (path / "keeper").exists():
-                    _start_keeper(path)
+                if not (path / KEEPER).exists():
+                    _start_keeper(path, deadline)
         except BaseException:
             folder.close()
             raise
@@ -226,8 +229,8 @@ def _join(path: Path) -> int | None:
     return descriptor
 
 
-def _start_keeper(path: Path) -> None:
-    with (path / "keeper.log").open("ab") as log:
+def _start_keeper(path: Path, deadline: float) -> None:
+    with (path / f"{KEEPER}.log").open("ab") as log:
         # Not our child, as the servers are not: nobody need collect it.
         subprocess.run(
             ["setsid", "--fork", sys.executable, "-m", "bet_intel.compose.servers.keeper", str(path)],
@@ -237,4 +240,7 @@ def _start_keeper(path: Path) -> None:
             cwd="/",
             check=True,
         )
-    (path / "keeper").touch()
+    while not (path / KEEPER).exists():
+        if time.monotonic() > deadline:
+            raise ServerError(f"the keeper of {path} does not start: {(path / f'{KEEPER}.log').read_text()}")
+        time.sleep(_POLL_SECONDS)

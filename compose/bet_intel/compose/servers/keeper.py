@@ -1,13 +1,16 @@
 """``python -m bet_intel.compose.servers.keeper FOLDER``: ends the servers of a folder when its last user has gone."""
 
+import os
 import sys
 from pathlib import Path
 
-from bet_intel.compose.servers.folder import end_if_unused
+from bet_intel.compose.servers.folder import KEEPER, end_if_unused
 
 
 def main() -> None:
-    end_if_unused(Path(sys.argv[1]), wait=True)
+    path = Path(sys.argv[1])
+    (path / KEEPER).write_text(f"{os.getpid()}\n", encoding="utf-8")
+    end_if_unused(path, wait=True)
 
 
 if __name__ == "__main__":
