@@ -81,7 +81,7 @@ class Program:
 
 POSTGRESQL = Program(
     "PostgreSQL",
-    "postgresql-15",
+    "postgresql",
     ("postgres", "initdb", "pg_basebackup", "psql"),
     ("/usr/lib/postgresql/*/bin",),
     ("postgres", "--version"),
@@ -96,19 +96,8 @@ RABBITMQ = Program(
 )
 REDIS = Program("Redis", "redis-server", ("redis-server",), ("/usr/bin",), ("redis-server", "--version"))
 NGINX = Program("nginx", "nginx-light", ("nginx",), ("/usr/sbin",), ("nginx", "-v"))
-PROMETHEUS = Program("Prometheus", "prometheus", ("prometheus",), ("/usr/bin",), ("prometheus", "--version"))
-ALERTMANAGER = Program(
-    "Alertmanager",
-    "prometheus-alertmanager",
-    ("prometheus-alertmanager",),
-    ("/usr/bin",),
-    ("prometheus-alertmanager", "--version"),
-)
-
 CLUSTER = (POSTGRESQL, REDIS, RABBITMQ, NGINX)
-"""What `bet-intel cluster` needs."""
-
-PROGRAMS = (*CLUSTER, PROMETHEUS, ALERTMANAGER)
+"""What `bet-intel cluster` and the tests need."""
 
 
 def install_command(*packages: str) -> str:
@@ -128,3 +117,8 @@ def require(*programs: Program) -> None:
         verb = "is" if len(missing) == 1 else "are"
         command = install_command(*(program.package for program in missing))
         raise ServerError(f"{titles} {verb} not installed: {command}")
+
+
+if __name__ == "__main__":
+    # For scripts/servers: the packages that are missing, one in a line.
+    print(*(program.package for program in CLUSTER if not program.is_there), sep="\n")
