@@ -73,6 +73,11 @@ class ServersFolder:
             raise
         return folder
 
+    @classmethod
+    def peek(cls, path: Path) -> Self:
+        """To read what others wrote, without using the folder: it may not exist, or go at any time."""
+        return cls(path, -1)
+
     def process(self, name: str) -> ServerProcess:
         return ServerProcess(self.path, name, self.account)
 

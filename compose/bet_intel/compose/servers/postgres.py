@@ -158,6 +158,12 @@ class PostgresGroup:
     def resume_replay(self, replica: PostgresHost) -> None:
         self.sql(replica, "select pg_wal_replay_resume()")
 
+    def lag(self) -> dict[str, int]:
+        """By name, how many bytes every replica that streams is behind what the primary has written."""
+        query = "select application_name, pg_wal_lsn_diff(pg_current_wal_flush_lsn(), replay_lsn)::bigint"
+        rows = self.sql(self.primary, f"{query} from pg_stat_replication where replay_lsn is not null").splitlines()
+        return {name: max(0, int(lag)) for name, _, lag in (row.partition("|") for row in rows)}
+
     def wait_for_replicas(self) -> None:
         """Returns when every replica that runs, and is not paused, shows all that is written on the primary by now."""
         # The insert position may lie behind a page header that only the next record brings to the replicas.
@@ -172,6 +178,10 @@ class PostgresGroup:
 
     def pid(self, host: PostgresHost) -> int | None:
         return self._process(host).find()
+
+    def memory(self, host: PostgresHost) -> int:
+        """Bytes that it takes."""
+        return self._process(host).memory()
 
     def kill(self, host: PostgresHost) -> None:
         """``kill -9``."""
@@ -326,12 +336,12 @@ def _sql(
 ) -> str:
     psql = [str(POSTGRESQL.find("psql")), "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(host.port)]
     psql += ["-U", SUPERUSER, "-d", database]
-    for statement in statements:
-        psql += ["-c", statement]
     environment = {"PGPASSWORD": state.password, "PGCONNECT_TIMEOUT": "5", "LC_ALL": "C"}
+    # Not as arguments: there every user of the machine would read the passwords among them.
+    script = "".join(f"{statement};\n" for statement in statements).encode()
     try:
         run = subprocess.run(
-            psql, capture_output=True, env=environment, timeout=_ANSWER_SECONDS, check=False, stdin=subprocess.DEVNULL
+            psql, input=script, capture_output=True, env=environment, timeout=_ANSWER_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
         raise ServerError(f"{host.name} does not answer within {_ANSWER_SECONDS:.0f} s") from None

@@ -40,8 +40,8 @@ def server_account() -> Account:
 
 
 @dataclass(frozen=True, slots=True)
-class _Process:
-    """What ``/proc/PID/stat`` tells; pid and start (clock ticks since boot) stand for one process for certain."""
+class Process:
+    """What ``/proc/PID/stat`` told; pid and start (clock ticks since boot) stand for one process for certain."""
 
     pid: int
     started: int
@@ -74,8 +74,20 @@ class _Process:
 
     @property
     def still_runs(self) -> bool:
-        now = _Process.of(self.pid)
+        now = Process.of(self.pid)
         return now == self and now.runs
+
+    def memory(self) -> int:
+        """Bytes of memory that it takes, its part of what it shares where that may be seen; 0 where it has ended."""
+        for file, key in (("smaps_rollup", "Pss:"), ("status", "VmRSS:")):
+            try:
+                lines = Path(f"/proc/{self.pid}/{file}").read_text(encoding="utf-8", errors="replace").splitlines()
+            except OSError:
+                continue
+            for line in lines:
+                if line.startswith(key):
+                    return int(line.split()[1]) * 1024
+        return 0
 
 
 class ServerProcess:
@@ -130,8 +142,12 @@ class ServerProcess:
         recorded = self._recorded()
         if recorded is None:
             return None
-        now = _Process.of(recorded[0].pid)
+        now = Process.of(recorded[0].pid)
         return now.pid if now is not None and now.runs and now.started == recorded[0].started else None
+
+    def memory(self) -> int:
+        """Bytes that it and all that it has started take."""
+        return sum(one.memory() for one in self._members())
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
         """Returns when ``ready`` holds.
@@ -203,28 +219,28 @@ class ServerProcess:
             time.sleep(_POLL_SECONDS)
         self._remove_file()
 
-    def _members(self) -> list[_Process]:
+    def _members(self) -> list[Process]:
         """Itself and what it has started: its descendants, and what of its session is left where it is dead itself."""
         recorded = self._recorded()
         if recorded is None:
             return []
         leader = recorded[0]
-        now = _Process.of(leader.pid)
+        now = Process.of(leader.pid)
         if now is not None and now.started != leader.started:
             return []
         family = {leader.pid}
         # A child is younger than its parent.
-        for one in sorted(_Process.all(), key=lambda one: one.started):
+        for one in sorted(Process.all(), key=lambda one: one.started):
             if one.session == leader.pid or one.parent in family:
                 family.add(one.pid)
-        return [process for pid in family if (process := _Process.of(pid)) is not None and process.runs]
+        return [process for pid in family if (process := Process.of(pid)) is not None and process.runs]
 
-    def _recorded(self) -> tuple[_Process, signal.Signals] | None:
+    def _recorded(self) -> tuple[Process, signal.Signals] | None:
         try:
             stat, ending = self._file.read_text(encoding="utf-8", errors="replace").splitlines()
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return _Process.parse(stat), signal.Signals[ending]
+        return Process.parse(stat), signal.Signals[ending]
 
     def _remove_file(self) -> None:
         self._file.unlink(missing_ok=True)

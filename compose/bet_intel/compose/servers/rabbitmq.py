@@ -151,6 +151,10 @@ class RabbitMQ:
     def pid(self, node: RabbitNode) -> int | None:
         return self._process(node).find()
 
+    def memory(self, node: RabbitNode) -> int:
+        """Bytes that it takes."""
+        return self._process(node).memory()
+
     def kill(self, node: RabbitNode) -> None:
         """``kill -9``."""
         self._process(node).kill()

@@ -160,6 +160,10 @@ class RedisCluster:
     def pid(self, node: RedisNode) -> int | None:
         return self._process(node).find()
 
+    def memory(self, node: RedisNode) -> int:
+        """Bytes that it takes."""
+        return self._process(node).memory()
+
     def kill(self, node: RedisNode) -> None:
         """``kill -9``."""
         self._process(node).kill()
