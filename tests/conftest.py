@@ -5,9 +5,54 @@ from collections.abc import Iterator
 
 import pytest
 
+import fixtures.servers
 from fixtures.postgres import make_database, numbers, open_folder, postgres, templates
+from fixtures.servers import (
+    alone,
+    cluster_vhost,
+    key_prefix,
+    make_replicated_database,
+    postgres_group,
+    rabbitmq,
+    rabbitmq_cluster,
+    redis,
+    redis_cluster,
+    servers,
+    vhost,
+)
 
-__all__ = ["make_database", "no_key", "numbers", "open_folder", "postgres", "templates"]
+__all__ = [
+    "alone",
+    "cluster_vhost",
+    "key_prefix",
+    "make_database",
+    "make_replicated_database",
+    "no_key",
+    "numbers",
+    "open_folder",
+    "postgres",
+    "postgres_group",
+    "rabbitmq",
+    "rabbitmq_cluster",
+    "redis",
+    "redis_cluster",
+    "servers",
+    "templates",
+    "vhost",
+]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    fixtures.servers.run_one_after_the_other(items)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    fixtures.servers.begin(session)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    fixtures.servers.end(config)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -7,7 +7,7 @@ import pwd
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple, Self
 
@@ -44,8 +44,12 @@ class Account(NamedTuple):
         if self.uid != os.geteuid():
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
-    def popen(self, arguments: Sequence[str], output: IO[bytes] | int) -> subprocess.Popen[bytes]:
+    def popen(
+        self, arguments: Sequence[str], output: IO[bytes] | int, environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         """Starts a program as the account, in a session of its own, with none of our environment but the search paths.
+
+        ``environment`` is added to it.
 
         The session keeps the terminal's Ctrl-C away from it. Variables such as ``PGOPTIONS`` must not reach it, nor
         secrets of ours.
@@ -58,7 +62,8 @@ class Account(NamedTuple):
             stderr=subprocess.STDOUT,
             cwd="/",
             env={"LC_ALL": "C"}
-            | {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ},
+            | {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
+            | dict(environment or {}),
             start_new_session=True,
             umask=0o077,
             user=self.uid if drop else None,
@@ -66,13 +71,15 @@ class Account(NamedTuple):
             extra_groups=[] if drop else None,
         )
 
-    def run(self, arguments: Sequence[str], seconds: float) -> tuple[int, str]:
+    def run(
+        self, arguments: Sequence[str], seconds: float, environment: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
         """Runs a program to its end: return code (−1 where time ran out) and output.
 
         Raises:
             OSError: the account may not execute it.
         """
-        with self.popen(arguments, subprocess.PIPE) as process:
+        with self.popen(arguments, subprocess.PIPE, environment) as process:
             try:
                 output, _ = process.communicate(timeout=seconds)
             except subprocess.TimeoutExpired:

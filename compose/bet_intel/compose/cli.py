@@ -20,13 +20,15 @@ _COMMANDS = "bet_intel.compose.commands"
 app = App(
     name="bet-intel",
     help="Fair prices and positive expected value from the odds of many bookmakers.",
-    help_epilogue="Exit codes: 0 done, 1 failed, 2 asked wrongly. All but `up` and `fake-odds-api` take `--json`.",
+    help_epilogue="Exit codes: 0 done, 1 failed, 2 asked wrongly. All that answer a question take `--json`.",
     help_format="markdown",
     suppress_keyboard_interrupt=False,
     result_action="return_value",
 )
 _config = App(name="config", help="The settings of every service.")
 app.command(_config)
+_cluster = App(name="cluster", help="The system as many processes on this machine.")
+app.command(_cluster)
 
 
 def _examples(*lines: str) -> str:
@@ -99,6 +101,19 @@ _config.command(
     help="Show every setting, its value and where it comes from. Secrets are never shown.",
     help_epilogue=_examples("bet-intel config show", "BET_INTEL_API_POOL_SIZE=20 bet-intel config show --json"),
 )
+_cluster.command(
+    f"{_COMMANDS}.cluster:up_command",
+    name="up",
+    help="Start every server as a process of its own, from the programs of this machine; they run on.",
+    help_epilogue=_examples("bet-intel cluster up", "bet-intel cluster up --small"),
+)
+_cluster.command(f"{_COMMANDS}.cluster:status_command", name="status", help="Show every process of the cluster.")
+_cluster.command(
+    f"{_COMMANDS}.cluster:promote_command",
+    name="promote",
+    help="Make a replica of PostgreSQL the primary, and the old primary its replica.",
+)
+_cluster.command(f"{_COMMANDS}.cluster:down_command", name="down", help="End the cluster; its data is removed.")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -22,6 +22,8 @@ import msgspec
 
 from bet_intel.compose.binaries import Account, Binaries, EmbeddedPostgresError
 from bet_intel.compose.data_folder import LAYOUT
+from bet_intel.compose.servers.processes import ServerError
+from bet_intel.compose.servers.programs import CLUSTER, install_command
 
 _PRODUCT = "bet-intel"
 _STAMP = "source.json"
@@ -62,6 +64,7 @@ def diagnose(host: str, port: int, data_dir: Path) -> list[Finding]:
         lambda: _port(host, port),
         _settings,
         _key,
+        _servers,
     ]
     return [finding for look in looks for finding in look()]
 
@@ -246,3 +249,15 @@ def _settings() -> Iterator[Finding]:
 def _key() -> Iterator[Finding]:
     told = "set" if os.environ.get(_API_KEY) else "not set: the simulator and recordings need none"
     yield Finding("The Odds API key", State.OK, told, "" if told == "set" else f"for live odds, set {_API_KEY}")
+
+
+def _servers() -> Iterator[Finding]:
+    """What `bet-intel cluster` needs beyond; `up` does not."""
+    for program in CLUSTER:
+        name = f"{program.title} server"
+        try:
+            folder = program.find(program.needed[0]).parent
+            yield Finding(name, State.OK, f"{program.version()} in {folder}")
+        except ServerError:
+            found = "not installed: only the tests and a cluster of processes need it"
+            yield Finding(name, State.WARNING, found, install_command(program.package))

@@ -1,0 +1,83 @@
+"""The servers of a cluster: started together, brought back when they die."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Self
+
+import msgspec
+
+from bet_intel.compose.servers.folder import ServersFolder
+from bet_intel.compose.servers.postgres import PostgresGroup
+from bet_intel.compose.servers.processes import ServerError
+from bet_intel.compose.servers.rabbitmq import RabbitMQ
+from bet_intel.compose.servers.redis import RedisCluster
+
+VHOST = "bet-intel"
+"""The virtual host of RabbitMQ that everything goes through."""
+
+
+class Sizes(msgspec.Struct, frozen=True):
+    """How many servers of each kind."""
+
+    rabbitmq_nodes: int = 3
+    postgres_replicas: int = 2
+    redis_masters: int = 3
+    redis_replicas: int = 1
+    """Of each master."""
+
+
+SMALL = Sizes(rabbitmq_nodes=1, postgres_replicas=0, redis_masters=1, redis_replicas=0)
+"""One of each kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """The servers that the services need."""
+
+    rabbitmq: RabbitMQ
+    postgres: PostgresGroup
+    redis: RedisCluster
+
+    @classmethod
+    def start(cls, folder: ServersFolder, sizes: Sizes) -> Self:
+        """Starts all at the same time; returns when all are ready.
+
+        Raises:
+            ServerError: one of them could not be started.
+        """
+        with ThreadPoolExecutor(3) as pool:
+            rabbitmq = pool.submit(RabbitMQ.start, folder, nodes=sizes.rabbitmq_nodes)
+            # With fsync, though the data ends with the cluster: what is measured on it is to hold elsewhere.
+            postgres = pool.submit(PostgresGroup.start, folder, replicas=sizes.postgres_replicas, fsync=True)
+            redis = pool.submit(RedisCluster.start, folder, masters=sizes.redis_masters, replicas=sizes.redis_replicas)
+            engines = cls(rabbitmq.result(), postgres.result(), redis.result())
+        engines.rabbitmq.create_vhost(VHOST)
+        return engines
+
+    @classmethod
+    def find(cls, folder: ServersFolder) -> Self | None:
+        """Those that somebody has started in the folder; ``None`` until all are ready."""
+        rabbitmq, postgres, redis = RabbitMQ.find(folder), PostgresGroup.find(folder), RedisCluster.find(folder)
+        return None if rabbitmq is None or postgres is None or redis is None else cls(rabbitmq, postgres, redis)
+
+    def restart_dead(self, say: Callable[[str], None]) -> None:
+        """Starts again what has died; what it could not start it says, and leaves to the next call."""
+        for node in self.rabbitmq.nodes:
+            if not self.rabbitmq.runs(node):
+                _restart(node.name, partial(self.rabbitmq.start_node, node, wait=False), say)
+        for redis_node in self.redis.nodes:
+            if not self.redis.runs(redis_node):
+                _restart(redis_node.name, partial(self.redis.start_node, redis_node), say)
+        for host in self.postgres.hosts:
+            if not self.postgres.runs(host):
+                _restart(host.name, partial(self.postgres.start_host, host), say)
+
+
+def _restart(name: str, start: Callable[[], None], say: Callable[[str], None]) -> None:
+    say(f"{name} has died and is started again")
+    try:
+        start()
+    except ServerError as error:
+        say(f"{name} could not be started: {error}")

@@ -1,0 +1,350 @@
+"""PostgreSQL: a primary and streaming replicas."""
+
+import secrets
+import signal
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Self
+from urllib.parse import quote
+
+import msgspec
+
+from bet_intel.compose.postmaster import PidFile
+from bet_intel.compose.server_files import SUPERUSER
+from bet_intel.compose.servers.folder import ServersFolder
+from bet_intel.compose.servers.ports import free_ports
+from bet_intel.compose.servers.postgres_files import host_access, host_settings
+from bet_intel.compose.servers.processes import ServerError, ServerProcess
+from bet_intel.compose.servers.programs import POSTGRESQL
+
+_REPLICATION = "replication"
+_READY_SECONDS = 60.0
+_ANSWER_SECONDS = 30.0
+_POLL_SECONDS = 0.02
+
+
+class PostgresHost(msgspec.Struct, frozen=True):
+    """One server of the group."""
+
+    name: str
+    port: int
+
+
+class PostgresState(msgspec.Struct, frozen=True):
+    """All that is needed to reach the hosts; ``primary`` is the name of the one that we made so last."""
+
+    hosts: tuple[PostgresHost, ...]
+    primary: str
+    password: str
+    fsync: bool
+    synchronous_replicas: int
+
+    def with_primary(self, host: PostgresHost) -> "PostgresState":
+        return msgspec.structs.replace(self, primary=host.name)
+
+
+class PostgresGroup:
+    """A primary and its replicas. Every method blocks; asyncpg reaches the hosts by :meth:`dsn`."""
+
+    def __init__(self, folder: ServersFolder, name: str) -> None:
+        self._folder = folder
+        self._name = name
+
+    @classmethod
+    def start(
+        cls,
+        folder: ServersFolder,
+        *,
+        replicas: int = 0,
+        name: str = "postgres",
+        fsync: bool = False,
+        synchronous_replicas: int = 0,
+    ) -> Self:
+        """Starts a primary and so many replicas; returns when all answer.
+
+        Started by another user of the folder under that name, it is the same group.
+
+        Args:
+            folder: where it lives.
+            replicas: how many replicas stream from the primary.
+            name: of the group in the folder, and the beginning of the hosts' names.
+            fsync: survive a loss of power; tests need not.
+            synchronous_replicas: a commit returns when so many replicas have it (``ANY n``).
+
+        Raises:
+            ServerError: PostgreSQL is not installed, or a host is not ready in time.
+        """
+        group = cls(folder, name)
+
+        def launch() -> PostgresState:
+            ports = free_ports()
+            hosts = tuple(PostgresHost(f"{name}{number}", next(ports)) for number in range(1, replicas + 2))
+            state = PostgresState(hosts, hosts[0].name, secrets.token_urlsafe(18), fsync, synchronous_replicas)
+            group._launch(state)
+            return state
+
+        folder.once(name, PostgresState, launch)
+        return group
+
+    @classmethod
+    def find(cls, folder: ServersFolder, name: str = "postgres") -> Self | None:
+        """The group that a user of the folder has started."""
+        return None if folder.read(name, PostgresState) is None else cls(folder, name)
+
+    @property
+    def hosts(self) -> tuple[PostgresHost, ...]:
+        return self._state.hosts
+
+    @property
+    def primary(self) -> PostgresHost:
+        """The host that was made primary last, dead or alive."""
+        state = self._state
+        return next(host for host in state.hosts if host.name == state.primary)
+
+    @property
+    def replicas(self) -> tuple[PostgresHost, ...]:
+        """All hosts but the primary."""
+        primary = self.primary
+        return tuple(host for host in self.hosts if host != primary)
+
+    def dsn(self, host: PostgresHost, database: str, role: str = SUPERUSER, password: str | None = None) -> str:
+        """The address of a database on one host; the superuser's password is known, another role's is given."""
+        secret = self._state.password if password is None and role == SUPERUSER else password
+        user = quote(role, safe="") + ("" if secret is None else f":{quote(secret, safe='')}")
+        return f"postgresql://{user}@127.0.0.1:{host.port}/{quote(database, safe='')}"
+
+    def dsns(self, database: str, role: str = SUPERUSER, password: str | None = None) -> list[str]:
+        """The address of a database on every host."""
+        return [self.dsn(host, database, role, password) for host in self.hosts]
+
+    def sql(self, host: PostgresHost, *statements: str, database: str = SUPERUSER) -> str:
+        """Runs statements as superuser, each in a transaction of its own; returns their rows as text.
+
+        Raises:
+            ServerError: the host does not answer, or refuses one.
+        """
+        return _sql(self._state, host, statements, database)
+
+    def promote(self, host: PostgresHost) -> None:
+        """Makes a replica the primary, and has the others follow it where they run.
+
+        The old primary is left alone: dead, it stays dead; alive, it goes on taking writes, as in a split brain.
+        End it first (:meth:`kill`, :meth:`stop_host`) and bring it back by :meth:`rebase`.
+        """
+        old = self.primary
+        if self.sql(host, "select pg_promote()") != "t":
+            raise ServerError(f"{host.name} was not promoted")
+        self._folder.write(self._name, self._state.with_primary(host))
+        self._make_slots(self._state, host)
+        for other in self.replicas:
+            if other != old:
+                self._configure(self._state, other)
+                self._process(other).send(signal.SIGHUP)
+
+    def rebase(self, host: PostgresHost) -> None:
+        """Makes a host anew as a replica of the present primary, whatever it was."""
+        if host == self.primary:
+            raise ServerError(f"{host.name} is the primary: promote another first")
+        self._process(host).stop(signal.SIGQUIT)
+        self._make_replica(self._state, host)
+
+    def pause_replay(self, replica: PostgresHost) -> None:
+        """From here on the replica receives what is written and does not show it, until :meth:`resume_replay`."""
+        self.sql(replica, "select pg_wal_replay_pause()")
+        self._wait_for_sql(replica, "select pg_get_wal_replay_pause_state()", "paused")
+
+    def resume_replay(self, replica: PostgresHost) -> None:
+        self.sql(replica, "select pg_wal_replay_resume()")
+
+    def lag(self) -> dict[str, int]:
+        """By name, how many bytes every replica that streams is behind what the primary has written."""
+        query = "select application_name, pg_wal_lsn_diff(pg_current_wal_flush_lsn(), replay_lsn)::bigint"
+        rows = self.sql(self.primary, f"{query} from pg_stat_replication where replay_lsn is not null").splitlines()
+        return {name: max(0, int(lag)) for name, _, lag in (row.partition("|") for row in rows)}
+
+    def wait_for_replicas(self) -> None:
+        """Returns when every replica that runs, and is not paused, shows all that is written on the primary by now."""
+        # The insert position may lie behind a page header that only the next record brings to the replicas.
+        lsn = self.sql(self.primary, "select pg_current_wal_flush_lsn()")
+        for replica in self.replicas:
+            if self.runs(replica) and not self._is_paused(replica):
+                self._wait_for_sql(replica, f"select pg_last_wal_replay_lsn() >= '{lsn}'", "t")
+
+    def runs(self, host: PostgresHost) -> bool:
+        """Whether its process lives; suspended, it does."""
+        return self._process(host).find() is not None
+
+    def pid(self, host: PostgresHost) -> int | None:
+        return self._process(host).find()
+
+    def memory(self, host: PostgresHost) -> int:
+        """Bytes that it takes."""
+        return self._process(host).memory()
+
+    def kill(self, host: PostgresHost) -> None:
+        """``kill -9``."""
+        self._process(host).kill()
+
+    def suspend(self, host: PostgresHost) -> None:
+        """``SIGSTOP`` for the server and every process of it: connections stay open and nothing answers."""
+        self._process(host).suspend()
+
+    def resume(self, host: PostgresHost) -> None:
+        self._process(host).resume()
+
+    def stop_host(self, host: PostgresHost) -> None:
+        self._process(host).stop(signal.SIGINT)
+
+    def start_host(self, host: PostgresHost) -> None:
+        """Starts a host that was stopped or killed, as what it was; an old primary comes back as a primary."""
+        self._start_process(self._state, host)
+
+    def heal(self) -> None:
+        """Brings back what is dead, suspended or astray: the primary as it was, every other host as its replica."""
+        for host in self.hosts:
+            self.resume(host)
+        if not self.runs(self.primary):
+            self.start_host(self.primary)
+        for host in self.replicas:
+            if not self.runs(host) or self.sql(host, "select pg_is_in_recovery()") == "f":
+                self.rebase(host)
+            elif self._is_paused(host):
+                self.resume_replay(host)
+        self.wait_for_replicas()
+
+    def stop(self) -> None:
+        """Ends all hosts in order, the primary first, so that the replicas have everything."""
+        for host in (self.primary, *self.replicas):
+            self.stop_host(host)
+
+    @property
+    def _state(self) -> PostgresState:
+        state = self._folder.read(self._name, PostgresState)
+        if state is None:
+            raise ServerError(f"no PostgreSQL was started as {self._name} in {self._folder.path}")
+        return state
+
+    def _launch(self, state: PostgresState) -> None:
+        primary, *replicas = state.hosts
+        self._initialize(state, primary)
+        self._configure(state, primary)
+        self._start_process(state, primary)
+        _sql(state, primary, [f"create role {_REPLICATION} login replication password '{state.password}'"])
+        self._make_slots(state, primary)
+        if replicas:
+            with ThreadPoolExecutor(len(replicas)) as pool:
+                list(pool.map(lambda host: self._make_replica(state, host), replicas))
+
+    def _initialize(self, state: PostgresState, host: PostgresHost) -> None:
+        folder = self._process(host).make_folder()
+        # The password goes through a file of the server's own user: on a command line everybody would see it.
+        script = 'umask 077 && printf %s "$PASSWORD" >"$0/password" && exec "$@" --pwfile="$0/password"'
+        options = ["--encoding=UTF8", "--locale=C.UTF-8", f"--username={SUPERUSER}", "--auth=scram-sha-256"]
+        options += ["--no-instructions", *([] if state.fsync else ["--no-sync"])]
+        initdb = [str(POSTGRESQL.find("initdb")), "-D", str(folder / "data"), *options]
+        command = ["sh", "-c", script, str(folder), *initdb]
+        status, said = self._folder.account.run(command, _READY_SECONDS, {"PASSWORD": state.password})
+        if status != 0:
+            raise ServerError(f"PostgreSQL could not make its data directory {folder / 'data'}:\n{said}")
+
+    def _make_replica(self, state: PostgresState, host: PostgresHost) -> None:
+        primary = next(one for one in state.hosts if one.name == state.primary)
+        folder = self._process(host).make_folder()
+        backup = [str(POSTGRESQL.find("pg_basebackup")), "-D", str(folder / "data"), "-h", "127.0.0.1"]
+        backup += ["-p", str(primary.port), "-U", _REPLICATION, "-X", "stream", "-S", host.name, "-c", "fast"]
+        script = 'rm -rf "$0/data" && "$@" && touch "$0/data/standby.signal"'
+        command = ["sh", "-c", script, str(folder), *backup, *([] if state.fsync else ["--no-sync"])]
+        status, said = self._folder.account.run(command, _READY_SECONDS, {"PGPASSWORD": state.password})
+        if status != 0:
+            raise ServerError(f"PostgreSQL could not copy {primary.name} to {host.name}:\n{said}")
+        self._configure(state, host)
+        self._start_process(state, host)
+
+    def _make_slots(self, state: PostgresState, primary: PostgresHost) -> None:
+        """A slot for every other host: whoever follows finds all that it has missed."""
+        for host in state.hosts:
+            if host != primary:
+                missing = f"not exists (select from pg_replication_slots where slot_name = '{host.name}')"
+                _sql(state, primary, [f"select pg_create_physical_replication_slot('{host.name}') where {missing}"])
+
+    def _configure(self, state: PostgresState, host: PostgresHost) -> None:
+        """Writes the settings beside the host's folder, which is another user's where we are root."""
+        primary = next(one for one in state.hosts if one.name == state.primary)
+        conninfo = ""
+        if host != primary:
+            conninfo = (
+                f"host=127.0.0.1 port={primary.port} user={_REPLICATION} password={state.password} "
+                f"application_name={host.name}"
+            )
+        values = {
+            "port": str(host.port),
+            "hba_file": str(self._folder.path / f"{self._name}.hba"),
+            "fsync": "on" if state.fsync else "off",
+            "primary_conninfo": conninfo,
+            "primary_slot_name": host.name if conninfo else "",
+            "synchronous_standby_names": _synchronous(state),
+        }
+        self._folder.write_for_servers(f"{self._name}.hba", host_access())
+        self._folder.write_for_servers(self._configuration(host).name, host_settings(values))
+
+    def _configuration(self, host: PostgresHost) -> Path:
+        return self._folder.path / f"{host.name}.conf"
+
+    def _start_process(self, state: PostgresState, host: PostgresHost) -> None:
+        process = self._process(host)
+        command = [str(POSTGRESQL.find("postgres")), "-D", str(process.folder / "data")]
+        command += ["-c", f"config_file={self._configuration(host)}"]
+        # The pid file of a killed server names a process that init may have yet to collect: PostgreSQL would take it
+        # for running, unless told that it is a relative of the new one.
+        left = PidFile.read(process.folder / "data")
+        environment = {} if left is None or process.find() else {"PG_GRANDPARENT_PID": str(left.pid)}
+        # Ended by SIGKILL it would leave its shared memory behind.
+        process.start(command, environment, ending=signal.SIGQUIT)
+        process.wait_until(lambda: _answers(state, host), _READY_SECONDS)
+
+    def _is_paused(self, replica: PostgresHost) -> bool:
+        return self.sql(replica, "select pg_get_wal_replay_pause_state()") != "not paused"
+
+    def _wait_for_sql(self, host: PostgresHost, query: str, expected: str) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
+        while (answer := self.sql(host, query)) != expected:
+            if time.monotonic() > deadline:
+                raise ServerError(f"{host.name} answers {answer!r} to {query!r}, not {expected!r}")
+            time.sleep(_POLL_SECONDS)
+
+    def _process(self, host: PostgresHost) -> ServerProcess:
+        return self._folder.process(host.name)
+
+
+def _synchronous(state: PostgresState) -> str:
+    if not state.synchronous_replicas:
+        return ""
+    return f"ANY {state.synchronous_replicas} ({', '.join(host.name for host in state.hosts)})"
+
+
+def _answers(state: PostgresState, host: PostgresHost) -> bool:
+    try:
+        return _sql(state, host, ["select 1"]) == "1"
+    except ServerError:
+        return False
+
+
+def _sql(
+    state: PostgresState, host: PostgresHost, statements: list[str] | tuple[str, ...], database: str = SUPERUSER
+) -> str:
+    psql = [str(POSTGRESQL.find("psql")), "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(host.port)]
+    psql += ["-U", SUPERUSER, "-d", database]
+    environment = {"PGPASSWORD": state.password, "PGCONNECT_TIMEOUT": "5", "LC_ALL": "C"}
+    # Not as arguments: there every user of the machine would read the passwords among them.
+    script = "".join(f"{statement};\n" for statement in statements).encode()
+    try:
+        run = subprocess.run(
+            psql, input=script, capture_output=True, env=environment, timeout=_ANSWER_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise ServerError(f"{host.name} does not answer within {_ANSWER_SECONDS:.0f} s") from None
+    if run.returncode != 0:
+        raise ServerError(f"{host.name}: {run.stderr.decode(errors='replace').strip()}")
+    return run.stdout.decode(errors="replace").strip()

@@ -1,0 +1,134 @@
+"""nginx before gateways: what it tries again, what it does not, and that events pass through it at once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bet_intel.compose.servers.folder import PREFIX, ServersFolder
+from bet_intel.compose.servers.nginx import Nginx
+from bet_intel.compose.servers.programs import NGINX
+from fixtures.servers import need
+from fixtures.waiting import until
+
+pytestmark = pytest.mark.integration
+
+
+class Upstream:
+    """A gateway that answers with its name; or, `broken`, takes a request and dies of it."""
+
+    def __init__(self, name: str, *, broken: bool = False) -> None:
+        self.name = name
+        self.broken = broken
+        self.taken: list[str] = []
+        self.port = 0
+        self.event = asyncio.Event()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while request := await reader.readuntil(b"\r\n\r\n"):
+                head = request.decode()
+                self.taken.append(head)
+                if self.broken:
+                    return
+                if head.startswith("GET /v1/stream "):
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: one\n\n")
+                    await writer.drain()
+                    await self.event.wait()
+                    writer.write(b"data: two\n\n")
+                    return
+                writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(self.name)}\r\n\r\n{self.name}".encode())
+        except asyncio.IncompleteReadError:
+            return
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def listening(upstream: Upstream) -> AsyncIterator[str]:
+    server = await asyncio.start_server(upstream.serve, "127.0.0.1", upstream.port)
+    upstream.port = server.sockets[0].getsockname()[1]
+    try:
+        yield f"127.0.0.1:{upstream.port}"
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def folder(open_folder: Path) -> Iterator[ServersFolder]:
+    need(NGINX)
+    with ServersFolder.use(open_folder / f"{PREFIX}nginx") as opened:
+        yield opened
+
+
+async def start(folder: ServersFolder, gateways: Sequence[str]) -> httpx.AsyncClient:
+    nginx = await asyncio.to_thread(Nginx.start, folder, gateways)
+    return httpx.AsyncClient(base_url=nginx.url, trust_env=False, timeout=10)
+
+
+async def test_requests_go_to_every_gateway_and_name_the_client(folder: ServersFolder) -> None:
+    first, second = Upstream("first"), Upstream("second")
+    async with listening(first) as one, listening(second) as two, await start(folder, [one, two]) as client:
+        answers = {(await client.get("/v1/events", headers={"X-Forwarded-For": "1.2.3.4"})).text for _ in range(6)}
+
+    assert answers == {"first", "second"}
+    assert all("x-forwarded-for: 127.0.0.1\r\n" in head.lower() for head in first.taken + second.taken)
+    assert not any("1.2.3.4" in head for head in first.taken + second.taken)
+
+
+async def test_a_read_that_a_gateway_dies_of_is_answered_by_another(folder: ServersFolder) -> None:
+    broken, good = Upstream("broken", broken=True), Upstream("good")
+    async with listening(broken) as one, listening(good) as two, await start(folder, [one, two]) as client:
+        answers = [await client.get("/v1/events") for _ in range(10)]
+
+    assert len(broken.taken) == 1
+    assert [answer.text for answer in answers] == ["good"] * 10
+
+
+async def test_a_write_is_tried_again_only_with_an_idempotency_key(folder: ServersFolder) -> None:
+    broken, good = Upstream("broken", broken=True), Upstream("good")
+    async with listening(broken) as one, listening(good) as two, await start(folder, [one, two]) as client:
+        without = await client.post("/v1/subscriptions")
+    assert without.status_code == 502
+    assert (len(broken.taken), len(good.taken)) == (1, 0)
+
+
+async def test_a_write_with_an_idempotency_key_is_answered_by_another(folder: ServersFolder) -> None:
+    broken, good = Upstream("broken", broken=True), Upstream("good")
+    async with listening(broken) as one, listening(good) as two, await start(folder, [one, two]) as client:
+        answer = await client.post("/v1/subscriptions?x=1", headers={"Idempotency-Key": "k"})
+    assert answer.text == "good"
+    assert [head.split("\r\n")[0] for head in broken.taken + good.taken] == ["POST /v1/subscriptions?x=1 HTTP/1.1"] * 2
+    assert "idempotency-key: k\r\n" in good.taken[0].lower()
+
+
+async def test_events_pass_as_they_come(folder: ServersFolder) -> None:
+    gateway = Upstream("gateway")
+    async with (
+        listening(gateway) as one,
+        await start(folder, [one]) as client,
+        client.stream("GET", "/v1/stream") as answer,
+    ):
+        lines = answer.aiter_lines()
+        assert await anext(lines) == "data: one"
+        gateway.event.set()
+        assert [line async for line in lines if line] == ["data: two"]
+
+
+async def test_gateways_are_replaced_while_it_runs(folder: ServersFolder) -> None:
+    first, second = Upstream("first"), Upstream("second")
+    async with listening(first) as one, listening(second) as two, await start(folder, [one]) as client:
+        assert (await client.get("/")).text == "first"
+        nginx = Nginx.find(folder)
+        assert nginx is not None
+        pid = nginx.pid()
+        nginx.use([two])
+
+        async def replaced() -> bool:
+            return (await client.get("/")).text == "second"
+
+        await until(replaced)
+        assert nginx.pid() == pid

@@ -1,0 +1,153 @@
+"""The real servers that tests and `bet-intel cluster` run on: they start, they answer, they are killed and replaced."""
+
+import socket
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+import bet_intel.shared.outbox
+from bet_intel.compose.servers.postgres import PostgresGroup
+from bet_intel.compose.servers.processes import ServerError
+from bet_intel.compose.servers.rabbitmq import RabbitMQ
+from bet_intel.compose.servers.redis import RedisCluster
+from fixtures.servers import MakeReplicatedDatabase, Vhost
+
+pytestmark = pytest.mark.integration
+
+MIGRATIONS = (Path(bet_intel.shared.outbox.__file__).parent / "migrations",)
+
+
+def put(vhost: Vhost, queue: str, text: str) -> bool:
+    body = {"properties": {"delivery_mode": 2}, "routing_key": queue, "payload": text, "payload_encoding": "string"}
+    answer = vhost.rabbitmq.manage("POST", f"exchanges/{vhost.name}/amq.default/publish", body)
+    return bool(answer["routed"])
+
+
+def take(vhost: Vhost, queue: str) -> list[str]:
+    body = {"count": 10, "ackmode": "ack_requeue_false", "encoding": "auto"}
+    return [one["payload"] for one in vhost.rabbitmq.manage("POST", f"queues/{vhost.name}/{queue}/get", body)]
+
+
+def test_a_queue_is_a_quorum_queue_unless_declared_otherwise(vhost: Vhost) -> None:
+    vhost.rabbitmq.manage("PUT", f"queues/{vhost.name}/orders", {"durable": True})
+
+    assert vhost.rabbitmq.manage("GET", f"queues/{vhost.name}/orders")["type"] == "quorum"
+    assert put(vhost, "orders", "one")
+    assert take(vhost, "orders") == ["one"]
+
+
+def test_a_vhost_is_closed_to_the_next_test(vhost: Vhost) -> None:
+    with pytest.raises(ServerError, match="404"):
+        vhost.rabbitmq.manage("GET", f"queues/{vhost.name}/orders")
+
+
+def test_rabbitmq_refuses_a_wrong_password(rabbitmq: RabbitMQ) -> None:
+    with socket.create_connection(("127.0.0.1", rabbitmq.nodes[0].management_port)) as connection:
+        connection.sendall(b"GET /api/overview HTTP/1.0\r\nAuthorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 401")
+
+
+def test_a_message_outlives_the_leader_of_its_queue(cluster_vhost: Vhost, rabbitmq_cluster: RabbitMQ) -> None:
+    rabbitmq_cluster.manage("PUT", f"queues/{cluster_vhost.name}/orders", {"durable": True})
+    leader = rabbitmq_cluster.leader(cluster_vhost.name, "orders")
+    assert put(cluster_vhost, "orders", "one")
+
+    rabbitmq_cluster.kill(leader)
+
+    assert not rabbitmq_cluster.runs(leader)
+    assert rabbitmq_cluster.leader(cluster_vhost.name, "orders") != leader
+    assert take(cluster_vhost, "orders") == ["one"]
+    rabbitmq_cluster.heal()
+    assert rabbitmq_cluster.runs(leader)
+
+
+async def test_a_promoted_replica_has_everything_and_the_others_follow_it(
+    postgres_group: PostgresGroup, make_replicated_database: MakeReplicatedDatabase
+) -> None:
+    dsns = await make_replicated_database(MIGRATIONS)
+    connection = await asyncpg.connect(dsns[postgres_group.hosts.index(postgres_group.primary)])
+    await connection.execute("create table kept (number int)")
+    await connection.execute("insert into kept values (1)")
+    await connection.close()
+    database = dsns[0].rpartition("/")[2]
+    old, (first, second) = postgres_group.primary, postgres_group.replicas
+    # Asynchronous: without the wait, what the primary acknowledged last may not have left it.
+    postgres_group.wait_for_replicas()
+
+    postgres_group.kill(old)
+    postgres_group.promote(first)
+
+    assert postgres_group.primary == first
+    postgres_group.sql(first, "insert into kept values (2)", database=database)
+    postgres_group.wait_for_replicas()
+    assert postgres_group.sql(second, "select number from kept order by number", database=database) == "1\n2"
+
+    postgres_group.rebase(old)
+
+    assert postgres_group.sql(old, "select pg_is_in_recovery()") == "t"
+    postgres_group.wait_for_replicas()
+    assert postgres_group.sql(old, "select number from kept order by number", database=database) == "1\n2"
+
+
+def test_a_replica_shows_what_it_received_only_when_replay_goes_on(postgres_group: PostgresGroup) -> None:
+    primary, replica = postgres_group.primary, postgres_group.replicas[0]
+    postgres_group.sql(primary, "drop table if exists lagging", "create table lagging (number int)")
+    postgres_group.wait_for_replicas()
+
+    postgres_group.pause_replay(replica)
+    postgres_group.sql(primary, "insert into lagging values (1)")
+    postgres_group.wait_for_replicas()
+
+    assert postgres_group.sql(replica, "select number from lagging") == ""
+    postgres_group.resume_replay(replica)
+    postgres_group.wait_for_replicas()
+    assert postgres_group.sql(replica, "select number from lagging") == "1"
+
+
+def test_an_old_primary_that_comes_back_is_mended_by_healing(postgres_group: PostgresGroup) -> None:
+    old, first = postgres_group.primary, postgres_group.replicas[0]
+    postgres_group.kill(old)
+    postgres_group.promote(first)
+    postgres_group.start_host(old)
+    assert postgres_group.sql(old, "select pg_is_in_recovery()") == "f"
+
+    postgres_group.heal()
+
+    assert postgres_group.sql(old, "select pg_is_in_recovery()") == "t"
+    assert postgres_group.sql(first, "select pg_is_in_recovery()") == "f"
+
+
+async def test_a_suspended_host_accepts_and_does_not_answer(postgres_group: PostgresGroup) -> None:
+    replica = postgres_group.replicas[0]
+    dsn = postgres_group.dsn(replica, "postgres")
+    postgres_group.suspend(replica)
+    with socket.create_connection(("127.0.0.1", replica.port)):
+        pass
+    with pytest.raises(TimeoutError):
+        await asyncpg.connect(dsn, timeout=0.2)
+
+    postgres_group.resume(replica)
+
+    connection = await asyncpg.connect(dsn, timeout=10)
+    assert await connection.fetchval("select pg_is_in_recovery()")
+    await connection.close()
+
+
+def test_keys_go_to_every_master(redis: RedisCluster) -> None:
+    # Of slots 3300, 7365 and 15495 in 16384: one in each third.
+    assert {redis.master_of(key).name for key in "bca"} == {node.name for node in redis.nodes}
+
+
+def test_a_replica_takes_over_from_a_dead_master(redis_cluster: RedisCluster) -> None:
+    master = redis_cluster.master_of("orders")
+    redis_cluster.command(master, "set", "orders", "1")
+    # Asynchronous: one replica has it before the master dies.
+    assert redis_cluster.command(master, "wait", "1", "5000") == "1"
+
+    redis_cluster.kill(master)
+    new = redis_cluster.wait_for_master("orders", other_than=master)
+
+    assert redis_cluster.command(new, "get", "orders") == "1"
+    redis_cluster.heal()
+    assert redis_cluster.command(master, "role").splitlines()[0] == "slave"

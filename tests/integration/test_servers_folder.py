@@ -1,0 +1,179 @@
+"""Servers live as long as somebody uses their folder, and not longer, whoever is killed."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bet_intel.compose.servers.folder import KEEPER, PREFIX, ServersFolder, sweep
+from bet_intel.compose.servers.ports import free_ports
+from bet_intel.compose.servers.processes import ServerError
+from bet_intel.compose.servers.programs import NGINX, REDIS, Program, require
+from bet_intel.compose.servers.redis import RedisCluster
+from fixtures.servers import need
+from fixtures.waiting import until
+
+pytestmark = pytest.mark.integration
+
+START = """
+import sys
+from pathlib import Path
+from bet_intel.compose.servers.folder import ServersFolder
+from bet_intel.compose.servers.redis import RedisCluster
+
+with ServersFolder.use(Path(sys.argv[1])) as folder:
+    redis = RedisCluster.start(folder, masters=1, replicas=0)
+    print(redis.pid(redis.nodes[0]), flush=True)
+    sys.stdin.read()
+"""
+
+
+class User:
+    """A process that has started a Redis in a folder and goes on using it."""
+
+    def __init__(self, folder: Path) -> None:
+        need(REDIS)
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", START, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        self.redis = int(self.process.stdout.readline())
+
+    def leave(self) -> None:
+        self.process.communicate(timeout=60)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate(timeout=60)
+
+    def redis_runs(self) -> bool:
+        return runs(self.redis)
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.fixture
+def path(open_folder: Path) -> Iterator[Path]:
+    folder = open_folder / f"{PREFIX}test"
+    yield folder
+    assert not folder.exists()
+
+
+def test_who_leaves_last_ends_the_servers(path: Path) -> None:
+    first, second = User(path), User(path)
+    assert first.redis == second.redis
+    first.leave()
+    assert second.redis_runs()
+
+    second.leave()
+
+    assert not second.redis_runs()
+    assert not path.exists()
+
+
+async def test_the_keeper_ends_the_servers_of_a_killed_user(path: Path) -> None:
+    user = User(path)
+
+    user.kill()
+
+    await until(lambda: not user.redis_runs() and not path.exists())
+
+
+async def test_the_next_start_ends_what_a_killed_user_and_its_killed_keeper_left(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = User(path)
+    keeper = int((path / KEEPER).read_text())
+    os.kill(keeper, signal.SIGKILL)
+    await until(lambda: not runs(keeper))
+    user.kill()
+    assert user.redis_runs()
+    monkeypatch.setattr("tempfile.tempdir", str(path.parent))
+
+    sweep()
+
+    assert not user.redis_runs()
+
+
+def test_servers_in_use_are_left_alone_by_the_next_start(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    user = User(path)
+    monkeypatch.setattr("tempfile.tempdir", str(path.parent))
+
+    sweep()
+
+    assert user.redis_runs()
+    user.leave()
+
+
+def test_a_failed_start_is_told_to_all_users(path: Path) -> None:
+    need(REDIS)
+    with ServersFolder.use(path) as folder:
+        with pytest.raises(ServerError, match="of two masters"):
+            RedisCluster.start(folder, masters=2)
+        with pytest.raises(ServerError, match="of two masters"):
+            RedisCluster.start(folder, masters=3)
+
+
+def test_passwords_are_for_nobody_else(path: Path) -> None:
+    need(REDIS)
+    with ServersFolder.use(path) as folder:
+        redis = RedisCluster.start(folder, masters=1, replicas=0)
+        readable = {
+            file
+            for file in path.rglob("*")
+            if file.is_file() and file.stat().st_mode & 0o077 and redis.password in file.read_text(errors="replace")
+        }
+        cmdline = Path(f"/proc/{redis.pid(redis.nodes[0])}/cmdline").read_text()
+        refused = subprocess.run(
+            ["redis-cli", "-e", "-p", str(redis.nodes[0].port), "ping"], capture_output=True, check=False
+        )
+    assert readable == set()
+    assert redis.password not in cmdline
+    assert b"NOAUTH" in refused.stdout + refused.stderr
+
+
+def test_a_server_that_cannot_start_says_why(path: Path) -> None:
+    need(REDIS)
+    with ServersFolder.use(path) as folder:
+        process = folder.process("wrong")
+        process.start([str(REDIS.find("redis-server")), "--bind", "nowhere.invalid", "--port", "1"])
+        with pytest.raises(ServerError, match=r"wrong ended at once(.|\n)*nowhere\.invalid"):
+            process.wait_until(lambda: False, 20)
+
+
+def test_what_is_missing_comes_with_the_line_that_installs_it() -> None:
+    one = Program("Nonesuch", "nonesuch-server", ("nonesuchd",), (), ("nonesuchd", "-v"))
+    other = Program("Nada", "nada", ("nada",), (), ("nada",))
+    with pytest.raises(ServerError, match=r"^Nonesuch, Nada are not installed: .*apt-get .* nonesuch-server nada$"):
+        require(one, other)
+    with pytest.raises(ServerError, match="Nonesuch is not installed"):
+        one.version()
+
+
+def test_the_newest_version_is_found(tmp_path: Path) -> None:
+    for version in ("9", "15", "14"):
+        program = tmp_path / version / "bin" / "postgres"
+        program.parent.mkdir(parents=True)
+        program.touch(0o755)
+    found = Program("PostgreSQL", "postgresql", ("postgres",), (f"{tmp_path}/*/bin",), ("postgres",)).find("postgres")
+    assert found == tmp_path / "15" / "bin" / "postgres"
+
+
+def test_nginx_tells_its_version() -> None:
+    need(NGINX)
+    assert NGINX.version().startswith("1.")
+
+
+def test_ports_do_not_repeat_nor_meet_their_companions() -> None:
+    ports = [port for port, _ in zip(free_ports(10_000), range(50), strict=False)]
+    assert len({*ports, *(port + 10_000 for port in ports)}) == 100
