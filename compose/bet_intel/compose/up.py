@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from bet_intel.shared.inprocess import InProcessBus, InProcessTasks
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import DatabaseUnavailableError
 from bet_intel.shared.runtime import stop_signals
-from bet_intel.shared.times import system_clock
+from bet_intel.shared.times import Clock, system_clock
 
 _CACHE_ENTRIES = 2048
 _CATCH_UP_SECONDS = 30.0
@@ -70,6 +71,11 @@ class System:
             if not await outbox.drained(_CATCH_UP_SECONDS):
                 _log.warning("consumers are behind: going on without them", waited_seconds=_CATCH_UP_SECONDS)
 
+    async def forget(self, now: datetime) -> None:
+        """Let every service drop what is too old at `now`."""
+        for service in (self.odds_ingest, self.ev_engine, self.api, self.notifier):
+            await service.retention.run_once(now)
+
     def outboxes(self) -> tuple[Outbox, ...]:
         # In the order of the data's way: when one is empty, what came of its messages is in the next. The gateway's
         # requests come before it.
@@ -77,7 +83,9 @@ class System:
 
 
 @asynccontextmanager
-async def open_system(postgres: EmbeddedPostgres, source: Source, console: Console) -> AsyncIterator[System]:
+async def open_system(
+    postgres: EmbeddedPostgres, source: Source, console: Console, clock: Clock = system_clock
+) -> AsyncIterator[System]:
     """Compose all services on `postgres`, whose databases are prepared, and in-process engines."""
 
     def dsn(service: str) -> SecretStr:
@@ -86,7 +94,7 @@ async def open_system(postgres: EmbeddedPostgres, source: Source, console: Conso
     rng = random.Random()  # noqa: S311 - spreads retries, keeps no secret
     bus, tasks = InProcessBus(rng), InProcessTasks(rng)
     cache = InProcessCache(_CACHE_ENTRIES, time.monotonic)
-    engines = Engines(bus, tasks, cache, CollectorRegistry(), system_clock, time.monotonic)
+    engines = Engines(bus, tasks, cache, CollectorRegistry(), clock, time.monotonic)
     systems: list[System] = []
 
     async def caught_up() -> None:

@@ -134,7 +134,7 @@ def test_back_after_the_time_it_is_a_new_one() -> None:
 def test_a_closed_one_that_is_not_seen_is_left_alone() -> None:
     first = only(shown({H2H: better(2.06)}, 0, []))
     gone = ended(shown({H2H: better(1.95)}, 60, [first]))
-    assert shown({H2H: better(1.95)}, 120, [gone]) == ([], [])
+    assert shown({H2H: better(1.95)}, 120, [gone]) == ([], [], [])
 
 
 def test_the_id_is_made_of_the_key_and_the_opening_in_source_time() -> None:

@@ -5,7 +5,7 @@ type error. Both are served by one server here; the verbs leave room for replica
 """
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, NewType
 
 import asyncpg
@@ -103,7 +103,10 @@ class Database:
                 raise DatabaseUnavailableError(f"the connection to the database was lost: {error}") from error
             raise
         finally:
-            await self._pool.release(connection)
+            # One that was lost meanwhile cannot be made ready for the next user: the pool has thrown it away then, and
+            # what happened in the block is what counts.
+            with suppress(*_DRIVER_ERRORS):
+                await self._pool.release(connection)
 
     async def health(self) -> None:
         """Returns when the database answers a query; raises what the driver raises otherwise."""

@@ -29,6 +29,7 @@ from bet_intel.api.problems import (
     answer_problem,
 )
 from bet_intel.api.projector import Projector
+from bet_intel.api.retention import ReadModelRetention
 from bet_intel.api.routes import bookmakers, events, history, opportunities, process, refreshes, sports, status
 from bet_intel.api.settings import ApiSettings
 from bet_intel.shared.engines import Engines
@@ -36,6 +37,8 @@ from bet_intel.shared.heartbeat import Heart
 from bet_intel.shared.messaging import Queue
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import Database, DatabaseUnavailableError, PostgresDeadLetters
+from bet_intel.shared.retention import keep
+from bet_intel.shared.times import Clock
 
 
 @dataclass(slots=True)
@@ -50,6 +53,8 @@ class Api:
     database: Database
     outbox: Outbox
     demand: Demand
+    retention: ReadModelRetention
+    clock: Clock
     draining: bool = False
     asgi: ASGIApp = field(init=False)
 
@@ -59,6 +64,7 @@ class Api:
             group.create_task(self.heart.run(), name="api heartbeat")
             group.create_task(self.outbox.run(), name="api outbox")
             group.create_task(self.demand.run(), name="api demand")
+            group.create_task(keep(self.retention, self.clock), name="api retention")
 
     async def best(self, limit: int) -> OpportunityList:
         """The first `limit` (at most 200) of what `/v1/opportunities` answers without parameters.
@@ -81,10 +87,11 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
     async with Database.open(dsn, name="bet-intel-api", max_size=settings.pool_size) as database:
         tail = FeedTail(database, settings.feed_poll_seconds, engines.monotonic, engines.registry)
         dead_letters = PostgresDeadLetters(database)
-        _subscribe(Projector(database, engines.registry, tail.woken.set), engines, dead_letters)
+        _subscribe(Projector(database, engines.registry, tail.woken.set, engines.clock), engines, dead_letters)
         outbox = Outbox(database, engines.bus, engines.tasks)
         heart = Heart("api", engines.bus, dead_letters, outbox.backlog, engines.clock)
-        api = Api(tail, heart, database, outbox, Demand(engines.bus, engines.clock))
+        demand = Demand(engines.bus, engines.clock)
+        api = Api(tail, heart, database, outbox, demand, ReadModelRetention(database, settings), engines.clock)
         reads = Reads(database, engines.cache, tail, settings.cache_seconds)
         buckets = TokenBuckets(settings.refresh_burst, settings.refresh_seconds, engines.monotonic)
         api.asgi = _gateway(_operations(api, database, reads, buckets, engines), engines)

@@ -1,54 +1,23 @@
 """SQL that writes the line history, and what it is compared with."""
 
 import math
-from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import asyncpg
 import msgspec
-import structlog
 
 from bet_intel.api.domain.history import KnownMarket, Offer, PriceChange, offers
 from bet_intel.api.domain.model import Board, MarketKey, Quote
+from bet_intel.shared.partitions import DailyTable
 from bet_intel.shared.postgres import Writer
-
-_log = structlog.get_logger(__name__)
 
 MarketOf = tuple[str, MarketKey]
 """A market of an event."""
 
-_PARTITION_LOCK = 1_002_000_001
-"""Advisory lock under which partitions are made."""
-
-
-async def ensure_days(connection: Writer, days: Iterable[date]) -> None:
-    """Make the partitions of these days (UTC) where they are missing.
-
-    A day of which the default partition already holds rows gets none: its rows stay where they are.
-    """
-    await connection.execute("set local lock_timeout = '5s'")
-    await connection.execute("select pg_advisory_xact_lock($1)", _PARTITION_LOCK)
-    for day in sorted(days):
-        name = f"price_history_{day:%Y%m%d}"
-        if await connection.fetchval("select to_regclass($1) is not null", name):
-            continue
-        try:
-            async with connection.transaction():
-                # Attached, not created in place: that would keep readers of the whole history waiting.
-                await connection.execute(
-                    f"create table {name} (like price_history including defaults including constraints)"
-                )
-                await connection.execute(
-                    f"alter table price_history attach partition {name} "
-                    f"for values from ('{day} 00:00+00') to ('{_after(day)}')"
-                )
-        except asyncpg.CheckViolationError:
-            _log.warning("history of a day stays in the default partition, which already holds some of it", day=name)
-
-
-def _after(day: date) -> str:
-    return "infinity" if day == date.max else f"{day + timedelta(days=1)} 00:00+00"
+HISTORY = DailyTable("price_history", "as_of")
+"""By source time."""
 
 
 async def revisions(connection: Writer, markets: Collection[MarketOf]) -> dict[MarketOf, int]:
@@ -159,9 +128,3 @@ def _market(row: asyncpg.Record) -> MarketOf:
 
 def _offer(row: asyncpg.Record) -> Offer:
     return row["bookmaker"], row["outcome"], row["side"]
-
-
-def days_of(times: Iterable[datetime]) -> set[date]:
-    """The days (UTC) of these times, and the day after each."""
-    days = {time.astimezone(UTC).date() for time in times}
-    return days | {day + timedelta(days=1) for day in days if day < date.max}

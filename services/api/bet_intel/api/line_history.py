@@ -6,12 +6,13 @@ no price is not in the history, so that it cannot be that board.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 from bet_intel.api import history_store
 from bet_intel.api.domain.history import KnownMarket, PriceChange, changes, offers, restored
 from bet_intel.api.domain.model import MarketChange, OddsUpdate
 from bet_intel.api.history_store import MarketOf
+from bet_intel.shared.partitions import DaysOf
 from bet_intel.shared.postgres import Database, Writer
 
 _NOTHING = KnownMarket(0, datetime.min.replace(tzinfo=UTC), {})
@@ -25,17 +26,12 @@ class LineHistory:
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._days: set[date] = set()
+        self._days = DaysOf(database, history_store.HISTORY)
         self._told: dict[MarketOf, KnownMarket] = {}
 
     async def prepare(self, updates: Sequence[OddsUpdate]) -> None:
         """Make sure of the days that these updates write to, before the transaction that writes them."""
-        missing = history_store.days_of({update.as_of for update in updates}) - self._days
-        if missing:
-            async with self._database.transaction() as connection:
-                await history_store.ensure_days(connection, missing)
-            self._days |= missing
+        await self._days.prepare({update.as_of for update in updates})
 
     async def append(self, connection: Writer, updates: Sequence[OddsUpdate]) -> None:
         """Append what these updates change; before the boards are stored, under the locks of the events."""

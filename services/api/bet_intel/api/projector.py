@@ -6,19 +6,24 @@ revision of their set.
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import TypeVar
 
 import msgspec
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
+from prometheus_client import Counter as Metric
 
-from bet_intel.api import refresh_store, store, wire
+from bet_intel.api import closed_store, refresh_store, store, wire
 from bet_intel.api.domain.life import Closed, transition
 from bet_intel.api.domain.model import Closing, FeedEntry, MarketChange, OddsUpdate, OpportunitySet
 from bet_intel.api.line_history import LineHistory
 from bet_intel.api.working import SetWorking
 from bet_intel.shared.messaging import Message, TerminalError
+from bet_intel.shared.partitions import DaysOf
 from bet_intel.shared.postgres import Database, Writer
+from bet_intel.shared.times import Clock
 
 Decoded = TypeVar("Decoded")
 
@@ -26,12 +31,15 @@ Decoded = TypeVar("Decoded")
 class Projector:
     """Keeps the read model. `wake` is called after each transaction that moved it."""
 
-    def __init__(self, database: Database, registry: CollectorRegistry, wake: Callable[[], None]) -> None:
+    def __init__(self, database: Database, registry: CollectorRegistry, wake: Callable[[], None], clock: Clock) -> None:
         self._database = database
         self._wake = wake
+        self._clock = clock
         self._history = LineHistory(database)
+        self._feed_days = DaysOf(database, store.FEED)
+        self._closed_days = DaysOf(database, closed_store.CLOSED)
         self._titles: dict[str, str] = {}
-        self._projected = Counter(
+        self._projected = Metric(
             "bet_intel_api_projected_messages_total", "Messages put into the read model.", ["type"], registry=registry
         )
 
@@ -39,14 +47,18 @@ class Projector:
         updates = [_decoded(wire.odds_update, message) for message in messages]
         newest = _newest_per_event(updates)
         titles = self._unknown_titles([update.titles for update in updates])
+        told_at = self._clock()
         await self._history.prepare(updates)
+        await self._feed_days.prepare([told_at])
         async with self._database.transaction() as connection:
             await store.put_events(connection, newest)
             await store.put_freshness(connection, newest)
             await self._history.append(connection, updates)
             applied = await store.put_markets(connection, _newest_changes(updates))
             await store.put_bookmakers(connection, titles)
-            await store.append_feed(connection, _odds_entries(newest, applied), max(each.as_of for each in newest))
+            await store.append_feed(
+                connection, _odds_entries(newest, applied), max(each.as_of for each in newest), told_at
+            )
         self._titles |= titles
         self._moved(messages)
 
@@ -54,12 +66,17 @@ class Projector:
         sets = [_decoded(wire.opportunity_set, message) for message in messages]
         titles = self._unknown_titles([each.titles for each in sets])
         entries: list[FeedEntry] = []
+        closed: Counter[date] = Counter()
+        told_at = self._clock()
+        await self._feed_days.prepare([told_at])
+        await self._closed_days.prepare(each.as_of for each in sets)
         async with self._database.transaction() as connection:
             # One after another per event, so that what opened and closed within the batch is told and kept too.
             for step in _steps(sets):
-                entries += await _apply(connection, step)
+                entries += await _apply(connection, step, closed)
+            await closed_store.count(connection, closed)
             await store.put_bookmakers(connection, titles)
-            await store.append_feed(connection, entries, max(each.as_of for each in sets))
+            await store.append_feed(connection, entries, max(each.as_of for each in sets), told_at)
         self._titles |= titles
         self._moved(messages)
 
@@ -97,8 +114,11 @@ def _decoded(decode: Callable[[bytes], Decoded], message: Message) -> Decoded:
         raise TerminalError(str(error)) from error
 
 
-async def _apply(connection: Writer, sets: Sequence[OpportunitySet]) -> list[FeedEntry]:
-    """Put sets of different events, in the order of event ids, into the read model; returns what followers are told."""
+async def _apply(connection: Writer, sets: Sequence[OpportunitySet], closed: Counter[date]) -> list[FeedEntry]:
+    """Put sets of different events, in the order of event ids, into the read model; returns what followers are told.
+
+    Adds to `closed` how many have closed of each day.
+    """
     stored = await store.lock_sets(connection, sets)
     newer = [each for each in sets if each.revision > stored[each.event.id]]
     if not newer:
@@ -106,11 +126,12 @@ async def _apply(connection: Writer, sets: Sequence[OpportunitySet]) -> list[Fee
     open_now = await store.open_numbers(connection, [each.event.id for each in newer])
     change = transition(open_now, newer)
     # The working of what closes is in the set that is about to be replaced.
-    closing = {closed.event_id for closed in change.closed}
+    closing = {each.event_id for each in change.closed}
     bodies = await store.set_bodies(connection, closing) if closing else {}
     await store.put_sets(connection, newer)
     await store.put_opportunities(connection, [one for each in newer for one in each.opportunities])
-    await store.close_opportunities(connection, _closings(change.closed, bodies))
+    closed.subtract(await closed_store.reopen(connection, change.opened))
+    closed.update(await closed_store.close(connection, _closings(change.closed, bodies)))
     return change.entries
 
 

@@ -136,7 +136,19 @@ async def opportunities(
 
 
 async def opportunity(connection: Reader, id: str) -> Record | None:
-    return await connection.fetchrow(f"{_OPPORTUNITY.format(sort_key='null')} where o.id = $1", id)
+    """One opportunity, open or closed."""
+    row = await connection.fetchrow(f"{_OPPORTUNITY.format(sort_key='null')} where o.id = $1", id)
+    return row or await connection.fetchrow(
+        """
+        select o.*, coalesce(b.title, o.bookmaker) as bookmaker_title,
+            extract(epoch from greatest(e.as_of, o.as_of) - o.last_update)::float8 as price_age
+        from closed_opportunity o
+        left join sporting_event e on e.id = o.event_id
+        left join bookmaker b on b.key = o.bookmaker
+        where o.id = $1
+        """,
+        id,
+    )
 
 
 async def set_body(connection: Reader, event_id: str) -> tuple[bytes, datetime] | None:
@@ -293,7 +305,7 @@ async def totals(connection: Reader) -> Record:
         """
         select (select count(*) from sporting_event where status = 'open') as open_events,
             (select count(*) from market where status <> 'closed') as open_markets,
-            (select count(*) from opportunity where closed_at is not null) as closed_opportunities,
+            (select coalesce(sum(opportunities), 0)::bigint from closed_count) as closed_opportunities,
             (select coalesce(json_object_agg(class, n), '{}') from
                 (select class, count(*) as n from opportunity where closed_at is null group by class order by class) c
             ) as open_opportunities

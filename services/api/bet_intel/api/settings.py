@@ -1,7 +1,11 @@
 """Settings of the api service, from the environment (`BET_INTEL_API_…`)."""
 
-from pydantic import Field, SecretStr
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bet_intel.shared.retention import check_retention
 
 
 class ApiSettings(BaseSettings):
@@ -19,3 +23,18 @@ class ApiSettings(BaseSettings):
     """How many refreshes a caller may ask for at once."""
     refresh_seconds: float = Field(default=20.0, gt=0)
     """After how long it may ask for another."""
+    history_retention: int = Field(default=30, ge=1)
+    """Days for which the line history is kept."""
+    opportunities_retention: int = Field(default=90, ge=1)
+    """Days for which opportunities that have closed are kept."""
+    events_retention: int = Field(default=14, ge=1)
+    """Days for which events are kept that have closed."""
+    feed_retention: int = Field(default=2, ge=1)
+    """Days for which a follower may be away and still go on where it was."""
+    dead_letters_retention: int = Field(default=14, ge=1)
+    """Days for which messages are kept that could not be handled or published."""
+
+    @model_validator(mode="after")
+    def _letters_go_first(self) -> Self:
+        check_retention(events=self.events_retention, dead_letters=self.dead_letters_retention)
+        return self

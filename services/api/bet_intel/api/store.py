@@ -1,7 +1,8 @@
 """SQL that writes the read model. Every statement takes a whole micro-batch.
 
-Locks are always taken in the order event, freshness, market, set, opportunity, bookmaker, feed position, and within a
-table by key, so that projecting transactions never wait for each other in a circle.
+Locks are always taken in the order event, freshness, market, set, opportunity, closed opportunity and its count,
+bookmaker, feed position, and within a table by key, so that projecting transactions never wait for each other in a
+circle.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -11,7 +12,6 @@ from typing import Any
 import msgspec
 
 from bet_intel.api.domain.model import (
-    Closing,
     EventFacts,
     FeedEntry,
     Heartbeat,
@@ -22,7 +22,11 @@ from bet_intel.api.domain.model import (
     OpportunitySet,
     ProviderReport,
 )
+from bet_intel.shared.partitions import DailyTable
 from bet_intel.shared.postgres import Writer
+
+FEED = DailyTable("feed", "told_at")
+"""By the time it was told, on the clock."""
 
 _NO_LINE = float("nan")
 
@@ -188,22 +192,6 @@ async def put_opportunities(connection: Writer, opportunities: Sequence[OpenOppo
     )
 
 
-async def close_opportunities(connection: Writer, closings: Sequence[Closing]) -> None:
-    if not closings:
-        return
-    await connection.execute(
-        """
-        update opportunity set closed_at = closing.closed_at, close_reason = closing.reason, detail = closing.detail
-        from unnest($1::text[], $2::timestamptz[], $3::text[], $4::jsonb[]) as closing (id, closed_at, reason, detail)
-        where opportunity.id = closing.id
-        """,
-        [closing.id for closing in closings],
-        [closing.closed_at for closing in closings],
-        [closing.reason for closing in closings],
-        [closing.detail.decode() for closing in closings],
-    )
-
-
 async def put_bookmakers(connection: Writer, titles: Mapping[str, str]) -> None:
     if not titles:
         return
@@ -218,7 +206,7 @@ async def put_bookmakers(connection: Writer, titles: Mapping[str, str]) -> None:
     )
 
 
-async def append_feed(connection: Writer, entries: Sequence[FeedEntry], as_of: datetime) -> None:
+async def append_feed(connection: Writer, entries: Sequence[FeedEntry], as_of: datetime, told_at: datetime) -> None:
     """Tell followers, and move the position: the last statement of a projecting transaction."""
     last = await connection.fetchval(
         """
@@ -232,14 +220,15 @@ async def append_feed(connection: Writer, entries: Sequence[FeedEntry], as_of: d
         return
     await connection.execute(
         """
-        insert into feed (seq, kind, event_id, as_of, payload)
-        select * from unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[], $5::jsonb[])
+        insert into feed (seq, kind, event_id, as_of, payload, told_at)
+        select *, $6 from unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[], $5::jsonb[])
         """,
         list(range(last - len(entries) + 1, last + 1)),
         [entry.kind for entry in entries],
         [entry.event_id for entry in entries],
         [entry.as_of for entry in entries],
         [_json(entry.payload) for entry in entries],
+        told_at,
     )
 
 

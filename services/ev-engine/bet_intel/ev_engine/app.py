@@ -6,14 +6,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from bet_intel.ev_engine.price_boards import PriceBoards
+from bet_intel.ev_engine.retention import EngineRetention
 from bet_intel.ev_engine.settings import EvEngineSettings
-from bet_intel.ev_engine.store import Store, Totals
+from bet_intel.ev_engine.store import CLOSED, Store, Totals
 from bet_intel.ev_engine.wire import ODDS_CHANGED, SOURCE
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.heartbeat import Heart
 from bet_intel.shared.messaging import Queue
 from bet_intel.shared.outbox import Outbox
+from bet_intel.shared.partitions import DaysOf
 from bet_intel.shared.postgres import Database, PostgresDeadLetters
+from bet_intel.shared.retention import keep
+from bet_intel.shared.times import Clock
 
 ODDS_QUEUE = Queue("ev-engine.odds-changed", ODDS_CHANGED, batch=64)
 
@@ -26,6 +30,8 @@ class EvEngine:
     heart: Heart
     database: Database
     store: Store
+    retention: EngineRetention
+    clock: Clock
 
     async def totals(self) -> Totals:
         """How many opportunities opened and closed so far."""
@@ -37,6 +43,7 @@ class EvEngine:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.outbox.run(), name="ev-engine outbox")
             group.create_task(self.heart.run(), name="ev-engine heartbeat")
+            group.create_task(keep(self.retention, self.clock), name="ev-engine retention")
 
 
 @asynccontextmanager
@@ -46,12 +53,12 @@ async def open_ev_engine(settings: EvEngineSettings, engines: Engines) -> AsyncI
         dead_letters = PostgresDeadLetters(database)
         outbox = Outbox(database, engines.bus, engines.tasks)
         store = Store()
-        pricing = PriceBoards(outbox, store, settings.profile.profile(), engines.clock)
+        pricing = PriceBoards(outbox, store, DaysOf(database, CLOSED), settings.profile.profile(), engines.clock)
         engines.bus.subscribe(ODDS_QUEUE, pricing.handle, dead_letters)
         heart = Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock)
         # What an earlier run left unconfirmed goes first.
         await outbox.recover()
-        yield EvEngine(outbox, heart, database, store)
+        yield EvEngine(outbox, heart, database, store, EngineRetention(database, settings), engines.clock)
 
 
 __all__ = ["EvEngine", "Totals", "open_ev_engine"]

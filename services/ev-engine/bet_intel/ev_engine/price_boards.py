@@ -2,22 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 
-from bet_intel.ev_engine.domain.boards import BoardUpdate, EventBoards, apply
-from bet_intel.ev_engine.domain.lives import Life, live_on
+from bet_intel.ev_engine.domain.boards import BoardUpdate, apply
+from bet_intel.ev_engine.domain.lives import live_on
 from bet_intel.ev_engine.domain.pricing import price
 from bet_intel.ev_engine.domain.profile import Profile
-from bet_intel.ev_engine.store import Known, Store
+from bet_intel.ev_engine.store import Known, PassedSet, Store
 from bet_intel.ev_engine.wire import board_update, opportunities_updated
 from bet_intel.shared.messaging import Message
 from bet_intel.shared.outbox import Outbox
+from bet_intel.shared.partitions import DaysOf
 from bet_intel.shared.times import Clock, to_us
 
 
 class PriceBoards:
     """Handles `odds.changed`."""
 
-    def __init__(self, outbox: Outbox, store: Store, profile: Profile, clock: Clock) -> None:
+    def __init__(self, outbox: Outbox, store: Store, closed_days: DaysOf, profile: Profile, clock: Clock) -> None:
         self._outbox = outbox
+        self._closed_days = closed_days
         self._store = store
         self._profile = profile
         self._clock = clock
@@ -32,6 +34,7 @@ class PriceBoards:
             await self._pass(updates)
 
     async def _pass(self, updates: Sequence[BoardUpdate]) -> None:
+        await self._closed_days.prepare(update.as_of for update in updates)
         async with self._outbox.transaction() as unit:
             ids = [update.event.id for update in updates]
             known = await self._store.lock(unit.connection, ids, self._profile.reopen_seconds)
@@ -39,16 +42,14 @@ class PriceBoards:
             news = [boards for update in updates if (boards := apply(known[update.event.id].boards, update))]
             if not news:
                 return
-            lives: list[Life] = []
-            sets: list[tuple[EventBoards, int]] = []
+            sets: list[PassedSet] = []
             for priced in price(news, self._profile):
                 one = known[priced.boards.event.id]
                 change = live_on(one.lives, priced, self._profile.reopen_seconds)
                 revision = self._next_revision(one)
-                lives += [life for life, _ in change.open] + change.closed
-                sets.append((priced.boards, revision))
+                sets.append(PassedSet(priced.boards, revision, change))
                 unit.append(opportunities_updated(priced, change, revision))
-            await self._store.save_sets(unit.connection, sets, lives)
+            await self._store.save_sets(unit.connection, sets)
 
     def _next_revision(self, known: Known) -> int:
         return max(known.revision + 1, to_us(self._clock()))

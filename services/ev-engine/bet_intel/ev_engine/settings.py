@@ -1,13 +1,14 @@
 """Settings of ev-engine, from the environment (`BET_INTEL_EV_ENGINE_…`)."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bet_intel.ev_engine.domain.profile import Bookmaker, Bounds, Category, Profile
 from bet_intel.odds import Method
+from bet_intel.shared.retention import check_retention
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -80,3 +81,14 @@ class EvEngineSettings(BaseSettings):
     dsn: SecretStr
     pool_size: int = 4
     profile: ProfileSettings = ProfileSettings()
+    events_retention: int = Field(default=14, ge=1)
+    """Days for which boards and line candidates of an event are kept that has no prices any more."""
+    lives_retention: int = Field(default=30, ge=1)
+    """Days for which opportunities that have closed are kept."""
+    dead_letters_retention: int = Field(default=14, ge=1)
+    """Days for which messages are kept that could not be handled or published."""
+
+    @model_validator(mode="after")
+    def _letters_go_first(self) -> Self:
+        check_retention(events=self.events_retention, dead_letters=self.dead_letters_retention)
+        return self

@@ -4,18 +4,36 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import msgspec
 import numpy as np
 
 from bet_intel.ev_engine.domain.boards import Board, BoardUpdate, EventBoards, MarketKey
-from bet_intel.ev_engine.domain.lives import Life
+from bet_intel.ev_engine.domain.lives import Change, Life
 from bet_intel.ev_engine.wire import decode_boards, encode_boards
+from bet_intel.shared.partitions import DailyTable
 from bet_intel.shared.postgres import Reader, Writer
 
 _LIFE_COLUMNS = [field.name for field in fields(Life)]
+_LIFE = ", ".join(_LIFE_COLUMNS)
+CLOSED = DailyTable("closed_opportunity", "closed")
+"""Lives that have ended, by the source time of their end."""
+
+
+_LIVES = """
+    select * from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[], $6::timestamptz[],
+        $7::timestamptz[], $8::float8[], $9::float8[], $10::timestamptz[], $11::timestamptz[], $12::text[])
+"""
+
+
+class PassedSet(NamedTuple):
+    """An event after a pass: its boards, the revision of its set, and what became of its opportunities."""
+
+    boards: EventBoards
+    revision: int
+    change: Change
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +97,21 @@ class Store:
         self, connection: Writer, events: Sequence[asyncpg.Record], reopen_seconds: float
     ) -> defaultdict[str, dict[str, Life]]:
         lives: defaultdict[str, dict[str, Life]] = defaultdict(dict)
+        # A set's time only grows, so whatever closed before the last one by more than that cannot re-open.
+        since = [row["as_of"] and row["as_of"] - timedelta(seconds=reopen_seconds) for row in events]
         rows = await connection.fetch(
             f"""
-            select {", ".join(_LIFE_COLUMNS)} from opportunity
+            select {_LIFE} from opportunity where event_id = any($1::text[]) and closed is null
+            union all
+            select {_LIFE} from closed_opportunity
             join unnest($1::text[], $2::timestamptz[]) as known (event, since) on event_id = known.event
-            where closed is null or closed >= known.since
+            -- The second condition for all of them, so that earlier days are not looked into.
+            where closed >= known.since and closed >= $3
             order by closed nulls last, opened
             """,  # noqa: S608 - the column names are those of a dataclass of ours
             [row["id"] for row in events],
-            # A set's time only grows, so whatever closed before the last one by more than that cannot re-open.
-            [row["as_of"] and row["as_of"] - timedelta(seconds=reopen_seconds) for row in events],
+            since,
+            min((time for time in since if time is not None), default=None),
         )
         for row in rows:
             life = Life(**row)
@@ -100,36 +123,39 @@ class Store:
     async def totals(self, connection: Reader) -> Totals:
         [row] = await connection.fetch(
             """
-            select coalesce(sum(opening), 0) as opened, count(*) filter (where closed is null) as open
-            from opportunity
+            select (select openings from forgotten) + (select coalesce(sum(openings), 0) from event) as opened,
+                (select count(*) from opportunity where closed is null) as open
             """
         )
-        return Totals(opened=row["opened"], closed=row["opened"] - row["open"], open=row["open"])
+        opened = int(row["opened"])
+        return Totals(opened=opened, closed=opened - row["open"], open=row["open"])
 
-    async def save_sets(
-        self, connection: Writer, events: Sequence[tuple[EventBoards, int]], lives: Sequence[Life]
-    ) -> None:
-        """Write the boards and set revisions of `events` and the `lives` that a pass touched."""
+    async def save_sets(self, connection: Writer, sets: Sequence[PassedSet]) -> None:
+        """Write what a pass made of each event."""
         await connection.execute(
             """
             update event set as_of = new.as_of, odds_revision = new.odds_revision, revision = new.revision,
-                boards = new.boards
-            from unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bytea[])
-                as new (id, as_of, odds_revision, revision, boards)
+                boards = new.boards, open = new.open, openings = openings + new.opened
+            from unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bytea[], $6::boolean[],
+                $7::bigint[]) as new (id, as_of, odds_revision, revision, boards, open, opened)
             where event.id = new.id
             """,
-            [boards.event.id for boards, _ in events],
-            [boards.as_of for boards, _ in events],
-            [boards.odds_revision for boards, _ in events],
-            [revision for _, revision in events],
-            [encode_boards(boards) for boards, _ in events],
+            [one.boards.event.id for one in sets],
+            [one.boards.as_of for one in sets],
+            [one.boards.odds_revision for one in sets],
+            [one.revision for one in sets],
+            [encode_boards(one.boards) for one in sets],
+            [one.boards.open for one in sets],
+            [len(one.change.opened) for one in sets],
         )
-        await _save_lives(connection, lives)
-        for boards, revision in events:
-            if any(board.priced for board in boards.boards.values()):
-                self._cache[boards.event.id] = (revision, boards)
+        await _save_open(connection, [life for one in sets for life, _ in one.change.open])
+        await _forget_closed(connection, [life for one in sets for life in one.change.opened if life.opening > 1])
+        await _close(connection, [life for one in sets for life in one.change.closed])
+        for one in sets:
+            if one.boards.open:
+                self._cache[one.boards.event.id] = (one.revision, one.boards)
             else:
-                self._cache.pop(boards.event.id, None)
+                self._cache.pop(one.boards.event.id, None)
 
     async def record_lines(self, connection: Writer, updates: Iterable[BoardUpdate]) -> None:
         """Let every board at or before its start stand as opening (the oldest wins) and as closing (the newest wins).
@@ -141,21 +167,47 @@ class Store:
         await _confirm_closing(connection, before_start)
 
 
-async def _save_lives(connection: Writer, lives: Sequence[Life]) -> None:
+async def _save_open(connection: Writer, lives: Sequence[Life]) -> None:
     if not lives:
         return
     await connection.execute(
-        """
-        insert into opportunity (id, key, event_id, opening, opened, first_seen, last_seen, ev, peak_ev, peak_at,
-            closed, close_reason)
-        select * from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[], $6::timestamptz[],
-            $7::timestamptz[], $8::float8[], $9::float8[], $10::timestamptz[], $11::timestamptz[], $12::text[])
+        f"""
+        insert into opportunity ({_LIFE}) {_LIVES}
         on conflict (id) do update set opening = excluded.opening, opened = excluded.opened,
-            last_seen = excluded.last_seen, ev = excluded.ev, peak_ev = excluded.peak_ev, peak_at = excluded.peak_at,
-            closed = excluded.closed, close_reason = excluded.close_reason
+            last_seen = excluded.last_seen, ev = excluded.ev, peak_ev = excluded.peak_ev, peak_at = excluded.peak_at
         """,
-        *([getattr(life, column) for life in lives] for column in _LIFE_COLUMNS),
+        *_columns(lives),
     )
+
+
+async def _forget_closed(connection: Writer, reopened: Sequence[Life]) -> None:
+    if not reopened:
+        return
+    await connection.execute(
+        """
+        delete from closed_opportunity using unnest($1::text[], $2::text[]) as again (event_id, id)
+        where closed_opportunity.event_id = again.event_id and closed_opportunity.id = again.id
+            -- It closed after it was first seen; earlier days are not looked into.
+            and closed >= $3
+        """,
+        [life.event_id for life in reopened],
+        [life.id for life in reopened],
+        min(life.first_seen for life in reopened),
+    )
+
+
+async def _close(connection: Writer, lives: Sequence[Life]) -> None:
+    if not lives:
+        return
+    await connection.execute("delete from opportunity where id = any($1::text[])", [life.id for life in lives])
+    await connection.execute(
+        f"insert into closed_opportunity ({_LIFE}) {_LIVES}",
+        *_columns(lives),
+    )
+
+
+def _columns(lives: Sequence[Life]) -> Iterable[list[Any]]:
+    return ([getattr(life, column) for life in lives] for column in _LIFE_COLUMNS)
 
 
 async def _record_boards(connection: Writer, updates: Sequence[BoardUpdate]) -> None:

@@ -9,19 +9,25 @@ from bet_intel.notifier.alert import NOTIFICATIONS, SEND_NOTIFICATION, AlertOnSe
 from bet_intel.notifier.channels.log import LogChannel
 from bet_intel.notifier.channels.port import Channel
 from bet_intel.notifier.metrics import Metrics
+from bet_intel.notifier.retention import NotifierRetention
 from bet_intel.notifier.send import SendNotification
 from bet_intel.notifier.settings import NotifierSettings
+from bet_intel.notifier.store import DELIVERIES
 from bet_intel.notifier.wire import OPPORTUNITIES_UPDATED
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.heartbeat import Heart
 from bet_intel.shared.messaging import Queue
 from bet_intel.shared.outbox import Outbox
+from bet_intel.shared.partitions import DaysOf
 from bet_intel.shared.postgres import Database, PostgresDeadLetters
+from bet_intel.shared.retention import keep
+from bet_intel.shared.times import Clock
 
 SOURCE = "notifier"
 _QUEUE = Queue("notifier.opportunities-updated", OPPORTUNITIES_UPDATED)
-# Beside the connection of each sending task: the consumer, the outbox (publishing, deleting, sweeping), the heartbeat.
-_OTHER_CONNECTIONS = 4
+# Beside the connection of each sending task: the consumer, the outbox (publishing, deleting, sweeping), the heartbeat,
+# retention.
+_OTHER_CONNECTIONS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +36,15 @@ class Notifier:
 
     outbox: Outbox
     heart: Heart
+    retention: NotifierRetention
+    clock: Clock
 
     async def run(self) -> None:
         """Publish and beat until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.outbox.run(), name="notifier outbox")
             group.create_task(self.heart.run(), name="notifier heartbeat")
+            group.create_task(keep(self.retention, self.clock), name="notifier retention")
 
 
 @asynccontextmanager
@@ -48,7 +57,9 @@ async def open_notifier(
         dead_letters = PostgresDeadLetters(database)
         outbox = Outbox(database, engines.bus, engines.tasks)
         metrics = Metrics(engines.registry)
-        alert = AlertOnSets(outbox, [rule.rule() for rule in settings.rules], metrics)
+        alert = AlertOnSets(
+            outbox, DaysOf(database, DELIVERIES), [rule.rule() for rule in settings.rules], metrics, engines.clock
+        )
         send = SendNotification(
             database,
             {"log": LogChannel()} if channels is None else channels,
@@ -61,4 +72,4 @@ async def open_notifier(
         heart = Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock)
         # What an earlier run left unconfirmed goes first.
         await outbox.recover()
-        yield Notifier(outbox, heart)
+        yield Notifier(outbox, heart, NotifierRetention(database, settings), engines.clock)

@@ -1,11 +1,21 @@
 """Settings of the notifier, from the environment (`BET_INTEL_NOTIFIER_…`)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, TypeAdapter, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    TypeAdapter,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bet_intel.notifier.domain.rules import Rule
+from bet_intel.shared.retention import check_retention
 
 Name = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
@@ -57,6 +67,17 @@ class NotifierSettings(BaseSettings):
     concurrency: int = Field(default=8, ge=1, le=64)
     attempts: int = Field(default=5, ge=1, le=20)
     send_timeout: float = Field(default=10.0, gt=0, le=300)
+    deliveries_retention: int = Field(default=30, ge=1)
+    """Days for which deliveries are kept."""
+    events_retention: int = Field(default=14, ge=1)
+    """Days for which it is kept what was last heard and alerted of an event that has no opportunities any more."""
+    dead_letters_retention: int = Field(default=14, ge=1)
+    """Days for which messages and tasks are kept that could not be handled or published."""
+
+    @model_validator(mode="after")
+    def _letters_go_first(self) -> Self:
+        check_retention(events=self.events_retention, dead_letters=self.dead_letters_retention)
+        return self
 
     @field_validator("rules", mode="before")
     @classmethod

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 import msgspec
@@ -9,7 +10,11 @@ import msgspec
 from bet_intel.notifier.domain.alerts import Alert, AlertKey
 from bet_intel.notifier.domain.opportunities import OpportunitySet
 from bet_intel.notifier.domain.rules import Alerted
+from bet_intel.shared.partitions import DailyTable
 from bet_intel.shared.postgres import Writer
+
+DELIVERIES = DailyTable("delivery", "created_at")
+"""By the clock."""
 
 
 class State(StrEnum):
@@ -72,40 +77,41 @@ async def last_alerted(connection: Writer, opportunity_ids: Collection[str]) -> 
     }
 
 
-async def add_deliveries(connection: Writer, alerts: Sequence[Alert]) -> list[int]:
-    """Remember the alerts and make a delivery of each; returns the ids of those that did not exist."""
+async def add_deliveries(connection: Writer, alerts: Sequence[Alert], now: datetime) -> list[int]:
+    """Remember the alerts and make a delivery of each that goes beyond the last one; returns the deliveries' ids.
+
+    The rows of `alerted` are what keeps an alert from being repeated.
+    """
     if not alerts:
         return []
-    subscriptions = [alert.subscription_id for alert in alerts]
-    opportunities = [alert.opportunity_id for alert in alerts]
-    openings = [alert.alerted.opening for alert in alerts]
-    levels = [alert.alerted.level for alert in alerts]
-    await connection.execute(
-        """
-        insert into alerted (subscription_id, opportunity_id, opening, level, ev)
-        select * from unnest($1::text[], $2::text[], $3::integer[], $4::integer[], $5::float8[])
-        on conflict (subscription_id, opportunity_id) do update
-        set opening = excluded.opening, level = excluded.level, ev = excluded.ev
-        """,
-        subscriptions,
-        opportunities,
-        openings,
-        levels,
-        [alert.alerted.ev for alert in alerts],
-    )
     rows = await connection.fetch(
         """
-        insert into delivery (subscription_id, opportunity_id, event_id, opening, level, channel)
-        select * from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::integer[], $6::text[])
-        on conflict do nothing
+        with alert as (
+            select * from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::integer[], $6::float8[],
+                $7::text[]) as alert (subscription_id, opportunity_id, event_id, opening, level, ev, channel)
+        ), remembered as (
+            insert into alerted (subscription_id, opportunity_id, event_id, opening, level, ev, alerted_at)
+            select subscription_id, opportunity_id, event_id, opening, level, ev, $8 from alert
+            order by subscription_id, opportunity_id
+            on conflict (subscription_id, opportunity_id) do update
+            set event_id = excluded.event_id, opening = excluded.opening, level = excluded.level, ev = excluded.ev,
+                alerted_at = excluded.alerted_at
+            where (excluded.opening, excluded.level) > (alerted.opening, alerted.level)
+            returning subscription_id, opportunity_id
+        )
+        insert into delivery (subscription_id, opportunity_id, event_id, opening, level, channel, created_at)
+        select subscription_id, opportunity_id, event_id, opening, level, channel, $8
+        from alert join remembered using (subscription_id, opportunity_id)
         returning id
         """,
-        subscriptions,
-        opportunities,
+        [alert.subscription_id for alert in alerts],
+        [alert.opportunity_id for alert in alerts],
         [alert.event_id for alert in alerts],
-        openings,
-        levels,
+        [alert.alerted.opening for alert in alerts],
+        [alert.alerted.level for alert in alerts],
+        [alert.alerted.ev for alert in alerts],
         [alert.channel for alert in alerts],
+        now,
     )
     return [row["id"] for row in rows]
 

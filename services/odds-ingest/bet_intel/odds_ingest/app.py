@@ -14,6 +14,7 @@ from bet_intel.odds_ingest.providers.pollable import PollableProvider
 from bet_intel.odds_ingest.providers.port import OddsProvider, ProviderError
 from bet_intel.odds_ingest.quota import Quota
 from bet_intel.odds_ingest.refreshes import Refreshes
+from bet_intel.odds_ingest.retention import IngestRetention
 from bet_intel.odds_ingest.schedule import Means, ScheduledPoller
 from bet_intel.odds_ingest.settings import OddsIngestSettings
 from bet_intel.odds_ingest.store import Store
@@ -24,6 +25,8 @@ from bet_intel.shared.heartbeat import Heart
 from bet_intel.shared.messaging import Queue
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import Database, PostgresDeadLetters
+from bet_intel.shared.retention import keep
+from bet_intel.shared.times import Clock
 
 _RECORDED = "a recording is played as it was taken: there is nothing newer to ask for"
 _ENDED = "this source is not read any more: "
@@ -48,12 +51,15 @@ class OddsIngest:
     heart: Heart
     teller: Teller
     is_recording: bool
+    retention: IngestRetention
+    clock: Clock
 
     async def run(self) -> None:
         """Publish, beat and poll until cancelled; polling ends with the source."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.outbox.run(), name="odds-ingest outbox")
             group.create_task(self.heart.run(), name="odds-ingest heartbeat")
+            group.create_task(keep(self.retention, self.clock), name="odds-ingest retention")
             group.create_task(self._poll(), name="odds-ingest poll")
             if self.is_recording:
                 group.create_task(self.teller.refuse(_RECORDED), name="odds-ingest refreshes")
@@ -98,4 +104,6 @@ async def open_odds_ingest(
         heart = Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock)
         # What an earlier run left unconfirmed goes first.
         await outbox.recover()
-        yield OddsIngest(outbox, poller, position, heart, teller, provider.total is not None)
+        retention = IngestRetention(database, settings)
+        is_recording = provider.total is not None
+        yield OddsIngest(outbox, poller, position, heart, teller, is_recording, retention, engines.clock)

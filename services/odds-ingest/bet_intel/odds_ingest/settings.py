@@ -13,3 +13,7 @@ class OddsIngestSettings(BaseSettings):
     """Most credits to spend in a UTC month, where calls cost some; None = what the provider gives."""
     quota_day: int | None = Field(default=None, ge=0)
     """Most credits to spend in a UTC day; None = the month's share."""
+    events_retention: int = Field(default=3, ge=1)
+    """Days for which events are kept that have closed."""
+    dead_letters_retention: int = Field(default=14, ge=1)
+    """Days for which messages are kept that could not be handled or published."""

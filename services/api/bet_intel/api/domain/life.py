@@ -20,9 +20,10 @@ class Closed(NamedTuple):
 
 
 class Transition(NamedTuple):
-    """The opportunities that close, and what followers are told, in the order of events."""
+    """The opportunities that close, the ids of those that open, and what followers are told, in the order of events."""
 
     closed: list[Closed]
+    opened: list[str]
     entries: list[FeedEntry]
 
 
@@ -32,6 +33,7 @@ def transition(open_now: Mapping[str, tuple[str, Numbers]], sets: Sequence[Oppor
     An open one whose price, fair probability, EV and class are as before is no news.
     """
     closed: list[Closed] = []
+    opened: list[str] = []
     entries: list[FeedEntry] = []
     open_of_event: dict[str, list[str]] = {}
     for id, (event_id, _) in open_now.items():
@@ -42,6 +44,7 @@ def transition(open_now: Mapping[str, tuple[str, Numbers]], sets: Sequence[Oppor
             still_open.add(opportunity.id)
             before = open_now.get(opportunity.id)
             if before is None:
+                opened.append(opportunity.id)
                 entries.append(_entry("opportunity.opened", opportunity))
             elif before[1] != _numbers(opportunity):
                 entries.append(_entry("opportunity.updated", opportunity))
@@ -51,7 +54,7 @@ def transition(open_now: Mapping[str, tuple[str, Numbers]], sets: Sequence[Oppor
                 closed.append(Closed(id, each.event.id, each.as_of, reason))
                 payload = {"id": id, "reason": reason}
                 entries.append(FeedEntry("opportunity.closed", each.event.id, each.as_of, payload))
-    return Transition(closed, entries)
+    return Transition(closed, opened, entries)
 
 
 def _numbers(opportunity: OpenOpportunity) -> Numbers:

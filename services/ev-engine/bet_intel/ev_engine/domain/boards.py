@@ -93,6 +93,11 @@ class EventBoards:
     titles: Mapping[str, str]
     boards: Mapping[MarketKey, Board]
 
+    @property
+    def open(self) -> bool:
+        """Whether any market has prices."""
+        return any(board.priced for board in self.boards.values())
+
     def priced(self) -> Iterator[tuple[MarketKey, Board]]:
         return ((key, board) for key, board in self.boards.items() if board.priced)
 

@@ -59,10 +59,12 @@ class Sighting(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What a pass made of an event's opportunities: the lives open now with their sightings, and those that ended."""
+    """What a pass made of an event's opportunities: the lives open now with their sightings, those that ended, and
+    which of the open ones opened (`opening` 1) or opened again in this pass."""
 
     open: list[tuple[Life, Sighting]]
     closed: list[Life]
+    opened: list[Life]
 
 
 def live_on(lives: Mapping[str, Life], priced: PricedEvent, reopen_seconds: float) -> Change:
@@ -72,14 +74,18 @@ def live_on(lives: Mapping[str, Life], priced: PricedEvent, reopen_seconds: floa
     """
     as_of = priced.boards.as_of
     sightings = {key.text(): sighting for key, sighting in _sightings(priced)}
-    opened = []
+    open_now: list[tuple[Life, Sighting]] = []
+    opened: list[Life] = []
     for key, sighting in sightings.items():
-        life = _seen(lives.get(key), key, priced.boards.event.id, as_of, sighting.priced.ev, reopen_seconds)
-        opened.append((life, sighting))
+        known = lives.get(key)
+        life = _seen(known, key, priced.boards.event.id, as_of, sighting.priced.ev, reopen_seconds)
+        open_now.append((life, sighting))
+        if known is None or not known.open:
+            opened.append(life)
     ended = [life for key, life in lives.items() if life.open and key not in sightings]
     reasons = _reasons(priced) if ended else {}
     closed = [replace(life, closed=as_of, close_reason=reasons.get(life.key, _gone(priced))) for life in ended]
-    return Change(opened, closed)
+    return Change(open_now, closed, opened)
 
 
 def _seen(known: Life | None, key: str, event_id: str, as_of: datetime, ev: float, reopen_seconds: float) -> Life:
