@@ -91,7 +91,7 @@ class DataFolder:
         try:
             _refuse_strangers(path)
             folder._finish_removal()
-        except BaseException:
+        except BaseException:  # also at Ctrl-C: nobody else knows the descriptor, and the lock must not stay
             folder.close()
             raise
         return folder

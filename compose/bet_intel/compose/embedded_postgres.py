@@ -85,7 +85,7 @@ def open_data_folder(path: Path, source: str, *, fresh: bool = False) -> DataFol
     except OSError as error:
         folder.close()
         raise DataFolderError(f"the data folder {path} cannot be used: {error}; choose another --data-dir") from error
-    except BaseException:
+    except BaseException:  # also at Ctrl-C: whoever asked has no folder to close, and the lock must not stay
         folder.close()
         raise
     return folder

@@ -182,7 +182,7 @@ def test_a_file_without_any_response_is_refused(write: Write, lines: list[str]) 
 def test_an_absent_or_oddly_named_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidSourceError, match=r"absent\.jsonl cannot be read \(No such file.*name an existing"):
         ReplayProvider(tmp_path / "absent.jsonl")
-    with pytest.raises(InvalidSourceError, match="cannot be read"):
+    with pytest.raises(InvalidSourceError, match="is a folder, not a file"):
         ReplayProvider(tmp_path)
     csv = tmp_path / "odds.csv"
     csv.write_text("a,b")

@@ -24,10 +24,10 @@ from typing import Any, NamedTuple, cast
 from bet_intel.compose.commands import STANDARD_INPUT
 from bet_intel.compose.commands.errors import CommandError, UsageError
 from bet_intel.odds_ingest.providers.replay.recording import decode_line
-from bet_intel.odds_ingest.providers.the_odds_api.payload import MalformedResponseError
+from bet_intel.odds_ingest.providers.the_odds_api.payload import LARGEST_RESPONSE, MalformedResponseError
 
-LARGEST = 512_000_000
-"""Bytes of one response after decompression. A few bytes of gzip can claim any number."""
+LARGEST = LARGEST_RESPONSE
+"""As a provider's answer: what `bet-intel up` would not take is not priced here."""
 _GZIP = b"\x1f\x8b"
 _TAKEN = (
     "give a response of The Odds API v4 (an array of events, one event, or a historical answer), or a recording with "
@@ -128,7 +128,7 @@ def _take(stream: io.BufferedIOBase, name: str, already: int) -> bytes:
 def _bound(size: int, name: str) -> None:
     if size > LARGEST:
         raise CommandError(
-            f"{name} holds a response of more than {LARGEST // 1_000_000} MB: ask the provider for fewer events,"
+            f"{name} holds a response larger than {LARGEST >> 20} MiB: ask the provider for fewer events,"
             " markets or bookmakers at a time"
         )
 

@@ -70,7 +70,7 @@ class RequestEdge:
             with structlog.contextvars.bound_contextvars(request_id=request_id.decode()):
                 try:
                     await self._app(scope, receive, send_with_id)
-                except Exception as error:
+                except Exception as error:  # the edge of a request: whatever was not expected is a problem, and logged
                     response = problem_response(error, scope["path"])
                     if status:
                         raise  # the answer has begun: only cutting the connection tells the client

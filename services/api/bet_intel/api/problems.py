@@ -15,6 +15,7 @@ _log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 _TYPES = "/problems/"
+_REPEATED = 100
 
 
 class ParameterError(Exception):
@@ -67,8 +68,14 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """What may be asked for instead."""
 
 
+def shortened(text: str) -> str:
+    """What a caller sent, as far as an answer repeats it."""
+    return text if len(text) <= _REPEATED else f"{text[:_REPEATED]}…"
+
+
 def problem_of(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
     """The problem that tells of `error`, and the headers that go with it. What is not known is an internal error."""
+    path = shortened(path)
     match error:
         case CursorError():
             return _problem("invalid-cursor", "Invalid cursor", 400, str(error), path, parameter="cursor"), {}
@@ -119,6 +126,12 @@ def problem_response(error: Exception, path: str) -> Response:
     elif problem.status == 503:
         _log.warning("request not answered", path=path, reason=str(error) or type(error).__name__)
     return Response(msgspec.json.encode(problem), problem.status, headers, MEDIA_TYPE)
+
+
+def malformed_request() -> bytes:
+    """The body for what cannot be read as HTTP: it has no path that could be named."""
+    detail = "This is not a request of HTTP/1.1: check the request line, the headers, and that the scheme is http."
+    return msgspec.json.encode(Problem(f"{_TYPES}malformed-request", "Malformed request", 400, detail))
 
 
 async def answer_problem(request: Request, error: Exception) -> Response:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from msgspec import Meta
 
-from bet_intel.api.problems import ParameterError
+from bet_intel.api.problems import ParameterError, shortened
 
 QueryT = TypeVar("QueryT", bound="Query")
 
@@ -74,7 +74,7 @@ def parse(query_string: str, model: type[QueryT]) -> QueryT:
         if parameter is None:
             known = sorted(parameters)
             listed = f"Known parameters: {', '.join(known)}." if known else "This address takes no parameters."
-            raise ParameterError(name, f"Unknown parameter {name!r}. {listed}", known=known)
+            raise ParameterError(shortened(name), f"Unknown parameter {shortened(name)!r}. {listed}", known=known)
         if parameter.field in values:
             hint = "give its values separated by commas" if parameter.is_list else "give it once"
             raise ParameterError(name, f"Parameter {name!r} is repeated: {hint}.")
@@ -94,7 +94,7 @@ def _value(parameter: _Parameter, text: str) -> Any:
         return value.astimezone(UTC) if isinstance(value, datetime) else value
     except (msgspec.ValidationError, ValueError, OverflowError) as error:
         raise ParameterError(
-            parameter.name, f"Parameter {parameter.name!r} is {text[:100]!r}; expected {parameter.expected}."
+            parameter.name, f"Parameter {parameter.name!r} is {shortened(text)!r}; expected {parameter.expected}."
         ) from error
 
 

@@ -7,8 +7,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from bet_intel.api.app import Api
+from bet_intel.api.problems import MEDIA_TYPE, malformed_request
 
 _BACKLOG = 2048
 
@@ -61,6 +63,7 @@ async def serve(api: Api, listening: socket.socket, *, grace_seconds: int = 3) -
             server_header=False,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=grace_seconds,
+            http=_Protocol,
         )
     )
     serving = asyncio.create_task(server.serve(sockets=[listening]), name="uvicorn")
@@ -74,6 +77,20 @@ async def serve(api: Api, listening: socket.socket, *, grace_seconds: int = 3) -
         raise
     finally:
         listening.close()
+
+
+class _Protocol(HttpToolsProtocol):
+    """As uvicorn's, but that it answers also what is no HTTP with a problem."""
+
+    def send_400_response(self, msg: str) -> None:
+        body = malformed_request()
+        self.transport.write(
+            b"HTTP/1.1 400 Bad Request\r\n"
+            b"content-type: " + MEDIA_TYPE.encode() + b"\r\n"
+            b"content-length: " + str(len(body)).encode() + b"\r\n"
+            b"connection: close\r\n\r\n" + body
+        )
+        self.transport.close()
 
 
 class _Server(uvicorn.Server):

@@ -1,15 +1,18 @@
 """Composition root of odds-ingest."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
+
+from prometheus_client import CollectorRegistry
 
 from bet_intel.odds_ingest.demand import Demand
 from bet_intel.odds_ingest.domain.budget import Budget
 from bet_intel.odds_ingest.ingest import IngestOdds
 from bet_intel.odds_ingest.poll import Company, Pace, Poller
+from bet_intel.odds_ingest.providers.call_metrics import Measured
 from bet_intel.odds_ingest.providers.pollable import PollableProvider
 from bet_intel.odds_ingest.providers.port import OddsProvider, ProviderError
 from bet_intel.odds_ingest.quota import Quota
@@ -106,4 +109,18 @@ async def open_odds_ingest(
         await outbox.recover()
         retention = IngestRetention(database, settings)
         is_recording = provider.total is not None
-        yield OddsIngest(outbox, poller, position, heart, teller, is_recording, retention, engines.clock)
+        with _shown(provider, engines.registry):
+            yield OddsIngest(outbox, poller, position, heart, teller, is_recording, retention, engines.clock)
+
+
+@contextmanager
+def _shown(provider: object, registry: CollectorRegistry) -> Generator[None]:
+    """Show what is counted of the provider's calls, where it makes any."""
+    if not isinstance(provider, Measured):
+        yield
+        return
+    provider.call_metrics.register(registry)
+    try:
+        yield
+    finally:
+        provider.call_metrics.unregister(registry)

@@ -39,7 +39,7 @@ class Refreshes:
             self.arrived.clear()
             try:
                 return await store.pending_refreshes(connection)
-            except BaseException:
+            except BaseException:  # also when cancelled: what was not read must be looked up again
                 self.arrived.set()
                 raise
 
@@ -51,6 +51,6 @@ class Refreshes:
             async with self._outbox.transaction() as unit:
                 ids = await store.answer_refreshes(unit.connection, [each.id for each in requests], self._clock())
                 unit.append(*[status(id) for id in ids])
-        except BaseException:
+        except BaseException:  # also when cancelled: those that were not answered must be looked up again
             self.arrived.set()
             raise

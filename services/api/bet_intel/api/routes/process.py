@@ -32,7 +32,8 @@ def operations(
         probe = Probe("ready" if reason is None else reason)
         return Response(msgspec.json.encode(probe), 200 if reason is None else 503, media_type=JSON)
 
-    async def metrics(_request: Request) -> Response:
+    async def metrics(request: Request) -> Response:
+        parse(request.url.query, NoParameters)
         return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def openapi(request: Request) -> Response:
@@ -52,7 +53,7 @@ def operations(
             "Metrics in Prometheus' text format",
             metrics,
             media_type="text/plain",
-            problems=(),
+            problems=(400,),
         ),
         _json("/openapi.json", "getOpenapi", "This document", openapi, OpenApiDocument),
         _json("/", "getIndex", "Where to go from here", _always(_INDEX), Index),

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import re
+import stat
 import zlib
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ import msgspec
 from bet_intel.odds_ingest.domain.quotes import Rejection
 from bet_intel.odds_ingest.providers.port import InvalidSourceError
 from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
-from bet_intel.odds_ingest.providers.the_odds_api.payload import MalformedResponseError
+from bet_intel.odds_ingest.providers.the_odds_api.payload import LARGEST_RESPONSE, MalformedResponseError
 
 _SPORT_KEY = re.compile(rb'"sport_key"\s*:\s*"([^"\\]+)"')
 _EXPECTED = 'expected lines such as {"captured_at": "2026-01-31T12:00:00Z", "response": [...]}'
@@ -70,6 +71,7 @@ def survey(path: Path) -> Contents:
     Raises:
         InvalidSourceError: the file is absent or damaged, holds no response, or its times go backwards.
     """
+    _refuse_what_is_no_file(path)
     identity = _identity(path)
     if _is_single(path):
         return _survey_single(path, identity)
@@ -113,6 +115,11 @@ def decode_line(text: bytes) -> RecordedLine:
     Raises:
         MalformedResponseError: it is not JSON, or lacks `captured_at` or `response`.
     """
+    if len(text) > LARGEST_RESPONSE:
+        raise MalformedResponseError(
+            f"the response is larger than {LARGEST_RESPONSE >> 20} MiB: record fewer events, markets or bookmakers at a "
+            "time"
+        )
     try:
         text.decode("utf-8")
         try:
@@ -131,7 +138,8 @@ def decode_line(text: bytes) -> RecordedLine:
 
 
 def read_lines(path: Path) -> Generator[bytes]:
-    """The lines of a recording; a `.json` file is one line.
+    """The lines of a recording; a `.json` file is one line. Of one that is too large to be taken there is only the
+    beginning, one byte more than is taken.
 
     Closing the generator closes the file.
 
@@ -142,9 +150,9 @@ def read_lines(path: Path) -> Generator[bytes]:
     try:
         with _open(path) as file:
             if _is_single(path):
-                lines: Iterator[bytes] = iter([file.read()])
+                lines: Iterator[bytes] = iter([file.read(LARGEST_RESPONSE + 1)])
             else:
-                lines = iter(file)
+                lines = _bounded_lines(file)
             for text in lines:
                 yield text
                 read += 1
@@ -155,6 +163,27 @@ def read_lines(path: Path) -> Generator[bytes]:
         ) from error
     except OSError as error:
         raise _unreadable(path, error) from error
+
+
+def _bounded_lines(file: io.BufferedIOBase) -> Iterator[bytes]:
+    while text := file.readline(LARGEST_RESPONSE + 1):
+        yield text
+        rest = text
+        while len(rest) > LARGEST_RESPONSE and not rest.endswith(b"\n"):
+            rest = file.readline(LARGEST_RESPONSE + 1)
+
+
+def _refuse_what_is_no_file(path: Path) -> None:
+    """A pipe would be waited for without a word, and can be read only once."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe" if stat.S_ISFIFO(mode) else "a device or socket"
+        raise InvalidSourceError(
+            f"{path} is {kind}, not a file: save the recording as a .json, .jsonl or .jsonl.gz file and name that"
+        )
 
 
 def _open(path: Path) -> io.BufferedIOBase:
@@ -181,6 +210,11 @@ def _is_single(path: Path) -> bool:
 def _survey_single(path: Path, identity: str) -> Contents:
     """A bare response tells no capture time: it was taken when its newest price was confirmed, or just after."""
     (text,) = read_lines(path)
+    if len(text) > LARGEST_RESPONSE:
+        raise InvalidSourceError(
+            f"{path} holds a response larger than {LARGEST_RESPONSE >> 20} MiB: record fewer events, markets or "
+            "bookmakers at a time"
+        )
     try:
         parsed = parse_response(text, provider="")
     except MalformedResponseError as error:

@@ -27,6 +27,8 @@ class Breaker:
     Then one call may try, while the others are still refused: it closes the breaker, or opens it again.
     """
 
+    STATES = ("closed", "open", "half_open", "held")
+
     def __init__(self, threshold: int, rest: float, monotonic: Monotonic) -> None:
         self._threshold = threshold
         self._rest = rest
@@ -35,6 +37,14 @@ class Breaker:
         self._opened = 0
         self._trying = False
         self._hold: _Hold | None = None
+
+    @property
+    def state(self) -> str:
+        """`open` after many failures, `half_open` when one call may try, `held` for another reason, else `closed`."""
+        waiting = self._hold is not None and self._hold.until > self._monotonic()
+        if self._opened:
+            return "open" if waiting else "half_open"
+        return "held" if waiting else "closed"
 
     def hold(self, seconds: float, error: Callable[[float], ProviderError]) -> None:
         """Refuse every call for `seconds` with the error that is made of the seconds left."""

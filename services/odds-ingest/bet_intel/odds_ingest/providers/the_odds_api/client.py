@@ -15,6 +15,7 @@ import msgspec
 import stamina
 import structlog
 
+from bet_intel.odds_ingest.providers.call_metrics import CallMetrics
 from bet_intel.odds_ingest.providers.port import (
     AuthError,
     ProviderError,
@@ -81,10 +82,12 @@ class OddsApiClient:
     key is dead, the quota spent or the rate exceeded, calls fail at once (see `breaker`).
     """
 
-    def __init__(self, settings: OddsApiSettings, clock: Clock, monotonic: Monotonic) -> None:
+    def __init__(self, settings: OddsApiSettings, clock: Clock, monotonic: Monotonic, metrics: CallMetrics) -> None:
         self._settings = settings
         self._clock = clock
         self._breaker = Breaker(settings.breaker_threshold, settings.breaker_rest, monotonic)
+        self._metrics = metrics
+        metrics.watch(self._breaker)
         limits = httpx.Limits(
             max_connections=settings.connections,
             max_keepalive_connections=settings.connections,
@@ -143,7 +146,8 @@ class OddsApiClient:
             wait_max=_LONGEST_RETRY_WAIT,
         )
         async for attempt in attempts:
-            with attempt, self._breaker.call():
+            with attempt, self._metrics.call(call.kind) as made, self._breaker.call():
+                self._metrics.began(made)
                 return await self._attempt(call)
         raise AssertionError("the last attempt returns or raises")
 
@@ -153,6 +157,7 @@ class OddsApiClient:
         self._newest = max(as_of, self._newest or as_of)
         told = quota(headers)
         self.quota = told or self.quota
+        self._metrics.took(call.kind, len(body), told)
         _log.debug("the odds api answered", path=call.path, status=status, bytes=len(body), quota=told)
         if status == _OK:
             return Reply(body, as_of, told)

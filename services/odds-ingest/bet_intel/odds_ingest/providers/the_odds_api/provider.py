@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from bet_intel.odds_ingest.domain.quotes import Answer
+from bet_intel.odds_ingest.providers.call_metrics import CallMetrics
 from bet_intel.odds_ingest.providers.port import (
     InvalidSourceError,
     NotFoundError,
@@ -55,7 +56,8 @@ class OddsApiProvider:
         self._settings = settings
         self._monotonic = monotonic
         self._selections = plan(settings.bookmakers, settings.regions, REGIONS)
-        self._client = OddsApiClient(settings, clock, monotonic)
+        self.call_metrics = CallMetrics(NAME, monotonic)
+        self._client = OddsApiClient(settings, clock, monotonic, self.call_metrics)
         now = monotonic()
         self._turns = {league: _Turn(now) for league in settings.leagues}
         self._catalogue: dict[str, Sport] = {}

@@ -12,17 +12,20 @@ from bet_intel.odds_ingest.providers.the_odds_api.odds_format import OddsFormat
 from bet_intel.odds_ingest.providers.the_odds_api.plan import Selection
 
 OUTRIGHTS = "outrights"
+SPORTS, EVENTS, ODDS, EVENT_ODDS = "sports", "events", "odds", "event_odds"
+"""Kinds of call."""
 FEATURED = frozenset({"h2h", "spreads", "totals", OUTRIGHTS, "h2h_lay", "outrights_lay"})
 """The markets `/odds` knows; all others are asked for one event at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One GET: `cost` is what it takes at most, in credits; 0 is free."""
+    """One GET: `cost` is what it takes at most, in credits; 0 is free. `kind` is what metrics call it."""
 
     path: str
     parameters: Mapping[str, str] = field(default_factory=dict)
     cost: int = 0
+    kind: str = ODDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +74,18 @@ class EventOddsRequest:
                 "includeMultipliers": "true",
             },
             _cost(self.selection, self.markets),
+            EVENT_ODDS,
         )
 
 
 def sports() -> Call:
     """Every league the provider knows, also those out of season."""
-    return Call("/v4/sports", {"all": "true"})
+    return Call("/v4/sports", {"all": "true"}, kind=SPORTS)
 
 
 def events(league: str) -> Call:
     """The events of a league without prices."""
-    return Call(f"/v4/sports/{_segment(league)}/events", {"dateFormat": "iso"})
+    return Call(f"/v4/sports/{_segment(league)}/events", {"dateFormat": "iso"}, kind=EVENTS)
 
 
 def _odds_parameters(selection: Selection, markets: tuple[str, ...], odds_format: OddsFormat) -> dict[str, str]:

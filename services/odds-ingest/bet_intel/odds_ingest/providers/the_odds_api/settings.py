@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bet_intel.odds_ingest.providers.the_odds_api.odds_format import OddsFormat
+from bet_intel.odds_ingest.providers.the_odds_api.payload import LARGEST_RESPONSE
 
 REAL_URL = "https://api.the-odds-api.com"
 
@@ -70,7 +71,7 @@ class OddsApiSettings(BaseSettings):
     read_timeout: Annotated[float, Field(gt=0)] = 10.0
     total_timeout: Annotated[float, Field(gt=0)] = 30.0
     connections: Annotated[int, Field(ge=1)] = 4
-    body_limit: Annotated[int, Field(ge=1)] = 32 * 1024 * 1024
+    body_limit: Annotated[int, Field(ge=1)] = LARGEST_RESPONSE
     attempts: Annotated[int, Field(ge=1)] = 3
     first_retry_after: Annotated[float, Field(ge=0)] = 0.5
     breaker_threshold: Annotated[int, Field(ge=1)] = 5
