@@ -150,8 +150,8 @@ def test_second_start_on_a_folder_in_use_is_refused() -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
-        ("BET_INTEL_EV_ENGINE_PROFILE", '{"method": "median"}', "profile.method"),
-        ("BET_INTEL_EV_ENGINE_PROFILE", "{", '"profile"'),
+        ("BET_INTEL_EV_ENGINE_PROFILE", '{"method": "median"}', "BET_INTEL_EV_ENGINE_PROFILE: method: "),
+        ("BET_INTEL_EV_ENGINE_PROFILE", "{", "BET_INTEL_EV_ENGINE_PROFILE: this is not JSON"),
         ("BET_INTEL_NOTIFIER_RULES", '[{"id": "a"}, {"id": "a"}]', "used twice"),
     ],
 )

@@ -1,13 +1,14 @@
 """Every service's settings as they are in this environment: value, where it comes from, and never a secret."""
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from pydantic import AliasChoices, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsError
 
 from bet_intel.api.settings import ApiSettings
 from bet_intel.compose.redaction import HIDDEN, shown, without_secrets
@@ -26,6 +27,7 @@ SERVICES: Mapping[str, type[BaseSettings]] = {
 PREFIX = "BET_INTEL_"
 _DSN = "dsn"
 _UP = "bet-intel up"
+_FIELD = re.compile(r'field "(\w+)"')
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -92,11 +94,21 @@ def _values(kind: type[BaseSettings]) -> tuple[dict[str, Any], dict[str, str]]:
     try:
         settings = kind(**made)
     except ValidationError as error:
-        told = error.errors(include_input=False, include_url=False)
-        return {}, {str(one["loc"][0]) if one["loc"] else "": one["msg"] for one in told}
-    except ValueError as error:  # pydantic-settings, of a value that should be JSON and is not
-        return {}, {"": str(error)}
+        return {}, _problems(error)
+    except SettingsError as error:  # a value that should be JSON and is not
+        named = _FIELD.search(str(error))
+        return {}, {named[1] if named else "": f"this is not JSON ({error.__cause__})" if named else str(error)}
     return {name: getattr(settings, name) for name in kind.model_fields if name not in made}, {}
+
+
+def _problems(error: ValidationError) -> dict[str, str]:
+    """What is wrong by field, each with the place within its value."""
+    problems: dict[str, list[str]] = {}
+    for one in error.errors(include_input=False, include_url=False):
+        field, *place = [str(part) for part in one["loc"]] or [""]
+        told = one["msg"].removeprefix("Value error, ")
+        problems.setdefault(field, []).append(f"{'.'.join(place)}: {told}" if place else told)
+    return {field: "; ".join(told) for field, told in problems.items()}
 
 
 def _told(name: str, field: FieldInfo, variable: str, values: Mapping[str, Any]) -> Any:

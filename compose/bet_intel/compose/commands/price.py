@@ -13,7 +13,7 @@ from bet_intel.compose.pricing.boards import price_answer
 from bet_intel.compose.pricing.profiles import CONSENSUS, named_profile
 from bet_intel.compose.pricing.report import Input, Rejection, Report
 from bet_intel.compose.pricing.reporting import Wanted, event_report, summary
-from bet_intel.compose.pricing.response_file import RecordedResponse, parse_time, read_response
+from bet_intel.compose.pricing.response_file import TAKEN, RecordedResponse, parse_time, read_response
 from bet_intel.compose.pricing.showing import show
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.odds import Method
@@ -77,7 +77,7 @@ def price_command(
     try:
         parsed = parse_response(response.payload, provider=_PROVIDER)
     except MalformedResponseError as error:
-        raise CommandError(f"{response.name}: {error}") from error
+        raise CommandError(f"{response.name}: {error}; {TAKEN}, and fetch it again where it breaks off") from error
     times = {
         "as_of": asked_as_of,
         "timestamp" if response.form == "historical" else "captured_at": response.taken_at,

@@ -7,12 +7,11 @@ from typing import Annotated, Literal
 
 import uvloop
 from cyclopts import Parameter, validators
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
 
 from bet_intel.api.server import PortError, listen
 from bet_intel.compose.console import Console
 from bet_intel.compose.data_folder import DataFolderError, default_data_dir
+from bet_intel.compose.effective_settings import effective_settings
 from bet_intel.compose.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, open_data_folder
 from bet_intel.compose.source import Source, open_source
 from bet_intel.compose.up import Wishes, data_folder_path, up
@@ -29,7 +28,6 @@ _FOR_THE_USER = (
     InvalidSourceError,
     MigrationError,
     PortError,
-    SettingsError,
 )
 
 
@@ -77,16 +75,16 @@ def up_command(
         The least grave level that is logged.
     """
     configure_logging(log_level, json=not sys.stderr.isatty())
+    # All of them before anything starts. Only what is wrong, never the value: it may be a secret.
+    wrong = effective_settings().wrong
+    for one in wrong:
+        print(f"bet-intel: {one.variable or one.service}: {one.problem}", file=sys.stderr)
+    if wrong:
+        sys.exit(1)
     try:
         opened = open_source(source, speed, seed, system_clock, time.monotonic)
         path = data_folder_path(data_dir, default_data_dir(), opened)
         _up(opened, path, host, port, Wishes(exit_at_end, redrive, table), fresh=fresh)
-    except ValidationError as error:
-        # Only what is wrong, never the value: it may be a secret.
-        for wrong in error.errors(include_input=False, include_url=False):
-            name = ".".join(str(part) for part in wrong["loc"])
-            print(f"bet-intel: setting {name} of {error.title}: {wrong['msg']}", file=sys.stderr)
-        sys.exit(1)
     except _FOR_THE_USER as error:
         print(f"bet-intel: {error}", file=sys.stderr)
         sys.exit(1)

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import SecretStr, ValidationError
 
 from bet_intel.compose.commands.errors import CommandError, UsageError
+from bet_intel.compose.effective_settings import effective_settings
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.ev_engine.settings import EvEngineSettings, ProfileSettings
 
@@ -19,12 +20,9 @@ def named_profile(name: str) -> Profile:
         CommandError: what was found is not a profile.
     """
     if name == CONSENSUS:
-        try:
-            return EvEngineSettings(dsn=SecretStr("")).profile.profile()
-        except ValueError as error:
-            raise CommandError(
-                f"a setting of ev-engine is wrong ({_problem(error)}): see bet-intel config show"
-            ) from error
+        for wrong in effective_settings({"ev-engine": EvEngineSettings}).wrong:
+            raise CommandError(f"{wrong.variable or wrong.service}: {wrong.problem}")
+        return EvEngineSettings(dsn=SecretStr("")).profile.profile()
     if not name.endswith(".json"):
         raise UsageError(f"there is no profile {name!r}: say {CONSENSUS!r}, or name a .json file with one")
     try:

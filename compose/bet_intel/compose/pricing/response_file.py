@@ -29,7 +29,7 @@ from bet_intel.odds_ingest.providers.the_odds_api.payload import LARGEST_RESPONS
 LARGEST = LARGEST_RESPONSE
 """As a provider's answer: what `bet-intel up` would not take is not priced here."""
 _GZIP = b"\x1f\x8b"
-_TAKEN = (
+TAKEN = (
     "give a response of The Odds API v4 (an array of events, one event, or a historical answer), or a recording with "
     'lines {"captured_at": …, "response": […]}'
 )
@@ -65,9 +65,9 @@ def read_response(file: str, line: int | None = None) -> RecordedResponse:
             " (of a recording, --line N takes a line before the damage)"
         ) from error
     except OSError as error:
-        raise CommandError(f"{name} cannot be read ({error.strerror or error}); {_TAKEN}") from error
+        raise CommandError(f"{name} cannot be read ({error.strerror or error}); {TAKEN}") from error
     except MalformedResponseError as error:
-        raise CommandError(f"{name}: {error}") from error
+        raise CommandError(f"{name}: {error}; {TAKEN}") from error
 
 
 @contextmanager
@@ -94,7 +94,7 @@ def _read(stream: io.BufferedIOBase, name: str, line: int | None) -> RecordedRes
             return _recording(stream, name, number, first, line)
         rest = _take(stream, name, len(first))
         if rest.strip():
-            raise CommandError(f"{name}: line {number} is JSON and more follows, but it has no captured_at; {_TAKEN}")
+            raise CommandError(f"{name}: line {number} is JSON and more follows, but it has no captured_at; {TAKEN}")
         text = first
     else:
         text = first + _take(stream, name, len(first))
@@ -104,7 +104,7 @@ def _read(stream: io.BufferedIOBase, name: str, line: int | None) -> RecordedRes
         return _object(text, name)
     if not text.lstrip().startswith(b"["):
         begins = text.strip()[:40].decode("utf-8", "replace")
-        raise CommandError(f"{name} is not JSON (it begins with {begins!r}); {_TAKEN}")
+        raise CommandError(f"{name} is not JSON (it begins with {begins!r}); {TAKEN}")
     return RecordedResponse(name, "response", text)
 
 
@@ -116,7 +116,7 @@ def _first_line(stream: io.BufferedIOBase, name: str) -> tuple[int, bytes]:
         text = text.removeprefix(b"\xef\xbb\xbf") if number == 1 else text
         if text.strip():
             return number, text
-    raise CommandError(f"{name} is empty; {_TAKEN}")
+    raise CommandError(f"{name} is empty; {TAKEN}")
 
 
 def _take(stream: io.BufferedIOBase, name: str, already: int) -> bytes:
@@ -164,7 +164,7 @@ def _object(text: bytes, name: str) -> RecordedResponse:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise CommandError(f"{name} is not JSON ({error}); {_TAKEN}") from error
+        raise CommandError(f"{name} is not JSON ({error}); {TAKEN}") from error
     if "captured_at" in found:
         decoded = decode_line(text)
         return RecordedResponse(name, "recording", decoded.response, decoded.captured_at, 1, 1)
@@ -177,7 +177,7 @@ def _object(text: bytes, name: str) -> RecordedResponse:
     if "message" in found or "error_code" in found:
         said = ": ".join(str(found[key]) for key in ("error_code", "message") if found.get(key))
         raise CommandError(f"{name} is an error answer of the provider, not odds ({said})")
-    raise CommandError(f"{name} is an object of unknown kind; {_TAKEN}")
+    raise CommandError(f"{name} is an object of unknown kind; {TAKEN}")
 
 
 def parse_time(text: object, what: str) -> datetime:

@@ -79,7 +79,7 @@ class EvEngineSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="BET_INTEL_EV_ENGINE_")
 
     dsn: SecretStr
-    pool_size: int = 4
+    pool_size: int = Field(default=4, ge=2)
     profile: ProfileSettings = ProfileSettings()
     events_retention: int = Field(default=14, ge=1)
     """Days for which boards and line candidates of an event are kept that has no prices any more."""

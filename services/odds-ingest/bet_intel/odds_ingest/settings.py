@@ -8,7 +8,7 @@ class OddsIngestSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="BET_INTEL_ODDS_INGEST_")
 
     dsn: SecretStr
-    pool_size: int = 4
+    pool_size: int = Field(default=4, ge=2)
     quota_month: int | None = Field(default=None, ge=0)
     """Most credits to spend in a UTC month, where calls cost some; None = what the provider gives."""
     quota_day: int | None = Field(default=None, ge=0)

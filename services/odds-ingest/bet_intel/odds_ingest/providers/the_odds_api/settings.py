@@ -4,6 +4,7 @@ import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
+import httpx
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -27,10 +28,23 @@ def _keys(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _base_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or "@" in value:
-        raise ValueError("give the address of the service alone, such as https://api.the-odds-api.com")
+    if not _is_base_url(value):
+        raise ValueError(
+            "give the address of the service alone, without /v4, such as https://api.the-odds-api.com or "
+            "http://127.0.0.1:8100"
+        )
     return value.rstrip("/")
+
+
+def _is_base_url(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        _ = parts.port, httpx.URL(value)
+    except (ValueError, httpx.InvalidURL):
+        return False
+    has_host = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    has_more = parts.query or parts.fragment or "@" in value or parts.path.rstrip("/").endswith("/v4")
+    return has_host and not has_more and value.isascii() and value.isprintable() and " " not in value
 
 
 def _no_space(value: SecretStr) -> SecretStr:
@@ -67,12 +81,12 @@ class OddsApiSettings(BaseSettings):
     odds_format: OddsFormat = OddsFormat.DECIMAL
     interval: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 3600.0
 
-    connect_timeout: Annotated[float, Field(gt=0)] = 5.0
-    read_timeout: Annotated[float, Field(gt=0)] = 10.0
-    total_timeout: Annotated[float, Field(gt=0)] = 30.0
+    connect_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 5.0
+    read_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 10.0
+    total_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
     connections: Annotated[int, Field(ge=1)] = 4
     body_limit: Annotated[int, Field(ge=1)] = LARGEST_RESPONSE
     attempts: Annotated[int, Field(ge=1)] = 3
-    first_retry_after: Annotated[float, Field(ge=0)] = 0.5
+    first_retry_after: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.5
     breaker_threshold: Annotated[int, Field(ge=1)] = 5
-    breaker_rest: Annotated[float, Field(gt=0)] = 30.0
+    breaker_rest: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
