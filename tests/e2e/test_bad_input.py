@@ -231,6 +231,14 @@ def test_http_unknown_sport_is_named_once_and_the_others_are_polled(polled: Poll
 
 
 @over_http
+def test_http_calls_are_in_the_metrics(polled: Polled) -> None:
+    shown = polled.system.request("/metrics").text
+    assert 'bet_intel_provider_calls_total{call="odds",error_kind="none",outcome="answered"' in shown
+    assert 'bet_intel_provider_breaker_state{provider="the_odds_api",state="closed"}' in shown
+    assert "bet_intel_provider_credits_left{" in shown
+
+
+@over_http
 @pytest.mark.parametrize("case", cells("HTTP", Named, Taken))
 def test_http_piece_is_named_and_hides_nothing(polled: Polled, case: str) -> None:
     assert_piece(polled.system, MATRIX["HTTP"][case], case)
@@ -346,7 +354,11 @@ def test_price(tmp_path: Path, case: str, way: str) -> None:
     content = CONTENTS[case] if case in CONTENTS else fifty_megabytes()
     path = tmp_path / "given.json"
     path.write_bytes(content)
-    ran = bet_intel("price", "-", "--json", stdin=content) if way == "price -" else bet_intel("price", str(path), "--json")
+    ran = (
+        bet_intel("price", "-", "--json", stdin=content)
+        if way == "price -"
+        else bet_intel("price", str(path), "--json")
+    )
     if isinstance(cell, Refused):
         assert_refused(ran, cell)
         assert ("standard input" if way == "price -" else str(path)) in ran.err

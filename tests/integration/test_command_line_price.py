@@ -105,7 +105,7 @@ def test_the_profile_is_that_of_up_or_of_a_file(tmp_path: Path) -> None:
         assert (ran.code, said in ran.err) == (1, True)
     wrong = bet_intel("price", path, env={"BET_INTEL_EV_ENGINE_PROFILE": "{"})
     assert wrong.code == 1
-    assert "config show" in wrong.err
+    assert "BET_INTEL_EV_ENGINE_PROFILE: this is not JSON" in wrong.err
     assert bet_intel("price", path, "--profile", "/nowhere.json").code == 2
 
 

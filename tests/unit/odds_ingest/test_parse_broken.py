@@ -98,16 +98,29 @@ def test_a_broken_bookmaker_or_market_is_named_and_the_others_stay(broken: Any, 
     ],
 )
 def test_a_broken_outcome_is_named_and_the_others_stay(broken: Any, reason: str) -> None:
-    response = [event(bookmaker("unibet", market("h2h", (HOME, 2.1), broken, (AWAY, 1.8))))]
+    response = [event(bookmaker("unibet", market("h2h", (HOME, 2.1), broken, (AWAY, 1.8), ("Tie", 3.2))))]
 
     from_objects = parse_response(response, provider="x")
     from_text = parse_response(json.dumps(response).encode(), provider="x")
 
     assert from_text == from_objects
-    assert {quote.outcome for _, _, quote in prices(from_objects.events)} == {HOME, AWAY}
+    assert {quote.outcome for _, _, quote in prices(from_objects.events)} == {HOME, AWAY, "Tie"}
     (rejection,) = from_objects.rejections
     assert rejection.where.startswith("events[0].bookmakers[unibet].markets[h2h].outcomes[")
     assert reason in rejection.reason
+
+
+@pytest.mark.parametrize(
+    "broken", [[("Draw", "free")], [("Draw", 1.0)], [(None, 22.0)], [("Draw", 3.0), ("Draw", 22.0)]]
+)
+def test_two_teams_without_their_draw_are_not_taken_for_a_market_without_one(broken: list[Any]) -> None:
+    whole = bookmaker("betmgm", market("h2h", (HOME, 2.1), (AWAY, 1.8)))
+
+    parsed = parse(event(bookmaker("unibet", market("h2h", (HOME, 3.6), (AWAY, 1.35), *broken)), whole))
+
+    assert {quote.bookmaker for _, _, quote in prices(parsed.events)} == {"betmgm"}
+    assert parsed.rejections[-1].where == "events[0].bookmakers[unibet].markets[h2h]"
+    assert "no draw is possible" in parsed.rejections[-1].reason
 
 
 def test_a_spread_of_neither_team_or_without_a_line_is_refused() -> None:

@@ -53,6 +53,10 @@ class TooManyRequestsError(Exception):
 class NotFoundError(Exception):
     """The read model does not know what was asked for."""
 
+    @classmethod
+    def of(cls, what: str, id: str, hint: str) -> "NotFoundError":
+        return cls(f"There is no {what} {shortened(id)!r}; {hint}")
+
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """What went wrong (RFC 9457). `type` names the kind of problem, `detail` says what to do about this one."""

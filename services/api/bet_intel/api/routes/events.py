@@ -96,7 +96,7 @@ async def _list(demand: Demand, connection: Reader, _path: Mapping[str, str], as
 async def _odds(demand: Demand, connection: Reader, path: Mapping[str, str], asked: EventOddsQuery) -> EventOdds:
     row = await read_model.event(connection, path["id"])
     if row is None:
-        raise NotFoundError(f"There is no event {path['id']!r}; /v1/events lists those that are open.")
+        raise NotFoundError.of("event", path["id"], "/v1/events lists those that are open.")
     demand.asked_for(leagues=[row["league"]])
     markets = await read_model.markets(connection, row["id"], asked.market)
     confirmed = _freshness(await read_model.freshness(connection, row["id"]))

@@ -81,7 +81,7 @@ async def _history(connection: Reader, path: Mapping[str, str], asked: HistoryQu
     )
     rows = await read_model.price_changes(connection, which, _after(asked, event_id), asked.limit + 1)
     if not rows and not await _is_known(connection, event_id):
-        raise NotFoundError(f"There is no event {event_id!r}; /v1/events lists those that are open.")
+        raise NotFoundError.of("event", event_id, "/v1/events lists those that are open.")
     titles = await read_model.bookmaker_titles(connection)
     position = await read_model.position(connection)
     page = rows[: asked.limit]

@@ -159,7 +159,7 @@ async def _detail(
 ) -> OpportunityDetail:
     row = await read_model.opportunity(connection, path["id"])
     if row is None:
-        raise NotFoundError(f"There is no opportunity {path['id']!r}; /v1/opportunities lists those that are open.")
+        raise NotFoundError.of("opportunity", path["id"], "/v1/opportunities lists those that are open.")
     if row["closed_at"] is None:
         demand.asked_for(leagues=[row["league"]])
     closed_at: datetime | None = row["closed_at"]

@@ -91,7 +91,7 @@ async def _body(request: Request) -> RefreshBody:
 
 
 async def _get(connection: Reader, path: Mapping[str, str], _asked: NoParameters) -> Refresh:
-    unknown = NotFoundError(f"There is no refresh {path['id']!r}; they are kept for a day.")
+    unknown = NotFoundError.of("refresh", path["id"], "they are kept for a day.")
     try:
         id = str(UUID(path["id"]))
     except ValueError as error:

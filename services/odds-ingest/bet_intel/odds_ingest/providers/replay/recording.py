@@ -19,6 +19,7 @@ from bet_intel.odds_ingest.providers.port import InvalidSourceError
 from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
 from bet_intel.odds_ingest.providers.the_odds_api.payload import LARGEST_RESPONSE, MalformedResponseError
 
+_BLOCK = 1 << 20
 _SPORT_KEY = re.compile(rb'"sport_key"\s*:\s*"([^"\\]+)"')
 _EXPECTED = 'expected lines such as {"captured_at": "2026-01-31T12:00:00Z", "response": [...]}'
 
@@ -167,10 +168,12 @@ def read_lines(path: Path) -> Generator[bytes]:
 
 def _bounded_lines(file: io.BufferedIOBase) -> Iterator[bytes]:
     while text := file.readline(LARGEST_RESPONSE + 1):
+        is_cut = len(text) > LARGEST_RESPONSE and not text.endswith(b"\n")
         yield text
-        rest = text
-        while len(rest) > LARGEST_RESPONSE and not rest.endswith(b"\n"):
-            rest = file.readline(LARGEST_RESPONSE + 1)
+        del text
+        while is_cut:
+            rest = file.readline(_BLOCK)
+            is_cut = len(rest) == _BLOCK and not rest.endswith(b"\n")
 
 
 def _refuse_what_is_no_file(path: Path) -> None:
@@ -234,7 +237,7 @@ def _identity(path: Path) -> str:
     try:
         with path.open("rb") as file:
             size = 0
-            while block := file.read(1 << 20):
+            while block := file.read(_BLOCK):
                 size += len(block)
                 digest.update(block)
     except OSError as error:

@@ -21,11 +21,16 @@ from bet_intel.odds_ingest.providers.the_odds_api.payload import (
     EventPayload,
     MarketPayload,
     OutcomePayload,
+    PartialMarketPayload,
     check_text,
     decode_response,
     rejection,
 )
 
+_NO_DRAW = (
+    "an outcome of it was refused, and the two that are left would pass for a market in which no draw is possible: they "
+    "are not taken either"
+)
 _OVER_UNDER = frozenset({"Over", "Under"})
 
 
@@ -50,7 +55,8 @@ def parse_response(
 
     What cannot be read becomes a `Rejection` with its path (`events[3].bookmakers[unibet].markets[h2h]`); the rest is
     kept. An event, bookmaker or market that appears twice is merged; an outcome that appears twice in one line of one
-    bookmaker is taken once, and not at all where its prices differ: nobody can tell which of them is offered.
+    bookmaker is taken once, and not at all where its prices differ: nobody can tell which of them is offered. Where only
+    the two teams are left of a market, they are not taken: that is how a market without a draw looks.
     Event ids become `{provider}:{id}`. Times are UTC.
 
     Raises:
@@ -153,12 +159,15 @@ class _ResponseReader:
         if name is None:
             name = self._market_names[payload.key] = market_name(payload.key)
         read = False
+        is_partial = isinstance(payload, PartialMarketPayload)
+        taken: dict[str, tuple[MarketKey, QuoteKey]] = {}
         for outcome in payload.outcomes:
             try:
                 market = self._market_key(outcome, name, odds.event)
                 price = Price(self._prices.decimal(outcome.price), _limit(outcome))
             except ValueError as error:
                 self._refuse_outcome(payload, outcome, where, str(error))
+                is_partial = True
                 continue
             board = odds.markets.get(market)
             if board is None:
@@ -169,12 +178,19 @@ class _ResponseReader:
                 self._refuse_outcome(payload, outcome, where, reason)
                 if offered != price:
                     self._conflicts.setdefault(odds.event.id, set()).add((market, quote))
+                    is_partial = True
+                    taken.pop(outcome.name, None)
+            elif market.line is None and not market.subject:
+                taken[outcome.name] = market, quote
             # Back and lay side of a market come as two markets with a time each: a price must not look fresher than it
             # is, so the older one stands for both.
             known = board.last_update.get(bookmaker.key)
             if known is None or updated < known:
                 board.last_update[bookmaker.key] = updated
             read = True
+        if is_partial and taken and taken.keys() == {odds.event.home, odds.event.away}:
+            self._conflicts.setdefault(odds.event.id, set()).update(taken.values())
+            self.rejections.append(rejection(f"{where}.markets[{payload.key}]", _NO_DRAW))
         if read and (self.newest_update is None or updated > self.newest_update):
             self.newest_update = updated
         return read

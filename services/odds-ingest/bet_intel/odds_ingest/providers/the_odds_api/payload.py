@@ -50,6 +50,10 @@ class MarketPayload(MarketHeader):
     outcomes: list[OutcomePayload] = []
 
 
+class PartialMarketPayload(MarketPayload):
+    """A bookmaker's market of which an outcome could not be read."""
+
+
 class BookmakerHeader(msgspec.Struct):
     """A bookmaker without its markets."""
 
@@ -192,12 +196,14 @@ def _market(item: object, where: str, rejections: list[Rejection]) -> MarketPayl
     header = _convert(item, MarketHeader, where, rejections)
     if header is None:
         return None
+    children = _children(item, "outcomes", where, rejections, name="name")
     outcomes = [
         outcome
-        for label, child in _children(item, "outcomes", where, rejections, name="name")
+        for label, child in children
         if (outcome := _convert(child, OutcomePayload, label, rejections)) is not None
     ]
-    return MarketPayload(**msgspec.structs.asdict(header), outcomes=outcomes)
+    shape = MarketPayload if len(outcomes) == len(children) else PartialMarketPayload
+    return shape(**msgspec.structs.asdict(header), outcomes=outcomes)
 
 
 def _children(
