@@ -1,4 +1,4 @@
-"""What `/metrics` tells of a provider's calls: each outcome and error kind, and nothing that a stranger could choose."""
+"""What `/metrics` tells of a provider's calls: each outcome and error kind, and no label a stranger could choose."""
 
 import math
 import re

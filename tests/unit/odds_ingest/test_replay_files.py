@@ -36,7 +36,7 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
     path = tmp_path / "closed.jsonl"
     path.write_bytes(line(0))
     path.chmod(0)
-    with pytest.raises(InvalidSourceError, match="closed.jsonl cannot be read .Permission denied"):
+    with pytest.raises(InvalidSourceError, match=r"closed\.jsonl cannot be read .Permission denied"):
         ReplayProvider(path)
 
 

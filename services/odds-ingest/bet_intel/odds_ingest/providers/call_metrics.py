@@ -4,7 +4,8 @@ key, an address or a text that somebody sent."""
 import math
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Protocol, runtime_checkable
+from functools import partial
+from typing import ClassVar, Protocol, runtime_checkable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
@@ -40,8 +41,8 @@ class CallMetrics:
         self._answered_at: float | None = None
         self._calls = Counter(
             "bet_intel_provider_calls",
-            "Calls of a provider by kind of call and outcome: answered, failed, held (not made: the breaker is open, the "
-            "key dead, the credits spent or the rate exceeded) or cancelled; error_kind as in provider.status.",
+            "Calls of a provider by kind of call and outcome: answered, failed, held (not made: the breaker is open, "
+            "the key dead, the credits spent or the rate exceeded) or cancelled; error_kind as in provider.status.",
             ["provider", "call", "outcome", "error_kind"],
             registry=None,
         )
@@ -96,7 +97,7 @@ class CallMetrics:
     def watch(self, breaker: "Watched") -> None:
         """Show the state that `breaker` is in at each look."""
         for state in breaker.STATES:
-            self._breaker.labels(self._provider, state).set_function(lambda state=state: float(breaker.state == state))
+            self._breaker.labels(self._provider, state).set_function(partial(_is_in, breaker, state))
 
     @contextmanager
     def call(self, kind: str) -> Generator[Made]:
@@ -134,10 +135,14 @@ class CallMetrics:
         return self._calls, self._seconds, self._bytes, self._spent, self._left, self._breaker, self._age
 
 
+def _is_in(breaker: "Watched", state: str) -> float:
+    return float(breaker.state == state)
+
+
 class Watched(Protocol):
     """What holds calls back, and says so."""
 
-    STATES: tuple[str, ...]
+    STATES: ClassVar[tuple[str, ...]]
 
     @property
     def state(self) -> str: ...

@@ -118,8 +118,8 @@ def decode_line(text: bytes) -> RecordedLine:
     """
     if len(text) > LARGEST_RESPONSE:
         raise MalformedResponseError(
-            f"the response is larger than {LARGEST_RESPONSE >> 20} MiB: record fewer events, markets or bookmakers at a "
-            "time"
+            f"the response is larger than {LARGEST_RESPONSE >> 20} MiB: record fewer events, markets or bookmakers at "
+            "a time"
         )
     try:
         text.decode("utf-8")

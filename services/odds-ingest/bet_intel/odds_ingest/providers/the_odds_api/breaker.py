@@ -8,6 +8,7 @@ before which no call should be made, and the reason.
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import ClassVar
 
 from bet_intel.odds_ingest.providers.port import ProviderError, TransientProviderError
 from bet_intel.shared.times import Monotonic
@@ -27,7 +28,7 @@ class Breaker:
     Then one call may try, while the others are still refused: it closes the breaker, or opens it again.
     """
 
-    STATES = ("closed", "open", "half_open", "held")
+    STATES: ClassVar[tuple[str, ...]] = ("closed", "open", "half_open", "held")
 
     def __init__(self, threshold: int, rest: float, monotonic: Monotonic) -> None:
         self._threshold = threshold

@@ -28,8 +28,8 @@ from bet_intel.odds_ingest.providers.the_odds_api.payload import (
 )
 
 _NO_DRAW = (
-    "an outcome of it was refused, and the two that are left would pass for a market in which no draw is possible: they "
-    "are not taken either"
+    "an outcome of it was refused, and the two that are left would pass for a market in which no draw is possible: "
+    "they are not taken either"
 )
 _OVER_UNDER = frozenset({"Over", "Under"})
 
@@ -55,8 +55,8 @@ def parse_response(
 
     What cannot be read becomes a `Rejection` with its path (`events[3].bookmakers[unibet].markets[h2h]`); the rest is
     kept. An event, bookmaker or market that appears twice is merged; an outcome that appears twice in one line of one
-    bookmaker is taken once, and not at all where its prices differ: nobody can tell which of them is offered. Where only
-    the two teams are left of a market, they are not taken: that is how a market without a draw looks.
+    bookmaker is taken once, and not at all where its prices differ: nobody can tell which of them is offered. Where
+    only the two teams are left of a market, they are not taken: that is how a market without a draw looks.
     Event ids become `{provider}:{id}`. Times are UTC.
 
     Raises:

@@ -16,7 +16,7 @@ from bet_intel.odds_ingest.domain.quotes import Rejection
 
 _Shape = TypeVar("_Shape", bound=msgspec.Struct)
 LARGEST_RESPONSE = 32 * 1024 * 1024
-"""Bytes of one response, unpacked, that are taken. The largest known are below 2 MB; a few of gzip can claim any number."""
+"""Bytes of one response, unpacked, that are taken. Known ones are below 2 MB; a few of gzip can claim any number."""
 _REJECTION_CHARACTERS = 300
 _TEXT_BYTES = 300
 
