@@ -83,6 +83,7 @@ class _Protocol(HttpToolsProtocol):
     """As uvicorn's, but that it answers also what is no HTTP with a problem."""
 
     def send_400_response(self, msg: str) -> None:
+        del msg  # says less than the problem
         body = malformed_request()
         self.transport.write(
             b"HTTP/1.1 400 Bad Request\r\n"
