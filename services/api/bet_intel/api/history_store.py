@@ -105,9 +105,15 @@ async def around(connection: Writer, market: MarketOf, revision: int) -> Around:
 
 
 async def append(connection: Writer, changes: Sequence[PriceChange]) -> None:
+    """Append changes in their order. One call of the sequence gives the ids of all: for each row it would cost a sixth
+    of the statement."""
     if changes:
+        first = await connection.fetchval("select nextval('price_history_id')")
         await connection.copy_records_to_table(
-            "price_history", records=changes, columns=list(PriceChange._fields), timeout=30
+            "price_history",
+            records=[(id, *change) for id, change in enumerate(changes, first)],
+            columns=["id", *PriceChange._fields],
+            timeout=30,
         )
 
 

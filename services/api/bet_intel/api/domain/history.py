@@ -89,10 +89,14 @@ def _entries(
     late: bool,
 ) -> list[PriceChange]:
     market = (event_id, key.market, key.period, math.nan if key.line is None else key.line, key.subject)
+    # A board's bookmakers were mostly confirmed at the same few times.
+    times = {us: _time(us) for us in {0, *confirmed.values()}}
     return [
-        PriceChange(*market, *offer, *at, None, None, None, late)
-        if quote is None
-        else PriceChange(*market, *offer, *at, quote.price, quote.limit, _time(confirmed.get(quote.bookmaker, 0)), late)
+        PriceChange._make(
+            (*market, *offer, *at, None, None, None, late)
+            if quote is None
+            else (*market, *offer, *at, quote.price, quote.limit, times[confirmed.get(quote.bookmaker, 0)], late)
+        )
         for offer, quote in moved
     ]
 

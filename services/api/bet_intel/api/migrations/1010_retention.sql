@@ -1,6 +1,9 @@
 -- migrate:up
 set lock_timeout = '5s';
 
+-- Ids of the line history are taken once for a batch: the sequence gives the first of so many.
+alter sequence price_history_id increment by 10000000 cache 1;
+
 -- Opportunities that are over; `opportunity` holds those that are open. One that opens again goes back. It says itself
 -- what is shown of its event, which may be forgotten before it.
 create table closed_opportunity (
@@ -109,3 +112,4 @@ drop index opportunity_of_event;
 create index opportunity_of_event on opportunity (event_id) where closed_at is null;
 drop table closed_count;
 drop table closed_opportunity;
+alter sequence price_history_id increment by 1 cache 64;
