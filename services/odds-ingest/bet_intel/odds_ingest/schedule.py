@@ -253,9 +253,10 @@ class ScheduledPoller:
             await store.answered(connection, self._provider.name, league, answer.as_of, rate)
 
     async def _tell(self, answer: Answer, ingested: Ingested) -> None:
-        for rejection in answer.rejections[:_LOGGED_REJECTIONS]:
+        refused = (*answer.rejections, *ingested.left_out)
+        for rejection in refused[:_LOGGED_REJECTIONS]:
             _log.warning("could not be read", where=rejection.where, reason=rejection.reason, as_of=str(answer.as_of))
-        rejections = len(answer.rejections)
+        rejections = len(refused)
         upcoming = (await self._plan(await self._polled())).next()
         self._teller.tell(
             ProviderReport(
