@@ -14,7 +14,7 @@ from fixtures.postgres import MakeDatabase
 
 pytestmark = pytest.mark.integration
 
-EVEN = dict.fromkeys(("alpha", "beta", "gamma", "delta"), {"Home": 1.95, "Away": 1.95})
+EVEN = {book: {"Home": 1.95, "Away": 1.95} for book in ("alpha", "beta", "gamma", "delta")}
 GENEROUS = {**EVEN, "soft": {"Home": 2.12, "Away": 1.75}}
 
 
