@@ -11,7 +11,7 @@ from bet_intel.odds_ingest.domain.names import same_team
         ("Atlético Madrid", "Atletico Madrid"),
         ("St. Louis Cardinals", "St Louis Cardinals"),
         ("Saint-Étienne", "St Etienne"),
-        ("Brighton & Hove Albion", "Brighton and Hove Albion"),
+        ("Harbour & Port Albion", "Harbour and Port Albion"),
         ("LA Clippers", "Los Angeles Clippers"),
         ("LA", "Los Angeles"),
         ("NY Mets", "New York Mets"),
