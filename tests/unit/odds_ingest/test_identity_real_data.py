@@ -29,7 +29,7 @@ def test_no_event_of_twelve_sports_is_taken_for_another() -> None:
 def test_two_days_of_series_between_the_same_teams_are_as_many_events_as_they_have_ids() -> None:
     recording = _recording()
     known: dict[str, EventState] = {}
-    for line in gzip.open(recording, "rb"):
+    for line in gzip.decompress(recording.read_bytes()).splitlines():
         response = msgspec.json.decode(line)
         parsed = parse_response(response["response"], provider="the_odds_api")
         identified = identify(parsed.events, known.values(), parsed.leagues)
