@@ -1,25 +1,17 @@
 """A provider that is asked league by league, on a real PostgreSQL and bus, in time that passes when it is slept."""
 
 import asyncio
-import random
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from bet_intel.events.v1 import demand_observed_pb2, provider_status_pb2, refresh_requested_pb2
-from bet_intel.odds_ingest.demand import Demand
+from bet_intel.events.v1 import demand_observed_pb2, refresh_requested_pb2
 from bet_intel.odds_ingest.domain.budget import Budget, Usage
-from bet_intel.odds_ingest.domain.quotes import Answer
-from bet_intel.odds_ingest.ingest import IngestOdds
-from bet_intel.odds_ingest.poll import Company, Pace
-from bet_intel.odds_ingest.poll_store import leagues
-from bet_intel.odds_ingest.providers.pollable import PollableProvider, PolledLeague, Told
+from bet_intel.odds_ingest.poll_store import TargetId, polled
+from bet_intel.odds_ingest.providers.pollable import PollableProvider
 from bet_intel.odds_ingest.providers.port import (
     AuthError,
     ProviderError,
@@ -28,156 +20,19 @@ from bet_intel.odds_ingest.providers.port import (
     TransientProviderError,
 )
 from bet_intel.odds_ingest.providers.the_odds_api.pollable import PollableOddsApi
-from bet_intel.odds_ingest.quota import Quota
-from bet_intel.odds_ingest.refreshes import Refreshes
-from bet_intel.odds_ingest.schedule import Means, ScheduledPoller
-from bet_intel.odds_ingest.store import Store
-from bet_intel.odds_ingest.telling import BookmakerAges, Teller
-from bet_intel.shared.inprocess import InProcessBus, InProcessTasks
-from bet_intel.shared.messaging import Message, Queue
-from bet_intel.shared.outbox import Outbox
+from bet_intel.shared.messaging import Message
 from bet_intel.shared.postgres import Database
 from bet_intel.shared.times import to_us
-from fixtures.answers import H2H, PROVIDER, board, odds, sporting_event
-from fixtures.engines import QUICK, KeptInMemory
+from fixtures.answers import PROVIDER
 from fixtures.fake_odds_api import BASKETBALL, SOCCER, TWO_RESPONSES, fake_odds_api, write
 from fixtures.odds_ingest_service import MIGRATIONS
 from fixtures.postgres import MakeDatabase
-from fixtures.waiting import running, until
+from fixtures.scheduling import BASEBALL, HOCKEY, NOON, Feed, feed, hours, scheduled
+from fixtures.waiting import until
 
 pytestmark = pytest.mark.integration
 
-NOON = datetime(2026, 4, 16, 12, tzinfo=UTC)
-BASEBALL, HOCKEY = "baseball_mlb", "icehockey_nhl"
-EVEN = {"alpha": {"Home": 1.9, "Away": 1.9}}
 ONE = "0b9f6c1e-6a57-4a52-8d3e-6f2f3f1f5a10"
-
-
-@dataclass
-class Feed:
-    """A provider of a few lines. `failures` are raised by the next calls for odds, by league."""
-
-    now: datetime
-    events: dict[str, list[datetime]]
-    price: int = 2
-    plan: int = 500
-    asked: list[tuple[str, datetime]] = field(default_factory=list)
-    failures: dict[str, list[ProviderError]] = field(default_factory=dict)
-    charged: int = 0
-    name: str = PROVIDER
-    total: int | None = None
-
-    async def leagues(self) -> Told[Sequence[PolledLeague]]:
-        return Told([PolledLeague(key, key.partition("_")[0]) for key in self.events], self._usage(0))
-
-    async def starts(self, league: str) -> Told[Sequence[datetime]]:
-        return Told(self.events[league], self._usage(0))
-
-    def cost(self, league: str) -> int:
-        return self.price
-
-    async def odds(self, league: str) -> Told[Answer]:
-        self.asked.append((league, self.now))
-        if self.failures.get(league):
-            raise self.failures[league].pop(0)
-        self.charged += self.price
-        event = sporting_event(league, league, self.events[league][0])
-        shown = odds({H2H: board(EVEN, self.now)}, event)
-        return Told(Answer(self.name, frozenset({league}), self.now, (shown,)), self._usage(self.price))
-
-    def _usage(self, last: int) -> Usage:
-        return Usage(last, self.plan - self.charged, self.charged)
-
-    async def aclose(self) -> None:
-        """Nothing is held."""
-
-    def times(self, league: str) -> list[datetime]:
-        return [at for asked, at in self.asked if asked == league]
-
-
-@dataclass
-class Run:
-    poller: ScheduledPoller
-    quota: Quota
-    bus: InProcessBus
-    refreshes: Refreshes
-    demand: Demand
-    statuses: list[provider_status_pb2.ProviderStatus]
-    clock: Feed
-
-    async def until(self, end: datetime) -> None:
-        """Let time pass up to `end`, by what the poller sleeps."""
-        self.end = end
-        self.reached = asyncio.Event()
-        task = asyncio.create_task(self.poller.run())
-        try:
-            async with asyncio.timeout(60):
-                waiting = asyncio.create_task(self.reached.wait())
-                await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
-                waiting.cancel()
-            if task.done():
-                task.result()
-        finally:
-            task.cancel()
-
-    async def sleep(self, seconds: float) -> None:
-        if self.clock.now + timedelta(seconds=seconds) > self.end:
-            self.reached.set()
-            await asyncio.Event().wait()
-        self.clock.now += timedelta(seconds=seconds)
-
-    def answered(self) -> list[provider_status_pb2.ProviderStatus]:
-        return [status for status in self.statuses if status.refresh_id]
-
-
-@asynccontextmanager
-async def scheduled(
-    dsn: str, provider: PollableProvider, clock: Feed, budget: Budget | None = None
-) -> AsyncIterator[Run]:
-    statuses: list[provider_status_pb2.ProviderStatus] = []
-
-    async def watch(messages: Sequence[Message]) -> None:
-        statuses.extend(provider_status_pb2.ProviderStatus.FromString(message.data) for message in messages)
-
-    async def ignore(_messages: Sequence[Message]) -> None: ...
-
-    async def at_once() -> None: ...
-
-    def now() -> datetime:
-        return clock.now
-
-    async with Database.open(dsn, name="tests", max_size=3) as database:
-        bus, tasks = InProcessBus(random.Random(1), QUICK), InProcessTasks(random.Random(1), QUICK)
-        outbox = Outbox(database, bus, tasks)
-        refreshes, demand = Refreshes(database, outbox, now), Demand()
-        for name, type_, handler in (
-            ("api.odds-changed", "odds.changed.v1", ignore),
-            ("api.provider-status", "provider.status.v1", watch),
-            ("odds-ingest.refresh-requested", "refresh.requested.v1", refreshes.requested),
-            ("odds-ingest.demand-observed", "demand.observed.v1", demand.observed),
-        ):
-            bus.subscribe(Queue(name, type_), handler, KeptInMemory())
-        teller = Teller(provider.name, None, bus, refreshes, now)
-        company = Company(teller, refreshes, await BookmakerAges.load(database, provider.name, lambda: 0.0))
-        quota = Quota(database, provider.name, budget or Budget(), now)
-        means = Means(database, IngestOdds(outbox, Store(), now), quota, demand, company)
-        runs: list[Run] = []
-
-        async def sleep(seconds: float) -> None:
-            await runs[0].sleep(seconds)
-
-        poller = ScheduledPoller(provider, "live", 0, means, Pace(at_once, lambda _: None), now, sleep)
-        runs.append(Run(poller, quota, bus, refreshes, demand, statuses, clock))
-        async with running(bus.run(), outbox.run()):
-            yield runs[0]
-
-
-def hours(number: float) -> datetime:
-    return NOON + timedelta(hours=number)
-
-
-def feed(price: int = 2, plan: int = 500) -> Feed:
-    return Feed(NOON, {BASEBALL: [hours(4), hours(60)], HOCKEY: [hours(50)]}, price, plan)
 
 
 @pytest.fixture
@@ -338,7 +193,7 @@ async def test_two_workers_never_ask_for_the_same_twice(dsn: str) -> None:
         await asyncio.gather(one.until(hours(0.02)), other.until(hours(0.02)))
     assert sorted(league for league, _ in given.asked) == [BASEBALL, HOCKEY]
     async with Database.open(dsn, name="tests") as database, database.snapshot() as connection:
-        assert set(await leagues(connection, PROVIDER)) == {BASEBALL, HOCKEY}
+        assert set(await polled(connection, PROVIDER)) == {TargetId(BASEBALL), TargetId(HOCKEY)}
 
 
 async def test_the_odds_api_over_http_is_asked_league_by_league(dsn: str, tmp_path: Path) -> None:
@@ -349,7 +204,7 @@ async def test_the_odds_api_over_http_is_asked_league_by_league(dsn: str, tmp_pa
         told = await provider.leagues()
         assert {(league.key, league.sport) for league in told.value} == {(SOCCER, "soccer"), (BASKETBALL, "basketball")}
         assert told.usage == Usage(0, 500, 0)
-        assert len((await provider.starts(SOCCER)).value) == 2
+        assert len((await provider.events(SOCCER)).value) == 2
         answer = await provider.odds(SOCCER)
         assert answer.usage == Usage(provider.cost(SOCCER), 494, 6)
         assert {each.event.league for each in answer.value.events} == {SOCCER}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bet_intel.odds_ingest.domain.budget import Left
-from bet_intel.odds_ingest.domain.plan import League, Plan, adapted, allowance, plan, rate_of_changes
+from bet_intel.odds_ingest.domain.plan import Plan, Target, adapted, allowance, plan, rate_of_changes
 from bet_intel.odds_ingest.domain.urgency import (
     LONGEST,
     SHORTEST,
@@ -29,9 +29,9 @@ def hours(number: float) -> datetime:
     return NOW + timedelta(hours=number)
 
 
-def asked_for(key: str, *starts: float, polled: float = 0.0, cost: int = 1) -> League:
+def asked_for(key: str, *starts: float, polled: float = 0.0, cost: int = 1) -> Target:
     """A league that somebody asks for, with events that start at `starts` hours from now."""
-    return League(key, cost, [hours(start) for start in starts], hours(polled), NOW)
+    return Target(key, cost, [hours(start) for start in starts], hours(polled), NOW)
 
 
 def wait(made: Plan, key: str = "a") -> float:
@@ -79,7 +79,7 @@ def test_what_has_started_is_not_looked_at_and_does_not_hide_what_follows() -> N
 
 
 def test_a_league_that_was_never_asked_for_is_due_at_once() -> None:
-    fresh = League("a", 1, [hours(48)])
+    fresh = Target("a", 1, [hours(48)])
     assert plan(NOW, [fresh], UNBOUND).due == {"a": NOW}
 
 
@@ -126,13 +126,13 @@ def test_with_few_credits_the_nearest_event_gets_them() -> None:
 
 
 def test_nothing_is_planned_with_nothing_left() -> None:
-    assert plan(NOW, [asked_for("a", 1), League("b", 1, [hours(1)])], Left(0, None, None)).due == {}
+    assert plan(NOW, [asked_for("a", 1), Target("b", 1, [hours(1)])], Left(0, None, None)).due == {}
     assert plan(NOW, [asked_for("a", 1, cost=6)], Left(5, None, None)).due == {}
     assert plan(NOW, [], Left(0, None, None)).due == {}
 
 
 leagues = st.builds(
-    League,
+    Target,
     st.just(""),
     st.integers(1, 12),
     st.lists(st.floats(-30, 300).map(hours), max_size=6),
@@ -148,7 +148,7 @@ bounds = st.none() | st.integers(0, 700)
 
 @given(competitions, st.builds(Left, bounds, bounds, bounds))
 def test_a_plan_followed_to_the_end_of_the_day_never_costs_more_than_there_is(
-    competing: list[League], left: Left
+    competing: list[Target], left: Left
 ) -> None:
     """Follows the plan without planning anew, as if nothing else happened."""
     made = plan(NOW, competing, left)
@@ -161,7 +161,7 @@ def test_a_plan_followed_to_the_end_of_the_day_never_costs_more_than_there_is(
     assert _cost_of_following(competing, made) <= made.allowance
 
 
-def _cost_of_following(competing: list[League], made: Plan) -> int:
+def _cost_of_following(competing: list[Target], made: Plan) -> int:
     cost = 0
     horizon = (made.ends - NOW).total_seconds()
     for league in competing:
@@ -176,7 +176,7 @@ def _cost_of_following(competing: list[League], made: Plan) -> int:
     return cost
 
 
-def _after(league: League, stretch: float, at: datetime) -> float | None:
+def _after(league: Target, stretch: float, at: datetime) -> float | None:
     starts = sorted((start - at).total_seconds() for start in league.starts)
     asked = league.asked_for_at is not None and NOW - league.asked_for_at <= timedelta(minutes=5)
     weight = (1.0 if asked else 0.25) * adapted(league.changes_per_hour)
@@ -186,7 +186,7 @@ def _after(league: League, stretch: float, at: datetime) -> float | None:
 
 @given(leagues, st.floats(0.05, 200), st.floats(0.05, 200), bounds)
 def test_of_two_leagues_alike_the_one_that_starts_sooner_is_not_due_later(
-    alike: League, one: float, other: float, left: int | None
+    alike: Target, one: float, other: float, left: int | None
 ) -> None:
     near, far = sorted((one, other))
     made = plan(
@@ -199,7 +199,7 @@ def test_of_two_leagues_alike_the_one_that_starts_sooner_is_not_due_later(
 
 
 @given(competitions, st.integers(0, 700), st.integers(0, 700))
-def test_more_credits_make_nothing_later(competing: list[League], one: int, other: int) -> None:
+def test_more_credits_make_nothing_later(competing: list[Target], one: int, other: int) -> None:
     less, more = sorted((one, other))
     poor, rich = (plan(NOW, competing, Left(bound, None, None)) for bound in (less, more))
     for key, due in poor.due.items():

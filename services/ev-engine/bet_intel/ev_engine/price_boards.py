@@ -38,7 +38,7 @@ class PriceBoards:
         async with self._outbox.transaction() as unit:
             ids = [update.event.id for update in updates]
             known = await self._store.lock(unit.connection, ids, self._profile.reopen_seconds)
-            await self._store.record_lines(unit.connection, updates)
+            await self._store.record_lines(unit.connection, updates, known)
             news = [boards for update in updates if (boards := apply(known[update.event.id].boards, update))]
             if not news:
                 return

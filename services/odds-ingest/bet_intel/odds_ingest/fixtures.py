@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
-from bet_intel.odds_ingest.providers.pollable import PollableProvider, PolledLeague, Told
+from bet_intel.odds_ingest.providers.pollable import PollableProvider, PolledEvent, PolledLeague, Told
 from bet_intel.shared.times import Clock
 
 T = TypeVar("T")
 
 _LEAGUES_FOR = timedelta(hours=1)
-_STARTS_FOR = timedelta(minutes=30)
+_EVENTS_FOR = timedelta(minutes=30)
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 
@@ -21,15 +21,15 @@ class Asks(Protocol):
 
 
 class Fixtures:
-    """Leagues and starts as of the newest look."""
+    """Leagues and their events as of the newest look."""
 
     def __init__(self, provider: PollableProvider, clock: Clock) -> None:
         self._provider = provider
         self._clock = clock
         self.leagues: Sequence[PolledLeague] = ()
-        self.starts: dict[str, Sequence[datetime]] = {}
+        self.events: dict[str, Sequence[PolledEvent]] = {}
         self._leagues_at: datetime | None = None
-        self._starts_at: dict[str, datetime] = {}
+        self._events_at: dict[str, datetime] = {}
 
     async def look(self, ask: Asks) -> None:
         """Look up what was looked up too long ago. What was told before an error stays."""
@@ -38,16 +38,19 @@ class Fixtures:
             self.leagues = await ask(self._provider.leagues)
             self._leagues_at = now
         for league in self.leagues:
-            if _is_old(self._starts_at.get(league.key), now, _STARTS_FOR):
+            if _is_old(self._events_at.get(league.key), now, _EVENTS_FOR):
                 await self._look_up(league.key, ask)
-                self._starts_at[league.key] = now
+                self._events_at[league.key] = now
 
     async def _look_up(self, league: str, ask: Asks) -> None:
-        self.starts[league] = await ask(lambda: self._provider.starts(league))
+        self.events[league] = await ask(lambda: self._provider.events(league))
 
     def next_start(self, league: str) -> datetime:
         now = self._clock()
-        return min((start for start in self.starts.get(league, ()) if start > now), default=_LAST)
+        return min((start for start in self.starts(league) if start > now), default=_LAST)
+
+    def starts(self, league: str) -> Sequence[datetime]:
+        return [event.starts for event in self.events.get(league, ())]
 
 
 def _is_old(at: datetime | None, now: datetime, after: timedelta) -> bool:

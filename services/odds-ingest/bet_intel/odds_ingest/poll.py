@@ -141,9 +141,10 @@ class Poller:
         ingested = await self._ingest.answer(answer, self._source)
         self._position = self._teller.position = answer.position
         self._answered_at = self._monotonic()
-        for rejection in answer.rejections[:_LOGGED_REJECTIONS]:
+        refused = (*answer.rejections, *ingested.left_out)
+        for rejection in refused[:_LOGGED_REJECTIONS]:
             _log.warning("could not be read", where=rejection.where, reason=rejection.reason, as_of=str(answer.as_of))
-        rejections = len(answer.rejections)
+        rejections = len(refused)
         if rejections > _LOGGED_REJECTIONS:
             _log.warning("more could not be read", pieces=rejections - _LOGGED_REJECTIONS, as_of=str(answer.as_of))
         report = ProviderReport(

@@ -1,4 +1,4 @@
-"""The SQL of what is polled: leagues, refreshes that were asked for, ages of bookmakers."""
+"""The SQL of what is polled: leagues and events, refreshes that were asked for, ages of bookmakers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,10 +9,11 @@ from bet_intel.odds_ingest.domain.ages import BookmakerAge
 from bet_intel.shared.postgres import Reader, Writer
 
 _KEPT = timedelta(days=1)
+_EVENTS_KEPT = timedelta(days=7)
 
 
 class Polled(NamedTuple):
-    """When a league was last asked for and answered, and how often its prices change."""
+    """When a target was last asked for and answered, and how often its prices change."""
 
     polled_at: datetime | None = None
     answered_at: datetime | None = None
@@ -32,23 +33,33 @@ class RefreshRequest:
         return league in self.leagues or sport in self.sports or not (self.sports or self.leagues)
 
 
-async def leagues(connection: Reader, provider: str) -> dict[str, Polled]:
-    rows = await connection.fetch("select * from league where provider = $1", provider)
-    return {row["league"]: Polled(row["polled_at"], row["answered_at"], row["changes_per_hour"]) for row in rows}
+class TargetId(NamedTuple):
+    """What is asked for: a league, or one event of it by the provider's own id ("" = the league)."""
+
+    league: str
+    event: str = ""
 
 
-async def claim(connection: Writer, provider: str, league: str, seen: datetime | None, now: datetime) -> bool:
+async def polled(connection: Reader, provider: str) -> dict[TargetId, Polled]:
+    rows = await connection.fetch("select * from polled where provider = $1", provider)
+    return {
+        TargetId(row["league"], row["event"]): Polled(row["polled_at"], row["answered_at"], row["changes_per_hour"])
+        for row in rows
+    }
+
+
+async def claim(connection: Writer, provider: str, target: TargetId, seen: datetime | None, now: datetime) -> bool:
     """Take the call that is due; False where another worker has asked since `seen`."""
     return bool(
         await connection.fetchval(
             """
-            insert into league (provider, league, polled_at) values ($1, $2, $4)
-            on conflict (provider, league) do update set polled_at = excluded.polled_at
-            where league.polled_at is not distinct from $3
+            insert into polled (provider, league, event, polled_at) values ($1, $2, $3, $5)
+            on conflict (provider, league, event) do update set polled_at = excluded.polled_at
+            where polled.polled_at is not distinct from $4
             returning true
             """,
             provider,
-            league,
+            *target,
             seen,
             now,
         )
@@ -56,15 +67,25 @@ async def claim(connection: Writer, provider: str, league: str, seen: datetime |
 
 
 async def answered(
-    connection: Writer, provider: str, league: str, at: datetime, changes_per_hour: float | None
+    connection: Writer, provider: str, target: TargetId, at: datetime, changes_per_hour: float | None
 ) -> None:
+    """Keep what a target's answer told of it. Forgets events that were asked for long ago: they are over."""
     await connection.execute(
-        "update league set answered_at = $3, changes_per_hour = $4 where provider = $1 and league = $2",
+        """
+        update polled set answered_at = $4, changes_per_hour = $5 where provider = $1 and league = $2 and event = $3
+        """,
         provider,
-        league,
+        *target,
         at,
         changes_per_hour,
     )
+    if target.event:
+        await connection.execute(
+            "delete from polled where provider = $1 and league = $2 and event <> '' and polled_at < $3",
+            provider,
+            target.league,
+            at - _EVENTS_KEPT,
+        )
 
 
 async def add_refreshes(connection: Writer, requests: Sequence[RefreshRequest]) -> None:

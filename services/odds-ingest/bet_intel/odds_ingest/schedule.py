@@ -1,4 +1,4 @@
-"""Asking a provider league by league, when the planner says, with the credits there are."""
+"""Asking a provider league by league and event by event, when the planner says, with the credits there are."""
 
 import asyncio
 import math
@@ -12,15 +12,16 @@ import structlog
 from bet_intel.odds_ingest import poll_store as store
 from bet_intel.odds_ingest.demand import Demand
 from bet_intel.odds_ingest.domain.budget import Reservation, Usage
-from bet_intel.odds_ingest.domain.plan import League, Plan, plan, rate_of_changes
+from bet_intel.odds_ingest.domain.plan import Plan, plan, rate_of_changes
 from bet_intel.odds_ingest.domain.quotes import Answer
 from bet_intel.odds_ingest.fixtures import Fixtures
 from bet_intel.odds_ingest.ingest import Ingested, IngestOdds
 from bet_intel.odds_ingest.poll import CLOCK_TOLERANCE, Company, Pace, Progress, Sleep, until_woken
-from bet_intel.odds_ingest.poll_store import Polled, RefreshRequest
+from bet_intel.odds_ingest.poll_store import Polled, RefreshRequest, TargetId
 from bet_intel.odds_ingest.providers.pollable import PollableProvider, Told
 from bet_intel.odds_ingest.providers.port import ProviderError
 from bet_intel.odds_ingest.quota import Quota
+from bet_intel.odds_ingest.targets import EVERY_EVENT, Ask, asks, target
 from bet_intel.odds_ingest.wire import ProviderReport
 from bet_intel.shared.messaging import UnavailableError
 from bet_intel.shared.postgres import Database
@@ -54,7 +55,7 @@ class Means:
 
 
 class ScheduledPoller:
-    """Asks for each league when the planner says. `run` ends, and `ended` is set, with a `failure` that asking again
+    """Asks for each target when the planner says. `run` ends, and `ended` is set, with a `failure` that asking again
     cannot mend, such as a wrong key."""
 
     def __init__(
@@ -80,7 +81,7 @@ class ScheduledPoller:
         self._fixtures = Fixtures(provider, clock)
         self._failures = 0
         self._not_before: datetime | None = None
-        self._refused: set[str] = set()
+        self._refused: set[TargetId] = set()
         self._told_time_at: datetime | None = None
         self._behind = CLOCK_TOLERANCE
         self.ended = asyncio.Event()
@@ -109,10 +110,11 @@ class ScheduledPoller:
             await self._refresh(requests)
             return
         polled = await self._polled()
-        upcoming = (await self._plan(polled)).next()
+        known = self._asks()
+        upcoming = (await self._plan(polled, known)).next()
         now = self._clock()
         if upcoming is not None and upcoming[1] <= now and self._may_ask():
-            await self._poll_planned(upcoming[0], polled)
+            await self._poll_planned(known[upcoming[0]], polled)
             return
         await self._tell_time(now)
         await self._wait_for(upcoming[1] if upcoming else None, now)
@@ -131,7 +133,7 @@ class ScheduledPoller:
         return self._not_before is None or self._clock() >= self._not_before
 
     async def _looked(self, requests: Sequence[RefreshRequest]) -> bool:
-        """Look up leagues and starts that were looked up too long ago; free. Where that fails, so do the requests."""
+        """Look up leagues and events that were looked up too long ago; free. Where that fails, so do the requests."""
         try:
             await self._fixtures.look(self._free)
         except ProviderError as error:
@@ -157,80 +159,74 @@ class ScheduledPoller:
         await self._means.quota.settle(reservation, told.usage)
         return told.value
 
-    async def _plan(self, polled: Mapping[str, Polled]) -> Plan:
+    async def _plan(self, polled: Mapping[TargetId, Polled], known: Mapping[str, Ask]) -> Plan:
         now = self._clock()
         state = await self._means.quota.state()
-        leagues = [
-            League(
-                each.key,
-                self._provider.cost(each.key),
-                self._fixtures.starts.get(each.key, ()),
-                polled.get(each.key, Polled()).polled_at,
-                self._means.demand.asked_for_at(each.key, each.sport),
-                polled.get(each.key, Polled()).changes_per_hour,
-            )
-            for each in self._fixtures.leagues
-            if each.key not in self._refused
-        ]
-        return plan(now, leagues, state.left, state.spent_day)
+        leagues, events = (
+            [target(ask, polled, self._means.demand) for ask in known.values() if bool(ask.id.event) is single]
+            for single in (False, True)
+        )
+        return plan(now, leagues, state.left, state.spent_day, events)
 
-    async def _polled(self) -> dict[str, Polled]:
+    def _asks(self) -> dict[str, Ask]:
+        return asks(self._provider, self._fixtures, self._refused, self._clock())
+
+    async def _polled(self) -> dict[TargetId, Polled]:
         async with self._means.database.snapshot() as connection:
-            return await store.leagues(connection, self._provider.name)
+            return await store.polled(connection, self._provider.name)
 
-    async def _poll_planned(self, league: str, polled: Mapping[str, Polled]) -> None:
+    async def _poll_planned(self, ask: Ask, polled: Mapping[TargetId, Polled]) -> None:
         try:
-            await self._poll(league, polled)
+            await self._poll(ask, polled)
         except OutOfCreditsError:
             # Other workers were quicker; the next plan knows.
-            _log.info("not asked: no credits", league=league)
+            _log.info("not asked: no credits", target=ask.key)
             await self._wait_for(None, self._clock())
         except ProviderError as error:
-            await self._failed(error, league)
+            await self._failed(error, ask.id)
 
     async def _refresh(self, requests: Sequence[RefreshRequest]) -> None:
         """Ask for every league that somebody wants, the one that starts first before the others."""
         wanted = [
-            each.key
-            for each in sorted(self._fixtures.leagues, key=lambda each: self._fixtures.next_start(each.key))
-            if any(request.wants(each.key, each.sport) for request in requests) and each.key not in self._refused
+            each
+            for each in sorted(self._asks().values(), key=lambda each: self._fixtures.next_start(each.id.league))
+            if not each.id.event and any(request.wants(each.id.league, each.sport) for request in requests)
         ]
         before = await self._means.quota.state()
         outcome = self._teller.newest
         if not wanted:
             outcome = replace(outcome, error_kind="validation", message="none of the leagues asked for is polled")
-        for league in wanted:
+        for ask in wanted:
             try:
-                await self._poll(league, await self._polled())
+                await self._poll(ask, await self._polled())
                 outcome = self._teller.newest
             except OutOfCreditsError as error:
                 outcome = replace(self._teller.newest, error_kind="quota", message=str(error))
                 break
             except ProviderError as error:
-                outcome = await self._failed(error, league)
+                outcome = await self._failed(error, ask.id)
                 break
         after = await self._means.quota.state()
         spent = max(0, after.spent_month - before.spent_month)
         await self._teller.answer(requests, replace(outcome, credits=spent, quota=after))
 
-    async def _poll(self, league: str, polled: Mapping[str, Polled]) -> None:
-        """Ask for a league now, unless another worker has since `polled` was read.
+    async def _poll(self, ask: Ask, polled: Mapping[TargetId, Polled]) -> None:
+        """Ask for a target now, unless another worker has since `polled` was read.
 
         Raises:
             OutOfCreditsError: there are not enough credits.
             ProviderError: it was asked for and not answered.
         """
-        cost = self._provider.cost(league)
-        reservation = await self._means.quota.reserve(cost)
+        reservation = await self._means.quota.reserve(ask.cost)
         if reservation is None:
-            raise OutOfCreditsError(f"asking for {league} may cost {cost} credits, which is more than is left")
-        seen = polled.get(league, Polled())
+            raise OutOfCreditsError(f"asking for {ask.key} may cost {ask.cost} credits, which is more than is left")
+        seen = polled.get(ask.id, Polled())
         async with self._means.database.transaction() as connection:
-            claimed = await store.claim(connection, self._provider.name, league, seen.polled_at, self._clock())
+            claimed = await store.claim(connection, self._provider.name, ask.id, seen.polled_at, self._clock())
         if not claimed:
             await self._means.quota.release(reservation)
             return
-        answer = await self._call(reservation, lambda: self._provider.odds(league))
+        answer = await self._call(reservation, lambda: ask.of(self._provider))
         answer = replace(answer, position=self._position + 1)
         ingested = await self._means.ingest.answer(answer, self._source)
         self._position = self._teller.position = answer.position
@@ -238,11 +234,11 @@ class ScheduledPoller:
         self._told_time_at = self._clock()
         # Whole seconds, as answers tell the time.
         self._behind = timedelta(seconds=math.ceil((self._told_time_at - answer.as_of).total_seconds()))
-        await self._learn(league, answer, ingested, seen)
+        await self._learn(ask.id, answer, ingested, seen)
         await self._tell(answer, ingested)
         await self._pace.caught_up()
 
-    async def _learn(self, league: str, answer: Answer, ingested: Ingested, seen: Polled) -> None:
+    async def _learn(self, id: TargetId, answer: Answer, ingested: Ingested, seen: Polled) -> None:
         rate = seen.changes_per_hour
         if seen.answered_at is not None:
             hours = (answer.as_of - seen.answered_at).total_seconds() / 3600
@@ -250,13 +246,14 @@ class ScheduledPoller:
             if newest is not None:
                 rate = newest if rate is None else rate + _SMOOTHING * (newest - rate)
         async with self._means.database.transaction() as connection:
-            await store.answered(connection, self._provider.name, league, answer.as_of, rate)
+            await store.answered(connection, self._provider.name, id, answer.as_of, rate)
 
     async def _tell(self, answer: Answer, ingested: Ingested) -> None:
-        for rejection in answer.rejections[:_LOGGED_REJECTIONS]:
+        refused = (*answer.rejections, *ingested.left_out)
+        for rejection in refused[:_LOGGED_REJECTIONS]:
             _log.warning("could not be read", where=rejection.where, reason=rejection.reason, as_of=str(answer.as_of))
-        rejections = len(answer.rejections)
-        upcoming = (await self._plan(await self._polled())).next()
+        rejections = len(refused)
+        upcoming = (await self._plan(await self._polled(), self._asks())).next()
         self._teller.tell(
             ProviderReport(
                 "polling",
@@ -272,7 +269,7 @@ class ScheduledPoller:
         )
         self._pace.on_progress(Progress(answer.position, None, answer.as_of, ingested, rejections))
 
-    async def _failed(self, error: ProviderError, league: str | None = None) -> ProviderReport:
+    async def _failed(self, error: ProviderError, id: TargetId | None = None) -> ProviderReport:
         """Tell of a failure, and draw the consequence."""
         now = self._clock()
         _log.warning("provider failed", provider=self._provider.name, kind=error.kind, reason=str(error))
@@ -287,9 +284,9 @@ class ScheduledPoller:
         self._teller.tell(report)
         if error.ends:
             self.failure = error
-        elif not error.retryable and league is not None:
-            # A call that is refused as wrong is wrong the next time too.
-            self._refused.add(league)
+        elif not error.retryable and id is not None:
+            # A call that is refused as wrong is wrong the next time too, for one event as for the next.
+            self._refused.add(id._replace(event=EVERY_EVENT) if id.event else id)
         else:
             backoff = _FIRST_BACKOFF * 2 ** min(self._failures, _DOUBLINGS)
             wait = max(backoff, timedelta(seconds=error.retry_after or 0))

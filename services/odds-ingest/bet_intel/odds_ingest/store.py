@@ -38,12 +38,13 @@ class Store:
         *,
         left_before: datetime | None = None,
     ) -> dict[str, Stored]:
-        """Lock and read the known events among `ids`, every open event of `leagues`, and every other open event of the
-        provider whose time stands before `left_before`, in the order of their ids."""
+        """Lock and read the known events that have one of `ids` or were last told under it, every open event of
+        `leagues`, and every other open event of the provider whose time stands before `left_before`, in the order of
+        their ids."""
         rows = await connection.fetch(
             """
             select * from event
-            where id = any($2::text[])
+            where id = any($2::text[]) or told_id = any($2::text[])
                 or (provider = $1 and open and (league = any($3::text[]) or as_of < $4::timestamptz))
             order by id for update
             """,
@@ -65,6 +66,15 @@ class Store:
         """Lock and read every open event of `provider`."""
         leagues = await connection.fetch("select distinct league from event where provider = $1 and open", provider)
         return await self.lock(connection, provider, (), [row["league"] for row in leagues])
+
+    async def open_events(self, connection: Writer, provider: str, leagues: Collection[str]) -> list[EventState]:
+        """The open events of `leagues` as they are, without their markets."""
+        rows = await connection.fetch(
+            "select * from event where provider = $1 and open and league = any($2::text[]) order by id",
+            provider,
+            list(leagues),
+        )
+        return [EventState(_event(row), row["revision"], row["as_of"], told_id=row["told_id"]) for row in rows]
 
     async def save(self, connection: Writer, before: dict[str, Stored], after: Sequence[EventState]) -> None:
         """Write what differs between `before` and `after`. The cache follows: a rolled-back state fails its check."""
@@ -119,6 +129,7 @@ async def _read(connection: Writer, rows: Iterable[asyncpg.Record]) -> dict[str,
                 row["as_of"],
                 states[row["id"]],
                 msgspec.json.decode(row["bookmaker_titles"], type=dict[str, str]),
+                row["told_id"],
             ),
             keys[row["id"]],
         )
@@ -144,14 +155,15 @@ async def _save_events(connection: Writer, states: Sequence[EventState]) -> None
     await connection.execute(
         """
         insert into event (id, provider, sport, league, league_title, commence_time, home, away,
-            bookmaker_titles, revision, as_of, open)
+            bookmaker_titles, revision, as_of, open, told_id)
         select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
-            $7::text[], $8::text[], $9::jsonb[], $10::bigint[], $11::timestamptz[], $12::boolean[])
+            $7::text[], $8::text[], $9::jsonb[], $10::bigint[], $11::timestamptz[], $12::boolean[],
+            $13::text[])
         on conflict (id) do update set
             sport = excluded.sport, league = excluded.league, league_title = excluded.league_title,
             commence_time = excluded.commence_time, home = excluded.home, away = excluded.away,
             bookmaker_titles = excluded.bookmaker_titles, revision = excluded.revision, as_of = excluded.as_of,
-            open = excluded.open
+            open = excluded.open, told_id = excluded.told_id
         """,
         [event.id for event in events],
         [event.provider for event in events],
@@ -165,6 +177,7 @@ async def _save_events(connection: Writer, states: Sequence[EventState]) -> None
         [state.revision for state in states],
         [state.as_of for state in states],
         [state.open for state in states],
+        [state.told_id for state in states],
     )
 
 

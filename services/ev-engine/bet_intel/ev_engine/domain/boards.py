@@ -1,7 +1,7 @@
 """The boards of an event as the engine keeps them, and how an update changes them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
 from typing import NamedTuple
@@ -129,6 +129,17 @@ def apply(state: EventBoards | None, update: BoardUpdate) -> EventBoards | None:
         return EventBoards(state.event, state.as_of, state.odds_revision, titles, boards)
     titles = {**state.titles, **update.titles}
     return EventBoards(update.event, max(state.as_of, update.as_of), update.revision, titles, boards)
+
+
+def as_candidates(state: EventBoards | None, update: BoardUpdate) -> BoardUpdate:
+    """What `update` says of openings and closings, after `state`: with the start that the newest update tells, and with
+    every board that is offered where that start is another than before."""
+    if state is None or state.event.commence_time == update.event.commence_time:
+        return update
+    if update.revision < state.odds_revision:
+        return replace(update, event=replace(update.event, commence_time=state.event.commence_time))
+    applied = apply(state, update)
+    return update if applied is None else replace(update, boards=applied.boards)
 
 
 def _confirmed(board: Board, confirmation: Confirmation, *, is_newest: bool) -> Board:

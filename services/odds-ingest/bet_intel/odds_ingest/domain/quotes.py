@@ -26,6 +26,11 @@ class MarketKey(NamedTuple):
     subject: str = ""
 
 
+def is_spread(market: str) -> bool:
+    """Whether the points of home and away in a market are of opposite sign."""
+    return "spread" in market
+
+
 class QuoteKey(NamedTuple):
     """One bookmaker's price of one outcome within a market."""
 

@@ -1,7 +1,7 @@
 """The state of an event at its owner, and what one answer makes of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
 
@@ -25,13 +25,19 @@ class MarketState:
 
 @dataclass(frozen=True, slots=True)
 class EventState:
-    """What the owner knows of one event as of its newest answer. `revision` only grows."""
+    """What the owner knows of one event as of its newest answer. `revision` only grows; `told_id` is the id that its
+    provider uses for it now."""
 
     event: SportingEvent
     revision: int
     as_of: datetime
     markets: Mapping[MarketKey, MarketState] = field(default_factory=dict)
     bookmaker_titles: Mapping[str, str] = field(default_factory=dict)
+    told_id: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.told_id:
+            object.__setattr__(self, "told_id", self.event.id)
 
     @property
     def open(self) -> bool:
@@ -51,6 +57,7 @@ def advance(
     as_of: datetime,
     revision: int,
     markets_asked: frozenset[tuple[str, str]] | None = None,
+    told_id: str = "",
 ) -> EventState:
     """The state after a successful answer that showed `odds` of this event.
 
@@ -70,18 +77,18 @@ def advance(
             asked = markets_asked is None or (key.market, key.period) in markets_asked
             markets[key] = _closed(before, revision) if asked else before
     titles = {**state.bookmaker_titles, **odds.bookmaker_titles} if state else dict(odds.bookmaker_titles)
-    return EventState(odds.event, revision, as_of, markets, titles)
+    return EventState(odds.event, revision, as_of, markets, titles, told_id)
 
 
 def withdraw(state: EventState, as_of: datetime, revision: int) -> EventState:
     """The state after a successful answer that should have shown the event and did not."""
     markets = {key: _closed(market, revision) for key, market in state.markets.items()}
-    return EventState(state.event, revision, as_of, markets, state.bookmaker_titles)
+    return replace(state, revision=revision, as_of=as_of, markets=markets)
 
 
 def pass_time(state: EventState, as_of: datetime, revision: int) -> EventState:
     """The same prices at a later time: nobody answered, yet ages, starts and expiry go on."""
-    return EventState(state.event, revision, as_of, state.markets, state.bookmaker_titles)
+    return replace(state, revision=revision, as_of=as_of)
 
 
 def _closed(market: MarketState, revision: int) -> MarketState:

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from bet_intel.odds_ingest.domain.quotes import Side
+from bet_intel.odds_ingest.domain.quotes import Side, is_spread
 
 FULL_PERIOD = "full"
 
@@ -30,8 +30,7 @@ def market_name(key: str) -> MarketName:
     if match := _PERIOD.fullmatch(base):
         base, period = match["base"], match["period"]
         base, side = _without_lay(base, side)
-    is_spread = "spread" in base
-    return MarketName(base, period, side, is_spread, needs_line=is_spread or "total" in base)
+    return MarketName(base, period, side, is_spread(base), needs_line=is_spread(base) or "total" in base)
 
 
 def _without_lay(key: str, side: Side) -> tuple[str, Side]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from bet_intel.odds_ingest.domain.identity import side_named
 from bet_intel.odds_ingest.domain.quotes import (
     EventOdds,
     MarketBoard,
@@ -94,6 +95,7 @@ class _ResponseReader:
         self._conflicts: dict[str, set[tuple[MarketKey, QuoteKey]]] = {}
         self._market_names: dict[str, MarketName] = {}
         self._texts: set[str] = set()
+        self._sides: dict[tuple[str, str], str] = {}
 
     def read_event(self, payload: EventPayload, where: str) -> None:
         try:
@@ -163,7 +165,9 @@ class _ResponseReader:
         taken: dict[str, tuple[MarketKey, QuoteKey]] = {}
         for outcome in payload.outcomes:
             try:
-                market = self._market_key(outcome, name, odds.event)
+                self._check_text(outcome.name)
+                named = self._side_named(outcome.name, odds.event)
+                market = self._market_key(outcome, named, name, odds.event)
                 price = Price(self._prices.decimal(outcome.price), _limit(outcome))
             except ValueError as error:
                 self._refuse_outcome(payload, outcome, where, str(error))
@@ -172,7 +176,7 @@ class _ResponseReader:
             board = odds.markets.get(market)
             if board is None:
                 board = odds.markets[market] = MarketBoard()
-            quote = QuoteKey(bookmaker.key, outcome.name, name.side)
+            quote = QuoteKey(bookmaker.key, named, name.side)
             if (offered := board.prices.setdefault(quote, price)) is not price:
                 reason = f"the outcome appears twice in one line, at {offered.decimal:g} and {price.decimal:g}"
                 self._refuse_outcome(payload, outcome, where, reason)
@@ -195,20 +199,30 @@ class _ResponseReader:
             self.newest_update = updated
         return read
 
-    def _market_key(self, outcome: OutcomePayload, name: MarketName, event: SportingEvent) -> MarketKey:
-        self._check_text(outcome.name)
+    def _side_named(self, name: str, event: SportingEvent) -> str:
+        """As `side_named`; names repeat, so that each is looked at once."""
+        if name == event.home or name == event.away or name in _OVER_UNDER:
+            return name
+        key = (event.id, name)
+        named = self._sides.get(key)
+        if named is None:
+            named = self._sides[key] = side_named(name, event)
+        return named
+
+    def _market_key(self, outcome: OutcomePayload, named: str, name: MarketName, event: SportingEvent) -> MarketKey:
         subject = outcome.description or ""
         if subject:
             self._check_text(subject)
+            subject = self._side_named(subject, event)
         line = outcome.point
         if line is None:
             if name.needs_line or outcome.name in _OVER_UNDER:
                 raise ValueError("the outcome has no `point`, so that its line is unknown")
         elif not math.isfinite(line):
             raise ValueError(f"the point {line} is not finite")
-        elif name.is_spread and outcome.name == event.away:
+        elif name.is_spread and named == event.away:
             line = 0.0 - line
-        elif name.is_spread and outcome.name != event.home:
+        elif name.is_spread and named != event.home:
             raise ValueError(
                 "the outcome is neither the home nor the away team, so that the sign of its line is unknown"
             )

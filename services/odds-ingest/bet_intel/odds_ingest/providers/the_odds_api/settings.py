@@ -1,19 +1,21 @@
 """Settings of the provider The Odds API, from the environment (`BET_INTEL_ODDS_API_…`)."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bet_intel.odds_ingest.providers.the_odds_api.odds_format import OddsFormat
 from bet_intel.odds_ingest.providers.the_odds_api.payload import LARGEST_RESPONSE
+from bet_intel.odds_ingest.providers.the_odds_api.requests import OUTRIGHTS
 
 REAL_URL = "https://api.the-odds-api.com"
 
 _KEY = re.compile(r"[a-z0-9_]+")
+_KEY_OF = re.compile(r"([a-z0-9_]+:)?[a-z0-9_]+")
 
 
 def _split(value: object) -> object:
@@ -24,6 +26,16 @@ def _keys(values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
         if not _KEY.fullmatch(value):
             raise ValueError("give keys of The Odds API, such as soccer_epl, with commas between them")
+    return tuple(dict.fromkeys(values))
+
+
+def _keys_of(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if not _KEY_OF.fullmatch(value):
+            raise ValueError(
+                "give markets of The Odds API with commas between them, each of every league or with the sport or "
+                "league before it, such as alternate_totals,basketball:player_points"
+            )
     return tuple(dict.fromkeys(values))
 
 
@@ -56,12 +68,15 @@ def _no_space(value: SecretStr) -> SecretStr:
 
 Keys = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_keys)]
 
+KeysOf = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_keys_of)]
+
 
 class OddsApiSettings(BaseSettings):
     """What is asked of The Odds API. Times are in seconds, sizes in bytes.
 
     `bookmakers` are asked for besides the bookmakers of `regions`, for the least credits (see `plan`). `markets` are
-    featured ones; an outright league is asked for `outrights` whatever they are.
+    featured ones; an outright league is asked for `outrights` whatever they are. `event_markets` are asked for one
+    event at a time, where it starts within `event_within`; `sport:market` or `league:market` is of that one alone.
     """
 
     model_config = SettingsConfigDict(env_prefix="BET_INTEL_ODDS_API_", hide_input_in_errors=True)
@@ -79,6 +94,8 @@ class OddsApiSettings(BaseSettings):
     bookmakers: Keys = ()
     markets: Annotated[Keys, Field(min_length=1)] = ("h2h", "spreads", "totals")
     odds_format: OddsFormat = OddsFormat.DECIMAL
+    event_markets: KeysOf = ()
+    event_within: Annotated[float, Field(ge=0, le=31_536_000)] = 86_400.0
     interval: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 3600.0
 
     connect_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 5.0
@@ -90,3 +107,17 @@ class OddsApiSettings(BaseSettings):
     first_retry_after: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.5
     breaker_threshold: Annotated[int, Field(ge=1)] = 5
     breaker_rest: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
+
+    @model_validator(mode="after")
+    def _asked_for_once(self) -> Self:
+        twice = {of.rpartition(":")[2] for of in self.event_markets} & {*self.markets, OUTRIGHTS}
+        if twice:
+            names = ", ".join(sorted(twice))
+            raise ValueError(f"{names}: asked for with the whole league already, leave it out of the event markets")
+        return self
+
+    def event_markets_of(self, league: str) -> tuple[str, ...]:
+        """The markets asked for of single events of `league`."""
+        named = [of.rpartition(":") for of in self.event_markets]
+        of_league = {"", league, league.partition("_")[0]}
+        return tuple(dict.fromkeys(market for where, _, market in named if where in of_league))
