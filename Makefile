@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench check proto lock clean
+.PHONY: help setup run cluster test bench check proto lock clean
 
 # Everything runs in the project's own virtual environment.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -15,6 +15,9 @@ setup:  ## Make the virtual environment from requirements.lock
 
 run: setup  ## Run everything in one process on embedded engines (ARGS="--source replay:PATH --speed max")
 	@bet-intel up $(ARGS)
+
+cluster: setup  ## Start every server as a process of its own (ARGS="--small"); bet-intel cluster status, promote, down
+	@bet-intel cluster up $(ARGS)
 
 test: setup  ## Run every test (ARGS="tests/unit -k devig")
 	@scripts/test $(ARGS)

@@ -121,13 +121,15 @@ async def test_a_service_reads_and_writes_its_tables_and_enters_no_other_databas
 
 async def test_what_dies_is_started_again(cluster: Cluster) -> None:
     before = await asyncio.to_thread(cluster.processes)
+    await asyncio.to_thread(cluster.group().wait_for_replicas)
 
     os.kill(before["redis1"]["pid"], signal.SIGKILL)
     os.kill(before["postgres2"]["pid"], signal.SIGKILL)
 
     async def back() -> bool:
         after = await asyncio.to_thread(cluster.processes)
-        return all(after[name]["pid"] not in (None, before[name]["pid"]) for name in ("redis1", "postgres2"))
+        replaced = all(after[name]["pid"] not in (None, before[name]["pid"]) for name in ("redis1", "postgres2"))
+        return replaced and after["postgres2"]["detail"].endswith("bytes behind")
 
     await until(back, 60)
 

@@ -134,9 +134,9 @@ async def test_a_suspended_host_accepts_and_does_not_answer(postgres_group: Post
     await connection.close()
 
 
-def test_keys_go_to_every_master(redis: RedisCluster) -> None:
+def test_keys_go_to_every_master(redis_masters: RedisCluster) -> None:
     # Of slots 3300, 7365 and 15495 in 16384: one in each third.
-    assert {redis.master_of(key).name for key in "bca"} == {node.name for node in redis.nodes}
+    assert {redis_masters.master_of(key).name for key in "bca"} == {node.name for node in redis_masters.nodes}
 
 
 def test_a_replica_takes_over_from_a_dead_master(redis_cluster: RedisCluster) -> None:

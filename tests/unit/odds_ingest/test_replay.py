@@ -190,7 +190,14 @@ def test_an_absent_or_oddly_named_file_is_refused(tmp_path: Path) -> None:
         ReplayProvider(csv)
 
 
-@pytest.mark.parametrize("content", [gzip.compress(line(0, match(2.1)).encode() * 200)[:-12], b'{"captured_at": 1}'])
+@pytest.mark.parametrize(
+    "content",
+    # Named: the compressed bytes hold the time, and workers that collect in different seconds must agree on the names.
+    [
+        pytest.param(gzip.compress(line(0, match(2.1)).encode() * 200)[:-12], id="cut short"),
+        pytest.param(b'{"captured_at": 1}', id="not compressed"),
+    ],
+)
 def test_damaged_compression_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "damaged.jsonl.gz"
     path.write_bytes(content)

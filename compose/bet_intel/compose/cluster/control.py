@@ -12,10 +12,11 @@ import msgspec
 
 from bet_intel.compose.cluster.engines import Engines, Sizes
 from bet_intel.compose.cluster.supervisor import STATE, ClusterState
-from bet_intel.compose.servers.folder import ServersFolder, end_if_unused
-from bet_intel.compose.servers.postgres import PostgresHost
+from bet_intel.compose.servers.folder import ServersFolder, end_if_unused, is_gone
+from bet_intel.compose.servers.postgres import PostgresGroup, PostgresHost
 from bet_intel.compose.servers.processes import ServerError
 from bet_intel.compose.servers.programs import CLUSTER, require
+from bet_intel.compose.servers.redis import RedisCluster, RedisNode
 
 _UP_SECONDS = 240.0
 _DOWN_SECONDS = 60.0
@@ -87,7 +88,7 @@ def down(path: Path) -> None:
     state = _running(path)
     os.kill(state.pid, signal.SIGTERM)
     deadline = time.monotonic() + _DOWN_SECONDS
-    while state.supervisor_runs or path.exists():
+    while state.supervisor_runs or not is_gone(path):
         if time.monotonic() > deadline:
             raise ServerError(f"the cluster in {path} does not end: its supervisor is process {state.pid}")
         time.sleep(_POLL_SECONDS)
@@ -132,16 +133,32 @@ def _lines(engines: Engines) -> Iterator[Line]:
     for node in rabbitmq.nodes:
         detail = f"management :{node.management_port}, metrics :{node.prometheus_port}"
         yield Line(node.name, "rabbitmq", "node", rabbitmq.pid(node), node.port, rabbitmq.memory(node), detail)
-    lag = group.lag()
+    lag = _lag(group)
     for host in group.hosts:
         role = "primary" if host == group.primary else "replica"
         detail = "" if role == "primary" else f"{lag[host.name]} bytes behind" if host.name in lag else "not streaming"
         yield Line(host.name, "postgresql", role, group.pid(host), host.port, group.memory(host), detail)
-    masters = redis.masters()
+    masters = _masters(redis)
     for redis_node in redis.nodes:
-        role = "master" if redis_node in masters else "replica"
+        role = "" if masters is None else "master" if redis_node in masters else "replica"
         pid, memory = redis.pid(redis_node), redis.memory(redis_node)
         yield Line(redis_node.name, "redis", role, pid, redis_node.port, memory)
+
+
+def _lag(group: PostgresGroup) -> dict[str, int]:
+    """Nothing where the primary is away: it is what knows."""
+    try:
+        return group.lag()
+    except ServerError:
+        return {}
+
+
+def _masters(redis: RedisCluster) -> list[RedisNode] | None:
+    """``None`` where no node answers."""
+    try:
+        return redis.masters()
+    except ServerError:
+        return None
 
 
 def _running(path: Path) -> ClusterState:

@@ -19,13 +19,15 @@ VHOST = "bet-intel"
 
 
 class Sizes(msgspec.Struct, frozen=True):
-    """How many servers of each kind."""
+    """How many servers of each kind, and how careful they are."""
 
     rabbitmq_nodes: int = 3
     postgres_replicas: int = 2
     redis_masters: int = 3
     redis_replicas: int = 1
     """Of each master."""
+    fsync: bool = False
+    """PostgreSQL waits for the disk at a commit: what is measured then holds where a loss of power may lose nothing."""
 
 
 SMALL = Sizes(rabbitmq_nodes=1, postgres_replicas=0, redis_masters=1, redis_replicas=0)
@@ -49,8 +51,7 @@ class Engines:
         """
         with ThreadPoolExecutor(3) as pool:
             rabbitmq = pool.submit(RabbitMQ.start, folder, nodes=sizes.rabbitmq_nodes)
-            # With fsync, though the data ends with the cluster: what is measured on it is to hold elsewhere.
-            postgres = pool.submit(PostgresGroup.start, folder, replicas=sizes.postgres_replicas, fsync=True)
+            postgres = pool.submit(PostgresGroup.start, folder, replicas=sizes.postgres_replicas, fsync=sizes.fsync)
             redis = pool.submit(RedisCluster.start, folder, masters=sizes.redis_masters, replicas=sizes.redis_replicas)
             engines = cls(rabbitmq.result(), postgres.result(), redis.result())
         engines.rabbitmq.create_vhost(VHOST)

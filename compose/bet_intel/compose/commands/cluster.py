@@ -23,6 +23,7 @@ def up_command(
     postgres_replicas: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=8))] | None = None,
     redis_masters: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=16))] | None = None,
     redis_replicas: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=2))] | None = None,
+    fsync: Annotated[bool, Parameter(negative=())] = False,
     data_dir: Path | None = None,
 ) -> None:
     """Start every server as a process of its own, from the programs of this machine; they run on.
@@ -39,6 +40,8 @@ def up_command(
         Masters of the Redis Cluster, one or at least three (3).
     redis_replicas:
         Replicas of each of these (1).
+    fsync:
+        PostgreSQL waits for the disk at every commit, as it must where data outlives a loss of power.
     data_dir:
         Folder of the cluster (default: `cluster` beside the data of `bet-intel up`). Its data ends with it.
     """
@@ -49,7 +52,7 @@ def up_command(
         "redis_replicas": redis_replicas,
     }
     given = {name: number for name, number in asked.items() if number is not None}
-    sizes = msgspec.structs.replace(SMALL if small else Sizes(), **given)
+    sizes = msgspec.structs.replace(SMALL if small else Sizes(), fsync=fsync, **given)
     try:
         control.up(_folder(data_dir), sizes)
     except ServerError as error:

@@ -135,8 +135,8 @@ class ServersFolder:
         self._descriptor = -1
         deadline = time.monotonic() + _END_SECONDS
         chances = 10
-        while self.path.exists() and time.monotonic() < deadline and chances:
-            if not (self.path / _ENDING).exists():
+        while not is_gone(self.path) and time.monotonic() < deadline and chances:
+            if self.path.exists() and not (self.path / _ENDING).exists():
                 if end_if_unused(self.path):
                     return
                 # The keeper may have the lock and not have said so yet; another user may have it for long.
@@ -163,6 +163,11 @@ class _Lock:
         os.close(self._descriptor)
 
 
+def is_gone(path: Path) -> bool:
+    """Whether nothing is left of a folder."""
+    return not path.exists() and not _removed(path).exists()
+
+
 def end_if_unused(path: Path, *, wait: bool = False) -> bool:
     """Ends every server of the folder and removes it, if nobody uses it; ``wait`` until that is so."""
     try:
@@ -177,7 +182,7 @@ def end_if_unused(path: Path, *, wait: bool = False) -> bool:
         end_servers(path)
         # Under another name, so that whoever wants the folder anew gets another; and only then all have been told: a
         # server that was about to start when its starter was killed finds the place to say so gone, and gives up.
-        gone = path.with_name(path.name + _GONE)
+        gone = _removed(path)
         path.rename(gone)
         end_servers(gone)
         shutil.rmtree(gone)
@@ -210,6 +215,10 @@ def sweep() -> None:
                 end_if_unused(path)
         except FileNotFoundError:
             continue
+
+
+def _removed(path: Path) -> Path:
+    return path.with_name(path.name + _GONE)
 
 
 def _join(path: Path) -> int | None:

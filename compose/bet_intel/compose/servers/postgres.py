@@ -168,9 +168,10 @@ class PostgresGroup:
         """Returns when every replica that runs, and is not paused, shows all that is written on the primary by now."""
         # The insert position may lie behind a page header that only the next record brings to the replicas.
         lsn = self.sql(self.primary, "select pg_current_wal_flush_lsn()")
+        query = f"select pg_last_wal_replay_lsn() >= '{lsn}' or pg_get_wal_replay_pause_state() <> 'not paused'"
         for replica in self.replicas:
-            if self.runs(replica) and not self._is_paused(replica):
-                self._wait_for_sql(replica, f"select pg_last_wal_replay_lsn() >= '{lsn}'", "t")
+            if self.runs(replica):
+                self._wait_for_sql(replica, query, "t")
 
     def runs(self, host: PostgresHost) -> bool:
         """Whether its process lives; suspended, it does."""
@@ -242,7 +243,8 @@ class PostgresGroup:
         # The password goes through a file of the server's own user: on a command line everybody would see it.
         script = 'umask 077 && printf %s "$PASSWORD" >"$0/password" && exec "$@" --pwfile="$0/password"'
         options = ["--encoding=UTF8", "--locale=C.UTF-8", f"--username={SUPERUSER}", "--auth=scram-sha-256"]
-        options += ["--no-instructions", *([] if state.fsync else ["--no-sync"])]
+        # What is lost with the machine is made anew: only commits are worth waiting for.
+        options += ["--no-instructions", "--no-sync"]
         initdb = [str(POSTGRESQL.find("initdb")), "-D", str(folder / "data"), *options]
         command = ["sh", "-c", script, str(folder), *initdb]
         status, said = self._folder.account.run(command, _READY_SECONDS, {"PASSWORD": state.password})
@@ -255,7 +257,7 @@ class PostgresGroup:
         backup = [str(POSTGRESQL.find("pg_basebackup")), "-D", str(folder / "data"), "-h", "127.0.0.1"]
         backup += ["-p", str(primary.port), "-U", _REPLICATION, "-X", "stream", "-S", host.name, "-c", "fast"]
         script = 'rm -rf "$0/data" && "$@" && touch "$0/data/standby.signal"'
-        command = ["sh", "-c", script, str(folder), *backup, *([] if state.fsync else ["--no-sync"])]
+        command = ["sh", "-c", script, str(folder), *backup, "--no-sync"]
         status, said = self._folder.account.run(command, _READY_SECONDS, {"PGPASSWORD": state.password})
         if status != 0:
             raise ServerError(f"PostgreSQL could not copy {primary.name} to {host.name}:\n{said}")
@@ -309,7 +311,14 @@ class PostgresGroup:
 
     def _wait_for_sql(self, host: PostgresHost, query: str, expected: str) -> None:
         deadline = time.monotonic() + _READY_SECONDS
-        while (answer := self.sql(host, query)) != expected:
+        while True:
+            try:
+                answer = self.sql(host, query)
+            except ServerError as error:
+                # It may be starting.
+                answer = str(error)
+            if answer == expected:
+                return
             if time.monotonic() > deadline:
                 raise ServerError(f"{host.name} answers {answer!r} to {query!r}, not {expected!r}")
             time.sleep(_POLL_SECONDS)
