@@ -306,8 +306,9 @@ async def test_ingest_forgets_closed_events_and_never_open_ones(make_database: M
             await connection.execute(
                 """
                 insert into event (id, provider, sport, league, league_title, commence_time, bookmaker_titles, revision,
-                    as_of, open)
-                select 'event-' || n, 'p', 's', 'l', 'L', $1, '{}', 1, $1, n = 1 from generate_series(1, 250) n;
+                    as_of, open, told_id)
+                select 'event-' || n, 'p', 's', 'l', 'L', $1, '{}', 1, $1, n = 1, 'event-' || n
+                from generate_series(1, 250) n;
                 """,
                 AS_OF,
             )
