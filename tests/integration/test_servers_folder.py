@@ -177,3 +177,12 @@ def test_nginx_tells_its_version() -> None:
 def test_ports_do_not_repeat_nor_meet_their_companions() -> None:
     ports = [port for port, _ in zip(free_ports(10_000), range(50), strict=False)]
     assert len({*ports, *(port + 10_000 for port in ports)}) == 100
+
+
+@pytest.mark.parametrize(("ci", "ends"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_what_is_missing_skips_at_the_desk_and_fails_in_ci(
+    ci: str, ends: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    with pytest.raises(ends, match=r"Nonesuch is not installed: .* nonesuch-server"):
+        need(Program("Nonesuch", "nonesuch-server", ("nonesuchd",), (), ("nonesuchd", "-v")))
