@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bet_intel.compose.servers.folder import KEEPER, PREFIX, ServersFolder, sweep
+from bet_intel.compose.servers.folder import KEEPER, PREFIX, ServersFolder, is_gone, sweep
 from bet_intel.compose.servers.ports import free_ports
 from bet_intel.compose.servers.processes import ServerError
 from bet_intel.compose.servers.programs import NGINX, REDIS, Program, require
@@ -66,7 +66,7 @@ def runs(pid: int) -> bool:
 def path(open_folder: Path) -> Iterator[Path]:
     folder = open_folder / f"{PREFIX}test"
     yield folder
-    assert not folder.exists()
+    assert is_gone(folder)
 
 
 def test_who_leaves_last_ends_the_servers(path: Path) -> None:
@@ -78,7 +78,7 @@ def test_who_leaves_last_ends_the_servers(path: Path) -> None:
     second.leave()
 
     assert not second.redis_runs()
-    assert not path.exists()
+    assert is_gone(path)
 
 
 async def test_the_keeper_ends_the_servers_of_a_killed_user(path: Path) -> None:
@@ -86,7 +86,7 @@ async def test_the_keeper_ends_the_servers_of_a_killed_user(path: Path) -> None:
 
     user.kill()
 
-    await until(lambda: not user.redis_runs() and not path.exists())
+    await until(lambda: not user.redis_runs() and is_gone(path))
 
 
 async def test_the_next_start_ends_what_a_killed_user_and_its_killed_keeper_left(
