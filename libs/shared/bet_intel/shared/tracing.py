@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Link, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -32,3 +34,8 @@ def span(name: str, kind: SpanKind, traceparents: Sequence[str]) -> Iterator[Non
         links=[Link(trace.get_current_span(context).get_span_context()) for context in contexts[1:]],
     ):
         yield
+
+
+def configure_tracing(service: str) -> None:
+    """Let the spans of this process have ids that go out with what it tells. Once, where a process begins."""
+    trace.set_tracer_provider(TracerProvider(resource=Resource.create({"service.name": service})))

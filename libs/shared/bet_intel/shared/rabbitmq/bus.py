@@ -102,26 +102,27 @@ class RabbitBus:
         """Raises:
         BrokerError: the broker refuses us at the first time.
         """
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.run_announcing(), name="announce")
+            if self._subscriptions:
+                group.create_task(self._consume(), name="consume")
+
+    async def run_announcing(self) -> None:
+        """For a process that consumes nothing, in place of `run`."""
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._announce(), name="announce")
-                if self._subscriptions:
-                    group.create_task(self._consume(), name="consume")
+            while True:
+                message = await self._news.get()
+                try:
+                    amqp = to_amqp(message, expiration=_NEWS_SECONDS)
+                    await self._publisher.publish(EVENTS.name, message.type, amqp, mandatory=False)
+                except (UnavailableError, UnroutableError, BrokerError) as error:
+                    _log.info("news not told, more will follow", type=message.type, reason=str(error))
         finally:
             await self._publisher.close()
 
     async def close(self) -> None:
-        """For whoever only publishes, without `run`."""
+        """For whoever only publishes, without running anything."""
         await self._publisher.close()
-
-    async def _announce(self) -> None:
-        while True:
-            message = await self._news.get()
-            try:
-                amqp = to_amqp(message, expiration=_NEWS_SECONDS)
-                await self._publisher.publish(EVENTS.name, message.type, amqp, mandatory=False)
-            except (UnavailableError, UnroutableError, BrokerError) as error:
-                _log.info("news not told, more will follow", type=message.type, reason=str(error))
 
     async def _consume(self) -> None:
         # The driver's own calls are not cancelled half-way, which would leave a channel that nobody can use: whoever
