@@ -128,8 +128,10 @@ async def run(service: Service, kind: str, settings: ProcessSettings) -> str | N
             await _or_stopped(stopped, distributed.bus.declare(), distributed.tasks.declare())
             if not stopped.done():
                 await _work(process, distributed, opened, stopped)
+        # Asked to stop while it was about to begin anew, it stops.
+        renewal = None if stopped.done() else distributed.tasks.renewal
     _log.info("stopped", service=service.name, process=kind)
-    return distributed.tasks.renewal
+    return renewal
 
 
 async def _work(
