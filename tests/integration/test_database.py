@@ -86,7 +86,8 @@ async def test_dead_letters_are_kept_once_and_given_back(database: Database) -> 
         await dead_letters.keep(letter)
     assert await dead_letters.kept("api.odds-changed") == [again]
     assert await dead_letters.count() == 2
-    await dead_letters.remove("api.odds-changed", "1")
+    async with dead_letters.removing("api.odds-changed", "1"):
+        pass
     assert await dead_letters.kept("api.odds-changed") == []
     assert await dead_letters.kept("ev-engine.odds-changed") == [elsewhere]
 

@@ -8,7 +8,7 @@ at all.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import structlog
@@ -16,6 +16,7 @@ import structlog
 from bet_intel.shared.messaging import EventBus, Message, UnavailableError, reason_of
 from bet_intel.shared.postgres import Database, DatabaseUnavailableError, Writer
 from bet_intel.shared.tasks import Task, TaskQueues
+from bet_intel.shared.tracing import current_traceparent
 
 _log = structlog.get_logger(__name__)
 
@@ -30,7 +31,9 @@ class UnitOfWork:
         self.outgoing: list[Outgoing] = []
 
     def append(self, *outgoing: Outgoing) -> None:
-        self.outgoing.extend(outgoing)
+        """What does not say to which trace it belongs, belongs to the one that we are in."""
+        traceparent = current_traceparent()
+        self.outgoing += [one if one.traceparent else replace(one, traceparent=traceparent) for one in outgoing]
 
 
 @dataclass(frozen=True, slots=True)

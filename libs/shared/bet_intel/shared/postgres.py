@@ -155,9 +155,12 @@ class PostgresDeadLetters:
             )
         return [DeadLetter(**row) for row in rows]
 
-    async def remove(self, queue: str, id: str) -> None:
+    @asynccontextmanager
+    async def removing(self, queue: str, id: str) -> AsyncIterator[None]:
+        # The deleted row stays locked until the end of the block: `keep` waits for it, and writes it anew.
         async with self._database.transaction() as connection:
             await connection.execute("delete from dead_letter where queue = $1 and id = $2", queue, id)
+            yield
 
     async def count(self) -> int:
         async with self._database.snapshot() as connection:

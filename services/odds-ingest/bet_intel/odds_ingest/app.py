@@ -67,6 +67,12 @@ class OddsIngest:
             if self.is_recording:
                 group.create_task(self.teller.refuse(_RECORDED), name="odds-ingest refreshes")
 
+    async def run_telling(self) -> None:
+        """Publish and beat until cancelled: a worker's part, which asks only for what it is given as a task."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.outbox.run(), name="odds-ingest outbox")
+            group.create_task(self.heart.run(), name="odds-ingest heartbeat")
+
     async def _poll(self) -> None:
         await self.poller.run()
         if not self.is_recording:
