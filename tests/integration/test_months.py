@@ -11,9 +11,9 @@ import pytest
 from bet_intel.compose.console import Console
 from bet_intel.compose.databases import SERVICES, prepare
 from bet_intel.compose.embedded_postgres import EmbeddedPostgres, open_data_folder
-from bet_intel.compose.source import Source
 from bet_intel.compose.up import System, open_system
 from bet_intel.odds_ingest.providers.simulator.client import SimulatorProvider
+from bet_intel.odds_ingest.source import Source
 from fixtures.waiting import running, until
 
 pytestmark = pytest.mark.integration
