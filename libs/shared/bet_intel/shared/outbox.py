@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from bet_intel.shared.messaging import EventBus, Message, UnavailableError, reason_of
-from bet_intel.shared.postgres import Database, DatabaseUnavailableError, Writer
+from bet_intel.shared.postgres import Committed, Database, DatabaseUnavailableError, Writer
 from bet_intel.shared.tasks import Task, TaskQueues
 
 _log = structlog.get_logger(__name__)
@@ -75,9 +75,12 @@ class Outbox:
         self._empty.set()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[UnitOfWork]:
-        """A transaction whose appended messages are stored in it, and published once it is committed."""
-        async with self._database.transaction() as connection:
+    async def transaction(self, committed: Committed | None = None) -> AsyncIterator[UnitOfWork]:
+        """A transaction whose appended messages are stored in it, and published once it is committed.
+
+        `committed` is told where that is, as by `Database.transaction`.
+        """
+        async with self._database.transaction(committed) as connection:
             unit = UnitOfWork(connection)
             yield unit
             ids = await _store(connection, unit.outgoing)
@@ -108,7 +111,7 @@ class Outbox:
 
     async def backlog(self) -> Backlog:
         """What is not confirmed yet, whichever process stored it."""
-        async with self._database.snapshot() as connection:
+        async with self._database.latest() as connection:
             [row] = await connection.fetch(
                 """
                 select count(*) filter (where failed_at is null) as depth,
@@ -212,7 +215,7 @@ class Outbox:
                 _log.warning("outbox not swept", reason=str(error))
 
     async def _sweep_once(self, left_behind_after: float) -> int:
-        async with self._database.snapshot() as connection:
+        async with self._database.latest() as connection:
             rows = await connection.fetch(
                 """
                 select id, kind, name, body from outbox

@@ -15,15 +15,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bet_intel.api.feed import FeedTail
-from bet_intel.api.problems import NotFoundError
+from bet_intel.api.problems import NotFoundError, ParameterError
 from bet_intel.api.query import Query, parse
 from bet_intel.shared.cache import Cache
-from bet_intel.shared.postgres import Database, Reader
+from bet_intel.shared.postgres import Committed, Database, Position, Reader
 
 QueryT = TypeVar("QueryT", bound=Query)
 
 _log = structlog.get_logger(__name__)
 
+READ_AFTER = "Read-After"
+"""Header of answers and requests: up to where the database was written to or seen, for reads that must not miss it."""
 JSON = "application/json"
 TEXT = "text/plain"
 
@@ -73,9 +75,9 @@ class Reads:
 
         async def respond(request: Request) -> Response:
             asked = parse(request.url.query, query)
-            async with self._database.snapshot() as connection:
-                answer = await handle(connection, _path(request), asked)
-            return Response(msgspec.json.encode(answer), media_type=JSON)
+            path = _path(request)
+            answer = await self._database.read(lambda connection: handle(connection, path, asked), self._after(request))
+            return Response(msgspec.json.encode(answer), headers=self._headers(), media_type=JSON)
 
         return respond
 
@@ -85,15 +87,34 @@ class Reads:
         async def respond(request: Request) -> Response:
             asked = parse(request.url.query, query)
             key = self._key(request.url.path, asked)
-            body = await self._kept(key) if key else None
+            after = self._after(request)
+            body = await self._kept(key) if key and self._is_shown(after) else None
             if body is None:
-                async with self._database.snapshot() as connection:
-                    body = msgspec.json.encode(await handle(connection, _path(request), asked))
+                path = _path(request)
+                answer = await self._database.read(lambda connection: handle(connection, path, asked), after)
+                body = msgspec.json.encode(answer)
                 if key:
                     await self._keep(key, body)
-            return _conditional(request, body)
+            return _conditional(request, body, self._headers())
 
         return respond
+
+    def _after(self, request: Request) -> Position | None:
+        """What the answer must show: what this gateway has shown, and what the caller has written or seen."""
+        token = request.headers.get(READ_AFTER)
+        if token is None:
+            return self._tail.seen
+        try:
+            return Position.parse(token).and_also(self._tail.seen)
+        except ValueError as error:
+            raise ParameterError(READ_AFTER, f"The header {READ_AFTER} is not as it was given out: {error}.") from error
+
+    def _is_shown(self, after: Position | None) -> bool:
+        """Whether what is kept under the feed's position shows what was written at `after`."""
+        return after is None or (self._tail.seen is not None and not after.exceeds(self._tail.seen))
+
+    def _headers(self) -> dict[str, str]:
+        return {} if self._tail.seen is None else {READ_AFTER: str(self._tail.seen)}
 
     def _key(self, path: str, asked: Query) -> str | None:
         position = self._tail.position
@@ -117,6 +138,11 @@ class Reads:
             _log.warning("cache not written", reason=str(error))
 
 
+def read_after(committed: Committed) -> dict[str, str]:
+    """The header of a write's answer that lets the next read see it, on any gateway."""
+    return {} if committed.position is None else {READ_AFTER: str(committed.position)}
+
+
 def _path(request: Request) -> Mapping[str, str]:
     """The path's parameters; the database knows no text with a NUL, so nothing can be named by one."""
     if any("\x00" in value for value in request.path_params.values()):
@@ -124,9 +150,9 @@ def _path(request: Request) -> Mapping[str, str]:
     return request.path_params
 
 
-def _conditional(request: Request, body: bytes) -> Response:
+def _conditional(request: Request, body: bytes, more: Mapping[str, str]) -> Response:
     etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    headers = {"ETag": etag, "Cache-Control": "no-cache", **more}
     asked = request.headers.get("if-none-match", "")
     if etag in (tag.strip().removeprefix("W/") for tag in asked.split(",")) or asked.strip() == "*":
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)

@@ -86,7 +86,7 @@ async def open_odds_ingest(
         outbox = Outbox(database, engines.bus, engines.tasks)
         dead_letters = PostgresDeadLetters(database)
         store = Store()
-        async with database.snapshot() as connection:
+        async with database.latest() as connection:
             position = await store.position(connection, source)
         ingest = IngestOdds(outbox, store, engines.clock)
         refreshes, demand = Refreshes(database, outbox, engines.clock), Demand()

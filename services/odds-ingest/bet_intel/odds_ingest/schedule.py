@@ -172,7 +172,7 @@ class ScheduledPoller:
         return asks(self._provider, self._fixtures, self._refused, self._clock())
 
     async def _polled(self) -> dict[TargetId, Polled]:
-        async with self._means.database.snapshot() as connection:
+        async with self._means.database.latest() as connection:
             return await store.polled(connection, self._provider.name)
 
     async def _poll_planned(self, ask: Ask, polled: Mapping[TargetId, Polled]) -> None:
