@@ -234,7 +234,8 @@ class Database:
                 raise DatabaseUnavailableError(f"{self._name}: {host.name} gave way to replaying: {error}") from error
             raise
         finally:
-            await host.release(connection)
+            if not await host.release(connection):
+                await self._lost(host)
 
     async def _acquire(self, host: Host, choice: Choice, *, writes: bool) -> Connection:
         began = perf_counter()

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 
-from bet_intel.shared.postgres.connections import Connection, DatabaseError
+from bet_intel.shared.postgres.connections import DRIVER_ERRORS, Connection, DatabaseError
 
 if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
@@ -105,10 +105,15 @@ class Host:
         (self._writers if writes else self._readers).add(connection)
         return connection
 
-    async def release(self, connection: Connection) -> None:
+    async def release(self, connection: Connection) -> bool:
+        """Take a connection back; False where it turned out to be lost, which changes nothing about what it did."""
         self._readers.discard(connection)
         self._writers.discard(connection)
-        await self.pool.release(connection)
+        try:
+            await self.pool.release(connection)
+        except DRIVER_ERRORS:
+            return False
+        return True
 
     async def forget(self) -> None:
         """Use no connection again that exists now: each may lead to a server that is gone."""
