@@ -1,11 +1,12 @@
 """What the composition root hands to every service: the engines behind the ports, clocks, and the metrics registry."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
 from bet_intel.shared.cache import Cache
 from bet_intel.shared.messaging import EventBus
+from bet_intel.shared.postgres import PoolMetrics
 from bet_intel.shared.tasks import TaskQueues
 from bet_intel.shared.times import Clock, Monotonic
 
@@ -18,3 +19,8 @@ class Engines:
     registry: CollectorRegistry
     clock: Clock
     monotonic: Monotonic
+    pools: PoolMetrics = field(init=False)
+
+    def __post_init__(self) -> None:
+        # One registry knows a metric once, however many databases the services of a process have.
+        object.__setattr__(self, "pools", PoolMetrics(self.registry))

@@ -35,6 +35,7 @@ from bet_intel.api.settings import ApiSettings
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.heartbeat import Heart
 from bet_intel.shared.messaging import Queue
+from bet_intel.shared.migrate import migrations_of
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import Database, DatabaseUnavailableError, PostgresDeadLetters
 from bet_intel.shared.retention import keep
@@ -84,7 +85,8 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         DatabaseError: the database cannot be reached.
     """
     dsn = settings.dsn.get_secret_value()
-    async with Database.open(dsn, name="bet-intel-api", max_size=settings.pool_size) as database:
+    options = settings.database(migrations_of("bet_intel.api"))
+    async with Database.open(dsn, name="bet-intel-api", options=options, metrics=engines.pools) as database:
         tail = FeedTail(database, settings.feed_poll_seconds, engines.monotonic, engines.registry)
         dead_letters = PostgresDeadLetters(database)
         _subscribe(Projector(database, engines.registry, tail.woken.set, engines.clock), engines, dead_letters)

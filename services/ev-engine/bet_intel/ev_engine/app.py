@@ -13,6 +13,7 @@ from bet_intel.ev_engine.wire import ODDS_CHANGED, SOURCE
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.heartbeat import Heart
 from bet_intel.shared.messaging import Queue
+from bet_intel.shared.migrate import migrations_of
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.partitions import DaysOf
 from bet_intel.shared.postgres import Database, PostgresDeadLetters
@@ -49,7 +50,8 @@ class EvEngine:
 @asynccontextmanager
 async def open_ev_engine(settings: EvEngineSettings, engines: Engines) -> AsyncIterator[EvEngine]:
     """Open ev-engine and subscribe it to the bus."""
-    async with Database.open(settings.dsn.get_secret_value(), name=SOURCE, max_size=settings.pool_size) as database:
+    dsn, options = settings.dsn.get_secret_value(), settings.database(migrations_of("bet_intel.ev_engine"))
+    async with Database.open(dsn, name=SOURCE, options=options, metrics=engines.pools) as database:
         dead_letters = PostgresDeadLetters(database)
         outbox = Outbox(database, engines.bus, engines.tasks)
         store = Store()

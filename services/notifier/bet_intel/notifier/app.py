@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bet_intel.notifier.alert import NOTIFICATIONS, SEND_NOTIFICATION, AlertOnSets
 from bet_intel.notifier.channels.log import LogChannel
@@ -17,6 +17,7 @@ from bet_intel.notifier.wire import OPPORTUNITIES_UPDATED
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.heartbeat import Heart
 from bet_intel.shared.messaging import Queue
+from bet_intel.shared.migrate import migrations_of
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.partitions import DaysOf
 from bet_intel.shared.postgres import Database, PostgresDeadLetters
@@ -52,8 +53,9 @@ async def open_notifier(
     settings: NotifierSettings, engines: Engines, channels: Mapping[str, Channel] | None = None
 ) -> AsyncIterator[Notifier]:
     """Open the notifier. `channels` by the names that rules and deliveries use; by default `log` alone."""
-    dsn = settings.dsn.get_secret_value()
-    async with Database.open(dsn, name=SOURCE, max_size=settings.concurrency + _OTHER_CONNECTIONS) as database:
+    dsn, options = settings.dsn.get_secret_value(), settings.database(migrations_of("bet_intel.notifier"))
+    options = replace(options, max_size=max(options.max_size, settings.concurrency + _OTHER_CONNECTIONS))
+    async with Database.open(dsn, name=SOURCE, options=options, metrics=engines.pools) as database:
         dead_letters = PostgresDeadLetters(database)
         outbox = Outbox(database, engines.bus, engines.tasks)
         metrics = Metrics(engines.registry)

@@ -2,7 +2,6 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
@@ -12,10 +11,12 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from bet_intel.notifier.domain.rules import Rule
 from bet_intel.shared.retention import check_retention
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, field_validator
+from bet_intel.shared.postgres.settings import DatabaseSettings
 
 Name = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
@@ -54,7 +55,7 @@ class RuleSettings(BaseModel):
 _RULES = TypeAdapter(tuple[RuleSettings, ...])
 
 
-class NotifierSettings(BaseSettings):
+class NotifierSettings(DatabaseSettings):
     """`rules` is a JSON list; without it there is one rule: every `take` of the consensus profile, to the log.
 
     `attempts` is how often a delivery is tried before it is marked failed, `send_timeout` the seconds each may take.
@@ -62,7 +63,8 @@ class NotifierSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="BET_INTEL_NOTIFIER_")
 
-    dsn: SecretStr
+    pool_size: int = Field(default=12, ge=5)
+    """At least `concurrency` and four more."""
     rules: Annotated[tuple[RuleSettings, ...], NoDecode] = (RuleSettings(id="take"),)
     concurrency: int = Field(default=8, ge=1, le=64)
     attempts: int = Field(default=5, ge=1, le=20)

@@ -26,6 +26,7 @@ from bet_intel.odds_ingest.wire import SOURCE
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.heartbeat import Heart
 from bet_intel.shared.messaging import Queue
+from bet_intel.shared.migrate import migrations_of
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import Database, PostgresDeadLetters
 from bet_intel.shared.retention import keep
@@ -82,7 +83,8 @@ async def open_odds_ingest(
     pace: Pace,
 ) -> AsyncIterator[OddsIngest]:
     """Open odds-ingest on `provider`; `source` names what its position is kept for (one recording, or the provider)."""
-    async with Database.open(settings.dsn.get_secret_value(), name=SOURCE, max_size=settings.pool_size) as database:
+    dsn, options = settings.dsn.get_secret_value(), settings.database(migrations_of("bet_intel.odds_ingest"))
+    async with Database.open(dsn, name=SOURCE, options=options, metrics=engines.pools) as database:
         outbox = Outbox(database, engines.bus, engines.tasks)
         dead_letters = PostgresDeadLetters(database)
         store = Store()

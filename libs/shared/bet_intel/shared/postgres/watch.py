@@ -145,9 +145,10 @@ class Watch:
 
     def _tell(self, host: str, problem: Exception | None) -> None:
         said = "" if problem is None else reason(problem)
-        if said != self._said.get(host, ""):
+        # While it is opened, whoever opens it says what is waited for.
+        if self._tasks and said != self._said.get(host, ""):
             if said:
-                _log.warning("database host is not known any more", database=self._name, host=host, reason=said)
+                _log.warning("database host does not answer", database=self._name, host=host, reason=said)
             else:
                 _log.info("database host answers", database=self._name, host=host)
         self._said[host] = said
