@@ -9,8 +9,9 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
+from bet_intel.compose.databases import SERVICES
 from bet_intel.compose.embedded_postgres import EmbeddedPostgres, open_data_folder
-from bet_intel.shared.migrate import migrate
+from bet_intel.shared.migrate import migrate, migrations_of
 from bet_intel.shared.postgres import Database, DatabaseError, Options
 from bet_intel.shared.postgres.provision import grant, owner_of, provision
 from fixtures.postgres import MakeDatabase
@@ -76,6 +77,50 @@ async def test_the_service_role_changes_no_table_and_no_record_of_migrations(
                 await connection.execute(statement)
     finally:
         await connection.close()
+
+
+async def test_the_service_role_makes_and_drops_the_days_of_partitioned_tables_only(
+    postgres: EmbeddedPostgres, provisioned: str
+) -> None:
+    owner = await asyncpg.connect(postgres.dsn(provisioned, owner_of(provisioned)))
+    await owner.execute(
+        """
+        create table seen (at timestamptz not null) partition by range (at);
+        create table seen_default partition of seen default;
+        create table plain_20260501 (id int);
+        create table seen_20260509 (at timestamptz)
+        """
+    )
+    await owner.close()
+    await grant(postgres.dsn(provisioned, owner_of(provisioned)), provisioned)
+    connection = await asyncpg.connect(postgres.dsn(provisioned))
+    try:
+        assert await connection.fetchval("select ensure_day('seen', '2026-05-01')")
+        assert await connection.fetchval("select ensure_day('seen', '2026-05-01')"), "as often as one likes"
+        await connection.execute("insert into seen values ('2026-05-01 23:59+00'), ('2026-05-02 00:00+00')")
+        assert await connection.fetchval("select count(*) from seen_default") == 1
+        assert not await connection.fetchval("select ensure_day('seen', '2026-05-02')"), "its rows are elsewhere"
+        assert await connection.fetchval("select drop_day('seen', '2026-05-01')")
+        assert not await connection.fetchval("select drop_day('seen', '2026-05-01')")
+        assert not await connection.fetchval("select drop_day('seen', '2026-05-09')"), "no partition, only named so"
+        assert await connection.fetchval("select count(*) from seen") == 1
+        for function in ("ensure_day", "drop_day"):
+            with pytest.raises(asyncpg.UndefinedTableError, match="there is no partitioned table 'plain'"):
+                await connection.execute(f"select {function}('plain', '2026-05-01')")
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_every_service_starts_with_a_role_that_changes_no_table(
+    postgres: EmbeddedPostgres, name: str, service: str
+) -> None:
+    migrations = migrations_of(f"bet_intel.{service}")
+    await provision(postgres.dsn("postgres"), name)
+    await asyncio.to_thread(migrate, postgres.dsn(name, owner_of(name)), migrations)
+    await grant(postgres.dsn(name, owner_of(name)), name)
+    async with Database.open(postgres.dsn(name), name=service, options=replace(OPTIONS, migrations=migrations)):
+        pass
 
 
 async def test_no_other_service_may_connect(postgres: EmbeddedPostgres, provisioned: str) -> None:

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal, Self
 
+from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    SecretStr,
     StringConstraints,
     TypeAdapter,
     field_validator,
@@ -14,9 +14,8 @@ from typing import Annotated, Literal, Self
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from bet_intel.notifier.domain.rules import Rule
-from bet_intel.shared.retention import check_retention
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, field_validator
 from bet_intel.shared.postgres.settings import DatabaseSettings
+from bet_intel.shared.retention import check_retention
 
 Name = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
