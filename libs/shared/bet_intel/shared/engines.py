@@ -8,6 +8,7 @@ from bet_intel.shared.cache import Cache
 from bet_intel.shared.messaging import EventBus
 from bet_intel.shared.postgres import PoolMetrics
 from bet_intel.shared.tasks import TaskQueues
+from bet_intel.shared.ticker import TickerMetrics
 from bet_intel.shared.times import Clock, Monotonic
 
 
@@ -20,7 +21,9 @@ class Engines:
     clock: Clock
     monotonic: Monotonic
     pools: PoolMetrics = field(init=False)
+    tickers: TickerMetrics = field(init=False)
 
     def __post_init__(self) -> None:
         # One registry knows a metric once, however many databases the services of a process have.
         object.__setattr__(self, "pools", PoolMetrics(self.registry))
+        object.__setattr__(self, "tickers", TickerMetrics(self.registry))

@@ -94,11 +94,13 @@ class Outbox:
             recovered += found
         return recovered
 
-    async def run(self) -> None:
+    async def run(self, *, sweeps: bool = True) -> None:
+        """Publish until cancelled. Where several processes have this outbox, one of them sweeps (`sweep`)."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._publish_ready(group))
             group.create_task(self._delete_confirmed())
-            group.create_task(self._sweep())
+            if sweeps:
+                group.create_task(self.sweep())
 
     async def drained(self, timeout: float) -> bool:  # noqa: ASYNC109 - a bound on waiting, whose end is an answer
         """Wait until every message handed over is confirmed; False if that takes longer than `timeout` seconds."""
@@ -206,7 +208,8 @@ class Outbox:
         if not self._in_flight:
             self._empty.set()
 
-    async def _sweep(self) -> None:
+    async def sweep(self) -> None:
+        """Publish what is left behind, until cancelled; by `run`."""
         while True:
             await asyncio.sleep(self._sweeping.every)
             try:

@@ -39,7 +39,7 @@ from bet_intel.shared.migrate import migrations_of
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import Database, DatabaseUnavailableError, PostgresDeadLetters
 from bet_intel.shared.retention import keep
-from bet_intel.shared.times import Clock
+from bet_intel.shared.ticker import Ticker
 
 
 @dataclass(slots=True)
@@ -54,18 +54,18 @@ class Api:
     database: Database
     outbox: Outbox
     demand: Demand
+    ticker: Ticker
     retention: ReadModelRetention
-    clock: Clock
     draining: bool = False
     asgi: ASGIApp = field(init=False)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
+            group.create_task(self.ticker.run(), name="api ticker")
             group.create_task(self.tail.run(), name="api feed tail")
             group.create_task(self.heart.run(), name="api heartbeat")
-            group.create_task(self.outbox.run(), name="api outbox")
+            group.create_task(self.outbox.run(sweeps=False), name="api outbox")
             group.create_task(self.demand.run(), name="api demand")
-            group.create_task(keep(self.retention, self.clock), name="api retention")
 
     async def best(self, limit: int) -> OpportunityList:
         """The first `limit` (at most 200) of what `/v1/opportunities` answers without parameters.
@@ -92,8 +92,11 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         _subscribe(Projector(database, engines.registry, tail.woken.set, engines.clock), engines, dead_letters)
         outbox = Outbox(database, engines.bus, engines.tasks)
         heart = Heart("api", engines.bus, dead_letters, outbox.backlog, engines.clock)
-        demand = Demand(engines.bus, engines.clock)
-        api = Api(tail, heart, database, outbox, demand, ReadModelRetention(database, settings), engines.clock)
+        ticker = Ticker("api", database, metrics=engines.tickers)
+        retention = ReadModelRetention(database, settings)
+        ticker.add("api sweeper", outbox.sweep)
+        ticker.add("api retention", lambda: keep(retention, engines.clock))
+        api = Api(tail, heart, database, outbox, Demand(engines.bus, engines.clock), ticker, retention)
         reads = Reads(database, engines.cache, tail, settings.cache_seconds)
         buckets = TokenBuckets(settings.refresh_burst, settings.refresh_seconds, engines.monotonic)
         api.asgi = _gateway(_operations(api, database, reads, buckets, engines), engines)

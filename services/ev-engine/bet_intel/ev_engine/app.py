@@ -18,7 +18,7 @@ from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.partitions import DaysOf
 from bet_intel.shared.postgres import Database, PostgresDeadLetters
 from bet_intel.shared.retention import keep
-from bet_intel.shared.times import Clock
+from bet_intel.shared.ticker import Ticker
 
 ODDS_QUEUE = Queue("ev-engine.odds-changed", ODDS_CHANGED, batch=64)
 
@@ -31,8 +31,8 @@ class EvEngine:
     heart: Heart
     database: Database
     store: Store
+    ticker: Ticker
     retention: EngineRetention
-    clock: Clock
 
     async def totals(self) -> Totals:
         """How many opportunities opened and closed so far."""
@@ -42,9 +42,9 @@ class EvEngine:
     async def run(self) -> None:
         """Publish and beat until cancelled; boards are priced as the bus delivers them."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.outbox.run(), name="ev-engine outbox")
+            group.create_task(self.outbox.run(sweeps=False), name="ev-engine outbox")
             group.create_task(self.heart.run(), name="ev-engine heartbeat")
-            group.create_task(keep(self.retention, self.clock), name="ev-engine retention")
+            group.create_task(self.ticker.run(), name="ev-engine ticker")
 
 
 @asynccontextmanager
@@ -60,7 +60,11 @@ async def open_ev_engine(settings: EvEngineSettings, engines: Engines) -> AsyncI
         heart = Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock)
         # What an earlier run left unconfirmed goes first.
         await outbox.recover()
-        yield EvEngine(outbox, heart, database, store, EngineRetention(database, settings), engines.clock)
+        retention = EngineRetention(database, settings)
+        ticker = Ticker(SOURCE, database, metrics=engines.tickers)
+        ticker.add("ev-engine sweeper", outbox.sweep)
+        ticker.add("ev-engine retention", lambda: keep(retention, engines.clock))
+        yield EvEngine(outbox, heart, database, store, ticker, retention)
 
 
 __all__ = ["EvEngine", "Totals", "open_ev_engine"]

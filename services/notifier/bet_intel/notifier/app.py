@@ -22,7 +22,7 @@ from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.partitions import DaysOf
 from bet_intel.shared.postgres import Database, PostgresDeadLetters
 from bet_intel.shared.retention import keep
-from bet_intel.shared.times import Clock
+from bet_intel.shared.ticker import Ticker
 
 SOURCE = "notifier"
 _QUEUE = Queue("notifier.opportunities-updated", OPPORTUNITIES_UPDATED)
@@ -37,15 +37,15 @@ class Notifier:
 
     outbox: Outbox
     heart: Heart
+    ticker: Ticker
     retention: NotifierRetention
-    clock: Clock
 
     async def run(self) -> None:
-        """Publish and beat until cancelled."""
+        """Publish and beat until cancelled; sweep where this process leads."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.outbox.run(), name="notifier outbox")
+            group.create_task(self.outbox.run(sweeps=False), name="notifier outbox")
             group.create_task(self.heart.run(), name="notifier heartbeat")
-            group.create_task(keep(self.retention, self.clock), name="notifier retention")
+            group.create_task(self.ticker.run(), name="notifier ticker")
 
 
 @asynccontextmanager
@@ -74,4 +74,8 @@ async def open_notifier(
         heart = Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock)
         # What an earlier run left unconfirmed goes first.
         await outbox.recover()
-        yield Notifier(outbox, heart, NotifierRetention(database, settings), engines.clock)
+        retention = NotifierRetention(database, settings)
+        ticker = Ticker(SOURCE, database, metrics=engines.tickers)
+        ticker.add("notifier sweeper", outbox.sweep)
+        ticker.add("notifier retention", lambda: keep(retention, engines.clock))
+        yield Notifier(outbox, heart, ticker, retention)

@@ -1,7 +1,7 @@
 """Composition root of odds-ingest."""
 
 import asyncio
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -30,7 +30,7 @@ from bet_intel.shared.migrate import migrations_of
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import Database, PostgresDeadLetters
 from bet_intel.shared.retention import keep
-from bet_intel.shared.times import Clock
+from bet_intel.shared.ticker import Ticker
 
 _RECORDED = "a recording is played as it was taken: there is nothing newer to ask for"
 _ENDED = "this source is not read any more: "
@@ -41,6 +41,8 @@ class Polling(Protocol):
 
     ended: asyncio.Event
     failure: ProviderError | None
+
+    def go_on_from(self, position: int) -> None: ...
 
     async def run(self) -> None: ...
 
@@ -55,20 +57,24 @@ class OddsIngest:
     heart: Heart
     teller: Teller
     is_recording: bool
+    ticker: Ticker
+    reload: Callable[[], Awaitable[int]]
     retention: IngestRetention
-    clock: Clock
 
     async def run(self) -> None:
-        """Publish, beat and poll until cancelled; polling ends with the source."""
+        """Publish and beat until cancelled; sweep and poll where this process leads. Polling ends with the source."""
+        self.ticker.add("odds-ingest poll", self._poll)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.outbox.run(), name="odds-ingest outbox")
+            group.create_task(self.outbox.run(sweeps=False), name="odds-ingest outbox")
             group.create_task(self.heart.run(), name="odds-ingest heartbeat")
-            group.create_task(keep(self.retention, self.clock), name="odds-ingest retention")
-            group.create_task(self._poll(), name="odds-ingest poll")
+            group.create_task(self.ticker.run(), name="odds-ingest ticker")
             if self.is_recording:
                 group.create_task(self.teller.refuse(_RECORDED), name="odds-ingest refreshes")
 
     async def _poll(self) -> None:
+        if self.poller.ended.is_set():
+            return
+        self.poller.go_on_from(await self.reload())
         await self.poller.run()
         if not self.is_recording:
             await self.teller.refuse(f"{_ENDED}{self.poller.failure}")
@@ -88,9 +94,14 @@ async def open_odds_ingest(
         outbox = Outbox(database, engines.bus, engines.tasks)
         dead_letters = PostgresDeadLetters(database)
         store = Store()
-        async with database.latest() as connection:
-            position = await store.position(connection, source)
-        ingest = IngestOdds(outbox, store, engines.clock)
+
+        async def stored_position() -> int:
+            async with database.latest() as connection:
+                return await store.position(connection, source)
+
+        position = await stored_position()
+        ticker = Ticker(SOURCE, database, metrics=engines.tickers)
+        ingest = IngestOdds(outbox, store, engines.clock, ticker.guard)
         refreshes, demand = Refreshes(database, outbox, engines.clock), Demand()
         subscribe = engines.bus.subscribe
         subscribe(Queue("odds-ingest.refresh-requested", "refresh.requested.v1"), refreshes.requested, dead_letters)
@@ -110,9 +121,11 @@ async def open_odds_ingest(
         # What an earlier run left unconfirmed goes first.
         await outbox.recover()
         retention = IngestRetention(database, settings)
+        ticker.add("odds-ingest sweeper", outbox.sweep)
+        ticker.add("odds-ingest retention", lambda: keep(retention, engines.clock))
         is_recording = provider.total is not None
         with _shown(provider, engines.registry):
-            yield OddsIngest(outbox, poller, position, heart, teller, is_recording, retention, engines.clock)
+            yield OddsIngest(outbox, poller, position, heart, teller, is_recording, ticker, stored_position, retention)
 
 
 @contextmanager

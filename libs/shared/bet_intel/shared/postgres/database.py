@@ -24,6 +24,7 @@ from bet_intel.shared.postgres.connections import (
     gave_way,
     is_lost,
 )
+from bet_intel.shared.postgres.direct import Session
 from bet_intel.shared.postgres.hosts import Host, addresses
 from bet_intel.shared.postgres.metrics import PoolMetrics
 from bet_intel.shared.postgres.opening import until_ready
@@ -154,6 +155,20 @@ class Database:
         host = self._single or await self._watch.primary(self._options.primary_patience)
         async with self._read(Choice(host, "latest")) as connection:
             yield connection
+
+    @asynccontextmanager
+    async def direct(self) -> AsyncIterator[Session]:
+        """A session on the primary that is nobody else's, for a lock. Raises `PrimaryUnavailableError`."""
+        host = self._hosts[self._single or await self._watch.primary(self._options.primary_patience)]
+        try:
+            connection = await host.connect(f"{self._name} session")
+        except DRIVER_ERRORS as error:
+            raise PrimaryUnavailableError(f"{self._name}: no session on {host.name}: {reason(error)}") from error
+        try:
+            yield Session(connection, host.name, lambda: self._single is None and self._roles.is_superseded(host.name))
+        finally:
+            # Without a goodbye, which would be waited for where the server hangs; the server ends the session at once.
+            connection.terminate()
 
     async def position(self, connection: Reader) -> Position | None:
         """Up to where the snapshot of `connection` may have seen: another one `after` it misses nothing of it.

@@ -90,6 +90,12 @@ class Host:
         )
         return cls(address, pool)
 
+    async def connect(self, name: str) -> "asyncpg.Connection[asyncpg.Record]":
+        """A connection outside the pool."""
+        return await asyncpg.connect(
+            self.address.dsn, timeout=_CONNECT_SECONDS, server_settings={"application_name": name}
+        )
+
     @property
     def busy(self) -> int:
         """How many connections are lent."""
