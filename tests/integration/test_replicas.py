@@ -14,24 +14,22 @@ from bet_intel.shared.postgres import Database, DatabaseError, PoolMetrics, Posi
 from fixtures.replicas import QUICK, asked, name_of, notes, opened, service_dsn, until_roles, write
 from fixtures.waiting import until
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("replicas")]
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-async def database(whole_group: PostgresGroup) -> AsyncIterator[Database]:
-    async with opened(whole_group) as pools:
+async def database(group: PostgresGroup) -> AsyncIterator[Database]:
+    async with opened(group) as pools:
         yield pools
 
 
-async def test_writes_go_to_the_primary_and_reads_to_both_replicas(
-    whole_group: PostgresGroup, database: Database
-) -> None:
+async def test_writes_go_to_the_primary_and_reads_to_both_replicas(group: PostgresGroup, database: Database) -> None:
     async with database.transaction() as connection:
-        assert await connection.fetchval("select inet_server_port()") == whole_group.primary.port
+        assert await connection.fetchval("select inet_server_port()") == group.primary.port
     async with database.latest() as reader:
-        assert await reader.fetchval("select inet_server_port()") == whole_group.primary.port
+        assert await reader.fetchval("select inet_server_port()") == group.primary.port
     hosts = Counter([await asked(database) for _ in range(40)])
-    assert set(hosts) == {name_of(host) for host in whole_group.replicas}
+    assert set(hosts) == {name_of(host) for host in group.replicas}
 
 
 async def test_of_two_replicas_the_less_busy_answers(database: Database) -> None:
@@ -48,20 +46,18 @@ async def test_what_was_written_is_read_at_once_by_its_token(database: Database)
         assert (await notes(database, Position.parse(str(position))))[-1:] == [str(number)]
 
 
-async def test_with_replay_paused_a_token_is_served_by_the_primary(
-    whole_group: PostgresGroup, database: Database
-) -> None:
-    for replica in whole_group.replicas:
-        await asyncio.to_thread(whole_group.pause_replay, replica)
+async def test_with_replay_paused_a_token_is_served_by_the_primary(group: PostgresGroup, database: Database) -> None:
+    for replica in group.replicas:
+        await asyncio.to_thread(group.pause_replay, replica)
     position = await write(database, "new")
     assert await notes(database, position) == ["new"]
     # Without one a picture that is a little old is what was asked for.
     assert await notes(database) == []
 
 
-async def test_only_the_replica_that_has_it_serves_a_token(whole_group: PostgresGroup, database: Database) -> None:
-    behind, current = whole_group.replicas
-    await asyncio.to_thread(whole_group.pause_replay, behind)
+async def test_only_the_replica_that_has_it_serves_a_token(group: PostgresGroup, database: Database) -> None:
+    behind, current = group.replicas
+    await asyncio.to_thread(group.pause_replay, behind)
     position = await write(database, "new")
 
     async def current_is_there() -> bool:
@@ -76,17 +72,17 @@ async def test_only_the_replica_that_has_it_serves_a_token(whole_group: Postgres
 
 
 async def test_an_invented_token_does_not_force_reads_onto_the_primary(
-    whole_group: PostgresGroup, database: Database
+    group: PostgresGroup, database: Database
 ) -> None:
     for token in ("1-FFFFFFFFFFFFFFFF", "FF-1", "7-FFFFFFFFFF"):
         async with database.snapshot(Position.parse(token)) as connection:
-            assert await connection.fetchval("select inet_server_port()") != whole_group.primary.port
+            assert await connection.fetchval("select inet_server_port()") != group.primary.port
 
 
-async def test_a_replica_that_is_too_far_behind_is_not_asked(whole_group: PostgresGroup) -> None:
-    async with opened(whole_group, replace(QUICK, max_lag_bytes=100_000)) as database:
-        behind, current = whole_group.replicas
-        await asyncio.to_thread(whole_group.pause_replay, behind)
+async def test_a_replica_that_is_too_far_behind_is_not_asked(group: PostgresGroup) -> None:
+    async with opened(group, replace(QUICK, max_lag_bytes=100_000)) as database:
+        behind, current = group.replicas
+        await asyncio.to_thread(group.pause_replay, behind)
         for number in range(20):
             await write(database, random.Random(number).randbytes(10_000).hex())
 
@@ -94,7 +90,7 @@ async def test_a_replica_that_is_too_far_behind_is_not_asked(whole_group: Postgr
             return {await asked(database) for _ in range(20)} == {name_of(current)}
 
         await until(only_current)
-        await asyncio.to_thread(whole_group.resume_replay, behind)
+        await asyncio.to_thread(group.resume_replay, behind)
 
         async def both() -> bool:
             return len({await asked(database) for _ in range(20)}) == 2
@@ -102,7 +98,7 @@ async def test_a_replica_that_is_too_far_behind_is_not_asked(whole_group: Postgr
         await until(both)
 
 
-async def test_tokens_are_never_served_by_a_replica_behind_them(whole_group: PostgresGroup, database: Database) -> None:
+async def test_tokens_are_never_served_by_a_replica_behind_them(group: PostgresGroup, database: Database) -> None:
     """Replay stops and goes on at random, hundreds of writes go on, and every reader asks for what was just written."""
     rng = random.Random(4)
     newest = (Position(0, 0), 0)
@@ -116,10 +112,10 @@ async def test_tokens_are_never_served_by_a_replica_behind_them(whole_group: Pos
 
     async def disturber() -> None:
         for _ in range(6):
-            replica = rng.choice(whole_group.replicas)
-            await asyncio.to_thread(whole_group.pause_replay, replica)
+            replica = rng.choice(group.replicas)
+            await asyncio.to_thread(group.pause_replay, replica)
             await asyncio.sleep(rng.random() * 0.2)
-            await asyncio.to_thread(whole_group.resume_replay, replica)
+            await asyncio.to_thread(group.resume_replay, replica)
         stop.set()
 
     ports: Counter[int] = Counter()
@@ -137,26 +133,26 @@ async def test_tokens_are_never_served_by_a_replica_behind_them(whole_group: Pos
         for work in (writer(), disturber(), reader(), reader(), reader()):
             tasks.create_task(work)
     assert sum(ports.values()) > 100
-    assert ports.keys() - {whole_group.primary.port}, "some are served by replicas"
+    assert ports.keys() - {group.primary.port}, "some are served by replicas"
 
 
-async def test_a_refused_login_is_named_with_its_role(whole_group: PostgresGroup) -> None:
-    dsn = service_dsn(whole_group).replace("a%20p", "another%20p")
+async def test_a_refused_login_is_named_with_its_role(group: PostgresGroup) -> None:
+    dsn = service_dsn(group).replace("a%20p", "another%20p")
     with pytest.raises(DatabaseError, match="the login of role 'odds' was refused: is the password in the DSN") as said:
         async with Database.open(dsn, name="odds", options=replace(QUICK, wait=30)):
             pass
     assert "p@ss" not in str(said.value)
 
 
-async def test_the_metrics_tell_roles_and_routes(whole_group: PostgresGroup) -> None:
+async def test_the_metrics_tell_roles_and_routes(group: PostgresGroup) -> None:
     registry = CollectorRegistry()
     metrics = PoolMetrics(registry)
-    async with Database.open(service_dsn(whole_group), name="odds", options=QUICK, metrics=metrics) as database:
+    async with Database.open(service_dsn(group), name="odds", options=QUICK, metrics=metrics) as database:
         await until_roles(database, {"primary": 1, "replica": 2})
         await write(database, "x")
         await notes(database)
         exposed = generate_latest(registry).decode()
-    primary, replica = name_of(whole_group.primary), name_of(whole_group.replicas[0])
+    primary, replica = name_of(group.primary), name_of(group.replicas[0])
     assert f'bet_intel_postgres_role{{database="odds",host="{primary}",role="primary"}} 1.0' in exposed
     assert f'bet_intel_postgres_role{{database="odds",host="{replica}",role="replica"}} 1.0' in exposed
     assert 'bet_intel_postgres_routed_total{database="odds",reason="write",to="primary"} 1.0' in exposed

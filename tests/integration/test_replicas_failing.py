@@ -11,7 +11,7 @@ from bet_intel.shared.postgres import Database, PrimaryUnavailableError
 from fixtures.replicas import QUICK, asked, kill, name_of, notes, opened, service_dsn, until_roles, write
 from fixtures.waiting import until
 
-pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.xdist_group("failing hosts")]
+pytestmark = [pytest.mark.integration, pytest.mark.chaos]
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ async def test_a_promoted_replica_takes_the_writes_and_the_old_primary_none(
 
     async def taken() -> bool:
         try:
-            return (await write(database, "after")).timeline == 2
+            return (await write(database, "after")).timeline > token.timeline
         except PrimaryUnavailableError:
             return False
 
@@ -97,7 +97,7 @@ async def test_a_promoted_replica_takes_the_writes_and_the_old_primary_none(
     await until_roles(database, {"primary": 1, "replica": 1, "superseded": 1})
     for number in range(50):
         position = await write(database, str(number))
-        assert position.timeline == 2
+        assert position.timeline == token.timeline + 1
         assert str(number) in await notes(database, position)
         assert "before" in await notes(database, token)
     assert await _texts(group, old.name) == ["before"]
@@ -128,7 +128,8 @@ async def test_a_process_that_starts_between_two_primaries_takes_the_newer(group
     await asyncio.to_thread(group.promote, new)
     async with Database.open(service_dsn(group), name="odds", options=QUICK) as database:
         assert (await database.health()).primary == name_of(new)
-        assert (await write(database, "x")).timeline == 2
+        await write(database, "x")
+    assert await _texts(group, new.name) == ["x"]
     assert await _texts(group, old.name) == []
 
 
