@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 from bet_intel.shared.cache import Cache
 from bet_intel.shared.messaging import EventBus
 from bet_intel.shared.postgres import PoolMetrics
+from bet_intel.shared.rate_limits import RateLimits
 from bet_intel.shared.tasks import TaskQueues
 from bet_intel.shared.ticker import TickerMetrics
 from bet_intel.shared.times import Clock, Monotonic
@@ -20,6 +21,8 @@ class Engines:
     registry: CollectorRegistry
     clock: Clock
     monotonic: Monotonic
+    limits: RateLimits | None = None
+    """Rate limits that processes share; each process counts for itself where there are none."""
     pools: PoolMetrics = field(init=False)
     tickers: TickerMetrics = field(init=False)
 

@@ -1,6 +1,7 @@
 """Composition root of the api service: the projector of the read model and the gateway, in one process."""
 
 import asyncio
+import random
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +18,6 @@ from bet_intel.api import openapi
 from bet_intel.api.answers import OpportunityList
 from bet_intel.api.demand import Demand
 from bet_intel.api.feed import FeedTail
-from bet_intel.api.limiter import TokenBuckets
 from bet_intel.api.middleware import RequestEdge, RequestMetrics
 from bet_intel.api.operation import Operation, Reads
 from bet_intel.api.problems import (
@@ -33,11 +33,13 @@ from bet_intel.api.retention import ReadModelRetention
 from bet_intel.api.routes import bookmakers, events, history, opportunities, process, refreshes, sports, status
 from bet_intel.api.settings import ApiSettings
 from bet_intel.shared.engines import Engines
+from bet_intel.shared.filled_cache import FilledCache
 from bet_intel.shared.heartbeat import Heart
 from bet_intel.shared.messaging import Queue
 from bet_intel.shared.migrate import migrations_of
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import Database, DatabaseUnavailableError, PostgresDeadLetters
+from bet_intel.shared.rate_limits import InProcessRateLimits, RateLimit
 from bet_intel.shared.retention import keep
 from bet_intel.shared.ticker import Ticker
 
@@ -97,9 +99,11 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         ticker.add("api sweeper", outbox.sweep)
         ticker.add("api retention", lambda: keep(retention, engines.clock))
         api = Api(tail, heart, database, outbox, Demand(engines.bus, engines.clock), ticker, retention)
-        reads = Reads(database, engines.cache, tail, settings.cache_seconds)
-        buckets = TokenBuckets(settings.refresh_burst, settings.refresh_seconds, engines.monotonic)
-        api.asgi = _gateway(_operations(api, database, reads, buckets, engines), engines)
+        cache = FilledCache(engines.cache, random.Random(), engines.registry)  # noqa: S311 - spreads times to live
+        reads = Reads(database, cache, tail, settings.cache_seconds)
+        limits = engines.limits or InProcessRateLimits(engines.monotonic)
+        limit = limits.limit("refresh", settings.refresh_burst, settings.refresh_seconds)
+        api.asgi = _gateway(_operations(api, database, reads, limit, engines), engines)
         await outbox.recover()
         yield api
 
@@ -115,7 +119,7 @@ def _subscribe(projector: Projector, engines: Engines, dead_letters: PostgresDea
 
 
 def _operations(
-    api: Api, database: Database, reads: Reads, buckets: TokenBuckets, engines: Engines
+    api: Api, database: Database, reads: Reads, limit: RateLimit, engines: Engines
 ) -> tuple[Operation, ...]:
     operations: list[Operation] = []
     registry: CollectorRegistry = engines.registry
@@ -124,7 +128,7 @@ def _operations(
     operations += history.operations(reads)
     operations += sports.operations(reads)
     operations += bookmakers.operations(reads)
-    operations += refreshes.operations(reads, api.outbox, buckets, engines.clock)
+    operations += refreshes.operations(reads, api.outbox, limit, engines.clock)
     operations += status.operations(reads, engines.clock)
     operations += process.operations(
         database, api.tail, registry, lambda: api.draining, lambda: openapi.document(operations)

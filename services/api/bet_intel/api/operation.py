@@ -10,19 +10,16 @@ from http import HTTPStatus
 from typing import TypeVar
 
 import msgspec
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
 from bet_intel.api.feed import FeedTail
 from bet_intel.api.problems import NotFoundError, ParameterError
 from bet_intel.api.query import Query, parse
-from bet_intel.shared.cache import Cache
+from bet_intel.shared.filled_cache import FilledCache
 from bet_intel.shared.postgres import Committed, Database, Position, Reader
 
 QueryT = TypeVar("QueryT", bound=Query)
-
-_log = structlog.get_logger(__name__)
 
 READ_AFTER = "Read-After"
 """Header of answers and requests: up to where the database was written to or seen, for reads that must not miss it."""
@@ -64,7 +61,7 @@ Handle = Callable[[Reader, Mapping[str, str], QueryT], Awaitable[msgspec.Struct]
 class Reads:
     """Turns handlers that read the database into responders."""
 
-    def __init__(self, database: Database, cache: Cache, tail: FeedTail, cache_seconds: float) -> None:
+    def __init__(self, database: Database, cache: FilledCache, tail: FeedTail, cache_seconds: float) -> None:
         self._database = database
         self._cache = cache
         self._tail = tail
@@ -87,14 +84,16 @@ class Reads:
         async def respond(request: Request) -> Response:
             asked = parse(request.url.query, query)
             key = self._key(request.url.path, asked)
-            after = self._after(request)
-            body = await self._kept(key) if key and self._is_shown(after) else None
-            if body is None:
-                path = _path(request)
+            after, path = self._after(request), _path(request)
+
+            async def answered() -> bytes:
                 answer = await self._database.read(lambda connection: handle(connection, path, asked), after)
-                body = msgspec.json.encode(answer)
-                if key:
-                    await self._keep(key, body)
+                return msgspec.json.encode(answer)
+
+            if key and self._is_shown(after):
+                body = await self._cache.get(key, self._cache_seconds, answered)
+            else:
+                body = await answered()
             return _conditional(request, body, self._headers())
 
         return respond
@@ -123,19 +122,6 @@ class Reads:
         # A digest, because a question may be long and a key is kept as long as its answer.
         question = hashlib.blake2b(f"{path}?{asked.canonical()}".encode(), digest_size=16).hexdigest()
         return f"api:{position.epoch}-{position.generation}:{question}"
-
-    async def _kept(self, key: str) -> bytes | None:
-        try:
-            return await self._cache.get(key)
-        except Exception as error:  # noqa: BLE001 - the cache is an accelerator: whatever it raises, the database answers
-            _log.warning("cache not read", reason=str(error))
-            return None
-
-    async def _keep(self, key: str, body: bytes) -> None:
-        try:
-            await self._cache.set(key, body, self._cache_seconds)
-        except Exception as error:  # noqa: BLE001 - as above
-            _log.warning("cache not written", reason=str(error))
 
 
 def read_after(committed: Committed) -> dict[str, str]:

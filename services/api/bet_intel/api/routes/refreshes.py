@@ -11,14 +11,14 @@ from starlette.responses import Response
 
 from bet_intel.api import refresh_store
 from bet_intel.api.answers import Refresh
-from bet_intel.api.limiter import TokenBuckets
 from bet_intel.api.operation import JSON, NoParameters, Operation, Reads, read_after
-from bet_intel.api.problems import BodyError, NotFoundError
+from bet_intel.api.problems import BodyError, NotFoundError, TooManyRequestsError
 from bet_intel.api.query import TextList, parse
 from bet_intel.api.read_model import Record
 from bet_intel.api.wire import refresh_requested
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import Committed, Reader
+from bet_intel.shared.rate_limits import RateLimit
 from bet_intel.shared.times import Clock
 
 _LONGEST_BODY = 16_384
@@ -31,11 +31,13 @@ class RefreshBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     leagues: Annotated[TextList, Meta(description="Leagues.")] = ()
 
 
-def operations(reads: Reads, outbox: Outbox, buckets: TokenBuckets, clock: Clock) -> tuple[Operation, ...]:
+def operations(reads: Reads, outbox: Outbox, limit: RateLimit, clock: Clock) -> tuple[Operation, ...]:
     async def ask(request: Request) -> Response:
         parse(request.url.query, NoParameters)
         asked = await _body(request)
-        buckets.take(request.client.host if request.client else "")
+        wait = await limit.take(request.client.host if request.client else "")
+        if wait is not None:
+            raise TooManyRequestsError(wait)
         id, now = str(uuid4()), clock()
         committed = Committed()
         async with outbox.transaction(committed) as unit:
