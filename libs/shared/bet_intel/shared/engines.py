@@ -1,12 +1,15 @@
 """What the composition root hands to every service: the engines behind the ports, clocks, and the metrics registry."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
 from bet_intel.shared.cache import Cache
 from bet_intel.shared.messaging import EventBus
+from bet_intel.shared.postgres import PoolMetrics
+from bet_intel.shared.rate_limits import RateLimits
 from bet_intel.shared.tasks import TaskQueues
+from bet_intel.shared.ticker import TickerMetrics
 from bet_intel.shared.times import Clock, Monotonic
 
 
@@ -18,3 +21,12 @@ class Engines:
     registry: CollectorRegistry
     clock: Clock
     monotonic: Monotonic
+    limits: RateLimits | None = None
+    """Rate limits that processes share; each process counts for itself where there are none."""
+    pools: PoolMetrics = field(init=False)
+    tickers: TickerMetrics = field(init=False)
+
+    def __post_init__(self) -> None:
+        # One registry knows a metric once, however many databases the services of a process have.
+        object.__setattr__(self, "pools", PoolMetrics(self.registry))
+        object.__setattr__(self, "tickers", TickerMetrics(self.registry))

@@ -1,6 +1,7 @@
 """Composition root of the api service: the projector of the read model and the gateway, in one process."""
 
 import asyncio
+import random
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +18,6 @@ from bet_intel.api import openapi
 from bet_intel.api.answers import OpportunityList
 from bet_intel.api.demand import Demand
 from bet_intel.api.feed import FeedTail
-from bet_intel.api.limiter import TokenBuckets
 from bet_intel.api.middleware import RequestEdge, RequestMetrics
 from bet_intel.api.operation import Operation, Reads
 from bet_intel.api.problems import (
@@ -33,12 +33,15 @@ from bet_intel.api.retention import ReadModelRetention
 from bet_intel.api.routes import bookmakers, events, history, opportunities, process, refreshes, sports, status
 from bet_intel.api.settings import ApiSettings
 from bet_intel.shared.engines import Engines
+from bet_intel.shared.filled_cache import FilledCache
 from bet_intel.shared.heartbeat import Heart
 from bet_intel.shared.messaging import Queue
+from bet_intel.shared.migrate import migrations_of
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import Database, DatabaseUnavailableError, PostgresDeadLetters
+from bet_intel.shared.rate_limits import InProcessRateLimits, RateLimit
 from bet_intel.shared.retention import keep
-from bet_intel.shared.times import Clock
+from bet_intel.shared.ticker import Ticker
 
 
 @dataclass(slots=True)
@@ -53,18 +56,18 @@ class Api:
     database: Database
     outbox: Outbox
     demand: Demand
+    ticker: Ticker
     retention: ReadModelRetention
-    clock: Clock
     draining: bool = False
     asgi: ASGIApp = field(init=False)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
+            group.create_task(self.ticker.run(), name="api ticker")
             group.create_task(self.tail.run(), name="api feed tail")
             group.create_task(self.heart.run(), name="api heartbeat")
-            group.create_task(self.outbox.run(), name="api outbox")
+            group.create_task(self.outbox.run(sweeps=False), name="api outbox")
             group.create_task(self.demand.run(), name="api demand")
-            group.create_task(keep(self.retention, self.clock), name="api retention")
 
     async def best(self, limit: int) -> OpportunityList:
         """The first `limit` (at most 200) of what `/v1/opportunities` answers without parameters.
@@ -84,17 +87,23 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         DatabaseError: the database cannot be reached.
     """
     dsn = settings.dsn.get_secret_value()
-    async with Database.open(dsn, name="bet-intel-api", max_size=settings.pool_size) as database:
+    options = settings.database(migrations_of("bet_intel.api"))
+    async with Database.open(dsn, name="bet-intel-api", options=options, metrics=engines.pools) as database:
         tail = FeedTail(database, settings.feed_poll_seconds, engines.monotonic, engines.registry)
         dead_letters = PostgresDeadLetters(database)
         _subscribe(Projector(database, engines.registry, tail.woken.set, engines.clock), engines, dead_letters)
         outbox = Outbox(database, engines.bus, engines.tasks)
         heart = Heart("api", engines.bus, dead_letters, outbox.backlog, engines.clock)
-        demand = Demand(engines.bus, engines.clock)
-        api = Api(tail, heart, database, outbox, demand, ReadModelRetention(database, settings), engines.clock)
-        reads = Reads(database, engines.cache, tail, settings.cache_seconds)
-        buckets = TokenBuckets(settings.refresh_burst, settings.refresh_seconds, engines.monotonic)
-        api.asgi = _gateway(_operations(api, database, reads, buckets, engines), engines)
+        ticker = Ticker("api", database, metrics=engines.tickers)
+        retention = ReadModelRetention(database, settings)
+        ticker.add("api sweeper", outbox.sweep)
+        ticker.add("api retention", lambda: keep(retention, engines.clock))
+        api = Api(tail, heart, database, outbox, Demand(engines.bus, engines.clock), ticker, retention)
+        cache = FilledCache(engines.cache, random.Random(), engines.registry)  # noqa: S311 - spreads times to live
+        reads = Reads(database, cache, tail, settings.cache_seconds)
+        limits = engines.limits or InProcessRateLimits(engines.monotonic)
+        limit = limits.limit("refresh", settings.refresh_burst, settings.refresh_seconds)
+        api.asgi = _gateway(_operations(api, database, reads, limit, engines), engines)
         await outbox.recover()
         yield api
 
@@ -110,7 +119,7 @@ def _subscribe(projector: Projector, engines: Engines, dead_letters: PostgresDea
 
 
 def _operations(
-    api: Api, database: Database, reads: Reads, buckets: TokenBuckets, engines: Engines
+    api: Api, database: Database, reads: Reads, limit: RateLimit, engines: Engines
 ) -> tuple[Operation, ...]:
     operations: list[Operation] = []
     registry: CollectorRegistry = engines.registry
@@ -119,7 +128,7 @@ def _operations(
     operations += history.operations(reads)
     operations += sports.operations(reads)
     operations += bookmakers.operations(reads)
-    operations += refreshes.operations(reads, api.outbox, buckets, engines.clock)
+    operations += refreshes.operations(reads, api.outbox, limit, engines.clock)
     operations += status.operations(reads, engines.clock)
     operations += process.operations(
         database, api.tail, registry, lambda: api.draining, lambda: openapi.document(operations)

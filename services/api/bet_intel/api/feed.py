@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from bet_intel.api.read_model import Position, position
 from bet_intel.shared.postgres import Database, DatabaseUnavailableError
+from bet_intel.shared.postgres import Position as LogPosition
 
 _log = structlog.get_logger(__name__)
 
@@ -22,6 +23,8 @@ class FeedTail:
     ) -> None:
         self.woken = asyncio.Event()
         self.position: Position | None = None
+        # What a reply must show that is kept under `position`, whichever host it is read from.
+        self.seen: LogPosition | None = None
         self._database = database
         self._poll_seconds = poll_seconds
         self._monotonic = monotonic
@@ -32,6 +35,7 @@ class FeedTail:
         """Look up the position once."""
         async with self._database.snapshot() as connection:
             self.position = await position(connection)
+            self.seen = await self._database.position(connection)
         self._looked_at = self._monotonic()
         self._seq.set(self.position.seq)
 

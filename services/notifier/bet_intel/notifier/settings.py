@@ -6,15 +6,15 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    SecretStr,
     StringConstraints,
     TypeAdapter,
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from bet_intel.notifier.domain.rules import Rule
+from bet_intel.shared.postgres.settings import DatabaseSettings
 from bet_intel.shared.retention import check_retention
 
 Name = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
@@ -54,7 +54,7 @@ class RuleSettings(BaseModel):
 _RULES = TypeAdapter(tuple[RuleSettings, ...])
 
 
-class NotifierSettings(BaseSettings):
+class NotifierSettings(DatabaseSettings):
     """`rules` is a JSON list; without it there is one rule: every `take` of the consensus profile, to the log.
 
     `attempts` is how often a delivery is tried before it is marked failed, `send_timeout` the seconds each may take.
@@ -62,7 +62,8 @@ class NotifierSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="BET_INTEL_NOTIFIER_")
 
-    dsn: SecretStr
+    pool_size: int = Field(default=12, ge=5)
+    """At least `concurrency` and four more."""
     rules: Annotated[tuple[RuleSettings, ...], NoDecode] = (RuleSettings(id="take"),)
     concurrency: int = Field(default=8, ge=1, le=64)
     attempts: int = Field(default=5, ge=1, le=20)

@@ -11,14 +11,14 @@ from starlette.responses import Response
 
 from bet_intel.api import refresh_store
 from bet_intel.api.answers import Refresh
-from bet_intel.api.limiter import TokenBuckets
-from bet_intel.api.operation import JSON, NoParameters, Operation, Reads
-from bet_intel.api.problems import BodyError, NotFoundError
+from bet_intel.api.operation import JSON, NoParameters, Operation, Reads, read_after
+from bet_intel.api.problems import BodyError, NotFoundError, TooManyRequestsError
 from bet_intel.api.query import TextList, parse
 from bet_intel.api.read_model import Record
 from bet_intel.api.wire import refresh_requested
 from bet_intel.shared.outbox import Outbox
-from bet_intel.shared.postgres import Reader
+from bet_intel.shared.postgres import Committed, Reader
+from bet_intel.shared.rate_limits import RateLimit
 from bet_intel.shared.times import Clock
 
 _LONGEST_BODY = 16_384
@@ -31,17 +31,21 @@ class RefreshBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     leagues: Annotated[TextList, Meta(description="Leagues.")] = ()
 
 
-def operations(reads: Reads, outbox: Outbox, buckets: TokenBuckets, clock: Clock) -> tuple[Operation, ...]:
+def operations(reads: Reads, outbox: Outbox, limit: RateLimit, clock: Clock) -> tuple[Operation, ...]:
     async def ask(request: Request) -> Response:
         parse(request.url.query, NoParameters)
         asked = await _body(request)
-        buckets.take(request.client.host if request.client else "")
+        wait = await limit.take(request.client.host if request.client else "")
+        if wait is not None:
+            raise TooManyRequestsError(wait)
         id, now = str(uuid4()), clock()
-        async with outbox.transaction() as unit:
+        committed = Committed()
+        async with outbox.transaction(committed) as unit:
             await refresh_store.put(unit.connection, id, asked.sports, asked.leagues, now)
             unit.append(refresh_requested(id, now, asked.sports, asked.leagues))
         answer = Refresh(id, "pending", asked.sports, asked.leagues, now)
-        return Response(msgspec.json.encode(answer), 202, {"Location": f"/v1/refreshes/{id}"}, JSON)
+        headers = {"Location": f"/v1/refreshes/{id}", **read_after(committed)}
+        return Response(msgspec.json.encode(answer), 202, headers, JSON)
 
     return (
         Operation(
