@@ -217,3 +217,20 @@ async def test_the_odds_api_over_http_is_asked_league_by_league(dsn: str, tmp_pa
             state = await run.quota.state()
         assert run.answered()[0].error_kind == ""
         assert (state.spent_month, state.report and state.report.remaining) == (12, 482)
+
+
+async def test_spent_credits_of_the_odds_api_are_looked_at_again_within_the_hour(dsn: str, tmp_path: Path) -> None:
+    async with fake_odds_api([write(tmp_path / "tape.jsonl.gz", *TWO_RESPONSES)]) as stand:
+        begin = datetime(2026, 1, 31, 12, tzinfo=UTC)
+        clock = Feed(begin, {})
+        provider = PollableOddsApi(stand.settings(), lambda: clock.now, lambda: (clock.now - begin).total_seconds())
+        stand.opened.append(provider)
+        await provider.leagues()
+        stand.faults.add("spent:1")
+        async with scheduled(dsn, provider, clock) as run:
+            await run.until(begin + timedelta(minutes=59))
+            assert run.statuses[-1].error_kind == "quota"
+            # The plan was changed meanwhile; the month would end in twelve hours only.
+            await run.until(begin + timedelta(minutes=70))
+            await until(lambda: run.statuses[-1].error_kind == "")
+            assert (await run.quota.state()).left.provider == 500 - (await run.quota.state()).spent_month

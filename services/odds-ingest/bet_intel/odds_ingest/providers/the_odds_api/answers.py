@@ -65,7 +65,8 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes, what: str, as
         said += f", {told.message[:_QUOTED]!r}"
     if status == 401 and told.error_code == "OUT_OF_USAGE_CREDITS":
         reset = next_reset(as_of)
-        pause = (reset - as_of).total_seconds()
+        # The plan may be changed before the reset: it is looked at again meanwhile.
+        pause = min((reset - as_of).total_seconds(), _LONGEST_WAIT)
         return QuotaError(
             f"{said}; the credits of The Odds API are spent until {reset:%Y-%m-%d %H:%M} UTC, or the plan is changed",
             pause,

@@ -35,8 +35,6 @@ from bet_intel.shared.times import Clock, Monotonic
 _log = structlog.get_logger(__name__)
 
 _LONGEST_RETRY_WAIT = 5.0
-# A spent quota may be filled by a change of plan: it is looked at again before its reset.
-_LONGEST_QUOTA_PAUSE = 3600.0
 _OK = 200
 
 _Shape = TypeVar("_Shape")
@@ -191,8 +189,7 @@ class OddsApiClient:
             self._breaker.hold(float("inf"), lambda _: AuthError(message))
         elif isinstance(error, QuotaError):
             resets_at = error.resets_at
-            pause = min(error.retry_after or _LONGEST_QUOTA_PAUSE, _LONGEST_QUOTA_PAUSE)
-            self._breaker.hold(pause, lambda left: QuotaError(message, left, resets_at))
+            self._breaker.hold(error.retry_after or 0.0, lambda left: QuotaError(message, left, resets_at))
         elif isinstance(error, RateError):
             self._breaker.hold(error.retry_after or 0.0, lambda left: RateError(message, left))
 
