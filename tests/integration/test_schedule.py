@@ -14,6 +14,8 @@ from bet_intel.odds_ingest.poll_store import TargetId, polled
 from bet_intel.odds_ingest.providers.pollable import PollableProvider
 from bet_intel.odds_ingest.providers.port import (
     AuthError,
+    NotMadeError,
+    NotTakenError,
     ProviderError,
     QuotaError,
     RefusedRequestError,
@@ -157,6 +159,16 @@ async def test_a_lost_answer_keeps_its_credits_and_is_not_asked_for_at_once(dsn:
         assert (state.spent_day, state.left.day) == (2, 96)
         assert run.statuses[0].error_kind == "transient"
     assert [league for league, _ in given.asked] == [BASEBALL, HOCKEY]
+
+
+@pytest.mark.parametrize("failure", [NotTakenError("status 503"), NotMadeError("the breaker is open")])
+async def test_a_call_that_cannot_have_cost_anything_keeps_no_credits(dsn: str, failure: ProviderError) -> None:
+    given = feed()
+    given.failures = {BASEBALL: [failure] * 50, HOCKEY: [failure] * 50}
+    async with scheduled(dsn, given, given, Budget(day=100)) as run:
+        await run.until(hours(11))
+        assert len(given.asked) > 5
+        assert (await run.quota.state()).left.day == 100
 
 
 async def test_spent_credits_pause_the_asking_until_the_provider_has_some_again(dsn: str) -> None:

@@ -157,7 +157,7 @@ class ScheduledPoller:
         except ProviderError as error:
             if error.kind == "quota":
                 await self._means.quota.settle(reservation, Usage(last=error.spent, remaining=0))
-            elif error.kind != "transient":
+            elif not error.may_have_cost:
                 await self._means.quota.settle(reservation, Usage(last=error.spent))
             raise
         await self._means.quota.settle(reservation, told.usage)
