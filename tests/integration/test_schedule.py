@@ -29,8 +29,8 @@ from fixtures.answers import PROVIDER
 from fixtures.fake_odds_api import BASKETBALL, SOCCER, TWO_RESPONSES, fake_odds_api, write
 from fixtures.odds_ingest_service import MIGRATIONS
 from fixtures.postgres import MakeDatabase
-from fixtures.scheduling import BASEBALL, HOCKEY, NOON, Feed, feed, hours, scheduled
-from fixtures.waiting import until
+from fixtures.scheduling import BASEBALL, HOCKEY, LEAGUES, NOON, Feed, feed, hours, scheduled
+from fixtures.waiting import running, until
 
 pytestmark = pytest.mark.integration
 
@@ -127,6 +127,41 @@ async def test_a_refresh_that_is_not_possible_says_why(
         await until(lambda: len(run.answered()) == 1)
     assert run.answered()[0].error_kind == kind
     assert run.answered()[0].message
+
+
+async def test_a_refresh_of_several_leagues_goes_on_after_one_that_is_refused(dsn: str) -> None:
+    given = feed()
+    async with scheduled(dsn, given, given) as run:
+        await run.until(hours(0.01))
+        given.failures[BASEBALL] = [RefusedRequestError("no such market")]
+        await run.bus.publish(requested(leagues=[BASEBALL, HOCKEY]))
+        await run.until(hours(0.02))
+        await until(lambda: len(run.answered()) == 1)
+    assert [league for league, _ in given.asked] == [BASEBALL, HOCKEY, BASEBALL, HOCKEY]
+    (status,) = run.answered()
+    assert (status.error_kind, status.message, status.credits) == ("validation", "no such market", 2)
+
+
+async def test_a_refresh_while_nobody_is_there_says_so_and_not_that_there_is_no_such_league(dsn: str) -> None:
+    given = feed()
+    given.failures[LEAGUES] = [TransientProviderError("nobody there")] * 9
+    async with scheduled(dsn, given, given) as run:
+        await run.until(NOON + timedelta(seconds=4))
+        assert not run.answered()
+        await run.bus.publish(requested(leagues=[HOCKEY]))
+        await run.until(NOON + timedelta(seconds=6))
+        await until(lambda: len(run.answered()) == 1)
+    assert (run.answered()[0].error_kind, run.answered()[0].message) == ("transient", "nobody there")
+
+
+async def test_a_refresh_that_another_process_has_heard_of_is_answered(dsn: str) -> None:
+    given = feed()
+    async with scheduled(dsn, given, given) as leads, scheduled(dsn, given, given) as follows:
+        await leads.until(hours(0.01))
+        await follows.bus.publish(requested(leagues=[HOCKEY]))
+        await until(follows.refreshes.arrived.is_set)
+        await leads.until(hours(0.05))
+        await until(lambda: len(leads.answered()) == 1)
 
 
 async def test_a_wrong_key_ends_the_asking(dsn: str) -> None:
