@@ -176,6 +176,20 @@ async def test_a_wrong_key_ends_the_asking(dsn: str) -> None:
     assert len(given.asked) == 1
 
 
+async def test_prices_grow_old_after_a_key_has_died(dsn: str) -> None:
+    given = feed()
+    given.failures[HOCKEY] = [AuthError("wrong key")]
+    async with scheduled(dsn, given, given) as run:
+        await run.until(hours(1))
+        assert run.poller.ended.is_set()
+        run.end, run.reached = hours(2), asyncio.Event()
+        async with running(run.poller.pass_time()):
+            await run.reached.wait()
+    async with Database.open(dsn, name="tests") as database, database.snapshot() as connection:
+        as_of = await connection.fetchval("select min(as_of) from event")
+    assert hours(1.9) < as_of <= hours(2)
+
+
 async def test_a_call_that_is_refused_as_wrong_is_not_made_again(dsn: str) -> None:
     given = feed(price=0)
     given.failures[BASEBALL] = [RefusedRequestError("no such market")]

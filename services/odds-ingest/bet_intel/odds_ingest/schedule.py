@@ -103,6 +103,15 @@ class ScheduledPoller:
                 await self._sleep(_FIRST_BACKOFF.total_seconds())
         self.ended.set()
 
+    async def pass_time(self) -> None:
+        """Let what is known grow old although nothing is asked for any more; until cancelled."""
+        while True:
+            await self._sleep(_TICK_AFTER.total_seconds())
+            try:
+                await self._tell_time(self._clock())
+            except UnavailableError as error:
+                _log.warning("no time told", provider=self._provider.name, reason=str(error))
+
     async def _step(self) -> None:
         """Do what is due, or wait for it."""
         # What is asked for from here on, is asked for after these were set.
