@@ -8,8 +8,6 @@ from cyclopts import Parameter
 from bet_intel.compose.commands.output import complain, print_json, print_table
 from bet_intel.compose.effective_settings import Effective, Setting, effective_settings
 
-_WIDTH = 120
-
 
 def show_command(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
     """Every setting, its value and where it comes from.
@@ -34,7 +32,6 @@ def _show(effective: Effective) -> None:
     print_table(
         ("service", "setting", "value", "from"),
         ((one.service, one.name, _value(one), _source(one)) for one in effective.settings),
-        width=_WIDTH,
     )
     for one in effective.wrong:
         print(f"wrong: {one.variable or one.service}: {one.problem}")
