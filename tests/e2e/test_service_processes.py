@@ -63,6 +63,5 @@ async def test_what_the_simulator_offers_is_found_by_way_of_all_processes(
 
         await until(offers_something, timeout=90)
         memory = {one: process.megabytes for one, process in zip(TYPES, started, strict=True)}
-        print(memory)
-        assert max(memory.values()) < _MEGABYTES
+        assert max(memory.values()) < _MEGABYTES, memory
         assert [await one.stop() for one in started] == [0] * len(TYPES)
