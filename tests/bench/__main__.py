@@ -10,7 +10,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import codec, devig_accuracy, devig_speed, polls
+from bench import codec, devig_accuracy, devig_speed, polls, publishing
 from bench.measure import Calibration, Figure, Row, Verdict, calibrate
 
 ROWS = (
@@ -19,6 +19,7 @@ ROWS = (
     Row("7", "devig of 100,000 markets, every method", devig_speed.run_methods),
     Row("8", "devig against roots of 50 digits", devig_accuracy.run),
     Row("11", "a poll stored of which 2 % changed", polls.run),
+    Row("12", "events published with confirms", publishing.run),
 )
 _PEERS = ("mpmath", "numpy", "penaltyblog", "protobuf", "psycopg", "scipy", "shin", "sqlalchemy")
 _LEAST_ROUNDS = 7

@@ -1,7 +1,7 @@
 """Composition root of odds-ingest."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,6 +21,7 @@ from bet_intel.odds_ingest.retention import IngestRetention
 from bet_intel.odds_ingest.schedule import Means, ScheduledPoller
 from bet_intel.odds_ingest.settings import OddsIngestSettings
 from bet_intel.odds_ingest.store import Store
+from bet_intel.odds_ingest.tasks import DATA_REFRESH, RefreshTasks
 from bet_intel.odds_ingest.telling import BookmakerAges, Teller
 from bet_intel.odds_ingest.wire import SOURCE
 from bet_intel.shared.engines import Engines
@@ -30,6 +31,7 @@ from bet_intel.shared.migrate import migrations_of
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import Database, PostgresDeadLetters
 from bet_intel.shared.retention import keep
+from bet_intel.shared.tasks import Actor
 from bet_intel.shared.ticker import Ticker
 
 _RECORDED = "a recording is played as it was taken: there is nothing newer to ask for"
@@ -76,7 +78,7 @@ class OddsIngest:
     async def run_telling(self) -> None:
         """Publish and beat until cancelled: a worker's part, which asks only for what it is given as a task."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.outbox.run(), name="odds-ingest outbox")
+            group.create_task(self.outbox.run(sweeps=False), name="odds-ingest outbox")
             group.create_task(self.heart.run(), name="odds-ingest heartbeat")
 
     async def _poll(self) -> None:
@@ -119,13 +121,19 @@ async def open_odds_ingest(
         ages = await BookmakerAges.load(database, provider.name, engines.monotonic)
         company = Company(teller, refreshes, ages)
         poller: Polling
+        actors: Mapping[str, Actor] = {}
         if isinstance(provider, PollableProvider):
             budget = Budget(settings.quota_month, settings.quota_day)
             quota = Quota(database, provider.name, budget, engines.clock)
-            means = Means(database, ingest, quota, demand, company)
-            poller = ScheduledPoller(provider, source, position, means, pace, engines.clock)
+            asked = IngestOdds(outbox, store, engines.clock)
+            means = Means(database, ingest, quota, demand, company, asked)
+            tasks = RefreshTasks(outbox, provider.name, engines.clock)
+            scheduled = ScheduledPoller(provider, source, position, means, pace, engines.clock, dispatch=tasks.dispatch)
+            actors = tasks.actors(scheduled)
+            poller = scheduled
         else:
             poller = Poller(provider, source, position, ingest, company, pace, engines.clock, engines.monotonic)
+        engines.tasks.register(DATA_REFRESH, actors, dead_letters, settings.concurrency)
         heart = Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock)
         # What an earlier run left unconfirmed goes first.
         await outbox.recover()

@@ -45,18 +45,26 @@ class OutOfCreditsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What a schedule works with besides the provider."""
+    """What a schedule works with besides the provider. `asked` stores what a task has asked for, in any process: not
+    bound to leading, as `ingest` may be, since a target is claimed before it is asked for."""
 
     database: Database
     ingest: IngestOdds
     quota: Quota
     demand: Demand
     company: Company
+    asked: IngestOdds | None = None
+
+
+Dispatch = Callable[[TargetId, datetime | None], Awaitable[None]]
+"""Has a target asked for by somebody else, unless that was done since it was last polled at that time."""
 
 
 class ScheduledPoller:
-    """Asks for each target when the planner says. `run` ends, and `ended` is set, with a `failure` that asking again
-    cannot mend, such as a wrong key."""
+    """Asks for each target when the planner says, or has it asked for where there is a `dispatch`.
+
+    `run` ends, and `ended` is set, with a `failure` that asking again cannot mend, such as a wrong key.
+    """
 
     def __init__(
         self,
@@ -67,6 +75,7 @@ class ScheduledPoller:
         pace: Pace,
         clock: Clock,
         sleep: Sleep = asyncio.sleep,
+        dispatch: Dispatch | None = None,
     ) -> None:
         self._provider = provider
         self._source = source
@@ -78,6 +87,7 @@ class ScheduledPoller:
         self._pace = pace
         self._clock = clock
         self._sleep = sleep
+        self._dispatch = dispatch
         self._fixtures = Fixtures(provider, clock)
         self._failures = 0
         self._not_before: datetime | None = None
@@ -189,9 +199,40 @@ class ScheduledPoller:
         async with self._means.database.latest() as connection:
             return await store.polled(connection, self._provider.name)
 
+    async def refresh(self, id: TargetId) -> None:
+        """Ask for a target now, if it is still one that is polled and nothing speaks against asking.
+
+        What fails is told, as of a poll; the plan decides when it is asked for again.
+        """
+        if self.failure is not None or not self._may_ask() or not await self._looked(()):
+            _log.info("not asked: the provider is left alone", provider=self._provider.name, target=id)
+            return
+        ask = next((each for each in self._asks().values() if each.id == id), None)
+        if ask is None:
+            _log.info("not asked: it is not polled any more", provider=self._provider.name, target=id)
+            return
+        try:
+            await self._poll(ask, await self._polled(), self._means.asked)
+        except OutOfCreditsError as error:
+            _log.info("not asked: no credits", target=ask.key, reason=str(error))
+        except ProviderError as error:
+            await self._failed(error, ask.id)
+            self._means.demand.changed.set()  # wakes the plan, which the failure may have ended
+
+    async def check(self) -> None:
+        """See by a call that costs nothing whether the provider answers, and tell it where it does not."""
+        try:
+            await self._free(self._provider.leagues)
+        except ProviderError as error:
+            await self._failed(error)
+
     async def _poll_planned(self, ask: Ask, polled: Mapping[TargetId, Polled]) -> None:
+        if self._dispatch is not None:
+            await self._dispatch(ask.id, polled.get(ask.id, Polled()).polled_at)
+            return
         try:
             await self._poll(ask, polled)
+            await self._pace.caught_up()
         except OutOfCreditsError:
             # Other workers were quicker; the next plan knows.
             _log.info("not asked: no credits", target=ask.key)
@@ -214,6 +255,7 @@ class ScheduledPoller:
         for ask in wanted:
             try:
                 await self._poll(ask, await self._polled())
+                await self._pace.caught_up()
                 outcome = self._teller.newest
             except OutOfCreditsError as error:
                 outcome = replace(self._teller.newest, error_kind="quota", message=str(error))
@@ -229,7 +271,7 @@ class ScheduledPoller:
         spent = max(0, after.spent_month - before.spent_month)
         await self._teller.answer(requests, replace(outcome, credits=spent, quota=after))
 
-    async def _poll(self, ask: Ask, polled: Mapping[TargetId, Polled]) -> None:
+    async def _poll(self, ask: Ask, polled: Mapping[TargetId, Polled], ingest: IngestOdds | None = None) -> None:
         """Ask for a target now, unless another worker has since `polled` was read.
 
         Raises:
@@ -247,7 +289,7 @@ class ScheduledPoller:
             return
         answer = await self._call(reservation, lambda: ask.of(self._provider))
         answer = replace(answer, position=self._position + 1)
-        ingested = await self._means.ingest.answer(answer, self._source)
+        ingested = await (ingest or self._means.ingest).answer(answer, self._source)
         self._position = self._teller.position = answer.position
         self._failures, self._not_before = 0, None
         self._told_time_at = self._clock()
@@ -255,7 +297,6 @@ class ScheduledPoller:
         self._behind = timedelta(seconds=math.ceil((self._told_time_at - answer.as_of).total_seconds()))
         await self._learn(ask.id, answer, ingested, seen)
         await self._tell(answer, ingested)
-        await self._pace.caught_up()
 
     async def _learn(self, id: TargetId, answer: Answer, ingested: Ingested, seen: Polled) -> None:
         rate = seen.changes_per_hour

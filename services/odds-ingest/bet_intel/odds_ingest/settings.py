@@ -10,6 +10,8 @@ class OddsIngestSettings(DatabaseSettings):
     model_config = SettingsConfigDict(env_prefix="BET_INTEL_ODDS_INGEST_")
 
     pool_size: int = Field(default=4, ge=2)
+    concurrency: int = Field(default=2, ge=1, le=16)
+    """How many calls of a provider a worker makes at a time."""
     quota_month: int | None = Field(default=None, ge=0)
     """Most credits to spend in a UTC month, where calls cost some; None = what the provider gives."""
     quota_day: int | None = Field(default=None, ge=0)
