@@ -147,4 +147,4 @@ class RedisRateLimits:
     async def aclose(self) -> None:
         bridge = self._storage.bridge
         if isinstance(bridge, RedispyBridge):
-            await bridge.get_connection().aclose()
+            await bridge.storage.aclose()
