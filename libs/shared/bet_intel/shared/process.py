@@ -24,8 +24,11 @@ from bet_intel.shared.cache import InProcessCache
 from bet_intel.shared.dramatiq_workers.queues import DramatiqTasks, Pool
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.migrate import migrate
+from bet_intel.shared.postgres.provision import grant, role_of_owner
 from bet_intel.shared.rabbitmq.bus import RabbitBus
 from bet_intel.shared.rabbitmq.connection import Connector, Nodes
+from bet_intel.shared.rediscluster.connection import RedisAddressError
+from bet_intel.shared.rediscluster.engines import RedisEngines, open_redis
 from bet_intel.shared.runtime import stop_signals
 from bet_intel.shared.times import system_clock
 
@@ -45,6 +48,8 @@ class ProcessSettings(BaseSettings):
 
     broker_url: SecretStr
     """RabbitMQ: amqp://user:password@host:port,host:port/vhost."""
+    redis_url: SecretStr | None = None
+    """Redis Cluster: redis://:password@host:port,host:port. Without it each process caches and counts for itself."""
     log_level: str = "info"
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
@@ -97,24 +102,33 @@ class _Distributed:
     engines: Engines
 
 
-def _distributed(service: Service, kind: str, settings: ProcessSettings) -> _Distributed:
+def _distributed(
+    service: Service,
+    kind: str,
+    settings: ProcessSettings,
+    registry: CollectorRegistry,
+    redis: RedisEngines | None = None,
+) -> _Distributed:
     nodes = Nodes.parse(settings.broker_url.get_secret_value())
     rng = random.Random()  # noqa: S311 - spreads retries, keeps no secret
     connector = Connector(nodes, f"bet-intel {service.name} {kind} {os.getpid()}", rng)
-    registry = CollectorRegistry()
     pool = Pool(memory=settings.worker_memory, tasks=settings.worker_tasks, grace=settings.stop_seconds)
     bus = RabbitBus(connector, grace=settings.stop_seconds)
     tasks = DramatiqTasks(connector, system_clock, registry, pool=pool)
-    cache = InProcessCache(_CACHE_ENTRIES, time.monotonic)
-    return _Distributed(bus, tasks, Engines(bus, tasks, cache, registry, system_clock, time.monotonic))
+    cache = InProcessCache(_CACHE_ENTRIES, time.monotonic) if redis is None else redis.cache
+    limits = None if redis is None else redis.limits
+    engines = Engines(bus, tasks, cache, registry, system_clock, time.monotonic, limits)
+    return _Distributed(bus, tasks, engines)
 
 
 async def run(service: Service, kind: str, settings: ProcessSettings) -> str | None:
     """Run one process until it is asked to stop, or something of it ends. Returns why it should begin anew, if so."""
-    distributed = _distributed(service, kind, settings)
+    registry = CollectorRegistry()
     process = service.types[kind]
     with stop_signals() as stopped:
         async with AsyncExitStack() as stack:
+            redis = await _redis(settings, registry, stack)
+            distributed = _distributed(service, kind, settings, registry, redis)
             stack.callback(_serve_metrics(settings, distributed.engines.registry))
             opening = asyncio.ensure_future(stack.enter_async_context(process.open(distributed.engines)))
             waited: set[asyncio.Future[Any]] = {opening, stopped}
@@ -132,6 +146,16 @@ async def run(service: Service, kind: str, settings: ProcessSettings) -> str | N
         renewal = None if stopped.done() else distributed.tasks.renewal
     _log.info("stopped", service=service.name, process=kind)
     return renewal
+
+
+async def _redis(settings: ProcessSettings, registry: CollectorRegistry, stack: AsyncExitStack) -> RedisEngines | None:
+    if settings.redis_url is None:
+        return None
+    url = settings.redis_url.get_secret_value()
+    try:
+        return await stack.enter_async_context(open_redis(url, time.monotonic, registry))
+    except RedisAddressError as error:
+        raise StartError(f"BET_INTEL_REDIS_URL: {error}") from error
 
 
 async def _work(
@@ -187,7 +211,7 @@ def _nothing() -> None:
 
 async def redrive(service: Service, settings: ProcessSettings) -> int:
     """Put every dead letter of the service back. Returns how many."""
-    distributed = _distributed(service, "redrive", settings)
+    distributed = _distributed(service, "redrive", settings, CollectorRegistry())
     async with _any_type(service).open(distributed.engines) as opened:
         moved = await distributed.bus.redrive() + await distributed.tasks.redrive()
         moved += sum([await again() for again in opened.redrive])
@@ -198,8 +222,12 @@ async def redrive(service: Service, settings: ProcessSettings) -> int:
 
 async def prepare(service: Service, settings: ProcessSettings) -> None:
     """Bring the schema up to date, and make the queues, before any process of the service starts."""
-    await asyncio.to_thread(migrate, service.owner_dsn(), service.migrations)
-    distributed = _distributed(service, "migrate", settings)
+    owner_dsn = service.owner_dsn()
+    await asyncio.to_thread(migrate, owner_dsn, service.migrations)
+    role = role_of_owner(owner_dsn)
+    if role is not None:
+        await grant(owner_dsn, role)
+    distributed = _distributed(service, "migrate", settings, CollectorRegistry())
     async with _any_type(service).open(distributed.engines):
         await distributed.bus.declare()
         await distributed.tasks.declare()

@@ -62,6 +62,7 @@ class OddsIngest:
     teller: Teller
     is_recording: bool
     ticker: Ticker
+    sweeper: Ticker
     reload: Callable[[], Awaitable[int]]
     retention: IngestRetention
 
@@ -72,6 +73,7 @@ class OddsIngest:
             group.create_task(self.outbox.run(sweeps=False), name="odds-ingest outbox")
             group.create_task(self.heart.run(), name="odds-ingest heartbeat")
             group.create_task(self.ticker.run(), name="odds-ingest ticker")
+            group.create_task(self.sweeper.run(), name="odds-ingest sweeper")
             if self.is_recording:
                 group.create_task(self.teller.refuse(_RECORDED), name="odds-ingest refreshes")
 
@@ -80,6 +82,7 @@ class OddsIngest:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.outbox.run(sweeps=False), name="odds-ingest outbox")
             group.create_task(self.heart.run(), name="odds-ingest heartbeat")
+            group.create_task(self.sweeper.run(), name="odds-ingest sweeper")
 
     async def _poll(self) -> None:
         if not self.poller.ended.is_set():
@@ -138,11 +141,15 @@ async def open_odds_ingest(
         # What an earlier run left unconfirmed goes first.
         await outbox.recover()
         retention = IngestRetention(database, settings)
-        ticker.add("odds-ingest sweeper", outbox.sweep)
+        # Of its own: workers sweep as well, and do not poll.
+        sweeper = Ticker(f"{SOURCE} sweeper", database, metrics=engines.tickers)
+        sweeper.add("odds-ingest sweeper", outbox.sweep)
         ticker.add("odds-ingest retention", lambda: keep(retention, engines.clock))
         is_recording = provider.total is not None
         with _shown(provider, engines.registry):
-            yield OddsIngest(outbox, poller, position, heart, teller, is_recording, ticker, stored_position, retention)
+            yield OddsIngest(
+                outbox, poller, position, heart, teller, is_recording, ticker, sweeper, stored_position, retention
+            )
 
 
 @contextmanager

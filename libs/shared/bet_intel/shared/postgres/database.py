@@ -5,7 +5,7 @@ type error. Which host serves them is decided by what the hosts say of themselve
 """
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from time import perf_counter
@@ -26,12 +26,14 @@ from bet_intel.shared.postgres.connections import (
 )
 from bet_intel.shared.postgres.direct import Session
 from bet_intel.shared.postgres.hosts import Host, addresses
+from bet_intel.shared.postgres.inspection import Inspection
 from bet_intel.shared.postgres.metrics import PoolMetrics
 from bet_intel.shared.postgres.opening import until_ready
-from bet_intel.shared.postgres.options import Health, HostHealth, Options
+from bet_intel.shared.postgres.options import Health, Options
 from bet_intel.shared.postgres.positions import SEEN, WRITTEN, Committed, Position, lsn
 from bet_intel.shared.postgres.probe import Probe
 from bet_intel.shared.postgres.roles import Choice, Roles
+from bet_intel.shared.postgres.routes import Routes
 from bet_intel.shared.postgres.watch import Watch, reason
 
 _log = structlog.get_logger(__name__)
@@ -45,7 +47,7 @@ class Database:
     def __init__(
         self,
         name: str,
-        hosts: dict[str, Host],
+        hosts: Mapping[str, Host],
         options: Options,
         metrics: PoolMetrics | None,
         rng: random.Random,
@@ -55,12 +57,13 @@ class Database:
         self._hosts = hosts
         self._options = options
         self._metrics = metrics
-        self._rng = rng
         self._roles = Roles(hosts, options.max_lag_bytes)
+        self._inspection = Inspection(name, hosts, self._roles, metrics)
         probes = {host: Probe(each.address, name, options.probe_timeout, marks=several) for host, each in hosts.items()}
-        self._watch = Watch(name, hosts, probes, self._roles, options.probe_every, self._show)
+        self._watch = Watch(name, hosts, probes, self._roles, options.probe_every, self._inspection.show)
         # One server is used for everything, whatever it says of itself; it refuses what it cannot do.
         self._single = None if several else next(iter(hosts))
+        self._routes = Routes(hosts, self._roles, self._watch, rng, options.primary_patience)
 
     @classmethod
     @asynccontextmanager
@@ -125,7 +128,7 @@ class Database:
             DatabaseUnavailableError: no host can answer, or the one that did was lost.
         """
         for left in reversed(range(len(self._hosts))):
-            choice = await self._reading(after)
+            choice = await self._routes.read(after)
             try:
                 async with self._read(choice) as connection:
                     yield connection
@@ -188,37 +191,7 @@ class Database:
         """
         async with self.snapshot() as connection:
             await connection.fetchval("select 1", timeout=2)
-        hosts = [HostHealth(name, self._role(name), self._lag(name), host.busy) for name, host in self._hosts.items()]
-        return Health(self._single or self._roles.primary, hosts)
-
-    async def _reading(self, after: Position | None) -> Choice:
-        if self._single is not None:
-            return Choice(self._single, "single")
-        if after is not None:
-            after = await self._credible(after)
-        choice = self._choose(after)
-        if choice is not None and choice.reason == "behind_token":
-            # As of its last probe: it may be there by now, and then the primary is spared.
-            await self._watch.caught_up(self._roles.replicas(None))
-            choice = self._choose(after)
-        if choice is None:
-            # Nobody is known to have what is asked for; the primary has everything.
-            choice = Choice(await self._watch.primary(self._options.primary_patience), "no_replica")
-        return choice
-
-    def _choose(self, after: Position | None) -> Choice | None:
-        return self._roles.read(after, {name: host.busy for name, host in self._hosts.items()}, self._rng)
-
-    async def _credible(self, after: Position) -> Position:
-        """`after`, capped at the primary's known position: nobody forces reads onto the primary by inventing one."""
-        known = self._roles.known()
-        if known is None or not after.exceeds(known):
-            return after
-        # Written since the last probe, or invented: the primary knows. Those who wait share the question.
-        primary = self._roles.primary
-        await self._watch.asked_again(list(self._hosts) if after.timeline > known.timeline else [primary or ""])
-        now_known = self._roles.known()
-        return after if now_known is None or not after.exceeds(now_known) else known
+        return self._inspection.health()
 
     @asynccontextmanager
     async def _read(self, choice: Choice) -> AsyncIterator[Reader]:
@@ -262,7 +235,7 @@ class Database:
             raise (PrimaryUnavailableError(said) if writes else _NotReachedError(said)) from error
         if self._metrics is not None:
             self._metrics.acquire.labels(self._name, host.name).observe(perf_counter() - began)
-            self._metrics.routed.labels(self._name, self._role(host.name), choice.reason).inc()
+            self._metrics.routed.labels(self._name, self._inspection.role(host.name), choice.reason).inc()
         return connection
 
     async def _lost(self, host: Host) -> None:
@@ -282,23 +255,6 @@ class Database:
             _log.warning("position of a commit not read", database=self._name, reason=str(error))
             return None
         return None if row is None else Position(row["timeline"], lsn(row["lsn"]))
-
-    def _role(self, host: str) -> str:
-        if host in (self._single, self._roles.primary):
-            return "primary"
-        seen = self._roles.seen(host)
-        if seen is None:
-            return "unknown"
-        return "replica" if seen.is_replica else "superseded"
-
-    def _lag(self, host: str) -> int | None:
-        seen = self._roles.seen(host)
-        return self._roles.lag(host) if seen is not None and seen.is_replica else None
-
-    def _show(self) -> None:
-        if self._metrics is not None:
-            for host in self._hosts:
-                self._metrics.show(self._name, host, self._role(host), self._lag(host))
 
 
 class _NotReachedError(DatabaseUnavailableError):

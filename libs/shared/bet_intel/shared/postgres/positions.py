@@ -73,4 +73,4 @@ SEEN = f"""
     from seen
 """  # noqa: S608 - a constant
 """Up to where a snapshot taken just before may have seen. What a replica has replayed is visible a moment before it is
-counted as replayed, so this is what it has received."""
+counted as replayed, so this is what it has received: at worst a little too much is asked of the next host."""

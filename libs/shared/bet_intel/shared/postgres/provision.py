@@ -6,6 +6,7 @@ needed once, the owner with each migration.
 """
 
 import re
+from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
@@ -13,11 +14,18 @@ from bet_intel.shared.postgres.connections import DatabaseError
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,55}")
 _SECONDS = 30.0
+_OWNER = "_owner"
 
 
 def owner_of(role: str) -> str:
     """The role that owns the database of a service's role."""
-    return f"{role}_owner"
+    return f"{role}{_OWNER}"
+
+
+def role_of_owner(dsn: str) -> str | None:
+    """The service's role, where `dsn` is its owner's; None where it is another's, who needs no rights given."""
+    user = unquote(urlsplit(dsn).username or "")
+    return user.removesuffix(_OWNER) if user.endswith(_OWNER) else None
 
 
 async def provision(

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from bet_intel.shared.times import Monotonic
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 _SOCKET_SECONDS = 0.5
 _OPEN_SECONDS = 5.0
 _DEFAULT_PORT = 6379
-LOST = (RedisError, OSError, TimeoutError)
+LOST = (RedisError, RedisClusterException, OSError, TimeoutError)
 """What a call may raise whose node, or cluster, is away."""
 
 

@@ -36,6 +36,7 @@ async def open_redis(url: str, monotonic: Monotonic, registry: CollectorRegistry
     async with connected(url, monotonic, registry) as redis:
         limits = RedisRateLimits(url, monotonic, registry)
         try:
+            await limits.connect()
             cache = NearAndFar(InProcessCache(_NEAR_ENTRIES, monotonic), RedisClusterCache(redis))
             yield RedisEngines(cache, limits, RedisWake(redis.client))
         finally:

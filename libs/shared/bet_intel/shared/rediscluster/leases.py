@@ -25,6 +25,7 @@ _log = structlog.get_logger(__name__)
 _CALLERS = 10_000
 _DEADLINE = 0.25
 _REST = 1.0
+_OPEN_SECONDS = 5.0
 _LEASE_SECONDS = 1
 _LEASES_A_QUOTA = 20
 _MOST_TOKENS = 10
@@ -144,7 +145,17 @@ class RedisRateLimits:
     def limit(self, name: str, burst: int, seconds: float) -> RateLimit:
         return LeasedLimit(self._limiter, name, burst, seconds, self._monotonic, self._opened)
 
+    async def connect(self) -> None:
+        """Learn the nodes, where they are there yet: a first request has no time for it."""
+        bridge = self._storage.bridge
+        try:
+            async with asyncio.timeout(_OPEN_SECONDS):
+                if isinstance(bridge, RedispyBridge):
+                    await bridge.storage.initialize()
+        except LOST as error:
+            _log.warning("redis is not there yet", reason=str(error) or type(error).__name__)
+
     async def aclose(self) -> None:
         bridge = self._storage.bridge
         if isinstance(bridge, RedispyBridge):
-            await bridge.get_connection().aclose()
+            await bridge.storage.aclose()
