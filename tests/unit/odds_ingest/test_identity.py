@@ -32,7 +32,7 @@ def shown_or_left_out(identified: Identified, told: list[EventOdds]) -> None:
 
 PAIRS = st.sampled_from([(home, away) for home in TEAMS for away in TEAMS if home != away] + [(None, None)])
 EVENTS = st.builds(
-    lambda id, pair, hours: event(id, *pair, hours),
+    lambda id, pair, hours: event(id, pair[0], pair[1], hours),
     st.sampled_from("abcd"),
     PAIRS,
     st.sampled_from([0.0, 0.5, 1.0, 1.4, 24.0]),

@@ -134,6 +134,7 @@ def test_what_is_shown_again_and_again_is_never_given_up() -> None:
         assert pass_time(state, at + timedelta(hours=23), days + 2).open
         # Time that passed before counts for nothing once it is shown anew.
         state = pass_time(state, at + timedelta(hours=12), days + 3)
+    assert state is not None
     assert not pass_time(state, state.as_of + timedelta(days=1), 100).open
 
 
