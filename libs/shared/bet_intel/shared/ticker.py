@@ -7,6 +7,7 @@ that must be single asks `guard` in its own transaction.
 """
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable
@@ -104,18 +105,21 @@ class Ticker:
         """Wait for the lock and lead; returns or raises `UnavailableError` when the term is over."""
         answer = self._timing.answer
         lock = "select pg_try_advisory_lock(730401, hashtext($1))"
+        # To lead is worth a word where somebody else might have.
+        level = logging.DEBUG
         while not await session.fetchval(lock, answer, self._name):
+            level = logging.INFO
             await self._end_silent(session)
             await asyncio.sleep(self._timing.beat)
         self._epoch = await self._next(session)
-        _log.info("leads", ticker=self._name, epoch=self._epoch)
+        _log.log(level, "leads", ticker=self._name, epoch=self._epoch)
         self._show()
         try:
             await self._lead(session)
         finally:
             self._epoch = None
             self._show()
-            _log.info("leads no more", ticker=self._name)
+            _log.log(level, "leads no more", ticker=self._name)
 
     async def _end_silent(self, session: Session) -> None:
         silent = "select now() - beat_at > make_interval(secs => $2) from ticker where name = $1"

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import asyncpg
@@ -164,7 +165,9 @@ class Watch:
                     "no primary: reads go to the freshest replica", database=self._name, hosts=self.described()
                 )
             else:
-                _log.info("primary", database=self._name, host=primary)
+                # The only host is nobody's news.
+                level = logging.INFO if len(self._hosts) > 1 else logging.DEBUG
+                _log.log(level, "primary", database=self._name, host=primary)
             self._primary = primary
         for host in self._hosts:
             if self._roles.is_superseded(host):
