@@ -14,6 +14,7 @@ from bet_intel.compose.embedded_postgres import EmbeddedPostgres
 from fixtures.api_gateway import Gateway, gateway, served
 from fixtures.api_messages import Market, Offer, odds_changed, opportunities_updated
 from fixtures.postgres import MakeDatabase
+from fixtures.sse import streaming
 from fixtures.waiting import until
 
 __all__ = ["served"]
@@ -173,12 +174,16 @@ async def test_document_is_what_the_gateway_answers(served: Gateway) -> None:
         "/v1/events/{id}/odds": "made_up:1",
         "/v1/events/{id}/history": "made_up:1",
     }
-    assert len(document["paths"]) == 16
+    assert len(document["paths"]) == 17
     refresh = await served.client.post("/v1/refresh")
     assert refresh.status_code == 202
     named["/v1/refreshes/{id}"] = refresh.json()["id"]
     accepted = document["paths"].pop("/v1/refresh")["post"]
     _check(refresh.json(), accepted["responses"]["202"]["content"]["application/json"]["schema"], document)
+    del document["paths"]["/v1/stream"]
+    async with streaming(served.client) as stream:
+        snapshot = await stream.event()
+    _check(snapshot.data, {"$ref": "#/components/schemas/OpportunitySnapshot"}, document)
     for path, operations in document["paths"].items():
         operation = operations["get"]
         names = [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "path"]

@@ -1,6 +1,6 @@
 """What the composition root hands to every service: the engines behind the ports, clocks, and the metrics registry."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
@@ -8,6 +8,7 @@ from bet_intel.shared.cache import Cache
 from bet_intel.shared.messaging import EventBus
 from bet_intel.shared.tasks import TaskQueues
 from bet_intel.shared.times import Clock, Monotonic
+from bet_intel.shared.wake import InProcessWake, Wake
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +19,4 @@ class Engines:
     registry: CollectorRegistry
     clock: Clock
     monotonic: Monotonic
+    wake: Wake = field(default_factory=InProcessWake)

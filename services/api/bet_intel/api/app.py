@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
@@ -16,7 +17,7 @@ from starlette.types import ASGIApp
 from bet_intel.api import openapi
 from bet_intel.api.answers import OpportunityList
 from bet_intel.api.demand import Demand
-from bet_intel.api.feed import FeedTail
+from bet_intel.api.feed import FEED_MOVED, FeedTail
 from bet_intel.api.limiter import TokenBuckets
 from bet_intel.api.middleware import RequestEdge, RequestMetrics
 from bet_intel.api.operation import Operation, Reads
@@ -30,8 +31,9 @@ from bet_intel.api.problems import (
 )
 from bet_intel.api.projector import Projector
 from bet_intel.api.retention import ReadModelRetention
-from bet_intel.api.routes import bookmakers, events, history, opportunities, process, refreshes, sports, status
+from bet_intel.api.routes import bookmakers, events, history, opportunities, process, refreshes, sports, status, stream
 from bet_intel.api.settings import ApiSettings
+from bet_intel.api.stream import Streaming, Streams
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.heartbeat import Heart
 from bet_intel.shared.messaging import Queue
@@ -45,7 +47,7 @@ from bet_intel.shared.times import Clock
 class Api:
     """The service. `asgi` answers requests; `run` works in the background until cancelled.
 
-    Set `draining` before the server stops: /readyz then sends new clients elsewhere.
+    Call `drain` before the server stops: /readyz then sends new clients elsewhere, and streams end.
     """
 
     tail: FeedTail
@@ -57,6 +59,10 @@ class Api:
     clock: Clock
     draining: bool = False
     asgi: ASGIApp = field(init=False)
+
+    def drain(self) -> None:
+        self.draining = True
+        self.tail.close()
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -85,16 +91,26 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
     """
     dsn = settings.dsn.get_secret_value()
     async with Database.open(dsn, name="bet-intel-api", max_size=settings.pool_size) as database:
-        tail = FeedTail(database, settings.feed_poll_seconds, engines.monotonic, engines.registry)
+        tail = FeedTail(
+            database,
+            engines.wake,
+            settings.feed_poll_seconds,
+            settings.feed_kept,
+            engines.monotonic,
+            engines.registry,
+        )
         dead_letters = PostgresDeadLetters(database)
-        _subscribe(Projector(database, engines.registry, tail.woken.set, engines.clock), engines, dead_letters)
+        wake = partial(engines.wake.ring, FEED_MOVED)
+        _subscribe(Projector(database, engines.registry, wake, engines.clock), engines, dead_letters)
         outbox = Outbox(database, engines.bus, engines.tasks)
         heart = Heart("api", engines.bus, dead_letters, outbox.backlog, engines.clock)
         demand = Demand(engines.bus, engines.clock)
         api = Api(tail, heart, database, outbox, demand, ReadModelRetention(database, settings), engines.clock)
         reads = Reads(database, engines.cache, tail, settings.cache_seconds)
         buckets = TokenBuckets(settings.refresh_burst, settings.refresh_seconds, engines.monotonic)
-        api.asgi = _gateway(_operations(api, database, reads, buckets, engines), engines)
+        streaming = Streaming(settings.stream_heartbeat_seconds, followers=settings.stream_followers)
+        streams = Streams(database, tail, streaming, engines.monotonic, engines.registry)
+        api.asgi = _gateway(_operations(api, database, reads, streams, buckets, engines), engines)
         await outbox.recover()
         yield api
 
@@ -110,11 +126,12 @@ def _subscribe(projector: Projector, engines: Engines, dead_letters: PostgresDea
 
 
 def _operations(
-    api: Api, database: Database, reads: Reads, buckets: TokenBuckets, engines: Engines
+    api: Api, database: Database, reads: Reads, streams: Streams, buckets: TokenBuckets, engines: Engines
 ) -> tuple[Operation, ...]:
     operations: list[Operation] = []
     registry: CollectorRegistry = engines.registry
     operations += opportunities.operations(reads, api.demand)
+    operations += stream.operations(streams, api.demand)
     operations += events.operations(reads, api.demand)
     operations += history.operations(reads)
     operations += sports.operations(reads)

@@ -22,7 +22,12 @@ _PROBLEMS = {
 
 def document(operations: Sequence[Operation]) -> bytes:
     """The document as JSON."""
-    told = [each for operation in operations for each in (operation.answer, operation.body) if each is not None]
+    told = [
+        each
+        for operation in operations
+        for each in (operation.answer, operation.body, *operation.structures)
+        if each is not None
+    ]
     _, schemas = msgspec.json.schema_components([*told, Problem], ref_template=_REF)
     paths = {operation.path: {operation.method.lower(): _operation(operation)} for operation in operations}
     return msgspec.json.encode(
@@ -88,16 +93,12 @@ def _query_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _headers(operation: Operation) -> list[dict[str, Any]]:
-    if not operation.conditional:
-        return []
+    headers = dict(operation.headers)
+    if operation.conditional:
+        headers["If-None-Match"] = "ETag of an answer you have: 304 if it is still the answer."
     return [
-        {
-            "name": "If-None-Match",
-            "in": "header",
-            "required": False,
-            "description": "ETag of an answer you have: 304 if it is still the answer.",
-            "schema": {"type": "string"},
-        }
+        {"name": name, "in": "header", "required": False, "description": description, "schema": {"type": "string"}}
+        for name, description in headers.items()
     ]
 
 

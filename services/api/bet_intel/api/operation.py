@@ -35,7 +35,8 @@ class NoParameters(Query, frozen=True):
 @dataclass(frozen=True, slots=True)
 class Operation:
     """`answer` is the structure of its success (`status`), None where that is text; `problems` are the statuses it may
-    fail with; `body` is what a caller may send."""
+    fail with; `body` is what a caller may send, `headers` what each request header of its own means, `structures` what
+    else the document describes."""
 
     path: str
     id: str
@@ -53,6 +54,8 @@ class Operation:
     method: str = "GET"
     status: int = 200
     body: type[msgspec.Struct] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    structures: tuple[type[msgspec.Struct], ...] = ()
 
 
 Handle = Callable[[Reader, Mapping[str, str], QueryT], Awaitable[msgspec.Struct]]

@@ -17,6 +17,11 @@ class ApiSettings(BaseSettings):
     pool_size: int = Field(default=8, ge=2)
     feed_poll_seconds: float = Field(default=0.25, gt=0)
     """How often the position of the feed is looked up when nothing wakes the tail before."""
+    feed_kept: int = Field(default=10_000, ge=1)
+    """How many entries of the feed each gateway keeps for its followers."""
+    stream_heartbeat_seconds: float = Field(default=10.0, gt=0)
+    stream_followers: int = Field(default=1000, ge=1)
+    """How many streams a gateway serves at once."""
     cache_seconds: float = Field(default=5.0, gt=0)
     """How long an answer may be kept; a newer read model replaces it sooner."""
     refresh_burst: int = Field(default=3, ge=1)
