@@ -7,16 +7,19 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
 from bet_intel.compose.console import Console
 from bet_intel.compose.databases import SERVICES, prepare
 from bet_intel.compose.embedded_postgres import EmbeddedPostgres, open_data_folder
 from bet_intel.compose.source import Source
-from bet_intel.compose.up import System, open_system
+from bet_intel.compose.up import System, Trust, open_system
 from bet_intel.odds_ingest.providers.simulator.client import SimulatorProvider
 from fixtures.waiting import running, until
 
 pytestmark = pytest.mark.integration
+
+TRUST = Trust(SecretStr("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="), is_local=True)
 
 _DAYS = 120
 _STEP = 10
@@ -72,7 +75,7 @@ async def test_months_of_the_simulator_stay_bounded(server: EmbeddedPostgres, mo
     clock = Calendar()
     source = Source(SimulatorProvider(1, clock, interval=0.5), "simulator:1", "simulator", "the simulator")
     seen: dict[int, dict[str, int]] = {}
-    async with open_system(server, source, Console(table=False), clock) as system:
+    async with open_system(server, source, Console(table=False), TRUST, clock) as system:
         work = (system.bus, system.tasks, system.api, system.notifier, system.ev_engine, system.odds_ingest)
         async with running(*(one.run() for one in work), within=300):
             for day in range(0, _DAYS + 1, _STEP):

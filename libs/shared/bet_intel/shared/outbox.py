@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from bet_intel.shared.messaging import EventBus, Message, UnavailableError, reason_of
-from bet_intel.shared.postgres import Database, DatabaseUnavailableError, Writer
+from bet_intel.shared.postgres import Committed, Database, DatabaseUnavailableError, Writer
 from bet_intel.shared.tasks import Task, TaskQueues
 
 _log = structlog.get_logger(__name__)
@@ -75,9 +75,10 @@ class Outbox:
         self._empty.set()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[UnitOfWork]:
-        """A transaction whose appended messages are stored in it, and published once it is committed."""
-        async with self._database.transaction() as connection:
+    async def transaction(self, committed: Committed | None = None) -> AsyncIterator[UnitOfWork]:
+        """A transaction whose appended messages are stored in it, and published once it is committed; `committed` as in
+        `Database.transaction`."""
+        async with self._database.transaction(committed) as connection:
             unit = UnitOfWork(connection)
             yield unit
             ids = await _store(connection, unit.outgoing)

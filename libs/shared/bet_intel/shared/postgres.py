@@ -4,8 +4,10 @@
 type error. Both are served by one server here; the verbs leave room for replicas (docs/adr/0004).
 """
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NewType
 
 import asyncpg
@@ -23,6 +25,39 @@ Writer = NewType("Writer", Connection)
 """A connection within a transaction on the primary."""
 Reader = NewType("Reader", Connection)
 """A connection within a read-only transaction: one consistent picture."""
+
+
+_TOKEN = re.compile(r"([0-9A-F]{1,8})-([0-9A-F]{1,16})")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A byte of the write-ahead log of a timeline. As text (`str`, `parse`) it is a token that a client may carry from
+    a write to its next read."""
+
+    timeline: int
+    lsn: int
+
+    def __str__(self) -> str:
+        return f"{self.timeline:X}-{self.lsn:X}"
+
+    @classmethod
+    def parse(cls, token: str) -> "Position":
+        """
+        Raises:
+            ValueError: it is not a token of this form; the message says what one looks like.
+        """
+        match = _TOKEN.fullmatch(token)
+        if match is None:
+            raise ValueError(f"{token[:40]!r} is no position: one looks like 1-16B3748, as a write returned it")
+        return cls(int(match[1], 16), int(match[2], 16))
+
+
+@dataclass(slots=True)
+class Committed:
+    """Where a transaction's commit is in the log, once it is: given to `Database.transaction` to be filled."""
+
+    position: Position | None = None
 
 
 class DatabaseError(Exception):
@@ -43,6 +78,13 @@ _LOST = (
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
 )
+
+
+# The timeline that is written to is the first eight digits of the name of the segment; every role may ask for it.
+_POSITION = """
+    select ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int as timeline,
+        pg_current_wal_insert_lsn()::text as lsn
+"""
 
 
 class Database:
@@ -71,18 +113,24 @@ class Database:
             await pool.close()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Writer]:
-        """A transaction, committed at the end of the block.
+    async def transaction(self, committed: Committed | None = None) -> AsyncIterator[Writer]:
+        """A transaction, committed at the end of the block; `committed` is told where that is in the log.
 
         Raises:
             DatabaseUnavailableError: the server is away. Lost during the commit, it may or may not have taken effect.
         """
-        async with self._connection() as connection, connection.transaction():
-            yield Writer(connection)
+        async with self._connection() as connection:
+            async with connection.transaction():
+                yield Writer(connection)
+            if committed is not None:
+                row = await connection.fetchrow(_POSITION)
+                if row is not None:
+                    high, low = row["lsn"].split("/")
+                    committed.position = Position(row["timeline"], (int(high, 16) << 32) + int(low, 16))
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Reader]:
-        """A read-only transaction. Raises as `transaction`."""
+    async def snapshot(self, after: Position | None = None) -> AsyncIterator[Reader]:
+        """A read-only transaction that sees everything committed up to `after`. Raises as `transaction`."""
         async with (
             self._connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),

@@ -11,6 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from bet_intel.api.domain.pricing import PricingSettings
 from bet_intel.api.domain.working import Band, FairOutcome, Probability, Working
 
 AsOf = Annotated[datetime | None, Meta(description="Newest source time of the read model; null before the first odds.")]
@@ -332,6 +333,15 @@ class ProviderState(msgspec.Struct, frozen=True):
     next_poll: Annotated[datetime | None, Meta(description="When it is to be asked next, as planned at the last poll.")]
     credits: Annotated[Credits | None, Meta(description="Null where asking costs nothing.")]
     bookmakers: Annotated[list[BookmakerAge], Meta(description="How old each bookmaker's prices are.")]
+
+
+class PricingDocument(msgspec.Struct, frozen=True):
+    """A pricing profile, as it is now."""
+
+    profile: str
+    revision: Annotated[int, Meta(description="0 before it was ever set; only grows.")]
+    updated_at: datetime | None
+    settings: PricingSettings
 
 
 class Refresh(msgspec.Struct, frozen=True):

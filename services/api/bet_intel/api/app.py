@@ -2,44 +2,52 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from bet_intel.api import openapi
 from bet_intel.api.answers import OpportunityList
+from bet_intel.api.auth import Operators
 from bet_intel.api.demand import Demand
 from bet_intel.api.feed import FEED_MOVED, FeedTail
 from bet_intel.api.limiter import TokenBuckets
 from bet_intel.api.middleware import RequestEdge, RequestMetrics
 from bet_intel.api.operation import Operation, Reads
-from bet_intel.api.problems import (
-    BodyError,
-    CursorError,
-    NotFoundError,
-    ParameterError,
-    TooManyRequestsError,
-    answer_problem,
-)
+from bet_intel.api.problems import KNOWN, answer_problem
 from bet_intel.api.projector import Projector
 from bet_intel.api.retention import ReadModelRetention
-from bet_intel.api.routes import bookmakers, events, history, opportunities, process, refreshes, sports, status, stream
+from bet_intel.api.routes import (
+    bookmakers,
+    events,
+    history,
+    opportunities,
+    pricing,
+    process,
+    refreshes,
+    sports,
+    status,
+    stream,
+)
 from bet_intel.api.settings import ApiSettings
 from bet_intel.api.stream import Streaming, Streams
+from bet_intel.api.writes import Writes
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.heartbeat import Heart
 from bet_intel.shared.messaging import Queue
 from bet_intel.shared.outbox import Outbox
-from bet_intel.shared.postgres import Database, DatabaseUnavailableError, PostgresDeadLetters
+from bet_intel.shared.postgres import Database, PostgresDeadLetters
 from bet_intel.shared.retention import keep
+from bet_intel.shared.secret_box import SecretBox
 from bet_intel.shared.times import Clock
 
 
@@ -107,10 +115,13 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         demand = Demand(engines.bus, engines.clock)
         api = Api(tail, heart, database, outbox, demand, ReadModelRetention(database, settings), engines.clock)
         reads = Reads(database, engines.cache, tail, settings.cache_seconds)
+        box = None if settings.secrets_key is None else SecretBox(settings.secrets_key.get_secret_value())
+        writes = Writes(outbox, box, engines.clock)
+        operators = Operators(settings.operator_token, open_on_loopback=settings.operator_open_on_loopback)
         buckets = TokenBuckets(settings.refresh_burst, settings.refresh_seconds, engines.monotonic)
         streaming = Streaming(settings.stream_heartbeat_seconds, followers=settings.stream_followers)
         streams = Streams(database, tail, streaming, engines.monotonic, engines.registry)
-        api.asgi = _gateway(_operations(api, database, reads, streams, buckets, engines), engines)
+        api.asgi = _gateway(_operations(api, Parts(reads, writes, streams, operators, buckets), engines), engines)
         await outbox.recover()
         yield api
 
@@ -125,36 +136,37 @@ def _subscribe(projector: Projector, engines: Engines, dead_letters: PostgresDea
     subscribe(Queue("api.service-heartbeat", "service.heartbeat.v1"), projector.service_heartbeat, dead_letters)
 
 
-def _operations(
-    api: Api, database: Database, reads: Reads, streams: Streams, buckets: TokenBuckets, engines: Engines
-) -> tuple[Operation, ...]:
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the operations are made of."""
+
+    reads: Reads
+    writes: Writes
+    streams: Streams
+    operators: Operators
+    buckets: TokenBuckets
+
+
+def _operations(api: Api, parts: Parts, engines: Engines) -> tuple[Operation, ...]:
+    reads, writes = parts.reads, parts.writes
     operations: list[Operation] = []
     registry: CollectorRegistry = engines.registry
     operations += opportunities.operations(reads, api.demand)
-    operations += stream.operations(streams, api.demand)
+    operations += stream.operations(parts.streams, api.demand)
     operations += events.operations(reads, api.demand)
     operations += history.operations(reads)
     operations += sports.operations(reads)
     operations += bookmakers.operations(reads)
-    operations += refreshes.operations(reads, api.outbox, buckets, engines.clock)
+    operations += refreshes.operations(reads, writes, parts.buckets, engines.clock)
+    operations += pricing.operations(reads, writes, parts.operators, engines.clock)
     operations += status.operations(reads, engines.clock)
     operations += process.operations(
-        database, api.tail, registry, lambda: api.draining, lambda: openapi.document(operations)
+        api.database, api.tail, registry, lambda: api.draining, lambda: openapi.document(operations)
     )
     return tuple(operations)
 
 
 def _gateway(operations: tuple[Operation, ...], engines: Engines) -> ASGIApp:
-    problems = (
-        HTTPException,
-        ParameterError,
-        CursorError,
-        BodyError,
-        NotFoundError,
-        TooManyRequestsError,
-        TimeoutError,
-        DatabaseUnavailableError,
-    )
     edge = Middleware(
         RequestEdge,
         metrics=RequestMetrics(engines.registry),
@@ -162,9 +174,25 @@ def _gateway(operations: tuple[Operation, ...], engines: Engines) -> ASGIApp:
         new_id=lambda: uuid.uuid4().hex,
     )
     app = Starlette(
-        routes=[Route(operation.path, operation.respond, methods=[operation.method]) for operation in operations],
+        routes=_routes(operations),
         middleware=[edge],
-        exception_handlers=dict.fromkeys(problems, answer_problem),
+        exception_handlers=dict.fromkeys(KNOWN, answer_problem),
     )
     app.router.redirect_slashes = False
     return app
+
+
+def _routes(operations: Sequence[Operation]) -> list[Route]:
+    """One route an address, so that a method it does not know is answered with those that it knows."""
+    by_path: dict[str, dict[str, Operation]] = {}
+    for operation in operations:
+        by_path.setdefault(operation.path, {})[operation.method] = operation
+    return [Route(path, _responder(of_path), methods=list(of_path)) for path, of_path in by_path.items()]
+
+
+def _responder(of_path: Mapping[str, Operation]) -> Callable[[Request], Awaitable[Response]]:
+    async def respond(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        return await of_path[method].respond(request)
+
+    return respond

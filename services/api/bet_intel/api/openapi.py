@@ -13,8 +13,14 @@ from bet_intel.api.problems import MEDIA_TYPE, Problem
 _REF = "#/components/schemas/{name}"
 _PROBLEMS = {
     400: "A query parameter cannot be used as it was given; the answer names it and says what is expected.",
+    401: "The operator's token is missing or wrong.",
+    403: "No operator's token is configured.",
     404: "The read model does not know it.",
+    409: "Another request with the same Idempotency-Key is under way.",
+    412: "It has changed meanwhile.",
     413: "The body is too long.",
+    415: "The body was not sent as application/json.",
+    422: "The Idempotency-Key was used for another request.",
     429: "Asked too often; Retry-After says when to try again.",
     503: "The database does not answer; Retry-After says when to try again.",
 }
@@ -29,7 +35,9 @@ def document(operations: Sequence[Operation]) -> bytes:
         if each is not None
     ]
     _, schemas = msgspec.json.schema_components([*told, Problem], ref_template=_REF)
-    paths = {operation.path: {operation.method.lower(): _operation(operation)} for operation in operations}
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
@@ -46,6 +54,7 @@ def document(operations: Sequence[Operation]) -> bytes:
             "tags": [
                 {"name": "opportunities", "description": "Prices that pay more than their fair price."},
                 {"name": "events", "description": "Events, their prices and their consensus."},
+                {"name": "administration", "description": "For operators."},
                 {"name": "operation", "description": "The state of the system and of this process."},
             ],
             "paths": paths,
@@ -105,7 +114,9 @@ def _headers(operation: Operation) -> list[dict[str, Any]]:
 def _request_body(operation: Operation) -> dict[str, Any]:
     if operation.body is None:
         return {}
-    return {"requestBody": {"required": False, "content": {JSON: {"schema": _reference(operation.body)}}}}
+    return {
+        "requestBody": {"required": operation.body_required, "content": {JSON: {"schema": _reference(operation.body)}}}
+    }
 
 
 def _responses(operation: Operation) -> dict[str, Any]:

@@ -15,17 +15,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bet_intel.api.feed import FeedTail
-from bet_intel.api.problems import NotFoundError
+from bet_intel.api.problems import HeaderError, NotFoundError
 from bet_intel.api.query import Query, parse
 from bet_intel.shared.cache import Cache
-from bet_intel.shared.postgres import Database, Reader
+from bet_intel.shared.postgres import Database, Position, Reader
 
 QueryT = TypeVar("QueryT", bound=Query)
+Answer = TypeVar("Answer")
 
 _log = structlog.get_logger(__name__)
 
 JSON = "application/json"
+READ_AFTER = "Read-After"
 TEXT = "text/plain"
+
+
+READING = {READ_AFTER: "As a write answered it: what is read is not older than that write."}
 
 
 class NoParameters(Query, frozen=True):
@@ -54,6 +59,7 @@ class Operation:
     method: str = "GET"
     status: int = 200
     body: type[msgspec.Struct] | None = None
+    body_required: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
     structures: tuple[type[msgspec.Struct], ...] = ()
 
@@ -76,21 +82,28 @@ class Reads:
 
         async def respond(request: Request) -> Response:
             asked = parse(request.url.query, query)
-            async with self._database.snapshot() as connection:
-                answer = await handle(connection, _path(request), asked)
+            path = _path(request)
+            answer = await self.once(request, lambda connection: handle(connection, path, asked))
             return Response(msgspec.json.encode(answer), media_type=JSON)
 
         return respond
+
+    async def once(self, request: Request, read: Callable[[Reader], Awaitable[Answer]]) -> Answer:
+        """What `read` finds, in a snapshot that has what the request's Read-After asks for."""
+        async with self._database.snapshot(_read_after(request)) as connection:
+            return await read(connection)
 
     def cached(self, query: type[QueryT], handle: Handle[QueryT]) -> Callable[[Request], Awaitable[Response]]:
         """Keeps the answer for as long as the read model does not change, and answers If-None-Match."""
 
         async def respond(request: Request) -> Response:
             asked = parse(request.url.query, query)
-            key = self._key(request.url.path, asked)
+            after = _read_after(request)
+            # What is kept may be from before the caller's own write.
+            key = self._key(request.url.path, asked) if after is None else None
             body = await self._kept(key) if key else None
             if body is None:
-                async with self._database.snapshot() as connection:
+                async with self._database.snapshot(after) as connection:
                     body = msgspec.json.encode(await handle(connection, _path(request), asked))
                 if key:
                     await self._keep(key, body)
@@ -118,6 +131,16 @@ class Reads:
             await self._cache.set(key, body, self._cache_seconds)
         except Exception as error:  # noqa: BLE001 - as above
             _log.warning("cache not written", reason=str(error))
+
+
+def _read_after(request: Request) -> Position | None:
+    token = request.headers.get(READ_AFTER)
+    if token is None:
+        return None
+    try:
+        return Position.parse(token)
+    except ValueError as error:
+        raise HeaderError(READ_AFTER, f"{READ_AFTER}: {error}.") from error
 
 
 def _path(request: Request) -> Mapping[str, str]:

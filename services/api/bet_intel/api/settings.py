@@ -3,12 +3,13 @@
 from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from bet_intel.shared.retention import check_retention
+from bet_intel.shared.settings import Settings
 
 
-class ApiSettings(BaseSettings):
+class ApiSettings(Settings):
     """`dsn` is the read model's database. Times are in seconds."""
 
     model_config = SettingsConfigDict(env_prefix="BET_INTEL_API_", frozen=True)
@@ -24,6 +25,12 @@ class ApiSettings(BaseSettings):
     """How many streams a gateway serves at once."""
     cache_seconds: float = Field(default=5.0, gt=0)
     """How long an answer may be kept; a newer read model replaces it sooner."""
+    operator_token: SecretStr | None = None
+    """What an operator's requests carry."""
+    operator_open_on_loopback: bool = False
+    """Where there is no token: whether an operator's requests are taken from this machine."""
+    secrets_key: SecretStr | None = None
+    """Encrypts the secrets of webhooks; the notifier has the same."""
     refresh_burst: int = Field(default=3, ge=1)
     """How many refreshes a caller may ask for at once."""
     refresh_seconds: float = Field(default=20.0, gt=0)

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from bet_intel.ev_engine.price_boards import PriceBoards
+from bet_intel.ev_engine.pricing_settings import CALC_BATCH, EV_CALCULATION, Profiles, TakeSettings
 from bet_intel.ev_engine.retention import EngineRetention
 from bet_intel.ev_engine.settings import EvEngineSettings
 from bet_intel.ev_engine.store import CLOSED, Store, Totals
@@ -20,6 +21,7 @@ from bet_intel.shared.retention import keep
 from bet_intel.shared.times import Clock
 
 ODDS_QUEUE = Queue("ev-engine.odds-changed", ODDS_CHANGED, batch=64)
+SETTINGS_QUEUE = Queue("ev-engine.pricing-settings-changed", "pricing.settings.changed.v1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,14 @@ async def open_ev_engine(settings: EvEngineSettings, engines: Engines) -> AsyncI
         dead_letters = PostgresDeadLetters(database)
         outbox = Outbox(database, engines.bus, engines.tasks)
         store = Store()
-        pricing = PriceBoards(outbox, store, DaysOf(database, CLOSED), settings.profile.profile(), engines.clock)
+        profiles = Profiles(settings.profile.profile())
+        pricing = PriceBoards(database, outbox, store, DaysOf(database, CLOSED), profiles, engines.clock)
         engines.bus.subscribe(ODDS_QUEUE, pricing.handle, dead_letters)
+        take_settings = TakeSettings(outbox, settings.calc_shards)
+        engines.bus.subscribe(SETTINGS_QUEUE, take_settings.handle, dead_letters)
+        engines.tasks.register(
+            EV_CALCULATION, {CALC_BATCH: pricing.calc_batch}, dead_letters, settings.calc_concurrency
+        )
         heart = Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock)
         # What an earlier run left unconfirmed goes first.
         await outbox.recover()

@@ -4,11 +4,12 @@ from dataclasses import asdict
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from bet_intel.ev_engine.domain.profile import Bookmaker, Bounds, Category, Profile
 from bet_intel.odds import Method
 from bet_intel.shared.retention import check_retention
+from bet_intel.shared.settings import Settings
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -75,12 +76,16 @@ class ProfileSettings(BaseModel):
         )
 
 
-class EvEngineSettings(BaseSettings):
+class EvEngineSettings(Settings):
     model_config = SettingsConfigDict(env_prefix="BET_INTEL_EV_ENGINE_")
 
     dsn: SecretStr
-    pool_size: int = Field(default=4, ge=2)
+    pool_size: int = Field(default=8, ge=2)
     profile: ProfileSettings = ProfileSettings()
+    """What prices are judged by until the gateway tells pricing settings."""
+    calc_concurrency: int = Field(default=4, ge=1, le=64)
+    calc_shards: int = Field(default=8, ge=1, le=1024)
+    """Into how many tasks pricing everything anew is cut."""
     events_retention: int = Field(default=14, ge=1)
     """Days for which boards and line candidates of an event are kept that has no prices any more."""
     lives_retention: int = Field(default=30, ge=1)

@@ -12,10 +12,11 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from bet_intel.notifier.domain.rules import Rule
 from bet_intel.shared.retention import check_retention
+from bet_intel.shared.settings import Settings
 
 Name = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
@@ -54,7 +55,7 @@ class RuleSettings(BaseModel):
 _RULES = TypeAdapter(tuple[RuleSettings, ...])
 
 
-class NotifierSettings(BaseSettings):
+class NotifierSettings(Settings):
     """`rules` is a JSON list; without it there is one rule: every `take` of the consensus profile, to the log.
 
     `attempts` is how often a delivery is tried before it is marked failed, `send_timeout` the seconds each may take.

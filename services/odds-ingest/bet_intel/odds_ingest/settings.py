@@ -1,10 +1,12 @@
 """Settings of odds-ingest, from the environment (`BET_INTEL_ODDS_INGEST_…`)."""
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from bet_intel.shared.settings import Settings
 
 
-class OddsIngestSettings(BaseSettings):
+class OddsIngestSettings(Settings):
     model_config = SettingsConfigDict(env_prefix="BET_INTEL_ODDS_INGEST_")
 
     dsn: SecretStr
