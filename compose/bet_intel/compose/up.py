@@ -120,7 +120,9 @@ async def open_system(
             "operator_open_on_loopback": trust.is_local or api_settings.operator_open_on_loopback,
         }
         api = await stack.enter_async_context(open_api(api_settings.model_copy(update=trusted), engines))
-        notifier = await stack.enter_async_context(open_notifier(NotifierSettings(dsn=dsn("notifier")), engines))
+        notifier_settings = NotifierSettings(dsn=dsn("notifier"))
+        key = {"secrets_key": notifier_settings.secrets_key or trust.secrets_key}
+        notifier = await stack.enter_async_context(open_notifier(notifier_settings.model_copy(update=key), engines))
         ev_engine = await stack.enter_async_context(open_ev_engine(EvEngineSettings(dsn=dsn("ev_engine")), engines))
         odds_ingest = await stack.enter_async_context(
             open_odds_ingest(

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from bet_intel.api import openapi
 from bet_intel.api.answers import OpportunityList
 from bet_intel.api.auth import Operators
+from bet_intel.api.deliveries import DeliveryLog
 from bet_intel.api.demand import Demand
 from bet_intel.api.feed import FEED_MOVED, FeedTail
 from bet_intel.api.limiter import TokenBuckets
@@ -28,6 +29,7 @@ from bet_intel.api.projector import Projector
 from bet_intel.api.retention import ReadModelRetention
 from bet_intel.api.routes import (
     bookmakers,
+    deliveries,
     events,
     history,
     opportunities,
@@ -37,6 +39,7 @@ from bet_intel.api.routes import (
     sports,
     status,
     stream,
+    subscriptions,
 )
 from bet_intel.api.settings import ApiSettings
 from bet_intel.api.stream import Streaming, Streams
@@ -111,6 +114,8 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         wake = partial(engines.wake.ring, FEED_MOVED)
         _subscribe(Projector(database, engines.registry, wake, engines.clock), engines, dead_letters)
         outbox = Outbox(database, engines.bus, engines.tasks)
+        log = DeliveryLog(outbox, engines.clock)
+        engines.bus.subscribe(Queue("api.delivery-updated", "delivery.updated.v1"), log.updated, dead_letters)
         heart = Heart("api", engines.bus, dead_letters, outbox.backlog, engines.clock)
         demand = Demand(engines.bus, engines.clock)
         api = Api(tail, heart, database, outbox, demand, ReadModelRetention(database, settings), engines.clock)
@@ -121,7 +126,10 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         buckets = TokenBuckets(settings.refresh_burst, settings.refresh_seconds, engines.monotonic)
         streaming = Streaming(settings.stream_heartbeat_seconds, followers=settings.stream_followers)
         streams = Streams(database, tail, streaming, engines.monotonic, engines.registry)
-        api.asgi = _gateway(_operations(api, Parts(reads, writes, streams, operators, buckets), engines), engines)
+        api.asgi = _gateway(
+            _operations(api, Parts(reads, writes, streams, operators, buckets, box, settings.subscriptions), engines),
+            engines,
+        )
         await outbox.recover()
         yield api
 
@@ -145,6 +153,8 @@ class Parts:
     streams: Streams
     operators: Operators
     buckets: TokenBuckets
+    box: SecretBox | None
+    subscriptions: int
 
 
 def _operations(api: Api, parts: Parts, engines: Engines) -> tuple[Operation, ...]:
@@ -158,6 +168,8 @@ def _operations(api: Api, parts: Parts, engines: Engines) -> tuple[Operation, ..
     operations += sports.operations(reads)
     operations += bookmakers.operations(reads)
     operations += refreshes.operations(reads, writes, parts.buckets, engines.clock)
+    operations += subscriptions.operations(reads, writes, parts.box, parts.subscriptions, engines.clock)
+    operations += deliveries.operations(reads, writes, TokenBuckets(5, 2.0, engines.monotonic), engines.clock)
     operations += pricing.operations(reads, writes, parts.operators, engines.clock)
     operations += status.operations(reads, engines.clock)
     operations += process.operations(

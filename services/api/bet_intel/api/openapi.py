@@ -14,7 +14,7 @@ _REF = "#/components/schemas/{name}"
 _PROBLEMS = {
     400: "A query parameter cannot be used as it was given; the answer names it and says what is expected.",
     401: "The operator's token is missing or wrong.",
-    403: "No operator's token is configured.",
+    403: "It may not be done, as things are.",
     404: "The read model does not know it.",
     409: "Another request with the same Idempotency-Key is under way.",
     412: "It has changed meanwhile.",
@@ -54,6 +54,7 @@ def document(operations: Sequence[Operation]) -> bytes:
             "tags": [
                 {"name": "opportunities", "description": "Prices that pay more than their fair price."},
                 {"name": "events", "description": "Events, their prices and their consensus."},
+                {"name": "subscriptions", "description": "Being told of opportunities."},
                 {"name": "administration", "description": "For operators."},
                 {"name": "operation", "description": "The state of the system and of this process."},
             ],
@@ -121,10 +122,18 @@ def _request_body(operation: Operation) -> dict[str, Any]:
 
 def _responses(operation: Operation) -> dict[str, Any]:
     schema = _reference(operation.answer) if operation.answer else {"type": "string"}
-    content = {"content": {operation.media_type: {"schema": schema}}}
+    content: dict[str, Any] = {"content": {operation.media_type: {"schema": schema}}}
+    if operation.status == HTTPStatus.NO_CONTENT:
+        content = {}
     etag = {"ETag": {"description": "Names this answer.", "schema": {"type": "string"}}}
     location = {"Location": {"description": "Where to look for what came of it.", "schema": {"type": "string"}}}
-    headers = etag if operation.conditional else location if operation.status == HTTPStatus.ACCEPTED else None
+    headers = (
+        etag
+        if operation.conditional
+        else location
+        if operation.status in (HTTPStatus.ACCEPTED, HTTPStatus.CREATED)
+        else None
+    )
     responses: dict[str, Any] = {
         str(operation.status): {
             "description": operation.summary,

@@ -59,6 +59,10 @@ class ForbiddenError(Exception):
     """Nobody may, as things are; the message says what would change that."""
 
 
+class UnconfiguredError(Exception):
+    """This installation lacks what the request needs; the message says what to set."""
+
+
 class PreconditionError(Exception):
     """What is to be replaced is not what the caller has seen."""
 
@@ -97,6 +101,7 @@ KNOWN = (
     ForbiddenError,
     BusyError,
     PreconditionError,
+    UnconfiguredError,
     ReusedKeyError,
     NotFoundError,
     TooManyRequestsError,
@@ -158,6 +163,8 @@ def problem_of(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
             return _problem("unauthorized", "Not authorized", 401, str(error), path), headers
         case ForbiddenError():
             return _problem("forbidden", "Forbidden", 403, str(error), path), {}
+        case UnconfiguredError():
+            return _problem("not-configured", "Not configured", 503, str(error), path), {}
         case BusyError():
             return _problem("conflict", "Conflict", 409, str(error), path), {"Retry-After": "1"}
         case PreconditionError():

@@ -31,6 +31,10 @@ class ApiSettings(Settings):
     """Where there is no token: whether an operator's requests are taken from this machine."""
     secrets_key: SecretStr | None = None
     """Encrypts the secrets of webhooks; the notifier has the same."""
+    subscriptions: int = Field(default=100, ge=0)
+    """How many subscriptions an account may have."""
+    deliveries_retention: int = Field(default=30, ge=1)
+    """Days for which the log of deliveries is kept."""
     refresh_burst: int = Field(default=3, ge=1)
     """How many refreshes a caller may ask for at once."""
     refresh_seconds: float = Field(default=20.0, gt=0)
