@@ -31,6 +31,7 @@ from bet_intel.shared.inprocess import InProcessBus, InProcessTasks
 from bet_intel.shared.messaging import Message, Queue
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import Database
+from bet_intel.shared.resync import RESYNC_REQUESTED
 from fixtures.engines import QUICK, KeptInMemory
 from fixtures.opportunities import Open, message
 from fixtures.waiting import running, until
@@ -66,6 +67,7 @@ async def main(dsn: str, key: str, subscription: bytes) -> None:
 
     bus, tasks = InProcessBus(random.Random(), QUICK), InProcessTasks(random.Random(), QUICK)
     bus.subscribe(Queue("tests.heartbeat", HEARTBEAT), ignore, KeptInMemory())
+    bus.subscribe(Queue("tests.resync", RESYNC_REQUESTED), ignore, KeptInMemory())
     bus.subscribe(Queue("tests.deliveries", "delivery.updated.v1"), ignore, KeptInMemory())
     cache = InProcessCache(1, time.monotonic)
     engines = Engines(bus, tasks, cache, CollectorRegistry(), lambda: datetime.now(UTC), time.monotonic)

@@ -1,53 +1,27 @@
 """The whole system with the simulator and a clock that is moved by months: nothing grows without bound."""
 
-import tempfile
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 
 import asyncpg
 import pytest
-from pydantic import SecretStr
 
 from bet_intel.compose.console import Console
 from bet_intel.compose.databases import SERVICES, prepare
-from bet_intel.compose.embedded_postgres import EmbeddedPostgres, open_data_folder
+from bet_intel.compose.embedded_postgres import EmbeddedPostgres
 from bet_intel.compose.source import Source
-from bet_intel.compose.up import System, Trust, open_system
+from bet_intel.compose.up import System, open_system
 from bet_intel.odds_ingest.providers.simulator.client import SimulatorProvider
+from fixtures.own_server import TRUST, Calendar, server
 from fixtures.waiting import running, until
 
-pytestmark = pytest.mark.integration
+__all__ = ["server"]
 
-TRUST = Trust(SecretStr("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="), is_local=True)
+pytestmark = pytest.mark.integration
 
 _DAYS = 120
 _STEP = 10
 _SETTLED = 60
 """Days after which every retention that is set below has been at work."""
-
-
-class Calendar:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 3, 1, 18, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def server() -> Iterator[EmbeddedPostgres]:
-    with tempfile.TemporaryDirectory(prefix="bet-intel-months-") as path:
-        Path(path).chmod(0o755)
-        with open_data_folder(Path(path) / "data", "tests") as folder:
-            postgres = EmbeddedPostgres(folder, fsync=False)
-            try:
-                postgres.start()
-                yield postgres
-            finally:
-                postgres.stop()
 
 
 async def sizes(postgres: EmbeddedPostgres) -> dict[str, int]:

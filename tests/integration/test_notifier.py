@@ -26,6 +26,7 @@ from bet_intel.shared.engines import Engines
 from bet_intel.shared.heartbeat import HEARTBEAT
 from bet_intel.shared.inprocess import InProcessBus, InProcessTasks
 from bet_intel.shared.messaging import Message, Queue
+from bet_intel.shared.resync import RESYNC_REQUESTED
 from bet_intel.shared.tasks import Task
 from fixtures.engines import QUICK, KeptInMemory
 from fixtures.opportunities import Open, envelope, message, updated
@@ -76,6 +77,7 @@ class World:
             pass
 
         bus.subscribe(Queue("tests.heartbeat", HEARTBEAT), ignore, KeptInMemory())
+        bus.subscribe(Queue("tests.resync", RESYNC_REQUESTED), ignore, KeptInMemory())
         registry = CollectorRegistry()
         cache = InProcessCache(1, time.monotonic)
         engines = Engines(bus, tasks, cache, registry, lambda: datetime.now(UTC), time.monotonic)

@@ -26,6 +26,7 @@ from bet_intel.shared.engines import Engines
 from bet_intel.shared.heartbeat import HEARTBEAT
 from bet_intel.shared.inprocess import InProcessBus, InProcessTasks
 from bet_intel.shared.messaging import Message, Queue
+from bet_intel.shared.resync import RESYNC_REQUESTED
 from bet_intel.shared.secret_box import SecretBox
 from bet_intel.shared.times import from_us
 from fixtures.engines import QUICK, KeptInMemory
@@ -133,6 +134,7 @@ class World:
         told = Told()
         bus, tasks = InProcessBus(random.Random(1), QUICK), InProcessTasks(random.Random(1), QUICK)
         bus.subscribe(Queue("tests.heartbeat", HEARTBEAT), _ignore, KeptInMemory())
+        bus.subscribe(Queue("tests.resync", RESYNC_REQUESTED), _ignore, KeptInMemory())
         bus.subscribe(Queue("tests.deliveries", "delivery.updated.v1"), told.updated, KeptInMemory())
         cache = InProcessCache(1, time.monotonic)
         engines = Engines(bus, tasks, cache, CollectorRegistry(), lambda: datetime.now(UTC), time.monotonic)

@@ -26,6 +26,7 @@ from bet_intel.api.middleware import RequestEdge, RequestMetrics
 from bet_intel.api.operation import Operation, Reads
 from bet_intel.api.problems import KNOWN, answer_problem
 from bet_intel.api.projector import Projector
+from bet_intel.api.resync import TellAgain, has_no_events, has_no_sets
 from bet_intel.api.retention import ReadModelRetention
 from bet_intel.api.routes import (
     bookmakers,
@@ -49,6 +50,7 @@ from bet_intel.shared.heartbeat import Heart
 from bet_intel.shared.messaging import Queue
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import Database, PostgresDeadLetters
+from bet_intel.shared.resync import ODDS, OPPORTUNITIES, Resync
 from bet_intel.shared.retention import keep
 from bet_intel.shared.secret_box import SecretBox
 from bet_intel.shared.times import Clock
@@ -68,6 +70,7 @@ class Api:
     demand: Demand
     retention: ReadModelRetention
     clock: Clock
+    resync: Resync
     draining: bool = False
     asgi: ASGIApp = field(init=False)
 
@@ -82,6 +85,7 @@ class Api:
             group.create_task(self.outbox.run(), name="api outbox")
             group.create_task(self.demand.run(), name="api demand")
             group.create_task(keep(self.retention, self.clock), name="api retention")
+            group.create_task(self.resync.run(), name="api resync")
 
     async def best(self, limit: int) -> OpportunityList:
         """The first `limit` (at most 200) of what `/v1/opportunities` answers without parameters.
@@ -112,13 +116,18 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         )
         dead_letters = PostgresDeadLetters(database)
         wake = partial(engines.wake.ring, FEED_MOVED)
-        _subscribe(Projector(database, engines.registry, wake, engines.clock), engines, dead_letters)
+        projector = Projector(database, engines.registry, wake, engines.clock)
+        _subscribe(projector, engines, dead_letters)
         outbox = Outbox(database, engines.bus, engines.tasks)
         log = DeliveryLog(outbox, engines.clock)
         engines.bus.subscribe(Queue("api.delivery-updated", "delivery.updated.v1"), log.updated, dead_letters)
         heart = Heart("api", engines.bus, dead_letters, outbox.backlog, engines.clock)
+        tell_again = TellAgain(outbox, engines.clock)
+        engines.bus.subscribe(Queue("api.resync-requested", "resync.requested.v1"), tell_again.requested, dead_letters)
+        kinds = {ODDS: has_no_events, OPPORTUNITIES: has_no_sets}
+        resync = Resync("api", database, outbox, kinds, engines.clock, settings.resync_seconds, projector.forget)
         demand = Demand(engines.bus, engines.clock)
-        api = Api(tail, heart, database, outbox, demand, ReadModelRetention(database, settings), engines.clock)
+        api = Api(tail, heart, database, outbox, demand, ReadModelRetention(database, settings), engines.clock, resync)
         reads = Reads(database, engines.cache, tail, settings.cache_seconds)
         box = None if settings.secrets_key is None else SecretBox(settings.secrets_key.get_secret_value())
         writes = Writes(outbox, box, engines.clock)

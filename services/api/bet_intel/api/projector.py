@@ -93,6 +93,10 @@ class Projector:
             await store.put_heartbeats(connection, sorted(heartbeats, key=lambda heartbeat: heartbeat.service))
         self._count(messages)
 
+    def forget(self) -> None:
+        """Drop what is remembered of the database, which is not what it was."""
+        self._titles.clear()
+
     def _unknown_titles(self, of_messages: Sequence[Mapping[str, str]]) -> dict[str, str]:
         titles: dict[str, str] = {}
         for each in of_messages:

@@ -25,6 +25,8 @@ class ApiSettings(Settings):
     """How many streams a gateway serves at once."""
     cache_seconds: float = Field(default=5.0, gt=0)
     """How long an answer may be kept; a newer read model replaces it sooner."""
+    resync_seconds: float = Field(default=10.0, gt=0, le=3600)
+    """How often it is looked whether the read model is there, or has to be asked for."""
     operator_token: SecretStr | None = None
     """What an operator's requests carry."""
     operator_open_on_loopback: bool = False

@@ -57,7 +57,7 @@ async def listed(
     return [_row(row) for row in rows]
 
 
-async def all_after(connection: Reader, id: str, limit: int) -> list[SubscriptionRow]:
+async def all_after(connection: Reader | Writer, id: str, limit: int) -> list[SubscriptionRow]:
     """Every account's, by id."""
     rows = await connection.fetch("select * from subscription where id > $1::uuid order by id limit $2", id, limit)
     return [_row(row) for row in rows]

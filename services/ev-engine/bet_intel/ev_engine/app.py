@@ -6,7 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from bet_intel.ev_engine.price_boards import PriceBoards
-from bet_intel.ev_engine.pricing_settings import CALC_BATCH, EV_CALCULATION, Profiles, TakeSettings
+from bet_intel.ev_engine.pricing_settings import (
+    CALC_BATCH,
+    EV_CALCULATION,
+    Profiles,
+    TakeSettings,
+    TellSetsAgain,
+)
+from bet_intel.ev_engine.pricing_store import has_no_events, has_no_settings
 from bet_intel.ev_engine.retention import EngineRetention
 from bet_intel.ev_engine.settings import EvEngineSettings
 from bet_intel.ev_engine.store import CLOSED, Store, Totals
@@ -17,11 +24,13 @@ from bet_intel.shared.messaging import Queue
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.partitions import DaysOf
 from bet_intel.shared.postgres import Database, PostgresDeadLetters
+from bet_intel.shared.resync import ODDS, PRICING, Resync
 from bet_intel.shared.retention import keep
 from bet_intel.shared.times import Clock
 
 ODDS_QUEUE = Queue("ev-engine.odds-changed", ODDS_CHANGED, batch=64)
 SETTINGS_QUEUE = Queue("ev-engine.pricing-settings-changed", "pricing.settings.changed.v1")
+RESYNC_QUEUE = Queue("ev-engine.resync-requested", "resync.requested.v1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,7 @@ class EvEngine:
     store: Store
     retention: EngineRetention
     clock: Clock
+    resync: Resync
 
     async def totals(self) -> Totals:
         """How many opportunities opened and closed so far."""
@@ -46,6 +56,7 @@ class EvEngine:
             group.create_task(self.outbox.run(), name="ev-engine outbox")
             group.create_task(self.heart.run(), name="ev-engine heartbeat")
             group.create_task(keep(self.retention, self.clock), name="ev-engine retention")
+            group.create_task(self.resync.run(), name="ev-engine resync")
 
 
 @asynccontextmanager
@@ -63,10 +74,14 @@ async def open_ev_engine(settings: EvEngineSettings, engines: Engines) -> AsyncI
         engines.tasks.register(
             EV_CALCULATION, {CALC_BATCH: pricing.calc_batch}, dead_letters, settings.calc_concurrency
         )
+        tell_again = TellSetsAgain(outbox, settings.calc_shards)
+        engines.bus.subscribe(RESYNC_QUEUE, tell_again.requested, dead_letters)
+        kinds = {ODDS: has_no_events, PRICING: has_no_settings}
+        resync = Resync(SOURCE, database, outbox, kinds, engines.clock, settings.resync_seconds)
         heart = Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock)
         # What an earlier run left unconfirmed goes first.
         await outbox.recover()
-        yield EvEngine(outbox, heart, database, store, EngineRetention(database, settings), engines.clock)
+        yield EvEngine(outbox, heart, database, store, EngineRetention(database, settings), engines.clock, resync)
 
 
 __all__ = ["EvEngine", "Totals", "open_ev_engine"]

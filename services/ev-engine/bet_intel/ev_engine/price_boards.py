@@ -47,14 +47,14 @@ class PriceBoards:
         for updates in _passes([board_update(message) for message in messages]):
             await self._pass(updates)
 
-    async def calc_batch(self, shard: int, shards: int, pricing_revision: int, told_before_us: int) -> None:
+    async def calc_batch(self, shard: int, shards: int, pricing_revision: int, told_before: int) -> None:
         """Price the stored boards of one shard of the events anew: those whose set was priced with settings older than
-        `pricing_revision`, or has a revision below `told_before_us`. What was done is not done again."""
+        `pricing_revision`, or has a revision below `told_before`. What was done is not done again."""
         after = ""
         while True:
             async with self._database.snapshot() as connection:
                 found = await to_price_anew(
-                    connection, after, (shard, shards), pricing_revision, told_before_us, _EVENTS_AT_ONCE
+                    connection, after, (shard, shards), pricing_revision, told_before, _EVENTS_AT_ONCE
                 )
             if not found:
                 return

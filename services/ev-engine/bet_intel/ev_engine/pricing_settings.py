@@ -10,6 +10,7 @@ from bet_intel.ev_engine.wire_settings import NewSettings, new_settings
 from bet_intel.shared.messaging import Message
 from bet_intel.shared.outbox import Outbox, UnitOfWork
 from bet_intel.shared.postgres import Reader, Writer
+from bet_intel.shared.resync import OPPORTUNITIES, requested_kinds
 from bet_intel.shared.tasks import Task
 
 EV_CALCULATION = "ev_calculation"
@@ -56,10 +57,25 @@ class TakeSettings:
                     price_anew(unit, self._shards, pricing_revision=one.revision)
 
 
-def price_anew(unit: UnitOfWork, shards: int, *, pricing_revision: int = 0, told_before_us: int = 0) -> None:
+class TellSetsAgain:
+    """Handles `resync.requested`: has every open event priced and told anew, with the lives it has."""
+
+    def __init__(self, outbox: Outbox, shards: int) -> None:
+        self._outbox = outbox
+        self._shards = shards
+
+    async def requested(self, messages: Sequence[Message]) -> None:
+        if OPPORTUNITIES not in requested_kinds(messages):
+            return
+        async with self._outbox.transaction() as unit:
+            newest = await pricing_store.newest_revision(unit.connection)
+            price_anew(unit, self._shards, told_before=newest + 1)
+
+
+def price_anew(unit: UnitOfWork, shards: int, *, pricing_revision: int = 0, told_before: int = 0) -> None:
     """Have the events priced whose set was priced with settings older than `pricing_revision`, or has a revision below
-    `told_before_us`."""
-    cause = f"{pricing_revision}:{told_before_us}"
+    `told_before`."""
+    cause = f"{pricing_revision}:{told_before}"
     unit.append(
         *[
             Task(
@@ -70,7 +86,7 @@ def price_anew(unit: UnitOfWork, shards: int, *, pricing_revision: int = 0, told
                     "shard": shard,
                     "shards": shards,
                     "pricing_revision": pricing_revision,
-                    "told_before_us": told_before_us,
+                    "told_before": told_before,
                 },
             )
             for shard in range(shards)

@@ -29,6 +29,22 @@ async def put_settings(connection: Writer, profile: str, revision: int, settings
     return bool(newer)
 
 
+async def has_no_settings(connection: Reader) -> bool:
+    empty: bool = await connection.fetchval("select not exists (select from pricing_settings)")
+    return empty
+
+
+async def has_no_events(connection: Reader) -> bool:
+    empty: bool = await connection.fetchval("select not exists (select from event)")
+    return empty
+
+
+async def newest_revision(connection: Writer) -> int:
+    """The highest revision of any event's set, 0 where there is none."""
+    revision: int = await connection.fetchval("select coalesce(max(revision), 0) from event")
+    return revision
+
+
 async def to_price_anew(
     connection: Reader, after: str, shard: tuple[int, int], pricing_revision: int, told_before: int, limit: int
 ) -> dict[str, datetime]:

@@ -86,6 +86,8 @@ class EvEngineSettings(Settings):
     calc_concurrency: int = Field(default=4, ge=1, le=64)
     calc_shards: int = Field(default=8, ge=1, le=1024)
     """Into how many tasks pricing everything anew is cut."""
+    resync_seconds: float = Field(default=10.0, gt=0, le=3600)
+    """How often it is looked whether the state is there, or has to be asked for."""
     events_retention: int = Field(default=14, ge=1)
     """Days for which boards and line candidates of an event are kept that has no prices any more."""
     lives_retention: int = Field(default=30, ge=1)

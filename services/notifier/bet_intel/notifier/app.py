@@ -16,6 +16,8 @@ from bet_intel.notifier.metrics import Metrics
 from bet_intel.notifier.retention import NotifierRetention
 from bet_intel.notifier.send import Sending, SendNotification
 from bet_intel.notifier.settings import NotifierSettings
+from bet_intel.notifier.store import has_no_sets
+from bet_intel.notifier.subscription_store import has_none
 from bet_intel.notifier.tasks import NOTIFICATIONS, SEND_NOTIFICATION, Sweeper
 from bet_intel.notifier.wire import OPPORTUNITIES_UPDATED
 from bet_intel.notifier.wire_subscriptions import DELIVERY_REQUESTED, SOURCE, SUBSCRIPTION_CHANGED
@@ -25,6 +27,7 @@ from bet_intel.shared.messaging import Queue
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.partitions import DaysOf
 from bet_intel.shared.postgres import Database, PostgresDeadLetters
+from bet_intel.shared.resync import OPPORTUNITIES, SUBSCRIPTIONS, Resync
 from bet_intel.shared.retention import keep
 from bet_intel.shared.secret_box import SecretBox
 from bet_intel.shared.times import Clock
@@ -44,6 +47,7 @@ class Notifier:
     outbox: Outbox
     heart: Heart
     sweeper: Sweeper
+    resync: Resync
     retention: NotifierRetention
     clock: Clock
 
@@ -52,6 +56,7 @@ class Notifier:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.outbox.run(), name="notifier outbox")
             group.create_task(self.heart.run(), name="notifier heartbeat")
+            group.create_task(self.resync.run(), name="notifier resync")
             group.create_task(self.sweeper.run(), name="notifier deliveries that are due")
             group.create_task(keep(self.retention, self.clock), name="notifier retention")
 
@@ -88,7 +93,9 @@ async def open_notifier(
         # What an earlier run left unconfirmed goes first.
         await outbox.recover()
         sweeper = Sweeper(outbox, settings.sweep_seconds, engines.clock)
-        yield Notifier(outbox, heart, sweeper, NotifierRetention(database, settings), engines.clock)
+        kinds = {OPPORTUNITIES: has_no_sets, SUBSCRIPTIONS: has_none}
+        resync = Resync(SOURCE, database, outbox, kinds, engines.clock, settings.resync_seconds)
+        yield Notifier(outbox, heart, sweeper, resync, NotifierRetention(database, settings), engines.clock)
 
 
 @asynccontextmanager

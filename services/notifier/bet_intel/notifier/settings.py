@@ -71,6 +71,8 @@ class NotifierSettings(Settings):
     """Seconds from each attempt that failed to the next, as a JSON list; after as many and one more it is given up."""
     sweep_seconds: float = Field(default=1.0, gt=0, le=60)
     """How often it is looked for deliveries whose next attempt is due."""
+    resync_seconds: float = Field(default=10.0, gt=0, le=3600)
+    """How often it is looked whether the state is there, or has to be asked for."""
     secrets_key: SecretStr | None = None
     """Opens the secrets of webhooks; the gateway has the same."""
     webhook_allow_loopback: bool = False

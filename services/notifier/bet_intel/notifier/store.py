@@ -7,7 +7,7 @@ import msgspec
 from bet_intel.notifier.domain.alerts import AlertKey
 from bet_intel.notifier.domain.opportunities import OpportunitySet
 from bet_intel.notifier.domain.rules import Alerted
-from bet_intel.shared.postgres import Writer
+from bet_intel.shared.postgres import Reader, Writer
 
 
 async def save_newer(connection: Writer, sets: Sequence[OpportunitySet]) -> set[str]:
@@ -45,6 +45,11 @@ async def last_alerted(connection: Writer, opportunity_ids: Collection[str]) -> 
         (row["subscription_id"], row["opportunity_id"]): Alerted(row["opening"], row["level"], row["ev"])
         for row in rows
     }
+
+
+async def has_no_sets(connection: Reader) -> bool:
+    empty: bool = await connection.fetchval("select not exists (select from opportunity_set)")
+    return empty
 
 
 async def current_set(connection: Writer, event_id: str) -> OpportunitySet | None:

@@ -83,6 +83,11 @@ class ActiveRules:
         return [found[row["id"]][1] for row in rows if row["id"] in found]
 
 
+async def has_none(connection: Reader) -> bool:
+    empty: bool = await connection.fetchval("select not exists (select from subscription)")
+    return empty
+
+
 async def delete_marks(connection: Writer, before: datetime) -> int:
     """Delete some of the marks of subscriptions that were deleted before `before`."""
     status = await connection.execute(
