@@ -7,6 +7,7 @@ import pytest
 
 import fixtures.servers
 from fixtures.postgres import make_database, numbers, open_folder, postgres, templates
+from fixtures.replicas import group
 from fixtures.servers import (
     alone,
     cluster_vhost,
@@ -24,6 +25,7 @@ from fixtures.servers import (
 __all__ = [
     "alone",
     "cluster_vhost",
+    "group",
     "key_prefix",
     "make_database",
     "make_replicated_database",

@@ -1,4 +1,4 @@
-"""What all task queues promise. A new adapter joins by its opener in `ADAPTERS`."""
+"""What all task queues promise, within one process and on dramatiq's workers with a real RabbitMQ."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,15 +7,16 @@ import pytest
 
 from bet_intel.shared.messaging import TerminalError, UnavailableError, UnroutableError
 from bet_intel.shared.tasks import Task
-from fixtures.engines import KeptInMemory, TasksUnderTest, in_process_tasks
+from fixtures.engines import KeptInMemory, TasksUnderTest, dramatiq_tasks, in_process_tasks
 from fixtures.waiting import until
 
-ADAPTERS = {"inprocess": in_process_tasks}
 
-
-@pytest.fixture(params=ADAPTERS)
+@pytest.fixture(params=["inprocess", pytest.param("dramatiq", marks=pytest.mark.integration)])
 async def engine(request: pytest.FixtureRequest) -> AsyncIterator[TasksUnderTest]:
-    async with ADAPTERS[request.param]() as opened:
+    opening = (
+        in_process_tasks() if request.param == "inprocess" else dramatiq_tasks(request.getfixturevalue("vhost").url)
+    )
+    async with opening as opened:
         yield opened
 
 
@@ -171,6 +172,6 @@ async def test_redrive_runs_dead_tasks_again(engine: TasksUnderTest, dead_letter
         await asyncio.gather(engine.tasks.enqueue(task(1)), engine.tasks.enqueue(task(2)))
         await until(lambda: len(dead_letters.letters) == 2)
         del worker.failures[2]
-        assert await engine.redrive() == 1
-        await until(lambda: worker.done == [2])
+        await engine.redrive()
+        await until(lambda: worker.done == [2] and worker.calls.count(1) == 2 and len(dead_letters.letters) == 1)
     assert list(dead_letters.letters) == [("notifications", "send_notification:1")]

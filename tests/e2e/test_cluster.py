@@ -12,7 +12,7 @@ import pytest
 
 from bet_intel.compose.cluster import databases
 from bet_intel.compose.databases import SERVICES
-from bet_intel.compose.servers.folder import ServersFolder, end_if_unused
+from bet_intel.compose.servers.folder import ServersFolder, end_if_unused, is_gone
 from bet_intel.compose.servers.postgres import PostgresGroup
 from bet_intel.compose.servers.processes import Process
 from bet_intel.compose.servers.programs import CLUSTER
@@ -157,7 +157,7 @@ def test_down_leaves_nothing(cluster: Cluster) -> None:
 
     assert ran.code == 0, ran.err
     assert cluster.left() == []
-    assert not cluster.folder.exists()
+    assert is_gone(cluster.folder)
     refused = cluster("status")
     assert refused.code == 1
     assert "bet-intel cluster up" in refused.err

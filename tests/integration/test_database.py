@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-import bet_intel.shared.postgres
+import bet_intel.shared.migrate
 from bet_intel.compose.embedded_postgres import EmbeddedPostgres, open_data_folder
 from bet_intel.shared.inprocess import InProcessBus, InProcessTasks
 from bet_intel.shared.messaging import DeadLetter, Message, Queue, TerminalError
@@ -22,7 +22,7 @@ from fixtures.waiting import running, until
 
 pytestmark = pytest.mark.integration
 
-SHARED_MIGRATIONS = Path(bet_intel.shared.postgres.__file__).with_name("migrations")
+SHARED_MIGRATIONS = Path(bet_intel.shared.migrate.__file__).with_name("migrations")
 
 
 @pytest.fixture
@@ -86,7 +86,8 @@ async def test_dead_letters_are_kept_once_and_given_back(database: Database) -> 
         await dead_letters.keep(letter)
     assert await dead_letters.kept("api.odds-changed") == [again]
     assert await dead_letters.count() == 2
-    await dead_letters.remove("api.odds-changed", "1")
+    async with dead_letters.removing("api.odds-changed", "1"):
+        pass
     assert await dead_letters.kept("api.odds-changed") == []
     assert await dead_letters.kept("ev-engine.odds-changed") == [elsewhere]
 

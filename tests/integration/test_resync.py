@@ -11,9 +11,9 @@ import pytest
 from bet_intel.compose.console import Console
 from bet_intel.compose.databases import prepare
 from bet_intel.compose.embedded_postgres import EmbeddedPostgres
-from bet_intel.compose.source import Source
 from bet_intel.compose.up import open_system
 from bet_intel.odds_ingest.providers.simulator.client import SimulatorProvider
+from bet_intel.odds_ingest.source import Source
 from fixtures.own_server import TRUST, Calendar, server
 from fixtures.waiting import running, until
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bet_intel.compose.servers.folder import KEEPER, PREFIX, ServersFolder, sweep
+from bet_intel.compose.servers.folder import KEEPER, PREFIX, ServersFolder, is_gone, sweep
 from bet_intel.compose.servers.ports import free_ports
 from bet_intel.compose.servers.processes import ServerError
 from bet_intel.compose.servers.programs import NGINX, REDIS, Program, require
@@ -66,7 +66,7 @@ def runs(pid: int) -> bool:
 def path(open_folder: Path) -> Iterator[Path]:
     folder = open_folder / f"{PREFIX}test"
     yield folder
-    assert not folder.exists()
+    assert is_gone(folder)
 
 
 def test_who_leaves_last_ends_the_servers(path: Path) -> None:
@@ -78,7 +78,7 @@ def test_who_leaves_last_ends_the_servers(path: Path) -> None:
     second.leave()
 
     assert not second.redis_runs()
-    assert not path.exists()
+    assert is_gone(path)
 
 
 async def test_the_keeper_ends_the_servers_of_a_killed_user(path: Path) -> None:
@@ -86,7 +86,7 @@ async def test_the_keeper_ends_the_servers_of_a_killed_user(path: Path) -> None:
 
     user.kill()
 
-    await until(lambda: not user.redis_runs() and not path.exists())
+    await until(lambda: not user.redis_runs() and is_gone(path))
 
 
 async def test_the_next_start_ends_what_a_killed_user_and_its_killed_keeper_left(
@@ -177,3 +177,12 @@ def test_nginx_tells_its_version() -> None:
 def test_ports_do_not_repeat_nor_meet_their_companions() -> None:
     ports = [port for port, _ in zip(free_ports(10_000), range(50), strict=False)]
     assert len({*ports, *(port + 10_000 for port in ports)}) == 100
+
+
+@pytest.mark.parametrize(("ci", "ends"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_what_is_missing_skips_at_the_desk_and_fails_in_ci(
+    ci: str, ends: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    with pytest.raises(ends, match=r"Nonesuch is not installed: .* nonesuch-server"):
+        need(Program("Nonesuch", "nonesuch-server", ("nonesuchd",), (), ("nonesuchd", "-v")))

@@ -95,6 +95,15 @@ app.command(
     help="Check that everything `bet-intel up` needs is there, and say how to get what is not.",
     help_epilogue=_examples("bet-intel doctor", "bet-intel doctor --port 9000 --data-dir /srv/bet-intel --json"),
 )
+app.command(
+    f"{_COMMANDS}.tail:tail_command",
+    name="tail",
+    help="Show the events of a running distributed system as they are published, until Ctrl-C.",
+    help_epilogue=_examples(
+        "bet-intel tail --type odds.changed.v1",
+        "bet-intel tail --url amqp://user:password@127.0.0.1:5672/bet-intel --json | jq .data.event",
+    ),
+)
 _config.command(
     f"{_COMMANDS}.config:show_command",
     name="show",

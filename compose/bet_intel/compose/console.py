@@ -13,10 +13,10 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from bet_intel.api.answers import OpportunityList
 from bet_intel.compose.embedded_postgres import Start
-from bet_intel.compose.source import Source
 from bet_intel.compose.table import table_of
 from bet_intel.ev_engine.app import Totals
 from bet_intel.odds_ingest import poll
+from bet_intel.odds_ingest.source import Source
 
 _POSTGRES = {
     Start.CREATED: "PostgreSQL created and started",

@@ -2,18 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 
 from bet_intel.compose.embedded_postgres import EmbeddedPostgres
-from bet_intel.shared.migrate import migrate
+from bet_intel.shared.migrate import migrate, migrations_of
 
 SERVICES = ("odds_ingest", "ev_engine", "api", "notifier")
 
 
 def migrations(service: str) -> Sequence[Path]:
     """Where a service's migrations lie: those of the shared mechanisms first."""
-    return [Path(str(files(package) / "migrations")) for package in ("bet_intel.shared", f"bet_intel.{service}")]
+    return migrations_of(f"bet_intel.{service}")
 
 
 async def prepare(postgres: EmbeddedPostgres) -> None:

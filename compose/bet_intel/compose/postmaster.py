@@ -20,11 +20,15 @@ _SHUTDOWN = ((signal.SIGINT, 10.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)
 
 @dataclass(frozen=True)
 class PidFile:
-    """``postmaster.pid``: process, folder of the socket, status (``starting``, ``ready``, ``stopping``, or empty)."""
+    """``postmaster.pid``: process, folder of the socket, status (``starting``, ``ready``, ``stopping``, or empty).
+
+    ``shared_memory`` is the id of its System V segment, which outlives a server that is killed.
+    """
 
     pid: int
     socket_folder: Path | None
     status: str
+    shared_memory: str | None = None
 
     @classmethod
     def read(cls, data: Path) -> Self | None:
@@ -36,7 +40,10 @@ class PidFile:
         lines += [""] * (8 - len(lines))
         if not lines[0].strip().isdigit():
             return None
-        return cls(int(lines[0]), Path(lines[4]) if lines[4] else None, lines[7].strip())
+        socket_folder = Path(lines[4]) if lines[4] else None
+        # Key and id.
+        segment = lines[6].split()
+        return cls(int(lines[0]), socket_folder, lines[7].strip(), segment[1] if len(segment) == 2 else None)
 
 
 @dataclass(frozen=True)

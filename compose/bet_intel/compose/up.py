@@ -23,7 +23,6 @@ from bet_intel.compose.console import Console
 from bet_intel.compose.data_folder import DataFolder
 from bet_intel.compose.databases import prepare
 from bet_intel.compose.embedded_postgres import EmbeddedPostgres
-from bet_intel.compose.source import Source
 from bet_intel.compose.table import BEST
 from bet_intel.ev_engine.app import EvEngine, open_ev_engine
 from bet_intel.ev_engine.settings import EvEngineSettings
@@ -32,6 +31,7 @@ from bet_intel.notifier.settings import NotifierSettings
 from bet_intel.odds_ingest.app import OddsIngest, open_odds_ingest
 from bet_intel.odds_ingest.poll import Pace
 from bet_intel.odds_ingest.settings import OddsIngestSettings
+from bet_intel.odds_ingest.source import Source
 from bet_intel.shared.cache import InProcessCache
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.inprocess import InProcessBus, InProcessTasks

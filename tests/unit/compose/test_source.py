@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from bet_intel.compose.source import Source, open_source
 from bet_intel.odds_ingest.providers.port import InvalidSourceError
 from bet_intel.odds_ingest.providers.the_odds_api.provider import OddsApiProvider
+from bet_intel.odds_ingest.source import Source, open_source
 from bet_intel.shared.times import system_clock
 
 

@@ -1,5 +1,6 @@
 """A database for each service, and what its roles may do there."""
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -7,14 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 
 from bet_intel.compose.databases import SERVICES, migrations
+from bet_intel.compose.server_files import SUPERUSER
 from bet_intel.compose.servers.folder import ServersFolder
 from bet_intel.compose.servers.postgres import PostgresGroup
 from bet_intel.shared.migrate import migrate
+from bet_intel.shared.postgres.provision import grant, owner_of, provision
 
 _FILE = "databases"
-
-# Makes the partitions of the line history as the days come, and drops old ones: it must own them.
-_OWNS_ITS_TABLES = frozenset({"api"})
 
 
 class Passwords(msgspec.Struct, frozen=True):
@@ -35,19 +35,19 @@ class Databases(msgspec.Struct, frozen=True):
 
     def owner_dsn(self, group: PostgresGroup, service: str) -> str:
         """The address of a service's database on the primary, for migrations."""
-        return group.dsn(group.primary, service, f"{service}_owner", self.passwords[service].owner)
+        return group.dsn(group.primary, service, owner_of(service), self.passwords[service].owner)
 
 
 def prepare(folder: ServersFolder, group: PostgresGroup) -> Databases:
     """Makes what is missing, and brings every schema up to date; returns when the replicas have it.
 
     Raises:
+        DatabaseError: the primary does not answer, or refuses.
         MigrationError: a migration failed.
-        ServerError: the primary does not answer.
     """
-    databases = folder.once(_FILE, Databases, lambda: _make(group))
+    databases = folder.once(_FILE, Databases, _passwords)
     with ThreadPoolExecutor(len(SERVICES)) as pool:
-        list(pool.map(lambda service: migrate(databases.owner_dsn(group, service), migrations(service)), SERVICES))
+        list(pool.map(lambda service: _prepare(databases, group, service), SERVICES))
     group.wait_for_replicas()
     return databases
 
@@ -57,28 +57,13 @@ def find(folder: ServersFolder) -> Databases | None:
     return folder.read(_FILE, Databases)
 
 
-def _make(group: PostgresGroup) -> Databases:
-    passwords = {service: Passwords(secrets.token_urlsafe(18), secrets.token_urlsafe(18)) for service in SERVICES}
-    for service, own in passwords.items():
-        owner = f"{service}_owner"
-        group.sql(
-            group.primary,
-            f"create role {owner} login password '{own.owner}'",
-            f"create role {service} login password '{own.service}'",
-            f"create database {service} owner {owner}",
-            # Nobody else's role may even look in.
-            f"revoke all on database {service} from public",
-            f"grant connect on database {service} to {service}",
-            *([f"grant {owner} to {service}"] if service in _OWNS_ITS_TABLES else []),
-        )
-        group.sql(
-            group.primary,
-            "revoke all on schema public from public",
-            f"alter schema public owner to {owner}",
-            f"grant usage on schema public to {service}",
-            f"alter default privileges for role {owner} grant select, insert, update, delete on tables to {service}",
-            f"alter default privileges for role {owner} grant usage, select on sequences to {service}",
-            f"alter default privileges for role {owner} grant execute on functions to {service}",
-            database=service,
-        )
-    return Databases(passwords)
+def _prepare(databases: Databases, group: PostgresGroup, service: str) -> None:
+    own, owner_dsn = databases.passwords[service], databases.owner_dsn(group, service)
+    admin_dsn = group.dsn(group.primary, SUPERUSER)
+    asyncio.run(provision(admin_dsn, service, password=own.service, owner_password=own.owner))
+    migrate(owner_dsn, migrations(service))
+    asyncio.run(grant(owner_dsn, service))
+
+
+def _passwords() -> Databases:
+    return Databases({service: Passwords(secrets.token_urlsafe(18), secrets.token_urlsafe(18)) for service in SERVICES})

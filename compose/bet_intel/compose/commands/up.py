@@ -13,9 +13,9 @@ from bet_intel.compose.console import Console
 from bet_intel.compose.data_folder import DataFolderError, default_data_dir
 from bet_intel.compose.effective_settings import effective_settings
 from bet_intel.compose.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, open_data_folder
-from bet_intel.compose.source import Source, open_source
 from bet_intel.compose.up import Wishes, data_folder_path, up
 from bet_intel.odds_ingest.providers.port import InvalidSourceError
+from bet_intel.odds_ingest.source import Source, open_source
 from bet_intel.shared.migrate import MigrationError
 from bet_intel.shared.postgres import DatabaseError
 from bet_intel.shared.secret_box import SecretBoxError

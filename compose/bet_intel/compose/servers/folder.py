@@ -1,5 +1,6 @@
 """A folder of servers, which live as long as somebody uses it."""
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -185,7 +186,7 @@ def end_if_unused(path: Path, *, wait: bool = False) -> bool:
         gone = _removed(path)
         path.rename(gone)
         end_servers(gone)
-        shutil.rmtree(gone)
+        _remove(gone)
     except BlockingIOError:
         return False
     finally:
@@ -210,11 +211,18 @@ def sweep() -> None:
                 continue
             if path.name.endswith(_GONE):
                 end_servers(path)
-                shutil.rmtree(path)
+                _remove(path)
             else:
                 end_if_unused(path)
         except FileNotFoundError:
             continue
+
+
+def _remove(path: Path) -> None:
+    """Removes a folder that another process may be removing too."""
+    while path.exists():
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(path)
 
 
 def _removed(path: Path) -> Path:

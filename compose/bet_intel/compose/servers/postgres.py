@@ -186,7 +186,12 @@ class PostgresGroup:
 
     def kill(self, host: PostgresHost) -> None:
         """``kill -9``."""
-        self._process(host).kill()
+        process = self._process(host)
+        process.kill()
+        left = PidFile.read(process.folder / "data")
+        if left is not None and left.shared_memory is not None:
+            # It would stay until the machine is restarted, unless this host starts again.
+            self._folder.account.run(["ipcrm", "-m", left.shared_memory], _ANSWER_SECONDS)
 
     def suspend(self, host: PostgresHost) -> None:
         """``SIGSTOP`` for the server and every process of it: connections stay open and nothing answers."""

@@ -323,10 +323,7 @@ def _environment(node: RabbitNode, state: RabbitState, configuration: Path, home
         "RABBITMQ_FEATURE_FLAGS_FILE": str(home / "feature_flags"),
         "RABBITMQ_QUORUM_DIR": str(home / "quorum"),
         "RABBITMQ_STREAM_DIR": str(home / "stream"),
-        # Schedulers that wait by spinning would take the processor from everybody else.
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
-            "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none"
-        ),
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
     }
 
 

@@ -6,7 +6,10 @@ from prometheus_client import CollectorRegistry
 
 from bet_intel.shared.cache import Cache
 from bet_intel.shared.messaging import EventBus
+from bet_intel.shared.postgres import PoolMetrics
+from bet_intel.shared.rate_limits import RateLimits
 from bet_intel.shared.tasks import TaskQueues
+from bet_intel.shared.ticker import TickerMetrics
 from bet_intel.shared.times import Clock, Monotonic
 from bet_intel.shared.wake import InProcessWake, Wake
 
@@ -20,3 +23,12 @@ class Engines:
     clock: Clock
     monotonic: Monotonic
     wake: Wake = field(default_factory=InProcessWake)
+    limits: RateLimits | None = None
+    """Rate limits that processes share; each process counts for itself where there are none."""
+    pools: PoolMetrics = field(init=False)
+    tickers: TickerMetrics = field(init=False)
+
+    def __post_init__(self) -> None:
+        # One registry knows a metric once, however many databases the services of a process have.
+        object.__setattr__(self, "pools", PoolMetrics(self.registry))
+        object.__setattr__(self, "tickers", TickerMetrics(self.registry))

@@ -1,9 +1,12 @@
 """The event bus as the services see it. Adapters: `inprocess` here, RabbitMQ for the distributed system."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+import msgspec
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +14,8 @@ class Message:
     """An event in its envelope; the names are those of CloudEvents 1.0.
 
     `type` carries the version (`odds.changed.v1`); `subject` is what it speaks of; `revision` orders the messages of
-    one subject (0 where it has no order); `data` is the protobuf body.
+    one subject (0 where it has no order); `data` is the protobuf body; `traceparent` (W3C) names the trace that it
+    belongs to, where there is one.
     """
 
     id: str
@@ -21,6 +25,7 @@ class Message:
     time: datetime
     revision: int
     data: bytes
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,10 @@ class Queue:
     type: str
     batch: int = 64
     attempts: int = 20
+
+    def dead_letter(self, message: Message, reason: str, attempts: int) -> "DeadLetter":
+        body = msgspec.msgpack.encode(message)
+        return DeadLetter(self.name, message.id, message.type, message.subject, body, reason, attempts)
 
 
 class TerminalError(Exception):
@@ -85,7 +94,9 @@ class DeadLetters(Protocol):
 
     async def kept(self, queue: str) -> Sequence[DeadLetter]: ...
 
-    async def remove(self, queue: str, id: str) -> None: ...
+    def removing(self, queue: str, id: str) -> AbstractAsyncContextManager[None]:
+        """Removes a letter when the block has ended well. One that is kept anew during the block stays."""
+        ...
 
     async def count(self) -> int: ...
 

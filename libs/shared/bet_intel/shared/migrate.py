@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.resources import files
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
@@ -24,6 +25,11 @@ _SESSION_DEFAULTS = {"lock_timeout": "10s", "statement_timeout": "10min", "appli
 
 class MigrationError(Exception):
     """A migration could not be applied or looked up; the message holds dbmate's own output and never a password."""
+
+
+def migrations_of(package: str) -> Sequence[Path]:
+    """Where the migrations of a service's package (`bet_intel.api`) lie: those of the shared mechanisms first."""
+    return [Path(str(files(each) / "migrations")) for each in ("bet_intel.shared", package)]
 
 
 def migrate(dsn: str, directories: Sequence[Path]) -> None:

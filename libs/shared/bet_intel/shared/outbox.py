@@ -8,7 +8,7 @@ at all.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import structlog
@@ -16,6 +16,7 @@ import structlog
 from bet_intel.shared.messaging import EventBus, Message, UnavailableError, reason_of
 from bet_intel.shared.postgres import Committed, Database, DatabaseUnavailableError, Writer
 from bet_intel.shared.tasks import Task, TaskQueues
+from bet_intel.shared.tracing import current_traceparent
 
 _log = structlog.get_logger(__name__)
 
@@ -30,7 +31,9 @@ class UnitOfWork:
         self.outgoing: list[Outgoing] = []
 
     def append(self, *outgoing: Outgoing) -> None:
-        self.outgoing.extend(outgoing)
+        """What does not say to which trace it belongs, belongs to the one that we are in."""
+        traceparent = current_traceparent()
+        self.outgoing += [one if one.traceparent else replace(one, traceparent=traceparent) for one in outgoing]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,10 @@ class Outbox:
 
     @asynccontextmanager
     async def transaction(self, committed: Committed | None = None) -> AsyncIterator[UnitOfWork]:
-        """A transaction whose appended messages are stored in it, and published once it is committed; `committed` as in
-        `Database.transaction`."""
+        """A transaction whose appended messages are stored in it, and published once it is committed.
+
+        `committed` is told where that is, as by `Database.transaction`.
+        """
         async with self._database.transaction(committed) as connection:
             unit = UnitOfWork(connection)
             yield unit
@@ -92,11 +97,13 @@ class Outbox:
             recovered += found
         return recovered
 
-    async def run(self) -> None:
+    async def run(self, *, sweeps: bool = True) -> None:
+        """Publish until cancelled. Where several processes have this outbox, one of them sweeps (`sweep`)."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._publish_ready(group))
             group.create_task(self._delete_confirmed())
-            group.create_task(self._sweep())
+            if sweeps:
+                group.create_task(self.sweep())
 
     async def drained(self, timeout: float) -> bool:  # noqa: ASYNC109 - a bound on waiting, whose end is an answer
         """Wait until every message handed over is confirmed; False if that takes longer than `timeout` seconds."""
@@ -109,7 +116,7 @@ class Outbox:
 
     async def backlog(self) -> Backlog:
         """What is not confirmed yet, whichever process stored it."""
-        async with self._database.snapshot() as connection:
+        async with self._database.latest() as connection:
             [row] = await connection.fetch(
                 """
                 select count(*) filter (where failed_at is null) as depth,
@@ -204,7 +211,8 @@ class Outbox:
         if not self._in_flight:
             self._empty.set()
 
-    async def _sweep(self) -> None:
+    async def sweep(self) -> None:
+        """Publish what is left behind, until cancelled; by `run`."""
         while True:
             await asyncio.sleep(self._sweeping.every)
             try:
@@ -213,7 +221,7 @@ class Outbox:
                 _log.warning("outbox not swept", reason=str(error))
 
     async def _sweep_once(self, left_behind_after: float) -> int:
-        async with self._database.snapshot() as connection:
+        async with self._database.latest() as connection:
             rows = await connection.fetch(
                 """
                 select id, kind, name, body from outbox

@@ -61,21 +61,9 @@ async def ensure_days(connection: Writer, table: DailyTable, days: Iterable[date
     await connection.execute("set local lock_timeout = '5s'")
     await _lock(connection, table)
     for day in sorted(days):
-        name = table.partition(day)
-        if await connection.fetchval("select to_regclass($1) is not null", name):
-            continue
-        try:
-            async with connection.transaction():
-                # Attached, not created in place: that would keep readers of the whole table waiting.
-                await connection.execute(
-                    f"create table {name} "
-                    f"(like {table.name} including defaults including constraints including storage)"
-                )
-                await connection.execute(
-                    f"alter table {table.name} attach partition {name} "
-                    f"for values from ('{day} 00:00+00') to ('{_after(day)}')"
-                )
-        except asyncpg.CheckViolationError:
+        # By functions of the owner's: the service's role changes no table.
+        if not await connection.fetchval("select ensure_day($1, $2)", table.name, day):
+            name = table.partition(day)
             _log.warning("a day stays in the default partition, which already holds some of it", partition=name)
 
 
@@ -86,12 +74,16 @@ async def drop_days(database: Database, table: DailyTable, before: date) -> list
     Each partition goes in a transaction of its own that waits only shortly for its locks, so that readers never queue
     behind it for long. What cannot be had now stays, with a warning: the next call comes back to it.
     """
-    async with database.snapshot() as connection:
+    async with database.latest() as connection:
         rows = await connection.fetch(
             "select inhrelid::regclass::text as name from pg_inherits where inhparent = to_regclass($1)", table.name
         )
-    ended = sorted(row["name"] for row in rows if _is_before(table, row["name"], before))
-    dropped = [name for name in ended if await patiently(partial(_drop, database, table, name), name)]
+    days = sorted(day for row in rows if (day := _day_of(table, row["name"])) is not None and day < before)
+    dropped = [
+        table.partition(day)
+        for day in days
+        if await patiently(partial(_drop, database, table, day), table.partition(day))
+    ]
     old = deletion(
         f"""
         delete from {table.name}_default where ctid = any(array(
@@ -141,11 +133,11 @@ async def patiently(attempt: Callable[[], Awaitable[int]], what: str) -> int:
     return 0
 
 
-async def _drop(database: Database, table: DailyTable, name: str) -> int:
+async def _drop(database: Database, table: DailyTable, day: date) -> int:
     async with database.transaction() as connection:
         await connection.execute("set local lock_timeout = '300ms'")
         await _lock(connection, table)
-        await connection.execute(f"drop table if exists {name}")
+        await connection.execute("select drop_day($1, $2)", table.name, day)
     return 1
 
 
@@ -154,12 +146,8 @@ async def _lock(connection: Writer, table: DailyTable) -> None:
     await connection.execute("select pg_advisory_xact_lock(hashtextextended('partitions of ' || $1, 0))", table.name)
 
 
-def _is_before(table: DailyTable, partition: str, before: date) -> bool:
+def _day_of(table: DailyTable, partition: str) -> date | None:
     try:
-        return datetime.strptime(partition, f"{table.name}_%Y%m%d").replace(tzinfo=UTC).date() < before
+        return datetime.strptime(partition, f"{table.name}_%Y%m%d").replace(tzinfo=UTC).date()
     except ValueError:
-        return False  # the default partition, or one that is not ours
-
-
-def _after(day: date) -> str:
-    return "infinity" if day == date.max else f"{day + _DAY} 00:00+00"
+        return None  # the default partition, or one that is not ours

@@ -4,17 +4,24 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from bet_intel.shared.messaging import DeadLetters
+import msgspec
+
+from bet_intel.shared.messaging import DeadLetter, DeadLetters
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A piece of work of one service: an actor's name and its arguments (JSON values)."""
+    """A piece of work of one service: an actor's name and its arguments (JSON values); `traceparent` (W3C) names the
+    trace that it belongs to, where there is one."""
 
     id: str
     queue: str
     actor: str
     arguments: Mapping[str, Any]
+    traceparent: str = ""
+
+    def dead_letter(self, reason: str, attempts: int) -> DeadLetter:
+        return DeadLetter(self.queue, self.id, self.actor, "", msgspec.msgpack.encode(self), reason, attempts)
 
 
 Actor = Callable[..., Awaitable[None]]

@@ -41,5 +41,7 @@ def configure_logging(level: str, *, json: bool) -> None:
         cache_logger_on_first_use=False,
     )
     # It logs a traceback for every connection a stopped server takes with it; what that means is said by whoever asked.
-    logging.getLogger("asyncpg.pool").setLevel(logging.CRITICAL)
+    # So do the drivers of RabbitMQ, and dramatiq of every task that failed.
+    for name in ("asyncpg.pool", "aio_pika", "aiormq", "pika"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     logging.basicConfig(level=max(number, logging.WARNING), stream=stream, format="%(levelname)s %(name)s %(message)s")

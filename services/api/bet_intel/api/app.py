@@ -1,6 +1,7 @@
 """Composition root of the api service: the projector of the read model and the gateway, in one process."""
 
 import asyncio
+import random
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -21,7 +22,6 @@ from bet_intel.api.auth import Operators
 from bet_intel.api.deliveries import DeliveryLog
 from bet_intel.api.demand import Demand
 from bet_intel.api.feed import FEED_MOVED, FeedTail
-from bet_intel.api.limiter import TokenBuckets
 from bet_intel.api.middleware import RequestEdge, RequestMetrics
 from bet_intel.api.operation import Operation, Reads
 from bet_intel.api.problems import KNOWN, answer_problem
@@ -46,14 +46,17 @@ from bet_intel.api.settings import ApiSettings
 from bet_intel.api.stream import Streaming, Streams
 from bet_intel.api.writes import Writes
 from bet_intel.shared.engines import Engines
+from bet_intel.shared.filled_cache import FilledCache
 from bet_intel.shared.heartbeat import Heart
 from bet_intel.shared.messaging import Queue
+from bet_intel.shared.migrate import migrations_of
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import Database, PostgresDeadLetters
+from bet_intel.shared.rate_limits import InProcessRateLimits, RateLimit, RateLimits
 from bet_intel.shared.resync import ODDS, OPPORTUNITIES, Resync
 from bet_intel.shared.retention import keep
 from bet_intel.shared.secret_box import SecretBox
-from bet_intel.shared.times import Clock
+from bet_intel.shared.ticker import Ticker
 
 
 @dataclass(slots=True)
@@ -68,8 +71,8 @@ class Api:
     database: Database
     outbox: Outbox
     demand: Demand
+    ticker: Ticker
     retention: ReadModelRetention
-    clock: Clock
     resync: Resync
     draining: bool = False
     asgi: ASGIApp = field(init=False)
@@ -80,11 +83,11 @@ class Api:
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
+            group.create_task(self.ticker.run(), name="api ticker")
             group.create_task(self.tail.run(), name="api feed tail")
             group.create_task(self.heart.run(), name="api heartbeat")
-            group.create_task(self.outbox.run(), name="api outbox")
+            group.create_task(self.outbox.run(sweeps=False), name="api outbox")
             group.create_task(self.demand.run(), name="api demand")
-            group.create_task(keep(self.retention, self.clock), name="api retention")
             group.create_task(self.resync.run(), name="api resync")
 
     async def best(self, limit: int) -> OpportunityList:
@@ -105,7 +108,8 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         DatabaseError: the database cannot be reached.
     """
     dsn = settings.dsn.get_secret_value()
-    async with Database.open(dsn, name="bet-intel-api", max_size=settings.pool_size) as database:
+    options = settings.database(migrations_of("bet_intel.api"))
+    async with Database.open(dsn, name="bet-intel-api", options=options, metrics=engines.pools) as database:
         tail = FeedTail(
             database,
             engines.wake,
@@ -126,19 +130,12 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         engines.bus.subscribe(Queue("api.resync-requested", "resync.requested.v1"), tell_again.requested, dead_letters)
         kinds = {ODDS: has_no_events, OPPORTUNITIES: has_no_sets}
         resync = Resync("api", database, outbox, kinds, engines.clock, settings.resync_seconds, projector.forget)
-        demand = Demand(engines.bus, engines.clock)
-        api = Api(tail, heart, database, outbox, demand, ReadModelRetention(database, settings), engines.clock, resync)
-        reads = Reads(database, engines.cache, tail, settings.cache_seconds)
-        box = None if settings.secrets_key is None else SecretBox(settings.secrets_key.get_secret_value())
-        writes = Writes(outbox, box, engines.clock)
-        operators = Operators(settings.operator_token, open_on_loopback=settings.operator_open_on_loopback)
-        buckets = TokenBuckets(settings.refresh_burst, settings.refresh_seconds, engines.monotonic)
-        streaming = Streaming(settings.stream_heartbeat_seconds, followers=settings.stream_followers)
-        streams = Streams(database, tail, streaming, engines.monotonic, engines.registry)
-        api.asgi = _gateway(
-            _operations(api, Parts(reads, writes, streams, operators, buckets, box, settings.subscriptions), engines),
-            engines,
-        )
+        ticker = Ticker("api", database, metrics=engines.tickers)
+        retention = ReadModelRetention(database, settings)
+        ticker.add("api sweeper", outbox.sweep)
+        ticker.add("api retention", lambda: keep(retention, engines.clock))
+        api = Api(tail, heart, database, outbox, Demand(engines.bus, engines.clock), ticker, retention, resync)
+        api.asgi = _gateway(_operations(api, _parts(settings, engines, api), engines), engines)
         await outbox.recover()
         yield api
 
@@ -161,9 +158,27 @@ class Parts:
     writes: Writes
     streams: Streams
     operators: Operators
-    buckets: TokenBuckets
+    limits: RateLimits
+    refresh_limit: RateLimit
     box: SecretBox | None
     subscriptions: int
+
+
+def _parts(settings: ApiSettings, engines: Engines, api: Api) -> Parts:
+    cache = FilledCache(engines.cache, random.Random(), engines.registry)  # noqa: S311 - spreads times to live
+    box = None if settings.secrets_key is None else SecretBox(settings.secrets_key.get_secret_value())
+    streaming = Streaming(settings.stream_heartbeat_seconds, followers=settings.stream_followers)
+    limits = engines.limits or InProcessRateLimits(engines.monotonic)
+    return Parts(
+        Reads(api.database, cache, api.tail, settings.cache_seconds),
+        Writes(api.outbox, box, engines.clock),
+        Streams(api.database, api.tail, streaming, engines.monotonic, engines.registry),
+        Operators(settings.operator_token, open_on_loopback=settings.operator_open_on_loopback),
+        limits,
+        limits.limit("refresh", settings.refresh_burst, settings.refresh_seconds),
+        box,
+        settings.subscriptions,
+    )
 
 
 def _operations(api: Api, parts: Parts, engines: Engines) -> tuple[Operation, ...]:
@@ -176,9 +191,9 @@ def _operations(api: Api, parts: Parts, engines: Engines) -> tuple[Operation, ..
     operations += history.operations(reads)
     operations += sports.operations(reads)
     operations += bookmakers.operations(reads)
-    operations += refreshes.operations(reads, writes, parts.buckets, engines.clock)
+    operations += refreshes.operations(reads, writes, parts.refresh_limit, engines.clock)
     operations += subscriptions.operations(reads, writes, parts.box, parts.subscriptions, engines.clock)
-    operations += deliveries.operations(reads, writes, TokenBuckets(5, 2.0, engines.monotonic), engines.clock)
+    operations += deliveries.operations(reads, writes, parts.limits.limit("deliveries", 5, 2.0), engines.clock)
     operations += pricing.operations(reads, writes, parts.operators, engines.clock)
     operations += status.operations(reads, engines.clock)
     operations += process.operations(

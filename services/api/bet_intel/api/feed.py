@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from bet_intel.api.read_model import Position, Record, feed_entries, position
 from bet_intel.shared.postgres import Database, DatabaseUnavailableError, Reader
+from bet_intel.shared.postgres import Position as LogPosition
 from bet_intel.shared.wake import Wake
 
 _log = structlog.get_logger(__name__)
@@ -63,6 +64,8 @@ class FeedTail:
     ) -> None:
         self.position: Position | None = None
         self.closed = False
+        # What a reply must show that is kept under `position`, whichever host it is read from.
+        self.seen: LogPosition | None = None
         self._database = database
         self._wake = wake
         self._poll_seconds = poll_seconds
@@ -85,9 +88,11 @@ class FeedTail:
             # Another replica may be behind what is known already: its answer says nothing new.
             newer = self.position is None or now[:3] > self.position[:3]
             news = await self._up_to(connection, now) if newer else []
+            seen = await self._database.position(connection)
         self._looked_at = self._monotonic()
         if newer:
             self._keep(now, news)
+            self.seen = seen
 
     async def _up_to(self, connection: Reader, now: Position) -> list[Entry] | None:
         """The entries between what is known and `now`; None where they do not follow on what is kept."""

@@ -10,23 +10,21 @@ from http import HTTPStatus
 from typing import TypeVar
 
 import msgspec
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
 from bet_intel.api.feed import FeedTail
 from bet_intel.api.problems import HeaderError, NotFoundError
 from bet_intel.api.query import Query, parse
-from bet_intel.shared.cache import Cache
-from bet_intel.shared.postgres import Database, Position, Reader
+from bet_intel.shared.filled_cache import FilledCache
+from bet_intel.shared.postgres import Committed, Database, Position, Reader
 
 QueryT = TypeVar("QueryT", bound=Query)
 Answer = TypeVar("Answer")
 
-_log = structlog.get_logger(__name__)
-
-JSON = "application/json"
 READ_AFTER = "Read-After"
+"""Header of answers and requests: up to where the database was written to or seen, for reads that must not miss it."""
+JSON = "application/json"
 TEXT = "text/plain"
 
 
@@ -71,7 +69,7 @@ Handle = Callable[[Reader, Mapping[str, str], QueryT], Awaitable[msgspec.Struct]
 class Reads:
     """Turns handlers that read the database into responders."""
 
-    def __init__(self, database: Database, cache: Cache, tail: FeedTail, cache_seconds: float) -> None:
+    def __init__(self, database: Database, cache: FilledCache, tail: FeedTail, cache_seconds: float) -> None:
         self._database = database
         self._cache = cache
         self._tail = tail
@@ -84,32 +82,50 @@ class Reads:
             asked = parse(request.url.query, query)
             path = _path(request)
             answer = await self.once(request, lambda connection: handle(connection, path, asked))
-            return Response(msgspec.json.encode(answer), media_type=JSON)
+            return Response(msgspec.json.encode(answer), headers=self._headers(), media_type=JSON)
 
         return respond
 
     async def once(self, request: Request, read: Callable[[Reader], Awaitable[Answer]]) -> Answer:
         """What `read` finds, in a snapshot that has what the request's Read-After asks for."""
-        async with self._database.snapshot(_read_after(request)) as connection:
-            return await read(connection)
+        return await self._database.read(read, self._after(request))
 
     def cached(self, query: type[QueryT], handle: Handle[QueryT]) -> Callable[[Request], Awaitable[Response]]:
         """Keeps the answer for as long as the read model does not change, and answers If-None-Match."""
 
         async def respond(request: Request) -> Response:
             asked = parse(request.url.query, query)
-            after = _read_after(request)
-            # What is kept may be from before the caller's own write.
-            key = self._key(request.url.path, asked) if after is None else None
-            body = await self._kept(key) if key else None
-            if body is None:
-                async with self._database.snapshot(after) as connection:
-                    body = msgspec.json.encode(await handle(connection, _path(request), asked))
-                if key:
-                    await self._keep(key, body)
-            return _conditional(request, body)
+            key = self._key(request.url.path, asked)
+            after, path = self._after(request), _path(request)
+
+            async def answered() -> bytes:
+                answer = await self._database.read(lambda connection: handle(connection, path, asked), after)
+                return msgspec.json.encode(answer)
+
+            if key and self._is_shown(after):
+                body = await self._cache.get(key, self._cache_seconds, answered)
+            else:
+                body = await answered()
+            return _conditional(request, body, self._headers())
 
         return respond
+
+    def _after(self, request: Request) -> Position | None:
+        """What the answer must show: what this gateway has shown, and what the caller has written or seen."""
+        token = request.headers.get(READ_AFTER)
+        if token is None:
+            return self._tail.seen
+        try:
+            return Position.parse(token).and_also(self._tail.seen)
+        except ValueError as error:
+            raise HeaderError(READ_AFTER, f"The header {READ_AFTER} is not as it was given out: {error}.") from error
+
+    def _is_shown(self, after: Position | None) -> bool:
+        """Whether what is kept under the feed's position shows what was written at `after`."""
+        return after is None or (self._tail.seen is not None and not after.exceeds(self._tail.seen))
+
+    def _headers(self) -> dict[str, str]:
+        return {} if self._tail.seen is None else {READ_AFTER: str(self._tail.seen)}
 
     def _key(self, path: str, asked: Query) -> str | None:
         position = self._tail.position
@@ -119,28 +135,10 @@ class Reads:
         question = hashlib.blake2b(f"{path}?{asked.canonical()}".encode(), digest_size=16).hexdigest()
         return f"api:{position.epoch}-{position.generation}:{question}"
 
-    async def _kept(self, key: str) -> bytes | None:
-        try:
-            return await self._cache.get(key)
-        except Exception as error:  # noqa: BLE001 - the cache is an accelerator: whatever it raises, the database answers
-            _log.warning("cache not read", reason=str(error))
-            return None
 
-    async def _keep(self, key: str, body: bytes) -> None:
-        try:
-            await self._cache.set(key, body, self._cache_seconds)
-        except Exception as error:  # noqa: BLE001 - as above
-            _log.warning("cache not written", reason=str(error))
-
-
-def _read_after(request: Request) -> Position | None:
-    token = request.headers.get(READ_AFTER)
-    if token is None:
-        return None
-    try:
-        return Position.parse(token)
-    except ValueError as error:
-        raise HeaderError(READ_AFTER, f"{READ_AFTER}: {error}.") from error
+def read_after(committed: Committed) -> dict[str, str]:
+    """The header of a write's answer that lets the next read see it, on any gateway."""
+    return {} if committed.position is None else {READ_AFTER: str(committed.position)}
 
 
 def _path(request: Request) -> Mapping[str, str]:
@@ -150,9 +148,9 @@ def _path(request: Request) -> Mapping[str, str]:
     return request.path_params
 
 
-def _conditional(request: Request, body: bytes) -> Response:
+def _conditional(request: Request, body: bytes, more: Mapping[str, str]) -> Response:
     etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    headers = {"ETag": etag, "Cache-Control": "no-cache", **more}
     asked = request.headers.get("if-none-match", "")
     if etag in (tag.strip().removeprefix("W/") for tag in asked.split(",")) or asked.strip() == "*":
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)

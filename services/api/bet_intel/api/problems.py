@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bet_intel.shared.postgres import DatabaseUnavailableError
+from bet_intel.shared.postgres import DatabaseUnavailableError, PrimaryUnavailableError
 
 _log = structlog.get_logger(__name__)
 
@@ -184,6 +184,9 @@ def problem_of(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
             return _problem("http-error", "Request refused", error.status_code, error.detail, path), {}
         case TimeoutError():
             detail = "The database took too long to answer; try again shortly."
+            return _problem("unavailable", "Temporarily unavailable", 503, detail, path), {"Retry-After": "1"}
+        case PrimaryUnavailableError():
+            detail = "Nothing can be written at the moment, and nothing was tried again; try again shortly."
             return _problem("unavailable", "Temporarily unavailable", 503, detail, path), {"Retry-After": "1"}
         case DatabaseUnavailableError():
             detail = "The database does not answer; try again shortly."

@@ -28,7 +28,7 @@ class ReadModelRetention:
 
     async def run_once(self, now: datetime) -> None:
         """Drop what is too old at `now`, and make the partitions of the days that come."""
-        async with self.database.snapshot() as connection:
+        async with self.database.latest() as connection:
             newest = (await read_model.position(connection)).as_of
         at = await source_time(self.database, now, newest)
         if at is not None:

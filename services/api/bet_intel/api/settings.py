@@ -5,17 +5,15 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from bet_intel.shared.postgres.settings import DatabaseSettings
 from bet_intel.shared.retention import check_retention
-from bet_intel.shared.settings import Settings
 
 
-class ApiSettings(Settings):
+class ApiSettings(DatabaseSettings):
     """`dsn` is the read model's database. Times are in seconds."""
 
     model_config = SettingsConfigDict(env_prefix="BET_INTEL_API_", frozen=True)
 
-    dsn: SecretStr
-    pool_size: int = Field(default=8, ge=2)
     feed_poll_seconds: float = Field(default=0.25, gt=0)
     """How often the position of the feed is looked up when nothing wakes the tail before."""
     feed_kept: int = Field(default=10_000, ge=1)

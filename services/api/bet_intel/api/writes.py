@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from bet_intel.api import write_store
 from bet_intel.api.auth import LOCAL
-from bet_intel.api.operation import JSON, READ_AFTER
+from bet_intel.api.operation import JSON, read_after
 from bet_intel.api.problems import HeaderError, ReusedKeyError
 from bet_intel.api.write_store import Answer
 from bet_intel.shared.outbox import Outbox, UnitOfWork
@@ -106,9 +106,7 @@ class Writes:
         sent = dict(headers)
         if location is not None:
             sent["Location"] = location
-        if committed.position is not None:
-            sent[READ_AFTER] = str(committed.position)
-        return Response(body, status, sent, JSON if body else None)
+        return Response(body, status, sent | read_after(committed), JSON if body else None)
 
 
 def _encoded(written: Written) -> bytes:

@@ -21,12 +21,13 @@ from bet_intel.ev_engine.wire import ODDS_CHANGED, SOURCE
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.heartbeat import Heart
 from bet_intel.shared.messaging import Queue
+from bet_intel.shared.migrate import migrations_of
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.partitions import DaysOf
 from bet_intel.shared.postgres import Database, PostgresDeadLetters
 from bet_intel.shared.resync import ODDS, PRICING, Resync
 from bet_intel.shared.retention import keep
-from bet_intel.shared.times import Clock
+from bet_intel.shared.ticker import Ticker
 
 ODDS_QUEUE = Queue("ev-engine.odds-changed", ODDS_CHANGED, batch=64)
 SETTINGS_QUEUE = Queue("ev-engine.pricing-settings-changed", "pricing.settings.changed.v1")
@@ -41,8 +42,8 @@ class EvEngine:
     heart: Heart
     database: Database
     store: Store
+    ticker: Ticker
     retention: EngineRetention
-    clock: Clock
     resync: Resync
 
     async def totals(self) -> Totals:
@@ -53,16 +54,17 @@ class EvEngine:
     async def run(self) -> None:
         """Publish and beat until cancelled; boards are priced as the bus delivers them."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.outbox.run(), name="ev-engine outbox")
+            group.create_task(self.outbox.run(sweeps=False), name="ev-engine outbox")
             group.create_task(self.heart.run(), name="ev-engine heartbeat")
-            group.create_task(keep(self.retention, self.clock), name="ev-engine retention")
+            group.create_task(self.ticker.run(), name="ev-engine ticker")
             group.create_task(self.resync.run(), name="ev-engine resync")
 
 
 @asynccontextmanager
 async def open_ev_engine(settings: EvEngineSettings, engines: Engines) -> AsyncIterator[EvEngine]:
     """Open ev-engine and subscribe it to the bus."""
-    async with Database.open(settings.dsn.get_secret_value(), name=SOURCE, max_size=settings.pool_size) as database:
+    dsn, options = settings.dsn.get_secret_value(), settings.database(migrations_of("bet_intel.ev_engine"))
+    async with Database.open(dsn, name=SOURCE, options=options, metrics=engines.pools) as database:
         dead_letters = PostgresDeadLetters(database)
         outbox = Outbox(database, engines.bus, engines.tasks)
         store = Store()
@@ -81,7 +83,11 @@ async def open_ev_engine(settings: EvEngineSettings, engines: Engines) -> AsyncI
         heart = Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock)
         # What an earlier run left unconfirmed goes first.
         await outbox.recover()
-        yield EvEngine(outbox, heart, database, store, EngineRetention(database, settings), engines.clock, resync)
+        retention = EngineRetention(database, settings)
+        ticker = Ticker(SOURCE, database, metrics=engines.tickers)
+        ticker.add("ev-engine sweeper", outbox.sweep)
+        ticker.add("ev-engine retention", lambda: keep(retention, engines.clock))
+        yield EvEngine(outbox, heart, database, store, ticker, retention, resync)
 
 
 __all__ = ["EvEngine", "Totals", "open_ev_engine"]

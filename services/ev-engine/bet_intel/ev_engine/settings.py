@@ -3,13 +3,13 @@
 from dataclasses import asdict
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from bet_intel.ev_engine.domain.profile import Bookmaker, Bounds, Category, Profile
 from bet_intel.odds import Method
+from bet_intel.shared.postgres.settings import DatabaseSettings
 from bet_intel.shared.retention import check_retention
-from bet_intel.shared.settings import Settings
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -76,10 +76,9 @@ class ProfileSettings(BaseModel):
         )
 
 
-class EvEngineSettings(Settings):
+class EvEngineSettings(DatabaseSettings):
     model_config = SettingsConfigDict(env_prefix="BET_INTEL_EV_ENGINE_")
 
-    dsn: SecretStr
     pool_size: int = Field(default=8, ge=2)
     profile: ProfileSettings = ProfileSettings()
     """What prices are judged by until the gateway tells pricing settings."""

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bet_intel.notifier.alert import AlertOnSets
 from bet_intel.notifier.channels.log import LogChannel
@@ -24,12 +24,14 @@ from bet_intel.notifier.wire_subscriptions import DELIVERY_REQUESTED, SOURCE, SU
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.heartbeat import Heart
 from bet_intel.shared.messaging import Queue
+from bet_intel.shared.migrate import migrations_of
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.partitions import DaysOf
 from bet_intel.shared.postgres import Database, PostgresDeadLetters
 from bet_intel.shared.resync import OPPORTUNITIES, SUBSCRIPTIONS, Resync
 from bet_intel.shared.retention import keep
 from bet_intel.shared.secret_box import SecretBox
+from bet_intel.shared.ticker import Ticker
 from bet_intel.shared.times import Clock
 
 _QUEUE = Queue("notifier.opportunities-updated", OPPORTUNITIES_UPDATED)
@@ -48,17 +50,17 @@ class Notifier:
     heart: Heart
     sweeper: Sweeper
     resync: Resync
+    ticker: Ticker
     retention: NotifierRetention
-    clock: Clock
 
     async def run(self) -> None:
-        """Publish and beat until cancelled."""
+        """Publish and beat until cancelled; sweep where this process leads."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.outbox.run(), name="notifier outbox")
+            group.create_task(self.outbox.run(sweeps=False), name="notifier outbox")
             group.create_task(self.heart.run(), name="notifier heartbeat")
             group.create_task(self.resync.run(), name="notifier resync")
             group.create_task(self.sweeper.run(), name="notifier deliveries that are due")
-            group.create_task(keep(self.retention, self.clock), name="notifier retention")
+            group.create_task(self.ticker.run(), name="notifier ticker")
 
 
 @asynccontextmanager
@@ -66,9 +68,12 @@ async def open_notifier(
     settings: NotifierSettings, engines: Engines, channels: Mapping[str, Channel] | None = None
 ) -> AsyncIterator[Notifier]:
     """Open the notifier. `channels` by the names that rules and deliveries use; by default `log` and `webhook`."""
-    dsn = settings.dsn.get_secret_value()
-    size = settings.concurrency + _OTHER_CONNECTIONS
-    async with _channels(settings, engines.clock) as own, Database.open(dsn, name=SOURCE, max_size=size) as database:
+    dsn, options = settings.dsn.get_secret_value(), settings.database(migrations_of("bet_intel.notifier"))
+    options = replace(options, max_size=max(options.max_size, settings.concurrency + _OTHER_CONNECTIONS))
+    async with (
+        _channels(settings, engines.clock) as own,
+        Database.open(dsn, name=SOURCE, options=options, metrics=engines.pools) as database,
+    ):
         channels = own if channels is None else channels
         dead_letters = PostgresDeadLetters(database)
         outbox = Outbox(database, engines.bus, engines.tasks)
@@ -95,7 +100,11 @@ async def open_notifier(
         sweeper = Sweeper(outbox, settings.sweep_seconds, engines.clock)
         kinds = {OPPORTUNITIES: has_no_sets, SUBSCRIPTIONS: has_none}
         resync = Resync(SOURCE, database, outbox, kinds, engines.clock, settings.resync_seconds)
-        yield Notifier(outbox, heart, sweeper, resync, NotifierRetention(database, settings), engines.clock)
+        retention = NotifierRetention(database, settings)
+        ticker = Ticker(SOURCE, database, metrics=engines.tickers)
+        ticker.add("notifier sweeper", outbox.sweep)
+        ticker.add("notifier retention", lambda: keep(retention, engines.clock))
+        yield Notifier(outbox, heart, sweeper, resync, ticker, retention)
 
 
 @asynccontextmanager

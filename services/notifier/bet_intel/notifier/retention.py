@@ -25,7 +25,7 @@ class NotifierRetention:
 
     async def run_once(self, now: datetime) -> None:
         """Drop what is too old at `now`, and make the partitions of the days that come."""
-        async with self.database.snapshot() as connection:
+        async with self.database.latest() as connection:
             newest = await store.newest_source_time(connection)
         days = timedelta(days=self.settings.events_retention)
         at = await source_time(self.database, now, newest)

@@ -15,8 +15,8 @@ from pydantic import (
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from bet_intel.notifier.domain.rules import Rule
+from bet_intel.shared.postgres.settings import DatabaseSettings
 from bet_intel.shared.retention import check_retention
-from bet_intel.shared.settings import Settings
 
 Name = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
@@ -55,7 +55,7 @@ class RuleSettings(BaseModel):
 _RULES = TypeAdapter(tuple[RuleSettings, ...])
 
 
-class NotifierSettings(Settings):
+class NotifierSettings(DatabaseSettings):
     """`rules` is a JSON list; without it there is one rule: every `take` of the consensus profile, to the log.
 
     `concurrency` deliveries are sent at a time, and each attempt may take `send_timeout` seconds.
@@ -63,7 +63,8 @@ class NotifierSettings(Settings):
 
     model_config = SettingsConfigDict(env_prefix="BET_INTEL_NOTIFIER_")
 
-    dsn: SecretStr
+    pool_size: int = Field(default=16, ge=5)
+    """At least `concurrency` and eight more."""
     rules: Annotated[tuple[RuleSettings, ...], NoDecode] = (RuleSettings(id="take"),)
     concurrency: int = Field(default=8, ge=1, le=64)
     send_timeout: float = Field(default=10.0, gt=0, le=300)

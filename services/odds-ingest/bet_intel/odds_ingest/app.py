@@ -1,7 +1,7 @@
 """Composition root of odds-ingest."""
 
 import asyncio
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -27,10 +27,11 @@ from bet_intel.odds_ingest.wire import SOURCE
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.heartbeat import Heart
 from bet_intel.shared.messaging import Queue
+from bet_intel.shared.migrate import migrations_of
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import Database, PostgresDeadLetters
 from bet_intel.shared.retention import keep
-from bet_intel.shared.times import Clock
+from bet_intel.shared.ticker import Ticker
 
 _RECORDED = "a recording is played as it was taken: there is nothing newer to ask for"
 _ENDED = "this source is not read any more: "
@@ -41,6 +42,8 @@ class Polling(Protocol):
 
     ended: asyncio.Event
     failure: ProviderError | None
+
+    def go_on_from(self, position: int) -> None: ...
 
     async def run(self) -> None: ...
 
@@ -55,20 +58,30 @@ class OddsIngest:
     heart: Heart
     teller: Teller
     is_recording: bool
+    ticker: Ticker
+    reload: Callable[[], Awaitable[int]]
     retention: IngestRetention
-    clock: Clock
 
     async def run(self) -> None:
-        """Publish, beat and poll until cancelled; polling ends with the source."""
+        """Publish and beat until cancelled; sweep and poll where this process leads. Polling ends with the source."""
+        self.ticker.add("odds-ingest poll", self._poll)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.outbox.run(), name="odds-ingest outbox")
+            group.create_task(self.outbox.run(sweeps=False), name="odds-ingest outbox")
             group.create_task(self.heart.run(), name="odds-ingest heartbeat")
-            group.create_task(keep(self.retention, self.clock), name="odds-ingest retention")
-            group.create_task(self._poll(), name="odds-ingest poll")
+            group.create_task(self.ticker.run(), name="odds-ingest ticker")
             if self.is_recording:
                 group.create_task(self.teller.refuse(_RECORDED), name="odds-ingest refreshes")
 
+    async def run_telling(self) -> None:
+        """Publish and beat until cancelled: a worker's part, which asks only for what it is given as a task."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.outbox.run(), name="odds-ingest outbox")
+            group.create_task(self.heart.run(), name="odds-ingest heartbeat")
+
     async def _poll(self) -> None:
+        if self.poller.ended.is_set():
+            return
+        self.poller.go_on_from(await self.reload())
         await self.poller.run()
         if not self.is_recording:
             await self.teller.refuse(f"{_ENDED}{self.poller.failure}")
@@ -83,13 +96,19 @@ async def open_odds_ingest(
     pace: Pace,
 ) -> AsyncIterator[OddsIngest]:
     """Open odds-ingest on `provider`; `source` names what its position is kept for (one recording, or the provider)."""
-    async with Database.open(settings.dsn.get_secret_value(), name=SOURCE, max_size=settings.pool_size) as database:
+    dsn, options = settings.dsn.get_secret_value(), settings.database(migrations_of("bet_intel.odds_ingest"))
+    async with Database.open(dsn, name=SOURCE, options=options, metrics=engines.pools) as database:
         outbox = Outbox(database, engines.bus, engines.tasks)
         dead_letters = PostgresDeadLetters(database)
         store = Store()
-        async with database.snapshot() as connection:
-            position = await store.position(connection, source)
-        ingest = IngestOdds(outbox, store, engines.clock)
+
+        async def stored_position() -> int:
+            async with database.latest() as connection:
+                return await store.position(connection, source)
+
+        position = await stored_position()
+        ticker = Ticker(SOURCE, database, metrics=engines.tickers)
+        ingest = IngestOdds(outbox, store, engines.clock, ticker.guard)
         refreshes, demand = Refreshes(database, outbox, engines.clock), Demand()
         subscribe = engines.bus.subscribe
         subscribe(Queue("odds-ingest.refresh-requested", "refresh.requested.v1"), refreshes.requested, dead_letters)
@@ -111,9 +130,11 @@ async def open_odds_ingest(
         # What an earlier run left unconfirmed goes first.
         await outbox.recover()
         retention = IngestRetention(database, settings)
+        ticker.add("odds-ingest sweeper", outbox.sweep)
+        ticker.add("odds-ingest retention", lambda: keep(retention, engines.clock))
         is_recording = provider.total is not None
         with _shown(provider, engines.registry):
-            yield OddsIngest(outbox, poller, position, heart, teller, is_recording, retention, engines.clock)
+            yield OddsIngest(outbox, poller, position, heart, teller, is_recording, ticker, stored_position, retention)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Storing one answer and telling what it changed, in one transaction."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -59,7 +59,15 @@ class Ingested:
 class IngestOdds:
     """The owner of the current quotes."""
 
-    def __init__(self, outbox: Outbox, store: Store, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        store: Store,
+        clock: Callable[[], datetime],
+        guard: Callable[[Writer], Awaitable[None]] | None = None,
+    ) -> None:
+        """`guard` refuses the transaction of a process that may not store what it has fetched (any more)."""
+        self._guard = guard
         self._outbox = outbox
         self._store = store
         self._clock = clock
@@ -74,6 +82,7 @@ class IngestOdds:
         """
         told_ids = {odds.event.id for odds in answer.events}
         async with self._outbox.transaction() as unit:
+            await self._may_write(unit.connection)
             before = await self._store.lock(
                 unit.connection,
                 answer.provider,
@@ -144,9 +153,14 @@ class IngestOdds:
             and not _is_gone(answer, identified, stored.state)
         ]
 
+    async def _may_write(self, connection: Writer) -> None:
+        if self._guard is not None:
+            await self._guard(connection)
+
     async def tick(self, provider: str, as_of: datetime) -> None:
         """Let time pass for the open events of a provider that does not answer."""
         async with self._outbox.transaction() as unit:
+            await self._may_write(unit.connection)
             before = await self._store.lock_open(unit.connection, provider)
             after = [
                 pass_time(stored.state, as_of, next_revision(stored.state.revision, self._clock()))

@@ -100,6 +100,10 @@ class Poller:
         self.ended = asyncio.Event()
         self.failure: ProviderError | None = None
 
+    def go_on_from(self, position: int) -> None:
+        """Another process may have read on since; before `run`."""
+        self._position = self._teller.position = position
+
     async def run(self) -> None:
         await self._pace.caught_up()
         await self._read()

@@ -86,7 +86,7 @@ class Quota:
 
     async def state(self) -> QuotaState:
         now = self._clock()
-        async with self._database.snapshot() as connection:
+        async with self._database.latest() as connection:
             account = await store.account(connection, self._provider, now)
         day, month = periods_of(now)
         return QuotaState(

@@ -34,7 +34,7 @@ class Refreshes:
         """Those to be answered. Looks into the database only where one may have arrived."""
         if not self.arrived.is_set():
             return []
-        async with self._database.snapshot() as connection:
+        async with self._database.latest() as connection:
             # Before it is read, so that one that arrives meanwhile is looked up again.
             self.arrived.clear()
             try:

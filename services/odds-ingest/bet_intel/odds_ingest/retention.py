@@ -23,7 +23,7 @@ class IngestRetention:
 
     async def run_once(self, now: datetime) -> None:
         """Delete what is too old at `now`."""
-        async with self.database.snapshot() as connection:
+        async with self.database.latest() as connection:
             newest = await store.newest_source_time(connection)
         at = await source_time(self.database, now, newest)
         if at is not None:

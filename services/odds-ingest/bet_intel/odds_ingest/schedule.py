@@ -87,6 +87,10 @@ class ScheduledPoller:
         self.ended = asyncio.Event()
         self.failure: ProviderError | None = None
 
+    def go_on_from(self, position: int) -> None:
+        """Another process may have read on since; before `run`."""
+        self._position = self._teller.position = position
+
     async def run(self) -> None:
         await self._pace.caught_up()
         while self.failure is None:
@@ -172,7 +176,7 @@ class ScheduledPoller:
         return asks(self._provider, self._fixtures, self._refused, self._clock())
 
     async def _polled(self) -> dict[TargetId, Polled]:
-        async with self._means.database.snapshot() as connection:
+        async with self._means.database.latest() as connection:
             return await store.polled(connection, self._provider.name)
 
     async def _poll_planned(self, ask: Ask, polled: Mapping[TargetId, Polled]) -> None:

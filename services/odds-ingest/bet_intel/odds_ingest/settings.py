@@ -1,15 +1,14 @@
 """Settings of odds-ingest, from the environment (`BET_INTEL_ODDS_INGEST_…`)."""
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from bet_intel.shared.settings import Settings
+from bet_intel.shared.postgres.settings import DatabaseSettings
 
 
-class OddsIngestSettings(Settings):
+class OddsIngestSettings(DatabaseSettings):
     model_config = SettingsConfigDict(env_prefix="BET_INTEL_ODDS_INGEST_")
 
-    dsn: SecretStr
     pool_size: int = Field(default=4, ge=2)
     quota_month: int | None = Field(default=None, ge=0)
     """Most credits to spend in a UTC month, where calls cost some; None = what the provider gives."""

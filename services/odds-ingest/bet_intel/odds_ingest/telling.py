@@ -35,7 +35,7 @@ class BookmakerAges:
 
     @classmethod
     async def load(cls, database: Database, provider: str, monotonic: Monotonic) -> "BookmakerAges":
-        async with database.snapshot() as connection:
+        async with database.latest() as connection:
             return cls(database, provider, await store.bookmaker_ages(connection, provider), monotonic)
 
     async def learn(self, answer: Answer) -> Sequence[BookmakerAge]:

@@ -13,9 +13,8 @@ from bet_intel.api import subscription_store as store
 from bet_intel.api.answers import Delivery, DeliveryAccepted, DeliveryList
 from bet_intel.api.auth import LOCAL
 from bet_intel.api.bodies import received
-from bet_intel.api.limiter import TokenBuckets
 from bet_intel.api.operation import READING, NoParameters, Operation, Reads
-from bet_intel.api.problems import BodyError, NotFoundError
+from bet_intel.api.problems import BodyError, NotFoundError, TooManyRequestsError
 from bet_intel.api.query import Cursor, Limit, Query, Time, parse
 from bet_intel.api.read_model import Record
 from bet_intel.api.routes.subscriptions import known_id, unknown
@@ -23,6 +22,7 @@ from bet_intel.api.telling import delivery_requested
 from bet_intel.api.writes import IDEMPOTENCY, Writes, Written
 from bet_intel.shared.outbox import UnitOfWork
 from bet_intel.shared.postgres import Reader
+from bet_intel.shared.rate_limits import RateLimit
 from bet_intel.shared.times import Clock
 
 _PATH = "/v1/subscriptions/{id}/deliveries"
@@ -38,7 +38,7 @@ class DeliveryQuery(Query, frozen=True):
 @dataclass(frozen=True, slots=True)
 class _Deliveries:
     writes: Writes
-    buckets: TokenBuckets
+    limit: RateLimit
     clock: Clock
 
     async def listed(self, connection: Reader, path: Mapping[str, str], asked: DeliveryQuery) -> DeliveryList:
@@ -80,7 +80,9 @@ class _Deliveries:
                 raise unknown(id)
             if delivery_id and ("\0" in delivery_id or await store.delivery(unit.connection, id, delivery_id) is None):
                 raise _no_delivery(delivery_id)
-            self.buckets.take(id)
+            wait = await self.limit.take(id)
+            if wait is not None:
+                raise TooManyRequestsError(wait)
             request_id = str(uuid4())
             unit.append(delivery_requested(request_id, id, delivery_id, self.clock()))
             told = delivery_id or request_id
@@ -89,8 +91,8 @@ class _Deliveries:
         return await self.writes.create(request, body, act)
 
 
-def operations(reads: Reads, writes: Writes, buckets: TokenBuckets, clock: Clock) -> tuple[Operation, ...]:
-    deliveries = _Deliveries(writes, buckets, clock)
+def operations(reads: Reads, writes: Writes, limit: RateLimit, clock: Clock) -> tuple[Operation, ...]:
+    deliveries = _Deliveries(writes, limit, clock)
     refusals = (400, 404, 409, 413, 422, 429, 503)
     return (
         Operation(

@@ -12,15 +12,15 @@ from starlette.responses import Response
 from bet_intel.api import refresh_store
 from bet_intel.api.answers import Refresh
 from bet_intel.api.bodies import decoded, received
-from bet_intel.api.limiter import TokenBuckets
 from bet_intel.api.operation import NoParameters, Operation, Reads
-from bet_intel.api.problems import NotFoundError
+from bet_intel.api.problems import NotFoundError, TooManyRequestsError
 from bet_intel.api.query import TextList, parse
 from bet_intel.api.read_model import Record
 from bet_intel.api.wire import refresh_requested
 from bet_intel.api.writes import IDEMPOTENCY, Writes, Written
 from bet_intel.shared.outbox import UnitOfWork
 from bet_intel.shared.postgres import Reader
+from bet_intel.shared.rate_limits import RateLimit
 from bet_intel.shared.times import Clock
 
 _EXAMPLE = '{"leagues": ["baseball_mlb"]} with sports, leagues, both or neither'
@@ -33,14 +33,16 @@ class RefreshBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     leagues: Annotated[TextList, Meta(description="Leagues.")] = ()
 
 
-def operations(reads: Reads, writes: Writes, buckets: TokenBuckets, clock: Clock) -> tuple[Operation, ...]:
+def operations(reads: Reads, writes: Writes, limit: RateLimit, clock: Clock) -> tuple[Operation, ...]:
     async def ask(request: Request) -> Response:
         parse(request.url.query, NoParameters)
         body = await received(request)
         asked = decoded(body, RefreshBody, _EXAMPLE) if body.strip() else RefreshBody()
 
         async def act(unit: UnitOfWork) -> Written:
-            buckets.take(request.client.host if request.client else "")
+            wait = await limit.take(request.client.host if request.client else "")
+            if wait is not None:
+                raise TooManyRequestsError(wait)
             id, now = str(uuid4()), clock()
             await refresh_store.put(unit.connection, id, asked.sports, asked.leagues, now)
             unit.append(refresh_requested(id, now, asked.sports, asked.leagues))

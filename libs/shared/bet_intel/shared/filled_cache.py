@@ -1,0 +1,81 @@
+"""Answers from a cache, filled where they are missing: by one of those who ask at the same time, for all of them.
+
+Keys carry the generation of what was answered from, so that nothing is ever invalidated: a newer generation has other
+keys, and the old ones run out.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter
+
+from bet_intel.shared.cache import Cache
+
+_log = structlog.get_logger(__name__)
+
+_JITTER = 0.2
+
+
+class FilledCache:
+    """A cache whose loss costs time and nothing else. Times to live are spread by ±20 %, so that what was filled
+    together does not run out together."""
+
+    def __init__(self, cache: Cache, rng: random.Random, registry: CollectorRegistry) -> None:
+        self._cache = cache
+        self._rng = rng
+        self._flights: dict[str, asyncio.Task[bytes]] = {}
+        self._requests = Counter(
+            "bet_intel_cache_requests",
+            "Answers by where they came from: hit (the cache), shared (filled for another just now), miss (filled).",
+            ("result",),
+            registry=registry,
+        )
+        self._lost = Counter(
+            "bet_intel_cache_errors", "Times that a cache was not there or broke.", ("operation",), registry=registry
+        )
+
+    async def get(self, key: str, ttl: float, fill: Callable[[], Awaitable[bytes]]) -> bytes:
+        """What is kept under `key`, else what `fill` answers, kept for about `ttl` seconds. Raises what `fill` does."""
+        flight = self._flights.get(key)
+        if flight is not None:
+            self._requests.labels("shared").inc()
+            return await asyncio.shield(flight)
+        # A task of its own: who asked first may go away while others wait for the same.
+        flight = asyncio.create_task(self._answer(key, ttl, fill), name=f"fill {key}")
+        self._flights[key] = flight
+        flight.add_done_callback(lambda done: self._landed(key, done))
+        return await asyncio.shield(flight)
+
+    def _landed(self, key: str, flight: "asyncio.Task[bytes]") -> None:
+        del self._flights[key]
+        if not flight.cancelled():
+            flight.exception()  # looked at, also where nobody waits any more
+
+    async def _answer(self, key: str, ttl: float, fill: Callable[[], Awaitable[bytes]]) -> bytes:
+        kept = await self._kept(key)
+        if kept is not None:
+            self._requests.labels("hit").inc()
+            return kept
+        self._requests.labels("miss").inc()
+        value = await fill()
+        await self._keep(key, value, ttl * self._rng.uniform(1 - _JITTER, 1 + _JITTER))
+        return value
+
+    async def _kept(self, key: str) -> bytes | None:
+        try:
+            return await self._cache.get(key)
+        except Exception as error:  # noqa: BLE001 - the cache is an accelerator: whatever it raises, the fill answers
+            self._broke("get", error)
+            return None
+
+    async def _keep(self, key: str, value: bytes, ttl: float) -> None:
+        try:
+            await self._cache.set(key, value, ttl)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._broke("set", error)
+
+    def _broke(self, operation: str, error: Exception) -> None:
+        self._lost.labels(operation).inc()
+        _log.warning("cache broke", operation=operation, reason=str(error) or type(error).__name__)

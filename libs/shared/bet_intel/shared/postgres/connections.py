@@ -1,0 +1,64 @@
+"""The connections that a database gives out, and what can go wrong with them."""
+
+from typing import TYPE_CHECKING, NewType
+
+import asyncpg
+
+from bet_intel.shared.messaging import UnavailableError
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Connection = PoolConnectionProxy[asyncpg.Record]
+else:
+    Connection = asyncpg.pool.PoolConnectionProxy
+
+Writer = NewType("Writer", Connection)
+"""A connection within a transaction on the primary."""
+Reader = NewType("Reader", Connection)
+"""A connection within a read-only transaction: one consistent picture."""
+
+
+class DatabaseError(Exception):
+    """The database cannot be used as it is; the message says how to mend it."""
+
+
+class DatabaseUnavailableError(UnavailableError):
+    """The server cannot be reached, is starting or stopping, or was lost in the middle: trying again later can help."""
+
+
+class PrimaryUnavailableError(DatabaseUnavailableError):
+    """Nobody takes writes at the moment: the primary is away, or another host is about to become it."""
+
+
+DRIVER_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+_LOST = (
+    ConnectionError,
+    # A server that does not answer in time is away; nothing is said against what it was asked.
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    # What the driver says when a connection is killed at the wrong moment.
+    asyncpg.InternalClientError,
+)
+_RECOVERY_CONFLICT = "conflict with recovery"
+
+
+def is_lost(error: Exception, connection: Connection) -> bool:
+    """Whether `error` means that the connection is gone, and says nothing against the statement."""
+    # The driver has one class for its misuse and for a connection that is gone: the connection itself knows.
+    return isinstance(error, _LOST) or _is_gone(connection)
+
+
+def gave_way(error: Exception) -> bool:
+    """Whether a replica cancelled the statement to go on replaying: the same one may succeed at once elsewhere."""
+    return isinstance(error, asyncpg.PostgresError) and _RECOVERY_CONFLICT in str(error)
+
+
+def _is_gone(connection: Connection) -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True  # the pool has already taken it back, which it does by itself only with one that was lost

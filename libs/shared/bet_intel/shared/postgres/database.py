@@ -1,0 +1,305 @@
+"""A service's database: pools reached by what a caller wants to do rather than by host.
+
+`transaction` and `snapshot` hand out connections of different types, so that a write on a read-only connection is a
+type error. Which host serves them is decided by what the hosts say of themselves (docs/adr/0004).
+"""
+
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from time import perf_counter
+from typing import Self, TypeVar
+
+import asyncpg
+import structlog
+
+from bet_intel.shared.postgres.connections import (
+    DRIVER_ERRORS,
+    Connection,
+    DatabaseUnavailableError,
+    PrimaryUnavailableError,
+    Reader,
+    Writer,
+    gave_way,
+    is_lost,
+)
+from bet_intel.shared.postgres.direct import Session
+from bet_intel.shared.postgres.hosts import Host, addresses
+from bet_intel.shared.postgres.metrics import PoolMetrics
+from bet_intel.shared.postgres.opening import until_ready
+from bet_intel.shared.postgres.options import Health, HostHealth, Options
+from bet_intel.shared.postgres.positions import SEEN, WRITTEN, Committed, Position, lsn
+from bet_intel.shared.postgres.probe import Probe
+from bet_intel.shared.postgres.roles import Choice, Roles
+from bet_intel.shared.postgres.watch import Watch, reason
+
+_log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+class Database:
+    """The pools of one service. Opened in the composition root, closed with it."""
+
+    def __init__(
+        self,
+        name: str,
+        hosts: dict[str, Host],
+        options: Options,
+        metrics: PoolMetrics | None,
+        rng: random.Random,
+    ) -> None:
+        several = len(hosts) > 1
+        self._name = name
+        self._hosts = hosts
+        self._options = options
+        self._metrics = metrics
+        self._rng = rng
+        self._roles = Roles(hosts, options.max_lag_bytes)
+        probes = {host: Probe(each.address, name, options.probe_timeout, marks=several) for host, each in hosts.items()}
+        self._watch = Watch(name, hosts, probes, self._roles, options.probe_every, self._show)
+        # One server is used for everything, whatever it says of itself; it refuses what it cannot do.
+        self._single = None if several else next(iter(hosts))
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        dsn: str,
+        *,
+        name: str,
+        max_size: int | None = None,
+        options: Options | None = None,
+        metrics: PoolMetrics | None = None,
+    ) -> AsyncIterator[Self]:
+        """Connect as application `name`, with a pool for each host of the DSN.
+
+        `max_size` (connections of a pool) stands before that of the options.
+
+        Raises:
+            DatabaseError: nobody answers at `dsn` or refuses it, or it is not the database that is needed.
+        """
+        options = options or Options()
+        options = options if max_size is None else replace(options, max_size=max_size)
+        async with AsyncExitStack() as stack:
+            hosts: dict[str, Host] = {}
+            for address in addresses(dsn):
+                host = hosts[address.name] = await Host.create(address, name, options.max_size)
+                stack.push_async_callback(host.close)
+            database = cls(name, hosts, options, metrics, random.Random())  # noqa: S311 - spreads load, keeps no secret
+            stack.push_async_callback(database._watch.stop)
+            await until_ready(name, hosts, database._watch, database._roles, options)
+            if database._single is None:
+                database._watch.start()
+            if metrics is not None:
+                metrics.follow(name, hosts)
+                stack.callback(metrics.forget, name, hosts)
+            yield database
+
+    @asynccontextmanager
+    async def transaction(self, committed: Committed | None = None) -> AsyncIterator[Writer]:
+        """A transaction on the primary, committed at the end of the block; `committed` is told where.
+
+        Raises:
+            PrimaryUnavailableError: nobody takes writes, or the connection was lost. Lost during the commit, it may or
+                may not have taken effect: nothing is tried again here.
+            DatabaseUnavailableError: the server took too long.
+        """
+        host = self._single or await self._watch.primary(self._options.primary_patience)
+        async with self._lent(Choice(host, "write"), writes=True) as connection:
+            async with connection.transaction():
+                yield Writer(connection)
+                self._refuse_superseded(host)
+            if committed is not None:
+                committed.position = await self._written(connection)
+
+    @asynccontextmanager
+    async def snapshot(self, after: Position | None = None) -> AsyncIterator[Reader]:
+        """A read-only transaction, on a replica where one qualifies: a picture that may be a little old.
+
+        It shows what was written at `after`, whoever wrote it. What a caller decides to write upon belongs in
+        `transaction` or `latest`.
+
+        Raises:
+            DatabaseUnavailableError: no host can answer, or the one that did was lost.
+        """
+        for left in reversed(range(len(self._hosts))):
+            choice = await self._reading(after)
+            try:
+                async with self._read(choice) as connection:
+                    yield connection
+                return
+            except _NotReachedError as error:
+                # Nothing was asked yet: another host may as well.
+                if not left:
+                    raise DatabaseUnavailableError(str(error)) from error
+
+    async def read(self, ask: Callable[[Reader], Awaitable[T]], after: Position | None = None) -> T:
+        """What `ask` answers from a `snapshot`; where its host is lost meanwhile, another is asked, once.
+
+        `ask` must be fit to be called twice. Raises as `snapshot`.
+        """
+        try:
+            async with self.snapshot(after) as connection:
+                return await ask(connection)
+        except DatabaseUnavailableError:
+            if self._single is not None:
+                raise
+        async with self.snapshot(after) as connection:
+            return await ask(connection)
+
+    @asynccontextmanager
+    async def latest(self) -> AsyncIterator[Reader]:
+        """A read-only transaction on the primary: everything that is committed. Raises as `transaction`."""
+        host = self._single or await self._watch.primary(self._options.primary_patience)
+        async with self._read(Choice(host, "latest")) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def direct(self) -> AsyncIterator[Session]:
+        """A session on the primary that is nobody else's, for a lock. Raises `PrimaryUnavailableError`."""
+        host = self._hosts[self._single or await self._watch.primary(self._options.primary_patience)]
+        try:
+            connection = await host.connect(f"{self._name} session")
+        except DRIVER_ERRORS as error:
+            raise PrimaryUnavailableError(f"{self._name}: no session on {host.name}: {reason(error)}") from error
+        try:
+            yield Session(connection, host.name, lambda: self._single is None and self._roles.is_superseded(host.name))
+        finally:
+            # Without a goodbye, which would be waited for where the server hangs; the server ends the session at once.
+            connection.terminate()
+
+    async def position(self, connection: Reader) -> Position | None:
+        """Up to where the snapshot of `connection` may have seen: another one `after` it misses nothing of it.
+
+        None where there is one host, which never falls behind itself.
+        """
+        if self._single is not None:
+            return None
+        row = await connection.fetchrow(SEEN)
+        return None if row is None else Position(row["timeline"], lsn(row["lsn"]))
+
+    async def health(self) -> Health:
+        """What is known of the hosts, once the database has answered a query.
+
+        Raises:
+            DatabaseUnavailableError: nobody answers.
+        """
+        async with self.snapshot() as connection:
+            await connection.fetchval("select 1", timeout=2)
+        hosts = [HostHealth(name, self._role(name), self._lag(name), host.busy) for name, host in self._hosts.items()]
+        return Health(self._single or self._roles.primary, hosts)
+
+    async def _reading(self, after: Position | None) -> Choice:
+        if self._single is not None:
+            return Choice(self._single, "single")
+        if after is not None:
+            after = await self._credible(after)
+        choice = self._choose(after)
+        if choice is not None and choice.reason == "behind_token":
+            # As of its last probe: it may be there by now, and then the primary is spared.
+            await self._watch.caught_up(self._roles.replicas(None))
+            choice = self._choose(after)
+        if choice is None:
+            # Nobody is known to have what is asked for; the primary has everything.
+            choice = Choice(await self._watch.primary(self._options.primary_patience), "no_replica")
+        return choice
+
+    def _choose(self, after: Position | None) -> Choice | None:
+        return self._roles.read(after, {name: host.busy for name, host in self._hosts.items()}, self._rng)
+
+    async def _credible(self, after: Position) -> Position:
+        """`after`, capped at the primary's known position: nobody forces reads onto the primary by inventing one."""
+        known = self._roles.known()
+        if known is None or not after.exceeds(known):
+            return after
+        # Written since the last probe, or invented: the primary knows. Those who wait share the question.
+        primary = self._roles.primary
+        await self._watch.asked_again(list(self._hosts) if after.timeline > known.timeline else [primary or ""])
+        now_known = self._roles.known()
+        return after if now_known is None or not after.exceeds(now_known) else known
+
+    @asynccontextmanager
+    async def _read(self, choice: Choice) -> AsyncIterator[Reader]:
+        async with (
+            self._lent(choice, writes=False) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield Reader(connection)
+
+    @asynccontextmanager
+    async def _lent(self, choice: Choice, *, writes: bool) -> AsyncIterator[Connection]:
+        host = self._hosts[choice.host]
+        connection = await self._acquire(host, choice, writes=writes)
+        try:
+            yield connection
+        except DRIVER_ERRORS as error:
+            if writes and isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+                await self._lost(host)
+                raise PrimaryUnavailableError(f"{self._name}: {host.name} takes no writes any more") from error
+            if is_lost(error, connection):
+                if isinstance(error, TimeoutError):
+                    self._watch.wake([host.name])
+                else:
+                    await self._lost(host)
+                kind = PrimaryUnavailableError if writes else DatabaseUnavailableError
+                raise kind(f"{self._name}: the connection to {host.name} was lost: {error}") from error
+            if not writes and gave_way(error):
+                raise DatabaseUnavailableError(f"{self._name}: {host.name} gave way to replaying: {error}") from error
+            raise
+        finally:
+            if not await host.release(connection):
+                await self._lost(host)
+
+    async def _acquire(self, host: Host, choice: Choice, *, writes: bool) -> Connection:
+        began = perf_counter()
+        try:
+            connection = await host.acquire(writes=writes)
+        except DRIVER_ERRORS as error:
+            await self._lost(host)
+            said = f"{self._name}: no connection to {host.name}: {reason(error)}"
+            raise (PrimaryUnavailableError(said) if writes else _NotReachedError(said)) from error
+        if self._metrics is not None:
+            self._metrics.acquire.labels(self._name, host.name).observe(perf_counter() - began)
+            self._metrics.routed.labels(self._name, self._role(host.name), choice.reason).inc()
+        return connection
+
+    async def _lost(self, host: Host) -> None:
+        await host.forget()
+        if self._single is None:
+            self._watch.lost(host.name)
+
+    def _refuse_superseded(self, host: str) -> None:
+        if self._single is None and self._roles.is_superseded(host):
+            raise PrimaryUnavailableError(f"{self._name}: {host} is not the primary any more: nothing was committed")
+
+    async def _written(self, connection: Connection) -> Position | None:
+        try:
+            row = await connection.fetchrow(WRITTEN)
+        except DRIVER_ERRORS as error:
+            # It is committed all the same; only where is not known.
+            _log.warning("position of a commit not read", database=self._name, reason=str(error))
+            return None
+        return None if row is None else Position(row["timeline"], lsn(row["lsn"]))
+
+    def _role(self, host: str) -> str:
+        if host in (self._single, self._roles.primary):
+            return "primary"
+        seen = self._roles.seen(host)
+        if seen is None:
+            return "unknown"
+        return "replica" if seen.is_replica else "superseded"
+
+    def _lag(self, host: str) -> int | None:
+        seen = self._roles.seen(host)
+        return self._roles.lag(host) if seen is not None and seen.is_replica else None
+
+    def _show(self) -> None:
+        if self._metrics is not None:
+            for host in self._hosts:
+                self._metrics.show(self._name, host, self._role(host), self._lag(host))
+
+
+class _NotReachedError(DatabaseUnavailableError):
+    """No connection was lent: nothing has been asked for."""

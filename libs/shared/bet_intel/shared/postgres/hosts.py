@@ -1,0 +1,147 @@
+"""One host of a database: its pool, and what its probe last saw."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+import asyncpg
+
+from bet_intel.shared.postgres.connections import DRIVER_ERRORS, Connection, DatabaseError
+
+if TYPE_CHECKING:
+    Pool = asyncpg.Pool[asyncpg.Record]
+
+_CONNECT_SECONDS = 5.0
+_CLOSE_SECONDS = 5.0
+_COMMAND_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A host as messages call it (never with a password), and the DSN that reaches it alone."""
+
+    name: str
+    dsn: str
+
+
+def addresses(dsn: str) -> Sequence[Address]:
+    """The hosts of a DSN: `postgresql://role:password@host1:5432,host2:5433/database`, or `?host=…` for sockets.
+
+    Raises:
+        DatabaseError: it is not of that form, or names a host twice.
+    """
+    # What cannot be parsed is not shown: it may hold a password anywhere.
+    remedy = "write postgresql://role:password@host:port[,host:port…]/database, with %xx for special characters"
+    try:
+        parts = urlsplit(dsn)
+    except ValueError:
+        raise DatabaseError(f"the DSN cannot be read: {remedy}") from None
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise DatabaseError(f"the DSN cannot be read: {remedy}")
+    login, at, netloc = parts.netloc.rpartition("@")
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if netloc:
+        found = [Address(host, urlunsplit(parts._replace(netloc=f"{login}{at}{host}"))) for host in netloc.split(",")]
+    elif "," in query.get("host", ""):
+        hosts = query["host"].split(",")
+        ports = query.get("port", "5432").split(",")
+        if len(ports) not in (1, len(hosts)):
+            raise DatabaseError(f"the DSN names {len(hosts)} hosts and {len(ports)} ports: give each host one")
+        ports = ports * len(hosts) if len(ports) == 1 else ports
+        found = [
+            Address(f"{host}:{port}", _with_query(dsn, {**query, "host": host, "port": port}))
+            for host, port in zip(hosts, ports, strict=True)
+        ]
+    else:
+        found = [Address(query.get("host", "the default socket"), dsn)]
+    names = [address.name for address in found]
+    if "" in names or len(set(names)) < len(names):
+        raise DatabaseError(f"the DSN names the hosts {', '.join(names)}: name each once")
+    return found
+
+
+def _with_query(dsn: str, query: dict[str, str]) -> str:
+    return urlunsplit(urlsplit(dsn)._replace(query=urlencode(query, quote_via=quote, safe="/")))
+
+
+class Host:
+    """A server with a pool of its own. Which role it has is not its own business: `roles` says."""
+
+    def __init__(self, address: Address, pool: "Pool") -> None:
+        self.address = address
+        self.name = address.name
+        self.pool = pool
+        self._readers: set[Connection] = set()
+        self._writers: set[Connection] = set()
+
+    @classmethod
+    async def create(cls, address: Address, name: str, max_size: int) -> "Host":
+        """Nothing is connected yet."""
+        pool = await asyncpg.create_pool(
+            address.dsn,
+            min_size=0,
+            max_size=max_size,
+            timeout=_CONNECT_SECONDS,
+            command_timeout=_COMMAND_SECONDS,
+            server_settings={"application_name": name},
+        )
+        return cls(address, pool)
+
+    async def connect(self, name: str) -> "asyncpg.Connection[asyncpg.Record]":
+        """A connection outside the pool."""
+        return await asyncpg.connect(
+            self.address.dsn, timeout=_CONNECT_SECONDS, server_settings={"application_name": name}
+        )
+
+    @property
+    def busy(self) -> int:
+        """How many connections are lent."""
+        return len(self._readers) + len(self._writers)
+
+    @property
+    def idle(self) -> int:
+        """How many connections could be lent at once without a new login."""
+        return self.pool.get_idle_size()
+
+    async def acquire(self, *, writes: bool) -> Connection:
+        connection = await self.pool.acquire()
+        (self._writers if writes else self._readers).add(connection)
+        return connection
+
+    async def release(self, connection: Connection) -> bool:
+        """Take a connection back; False where it turned out to be lost, which changes nothing about what it did."""
+        self._readers.discard(connection)
+        self._writers.discard(connection)
+        try:
+            await self.pool.release(connection)
+        except DRIVER_ERRORS:
+            return False
+        return True
+
+    async def forget(self) -> None:
+        """Use no connection again that exists now: each may lead to a server that is gone."""
+        await self.pool.expire_connections()
+
+    def cut_readers(self) -> None:
+        """End the reads that are under way: they would wait for a server that does not answer."""
+        _cut(self._readers)
+
+    def cut_writers(self) -> None:
+        """End the transactions that are under way: they would write to a server that is not the primary any more."""
+        _cut(self._writers)
+
+    async def close(self) -> None:
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self.pool.close()
+        except TimeoutError:
+            self.pool.terminate()
+
+
+def _cut(connections: set[Connection]) -> None:
+    for connection in tuple(connections):
+        with contextlib.suppress(asyncpg.InterfaceError):  # given back meanwhile
+            connection.terminate()

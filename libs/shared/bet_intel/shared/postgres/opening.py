@@ -1,0 +1,196 @@
+"""What is looked at before a database is used: who answers, and whether it is the database that the service needs.
+
+What only a person can mend is a `DatabaseError` that says how; what may come by itself is waited for.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import asyncpg
+import structlog
+
+from bet_intel.shared.postgres.connections import DRIVER_ERRORS, DatabaseError
+from bet_intel.shared.postgres.hosts import Address, Host
+from bet_intel.shared.postgres.options import Options
+from bet_intel.shared.postgres.roles import Roles
+from bet_intel.shared.postgres.watch import Watch, reason
+
+_log = structlog.get_logger(__name__)
+
+_MIGRATION = re.compile(r"(\d+).*\.sql")
+_LISTED = 5
+_WAIT_SECONDS = 0.5
+_CHECK_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many connections a service may hold on each host: `processes` with a pool of `pool_size` each, a probe, and
+    the session of its ticker's lock."""
+
+    processes: int
+    pool_size: int
+
+    @property
+    def connections(self) -> int:
+        return self.processes * (self.pool_size + 2)
+
+
+def remedy(error: BaseException, role: str, database: str) -> str | None:
+    """What to do about a refusal; None where it is no refusal, so that waiting may help."""
+    match error:
+        case asyncpg.InvalidPasswordError():
+            return f"the login of role {role!r} was refused: is the password in the DSN the one it was given?"
+        case asyncpg.InvalidAuthorizationSpecificationError():
+            return (
+                f"role {role!r} may not log in: does it exist (provisioning makes it), and does pg_hba.conf let it in "
+                "from here?"
+            )
+        case asyncpg.InvalidCatalogNameError():
+            return f"there is no database {database!r}: provision it, then migrate it, or mend the DSN"
+        case asyncpg.UndefinedTableError():
+            return f"database {database!r} is not migrated: run the service's `migrate` first"
+        case asyncpg.InsufficientPrivilegeError():
+            return f"role {role!r} lacks a right in database {database!r}: provision it again"
+        case asyncpg.ClientConfigurationError() | ValueError():
+            return "the DSN cannot be used: write postgresql://role:password@host:port/database"
+    return None
+
+
+async def until_ready(name: str, hosts: Mapping[str, Host], watch: Watch, roles: Roles, options: Options) -> None:
+    """Returns when a host answers and is the database that is needed; says what it waits for.
+
+    Raises:
+        DatabaseError: no host answers within `options.wait`, all that do refuse, or something is missing in it.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + options.wait
+    said = ""
+    while True:
+        problems = await _ask(name, hosts, watch)
+        answering = [host for host in hosts if host not in problems]
+        if answering:
+            break
+        described = "; ".join(f"{host}: {_said(hosts[host].address, error)}" for host, error in problems.items())
+        may_come = [error for host, error in problems.items() if _remedy(hosts[host].address, error) is None]
+        if not may_come or loop.time() >= deadline:
+            waited = f" within {options.wait:g} s" if options.wait and may_come else ""
+            raise DatabaseError(f"{name}: no connection to its database{waited}: {described}")
+        if described != said:
+            _log.warning("waiting for the database", database=name, reason=described)
+            said = described
+        await asyncio.sleep(min(_WAIT_SECONDS, max(0.0, deadline - loop.time())))
+    chosen = roles.primary or answering[0]
+    await _check(name, hosts[chosen].address, options)
+
+
+async def _ask(name: str, hosts: Mapping[str, Host], watch: Watch) -> dict[str, Exception]:
+    """Ask every host; again, so that no host is taken for the primary by what another said before it."""
+    problems: dict[str, Exception] = {}
+    for _ in range(2 if len(hosts) > 1 else 1):
+        answers = await asyncio.gather(*(watch.ask(host) for host in hosts))
+        problems = {host: problem for host, problem in zip(hosts, answers, strict=True) if problem is not None}
+    return problems
+
+
+def _login(address: Address) -> tuple[str, str]:
+    """The role and the database of a DSN."""
+    parts = urlsplit(address.dsn)
+    return unquote(parts.username or "the default one"), unquote(parts.path.lstrip("/")) or "the default one"
+
+
+def _remedy(address: Address, error: Exception) -> str | None:
+    return remedy(error, *_login(address))
+
+
+def _said(address: Address, error: Exception) -> str:
+    advice = _remedy(address, error)
+    return f"{reason(error)}; {advice}" if advice else f"{reason(error)}; is PostgreSQL started there?"
+
+
+async def _check(name: str, address: Address, options: Options) -> None:
+    where = f"{name}: the database {_login(address)[1]!r} at {address.name}"
+    try:
+        connection = await asyncpg.connect(address.dsn, timeout=_CHECK_SECONDS, command_timeout=_CHECK_SECONDS)
+        try:
+            if options.migrations:
+                await check_schema(connection, options.migrations, where)
+            await check_budget(connection, Budget(options.processes, options.max_size), where)
+        finally:
+            await connection.close(timeout=_CHECK_SECONDS)
+    except DRIVER_ERRORS as error:
+        raise DatabaseError(f"{where} cannot be looked at: {_said(address, error)}") from error
+
+
+async def check_schema(
+    connection: "asyncpg.Connection[asyncpg.Record]", directories: Sequence[Path], where: str
+) -> None:
+    """Whether every migration of the folders is applied, and the role may use every table.
+
+    Raises:
+        DatabaseError: not so; it names what is missing.
+    """
+    wanted = {match[1]: file.name for file in _files(directories) if (match := _MIGRATION.fullmatch(file.name))}
+    try:
+        applied = {row["version"] for row in await connection.fetch("select version from schema_migrations")}
+    except asyncpg.UndefinedTableError:
+        applied = set()
+    except asyncpg.InsufficientPrivilegeError:
+        raise DatabaseError(await _without_right(connection, where, ["select on schema_migrations"])) from None
+    missing = [name for version, name in sorted(wanted.items()) if version not in applied]
+    if missing:
+        raise DatabaseError(
+            f"{where} is not migrated, {_listed(missing)} missing: run the service's `migrate` step first"
+        )
+    rows = await connection.fetch(
+        """
+        select format('%s on %I', lower(wanted), relname) as lacking
+        from pg_class join pg_namespace namespace on namespace.oid = relnamespace
+        cross join unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE']) as wanted
+        where nspname = 'public' and relkind in ('r', 'p') and not relispartition and relname <> 'schema_migrations'
+            and not has_table_privilege(pg_class.oid, wanted)
+        order by relname, wanted
+        """
+    )
+    if rows:
+        raise DatabaseError(await _without_right(connection, where, [row["lacking"] for row in rows]))
+
+
+async def check_budget(connection: "asyncpg.Connection[asyncpg.Record]", budget: Budget, where: str) -> None:
+    """Whether the server has room for every connection that the service may open.
+
+    Raises:
+        DatabaseError: it has not.
+    """
+    [row] = await connection.fetch(
+        """
+        select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int as room,
+            (select rolconnlimit from pg_roles where rolname = current_user) as of_role
+        """
+    )
+    of_role: int = row["of_role"]
+    room: int = row["room"] if of_role < 0 else min(row["room"], of_role)
+    if budget.connections > room:
+        limit = "the limit of its role" if of_role == room else "max_connections"
+        raise DatabaseError(
+            f"{where} has room for {room} connections ({limit}), and {budget.processes} processes with pools of "
+            f"{budget.pool_size} may need {budget.connections}: lower the pool size or raise the limit"
+        )
+
+
+def _files(directories: Sequence[Path]) -> list[Path]:
+    return sorted(file for directory in directories for file in directory.glob("*.sql"))
+
+
+async def _without_right(connection: "asyncpg.Connection[asyncpg.Record]", where: str, lacking: Sequence[str]) -> str:
+    role = await connection.fetchval("select current_user")
+    return f"role {role!r} lacks rights in {where}: {_listed(lacking)}. Provision the database again, as its admin"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more

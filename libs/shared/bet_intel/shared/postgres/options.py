@@ -1,0 +1,43 @@
+"""How a database is used, and what it says of itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a database is used; times in seconds.
+
+    `max_size` is the most connections of each host's pool, `max_lag_bytes` how far behind a replica may be that still
+    answers, `primary_patience` how long a write waits for a primary to be found, `wait` how long a start waits for
+    servers that do not answer yet. `processes` is how many of this service share the servers: together they must find
+    room there. With `migrations` (folders) the start looks whether they are applied and the role may use the tables.
+    """
+
+    max_size: int = 8
+    max_lag_bytes: int = 16 * 2**20
+    probe_every: float = 1.0
+    probe_timeout: float = 2.0
+    primary_patience: float = 1.0
+    wait: float = 0.0
+    processes: int = 1
+    migrations: Sequence[Path] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HostHealth:
+    """`role` is one of `metrics.ROLES`; the lag of a replica is None where it is not known."""
+
+    name: str
+    role: str
+    lag_bytes: int | None
+    busy: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """`primary` is None while nobody takes writes."""
+
+    primary: str | None
+    hosts: Sequence[HostHealth]

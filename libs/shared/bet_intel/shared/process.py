@@ -1,0 +1,215 @@
+"""A service's processes: each type does its part of the service, on the engines that the environment names.
+
+The service is composed as a whole in each of them; a type says which of its engines bring it work. So consumers,
+workers and the scheduler of a service grow on their own, and are the same code.
+"""
+
+import asyncio
+import os
+import random
+import sys
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, start_http_server
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bet_intel.shared.cache import InProcessCache
+from bet_intel.shared.dramatiq_workers.queues import DramatiqTasks, Pool
+from bet_intel.shared.engines import Engines
+from bet_intel.shared.migrate import migrate
+from bet_intel.shared.rabbitmq.bus import RabbitBus
+from bet_intel.shared.rabbitmq.connection import Connector, Nodes
+from bet_intel.shared.runtime import stop_signals
+from bet_intel.shared.times import system_clock
+
+_CACHE_ENTRIES = 2048
+
+_log = structlog.get_logger(__name__)
+
+
+class StartError(Exception):
+    """What a process needs is not there; the message says how to mend it."""
+
+
+class ProcessSettings(BaseSettings):
+    """What every process needs, whichever service it is of."""
+
+    model_config = SettingsConfigDict(env_prefix="BET_INTEL_")
+
+    broker_url: SecretStr
+    """RabbitMQ: amqp://user:password@host:port,host:port/vhost."""
+    log_level: str = "info"
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = Field(default=None, ge=0, le=65535)
+    """Where Prometheus may read; None = nowhere, 0 = a free port, which the log names."""
+    stop_seconds: float = Field(default=30.0, gt=0)
+    """How long handlers and tasks may take to end when the process is asked to stop."""
+    worker_memory: int = Field(default=200, gt=0)
+    """A worker that is larger than so many MB begins anew."""
+    worker_tasks: int = Field(default=10_000, gt=0)
+    """A worker that has done so many tasks begins anew."""
+
+
+Work = Callable[[], Coroutine[Any, Any, None]]
+Redrive = Callable[[], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A composed service: its background work, and the ways its dead letters come back beside those of the engines."""
+
+    work: Work
+    redrive: Sequence[Redrive] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessType:
+    """`consumes` events, `works` on tasks; what else it does, the opened service says."""
+
+    help: str
+    open: Callable[[Engines], AbstractAsyncContextManager[Opened]]
+    consumes: bool = False
+    works: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service's name, settings, migrations (their owner's address and folders) and types of processes."""
+
+    name: str
+    settings: Sequence[type[BaseSettings]]
+    owner_dsn: Callable[[], str]
+    migrations: Sequence[Path]
+    types: Mapping[str, ProcessType] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Distributed:
+    bus: RabbitBus
+    tasks: DramatiqTasks
+    engines: Engines
+
+
+def _distributed(service: Service, kind: str, settings: ProcessSettings) -> _Distributed:
+    nodes = Nodes.parse(settings.broker_url.get_secret_value())
+    rng = random.Random()  # noqa: S311 - spreads retries, keeps no secret
+    connector = Connector(nodes, f"bet-intel {service.name} {kind} {os.getpid()}", rng)
+    registry = CollectorRegistry()
+    pool = Pool(memory=settings.worker_memory, tasks=settings.worker_tasks, grace=settings.stop_seconds)
+    bus = RabbitBus(connector, grace=settings.stop_seconds)
+    tasks = DramatiqTasks(connector, system_clock, registry, pool=pool)
+    cache = InProcessCache(_CACHE_ENTRIES, time.monotonic)
+    return _Distributed(bus, tasks, Engines(bus, tasks, cache, registry, system_clock, time.monotonic))
+
+
+async def run(service: Service, kind: str, settings: ProcessSettings) -> str | None:
+    """Run one process until it is asked to stop, or something of it ends. Returns why it should begin anew, if so."""
+    distributed = _distributed(service, kind, settings)
+    process = service.types[kind]
+    with stop_signals() as stopped:
+        async with AsyncExitStack() as stack:
+            stack.callback(_serve_metrics(settings, distributed.engines.registry))
+            opening = asyncio.ensure_future(stack.enter_async_context(process.open(distributed.engines)))
+            waited: set[asyncio.Future[Any]] = {opening, stopped}
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            if not opening.done():
+                opening.cancel()
+                await asyncio.wait({opening})
+                return None
+            opened = opening.result()
+            # Before anything is told: what is told from now on waits for whoever comes.
+            await _or_stopped(stopped, distributed.bus.declare(), distributed.tasks.declare())
+            if not stopped.done():
+                await _work(process, distributed, opened, stopped)
+        # Asked to stop while it was about to begin anew, it stops.
+        renewal = None if stopped.done() else distributed.tasks.renewal
+    _log.info("stopped", service=service.name, process=kind)
+    return renewal
+
+
+async def _work(
+    process: ProcessType, distributed: _Distributed, opened: Opened, stopped: "asyncio.Future[str]"
+) -> None:
+    bus, tasks = distributed.bus, distributed.tasks
+    async with asyncio.TaskGroup() as group:
+        own = group.create_task(opened.work(), name="service")
+        telling = group.create_task(bus.run() if process.consumes else bus.run_announcing(), name="bus")
+        working = [group.create_task(tasks.run(), name="tasks")] if process.works else []
+        ends: set[asyncio.Future[Any]] = {stopped, own, *working}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        # What brings work first, so that what came of it can still be told.
+        for one in working:
+            one.cancel()
+        if working:
+            await asyncio.wait(working)
+        for one in (telling, own):
+            one.cancel()
+    await tasks.close()
+
+
+async def _or_stopped(stopped: "asyncio.Future[str]", *work: Coroutine[Any, Any, None]) -> None:
+    """Wait for `work`; let go of it where the process is asked to stop before."""
+    gathered = asyncio.gather(*work)
+    waited: set[asyncio.Future[Any]] = {gathered, stopped}
+    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+    if gathered.done():
+        gathered.result()
+    else:
+        gathered.cancel()
+        await asyncio.wait({gathered})
+
+
+def _serve_metrics(settings: ProcessSettings, registry: CollectorRegistry) -> Callable[[], None]:
+    """Returns what ends it."""
+    if settings.metrics_port is None:
+        return _nothing
+    server, thread = start_http_server(settings.metrics_port, settings.metrics_host, registry)
+    _log.info("metrics", url=f"http://{settings.metrics_host}:{server.server_port}/metrics")
+
+    def end() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    return end
+
+
+def _nothing() -> None:
+    pass
+
+
+async def redrive(service: Service, settings: ProcessSettings) -> int:
+    """Put every dead letter of the service back. Returns how many."""
+    distributed = _distributed(service, "redrive", settings)
+    async with _any_type(service).open(distributed.engines) as opened:
+        moved = await distributed.bus.redrive() + await distributed.tasks.redrive()
+        moved += sum([await again() for again in opened.redrive])
+    await distributed.bus.close()
+    await distributed.tasks.close()
+    return moved
+
+
+async def prepare(service: Service, settings: ProcessSettings) -> None:
+    """Bring the schema up to date, and make the queues, before any process of the service starts."""
+    await asyncio.to_thread(migrate, service.owner_dsn(), service.migrations)
+    distributed = _distributed(service, "migrate", settings)
+    async with _any_type(service).open(distributed.engines):
+        await distributed.bus.declare()
+        await distributed.tasks.declare()
+
+
+def _any_type(service: Service) -> ProcessType:
+    """All of them compose the whole service."""
+    return next(iter(service.types.values()))
+
+
+def begin_anew() -> None:
+    """Replace this process by itself as it was started: with the same id, so that who supervises it sees no end."""
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - our own command line

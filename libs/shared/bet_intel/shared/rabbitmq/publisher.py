@@ -1,0 +1,125 @@
+"""Publishing with confirms: any number at a time on one channel, each done when the broker has it safe."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import cast
+
+import aio_pika
+import aiormq
+import structlog
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aiormq.exceptions import DeliveryError, PublishError
+
+from bet_intel.shared.messaging import UnroutableError
+from bet_intel.shared.rabbitmq.connection import LOST, Connector, closed
+from bet_intel.shared.rabbitmq.errors import BrokerUnavailableError
+from bet_intel.shared.rabbitmq.topology import Declarer, Topology
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """`confirm` is the seconds that a broker has to confirm, `publish` those for all tries together, `in_flight` how
+    many messages may be unconfirmed at a time."""
+
+    confirm: float = 5.0
+    publish: float = 10.0
+    in_flight: int = 512
+
+
+@dataclass(slots=True)
+class Publisher:
+    """Publishes on a connection of its own: a broker that holds publishers back must not hold consumers back.
+
+    The connection is opened with the first message, dropped with the first that fails, and opened anew with the next
+    try, at another node where there is one.
+    """
+
+    connector: Connector
+    topology: Topology
+    patience: Patience = field(default_factory=Patience)
+    _connection: AbstractConnection | None = None
+    _channel: AbstractChannel | None = None
+    _connecting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _declarer: Declarer = field(default_factory=Declarer)
+    _slots: asyncio.Semaphore = field(init=False)
+    _closing: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._slots = asyncio.Semaphore(self.patience.in_flight)
+
+    async def publish(self, exchange: str, key: str, message: aio_pika.Message, *, mandatory: bool = True) -> None:
+        """Returns when the broker has confirmed. A message whose confirm was lost is sent twice.
+
+        Raises:
+            UnroutableError: no queue is bound to `key`, and it is `mandatory` that one is.
+            BrokerUnavailableError: it was not confirmed within `Patience.publish`.
+            BrokerError: the broker refuses us.
+        """
+        reason = "no confirm in time"
+        try:
+            async with self._slots, asyncio.timeout(self.patience.publish):
+                failures = 0
+                while True:
+                    try:
+                        await self._publish(exchange, key, message, mandatory)
+                    except (*LOST, BrokerUnavailableError) as error:
+                        failures += 1
+                        reason = str(error) or type(error).__name__
+                        _log.info("not confirmed, publishing again", key=key, tries=failures, reason=reason)
+                        backoff = self.connector.backoff
+                        await asyncio.sleep(backoff.seconds(failures, self.connector.rng))
+                    else:
+                        return
+        except TimeoutError as error:
+            raise BrokerUnavailableError(f"the broker confirmed no {key}: {reason}") from error
+
+    async def _publish(self, exchange: str, key: str, message: aio_pika.Message, mandatory: bool) -> None:
+        channel = await self._open_channel()
+        properties = message.properties
+        try:
+            underlay = cast("aiormq.Channel", await channel.get_underlay_channel())  # its interface hides `wait`
+            async with asyncio.timeout(self.patience.confirm):
+                # Not waiting for the socket to drain: frames of many messages leave together.
+                await underlay.basic_publish(
+                    message.body,
+                    exchange=exchange,
+                    routing_key=key,
+                    properties=properties,
+                    mandatory=mandatory,
+                    wait=False,
+                )
+        except PublishError as error:
+            raise UnroutableError(f"no queue is bound to {key}") from error
+        except DeliveryError:
+            raise  # refused for now, as by a queue that is full or has no leader: the connection is sound
+        except LOST:
+            self._drop(channel)
+            raise
+
+    async def _open_channel(self) -> AbstractChannel:
+        async with self._connecting:
+            if self._channel is None or self._channel.is_closed:
+                connection = await self.connector.connect()
+                try:
+                    await self._declarer.declare(connection, self.topology)
+                    self._channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+                except BaseException:
+                    await connection.close()
+                    raise
+                self._connection = connection
+            return self._channel
+
+    def _drop(self, channel: AbstractChannel) -> None:
+        if channel is self._channel and self._connection is not None:
+            connection, self._connection, self._channel = self._connection, None, None
+            closing = asyncio.get_running_loop().create_task(closed(connection))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            connection, self._connection, self._channel = self._connection, None, None
+            await closed(connection)
+        await asyncio.gather(*self._closing)

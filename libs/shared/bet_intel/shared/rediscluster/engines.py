@@ -1,0 +1,42 @@
+"""Everything that processes share by a Redis Cluster, and that each can do without."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from bet_intel.shared.cache import Cache, InProcessCache
+from bet_intel.shared.rate_limits import RateLimits
+from bet_intel.shared.rediscluster.cache import NearAndFar, RedisClusterCache
+from bet_intel.shared.rediscluster.connection import connected
+from bet_intel.shared.rediscluster.leases import RedisRateLimits
+from bet_intel.shared.rediscluster.wake import RedisWake
+from bet_intel.shared.times import Monotonic
+
+_NEAR_ENTRIES = 512
+
+
+@dataclass(frozen=True, slots=True)
+class RedisEngines:
+    """`wake.run()` is background work of the process."""
+
+    cache: Cache
+    limits: RateLimits
+    wake: RedisWake
+
+
+@asynccontextmanager
+async def open_redis(url: str, monotonic: Monotonic, registry: CollectorRegistry) -> AsyncIterator[RedisEngines]:
+    """Engines on the cluster at `url` (`redis://:password@host:port[,host:port…]`), which need not be there yet.
+
+    Raises:
+        RedisAddressError: `url` is none.
+    """
+    async with connected(url, monotonic, registry) as redis:
+        limits = RedisRateLimits(url, monotonic, registry)
+        try:
+            cache = NearAndFar(InProcessCache(_NEAR_ENTRIES, monotonic), RedisClusterCache(redis))
+            yield RedisEngines(cache, limits, RedisWake(redis.client))
+        finally:
+            await limits.aclose()

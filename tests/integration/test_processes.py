@@ -1,0 +1,154 @@
+"""Processes of a service on a real RabbitMQ and PostgreSQL, as `python -m bet_intel.<service>` starts them."""
+
+import urllib.request
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from prometheus_client import CollectorRegistry
+
+from bet_intel.shared.dramatiq_workers.queues import DramatiqTasks
+from bet_intel.shared.messaging import Message
+from bet_intel.shared.rabbitmq.bus import RabbitBus
+from bet_intel.shared.tasks import Task
+from bet_intel.shared.times import system_clock
+from fixtures.engines import connector
+from fixtures.postgres import MakeDatabase
+from fixtures.processes import process
+from fixtures.servers import Vhost
+from fixtures.small_service import JOBS, MIGRATIONS
+from fixtures.waiting import until
+
+pytestmark = pytest.mark.integration
+
+SMALL = "fixtures.small_service"
+
+
+@pytest.fixture
+async def dsn(make_database: MakeDatabase) -> str:
+    return await make_database(MIGRATIONS)
+
+
+@pytest.fixture
+async def database(dsn: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    connection = await asyncpg.connect(dsn)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def tasks(vhost: Vhost) -> AsyncIterator[DramatiqTasks]:
+    """Puts tasks into the queue of the small service."""
+    tasks = DramatiqTasks(connector(vhost.url), system_clock, CollectorRegistry(), queues=[JOBS])
+    yield tasks
+    await tasks.close()
+
+
+def environment(vhost: Vhost, dsn: str, **more: str) -> dict[str, str]:
+    return {"BET_INTEL_BROKER_URL": vhost.url, "BET_INTEL_SMALL_DSN": dsn, **more}
+
+
+def job(number: int, actor: str = "note") -> Task:
+    return Task(f"{actor}:{number}", JOBS, actor, {"number": number})
+
+
+async def test_an_order_becomes_a_task_that_a_worker_does(
+    vhost: Vhost, dsn: str, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    settings = environment(vhost, dsn)
+    async with process(SMALL, "migrate", settings) as migrating:
+        assert await migrating.wait() == 0
+    bus = RabbitBus(connector(vhost.url))
+    for number in range(20):  # nobody hears of them yet
+        await bus.publish(Message(str(number), "small.ordered.v1", "tests", "s", system_clock(), 0, b""))
+    await bus.close()
+    async with process(SMALL, "consume", settings) as consumer, process(SMALL, "worker", settings) as worker:
+
+        async def all_done() -> bool:
+            return bool(await database.fetchval("select count(*) = 20 from done"))
+
+        await until(all_done, timeout=30)
+        assert await database.fetchval("select array_agg(distinct process) from done") == [worker.pid]
+        assert await consumer.stop() == 0
+        assert await worker.stop() == 0
+    assert await database.fetchval("select array_agg(number order by number) from done") == list(range(20))
+
+
+@pytest.mark.parametrize(
+    ("limit", "actor", "jobs", "reason"),
+    [
+        ({"BET_INTEL_WORKER_TASKS": "10"}, "note", 30, "tasks done"),
+        ({"BET_INTEL_WORKER_MEMORY": "250"}, "heavy", 12, "MB of memory, more than 250"),
+    ],
+)
+async def test_a_worker_begins_anew_as_the_same_process_and_loses_nothing(
+    vhost: Vhost,
+    dsn: str,
+    database: "asyncpg.Connection[asyncpg.Record]",
+    tasks: DramatiqTasks,
+    limit: dict[str, str],
+    actor: str,
+    jobs: int,
+    reason: str,
+) -> None:
+    for number in range(jobs):
+        await tasks.enqueue(job(number, actor))
+    async with process(SMALL, "worker", environment(vhost, dsn, **limit)) as worker:
+
+        async def all_done() -> bool:
+            return bool(await database.fetchval("select count(distinct number) = $1 from done", jobs))
+
+        await until(all_done, timeout=60)
+        assert sum(reason in line for line in worker.said) >= 2
+        assert await database.fetchval("select array_agg(distinct process) from done") == [worker.pid]
+        assert await worker.stop() == 0
+    assert await database.fetchval("select count(*) from done") == jobs
+
+
+async def test_a_failing_task_is_kept_and_counted_on_loopback_alone(
+    vhost: Vhost, dsn: str, database: "asyncpg.Connection[asyncpg.Record]", tasks: DramatiqTasks
+) -> None:
+    await tasks.enqueue(job(7, "failing"))
+    async with process(SMALL, "worker", environment(vhost, dsn, BET_INTEL_METRICS_PORT="0")) as worker:
+
+        async def kept() -> bool:
+            return bool(await database.fetchval("select count(*) = 1 from dead_letter"))
+
+        await until(kept, timeout=30)
+        found = worker.says(r"http://127\.0\.0\.1:(\d+)/metrics")
+        assert found is not None
+        with urllib.request.urlopen(f"http://127.0.0.1:{found[1]}/metrics") as answer:  # noqa: ASYNC210 - loopback
+            metrics = answer.read().decode()
+        assert f'bet_intel_tasks_total{{actor="failing",outcome="failed",queue="{JOBS}"}} 2.0' in metrics
+    letter = await database.fetchrow("select id, reason, attempts from dead_letter")
+    assert tuple(letter or ()) == ("failing:7", "ValueError: job 7 cannot be done", 2)
+
+
+async def test_redrive_puts_dead_tasks_back(
+    vhost: Vhost, dsn: str, database: "asyncpg.Connection[asyncpg.Record]", tasks: DramatiqTasks
+) -> None:
+    settings = environment(vhost, dsn)
+
+    async def kept(times: int) -> bool:
+        return bool(await database.fetchval("select count(*) = $1 from dead_letter", times))
+
+    await tasks.enqueue(job(7, "failing"))
+    async with process(SMALL, "worker", settings):
+        await until(lambda: kept(1), timeout=30)
+    async with process(SMALL, "redrive", settings) as redriving:
+        assert await redriving.wait() == 0
+    assert await kept(0)
+    async with process(SMALL, "worker", settings):
+        await until(lambda: kept(1), timeout=30)
+
+
+async def test_a_process_says_what_is_wrong_with_its_settings_and_shows_no_secret(vhost: Vhost, dsn: str) -> None:
+    for settings, code, said in (
+        ({"BET_INTEL_SMALL_DSN": dsn}, 2, "BET_INTEL_BROKER_URL: Field required"),
+        (environment(vhost, dsn, BET_INTEL_BROKER_URL=vhost.url.replace(vhost.name, "absent")), 1, "no vhost 'absent'"),
+        (environment(vhost, dsn, BET_INTEL_BROKER_URL="amqp://user:s3cret@"), 1, "BET_INTEL_BROKER_URL is to be"),
+    ):
+        async with process(SMALL, "worker", settings) as refused:
+            assert await refused.wait() == code
+            assert refused.says(f"^bet-intel small worker: .*{said}")
+            assert not refused.says("s3cret|Traceback")
