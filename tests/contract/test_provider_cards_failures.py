@@ -129,7 +129,20 @@ async def test_an_error_of_the_service_is_tried_again_at_once_a_few_times_and_no
     assert isinstance(error, TransientProviderError)
     assert (error.kind, error.retryable, error.ends) == ("transient", True, False)
     assert "500" in str(error)
+    assert not error.may_have_cost
     assert await stand.calls() == calls + 3
+
+
+@card(14)
+async def test_a_gateway_that_gave_up_waiting_does_not_know_what_a_call_has_cost(stand: Stand) -> None:
+    provider = stand.provider(attempts=3)
+    await answered(provider)
+    calls = await stand.calls()
+    stand.faults.add("504")
+    error = await failure(provider)
+    assert isinstance(error, TransientProviderError)
+    assert error.may_have_cost
+    assert await stand.calls() == calls + 1, "a call that may have been charged is not made twice"
 
 
 @card(15)
@@ -141,6 +154,7 @@ async def test_a_hanging_service_is_left(stand: Stand) -> None:
     error = await failure(provider)
     assert isinstance(error, TransientProviderError)
     assert "time" in str(error)
+    assert error.may_have_cost
     assert await stand.calls() == calls + 1, "a call that may have been charged is not made twice"
     assert (await answered(provider)).events
 
@@ -154,6 +168,7 @@ async def test_a_damaged_answer_is_not_taken_for_an_answer(stand: Stand, fault: 
     stand.faults.add(fault)
     error = await failure(provider)
     assert isinstance(error, TransientProviderError)
+    assert error.may_have_cost
     assert await stand.calls() == calls + 1
     assert (await answered(provider)).events
 
@@ -185,6 +200,7 @@ async def test_nobody_there_is_a_failure_for_now_that_names_the_address(stand: S
     error = await failure(provider)
     assert isinstance(error, TransientProviderError)
     assert "http://127.0.0.1:9" in str(error)
+    assert not error.may_have_cost
 
 
 @card(18)
@@ -215,6 +231,7 @@ async def test_after_many_failures_it_is_left_in_peace_and_tried_once_in_a_while
     refused = await failure(provider)
     assert isinstance(refused, TransientProviderError)
     assert refused.retry_after == pytest.approx(30.0)
+    assert not refused.may_have_cost
     assert await stand.calls() == calls
     stand.ticker.seconds += 31
     assert "503" in str(await failure(provider))

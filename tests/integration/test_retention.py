@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr, ValidationError
+from structlog.testing import capture_logs
 
 import bet_intel.notifier.app
 import bet_intel.odds_ingest.app
@@ -294,8 +295,11 @@ async def test_notifier_forgets_deliveries_by_day_and_never_what_is_open(make_da
 
         await retention.run_once(now)
         assert await kept() == (4, ["open", "over"], ["event-open", "event-over"])
-        await retention.run_once(now + 31 * DAY)
+        with capture_logs() as logs:
+            await retention.run_once(now + 31 * DAY)
         assert await kept() == (2, ["open"], ["event-open"])
+        # Nobody has sent them: that they never will be is said.
+        assert [one["number"] for one in logs if "pending deliveries" in one["event"]] == [2]
         await asyncio.gather(*(retention.run_once(now + 400 * DAY) for _ in range(3)))
         assert await kept() == (0, ["open"], ["event-open"])
 
@@ -306,8 +310,8 @@ async def test_ingest_forgets_closed_events_and_never_open_ones(make_database: M
             await connection.execute(
                 """
                 insert into event (id, provider, sport, league, league_title, commence_time, bookmaker_titles, revision,
-                    as_of, open, told_id)
-                select 'event-' || n, 'p', 's', 'l', 'L', $1, '{}', 1, $1, n = 1, 'event-' || n
+                    as_of, open, told_id, shown_at)
+                select 'event-' || n, 'p', 's', 'l', 'L', $1, '{}', 1, $1, n = 1, 'event-' || n, $1
                 from generate_series(1, 250) n;
                 """,
                 AS_OF,

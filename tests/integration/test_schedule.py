@@ -14,6 +14,8 @@ from bet_intel.odds_ingest.poll_store import TargetId, polled
 from bet_intel.odds_ingest.providers.pollable import PollableProvider
 from bet_intel.odds_ingest.providers.port import (
     AuthError,
+    NotMadeError,
+    NotTakenError,
     ProviderError,
     QuotaError,
     RefusedRequestError,
@@ -27,8 +29,8 @@ from fixtures.answers import PROVIDER
 from fixtures.fake_odds_api import BASKETBALL, SOCCER, TWO_RESPONSES, fake_odds_api, write
 from fixtures.odds_ingest_service import MIGRATIONS
 from fixtures.postgres import MakeDatabase
-from fixtures.scheduling import BASEBALL, HOCKEY, NOON, Feed, feed, hours, scheduled
-from fixtures.waiting import until
+from fixtures.scheduling import BASEBALL, HOCKEY, LEAGUES, NOON, Feed, feed, hours, scheduled
+from fixtures.waiting import running, until
 
 pytestmark = pytest.mark.integration
 
@@ -127,6 +129,41 @@ async def test_a_refresh_that_is_not_possible_says_why(
     assert run.answered()[0].message
 
 
+async def test_a_refresh_of_several_leagues_goes_on_after_one_that_is_refused(dsn: str) -> None:
+    given = feed()
+    async with scheduled(dsn, given, given) as run:
+        await run.until(hours(0.01))
+        given.failures[BASEBALL] = [RefusedRequestError("no such market")]
+        await run.bus.publish(requested(leagues=[BASEBALL, HOCKEY]))
+        await run.until(hours(0.02))
+        await until(lambda: len(run.answered()) == 1)
+    assert [league for league, _ in given.asked] == [BASEBALL, HOCKEY, BASEBALL, HOCKEY]
+    (status,) = run.answered()
+    assert (status.error_kind, status.message, status.credits) == ("validation", "no such market", 2)
+
+
+async def test_a_refresh_while_nobody_is_there_says_so_and_not_that_there_is_no_such_league(dsn: str) -> None:
+    given = feed()
+    given.failures[LEAGUES] = [TransientProviderError("nobody there")] * 9
+    async with scheduled(dsn, given, given) as run:
+        await run.until(NOON + timedelta(seconds=4))
+        assert not run.answered()
+        await run.bus.publish(requested(leagues=[HOCKEY]))
+        await run.until(NOON + timedelta(seconds=6))
+        await until(lambda: len(run.answered()) == 1)
+    assert (run.answered()[0].error_kind, run.answered()[0].message) == ("transient", "nobody there")
+
+
+async def test_a_refresh_that_another_process_has_heard_of_is_answered(dsn: str) -> None:
+    given = feed()
+    async with scheduled(dsn, given, given) as leads, scheduled(dsn, given, given) as follows:
+        await leads.until(hours(0.01))
+        await follows.bus.publish(requested(leagues=[HOCKEY]))
+        await until(follows.refreshes.arrived.is_set)
+        await leads.until(hours(0.05))
+        await until(lambda: len(leads.answered()) == 1)
+
+
 async def test_a_wrong_key_ends_the_asking(dsn: str) -> None:
     given = feed()
     given.failures[BASEBALL] = [AuthError("wrong key")]
@@ -137,6 +174,20 @@ async def test_a_wrong_key_ends_the_asking(dsn: str) -> None:
         # It cost nothing.
         assert (await run.quota.state()).left.day == 10
     assert len(given.asked) == 1
+
+
+async def test_prices_grow_old_after_a_key_has_died(dsn: str) -> None:
+    given = feed()
+    given.failures[HOCKEY] = [AuthError("wrong key")]
+    async with scheduled(dsn, given, given) as run:
+        await run.until(hours(1))
+        assert run.poller.ended.is_set()
+        run.end, run.reached = hours(2), asyncio.Event()
+        async with running(run.poller.pass_time()):
+            await run.reached.wait()
+    async with Database.open(dsn, name="tests") as database, database.snapshot() as connection:
+        as_of = await connection.fetchval("select min(as_of) from event")
+    assert hours(1.9) < as_of <= hours(2)
 
 
 async def test_a_call_that_is_refused_as_wrong_is_not_made_again(dsn: str) -> None:
@@ -157,6 +208,16 @@ async def test_a_lost_answer_keeps_its_credits_and_is_not_asked_for_at_once(dsn:
         assert (state.spent_day, state.left.day) == (2, 96)
         assert run.statuses[0].error_kind == "transient"
     assert [league for league, _ in given.asked] == [BASEBALL, HOCKEY]
+
+
+@pytest.mark.parametrize("failure", [NotTakenError("status 503"), NotMadeError("the breaker is open")])
+async def test_a_call_that_cannot_have_cost_anything_keeps_no_credits(dsn: str, failure: ProviderError) -> None:
+    given = feed()
+    given.failures = {BASEBALL: [failure] * 50, HOCKEY: [failure] * 50}
+    async with scheduled(dsn, given, given, Budget(day=100)) as run:
+        await run.until(hours(11))
+        assert len(given.asked) > 5
+        assert (await run.quota.state()).left.day == 100
 
 
 async def test_spent_credits_pause_the_asking_until_the_provider_has_some_again(dsn: str) -> None:
@@ -217,3 +278,20 @@ async def test_the_odds_api_over_http_is_asked_league_by_league(dsn: str, tmp_pa
             state = await run.quota.state()
         assert run.answered()[0].error_kind == ""
         assert (state.spent_month, state.report and state.report.remaining) == (12, 482)
+
+
+async def test_spent_credits_of_the_odds_api_are_looked_at_again_within_the_hour(dsn: str, tmp_path: Path) -> None:
+    async with fake_odds_api([write(tmp_path / "tape.jsonl.gz", *TWO_RESPONSES)]) as stand:
+        begin = datetime(2026, 1, 31, 12, tzinfo=UTC)
+        clock = Feed(begin, {})
+        provider = PollableOddsApi(stand.settings(), lambda: clock.now, lambda: (clock.now - begin).total_seconds())
+        stand.opened.append(provider)
+        await provider.leagues()
+        stand.faults.add("spent:1")
+        async with scheduled(dsn, provider, clock) as run:
+            await run.until(begin + timedelta(minutes=59))
+            assert run.statuses[-1].error_kind == "quota"
+            # The plan was changed meanwhile; the month would end in twelve hours only.
+            await run.until(begin + timedelta(minutes=70))
+            await until(lambda: run.statuses[-1].error_kind == "")
+            assert (await run.quota.state()).left.provider == 500 - (await run.quota.state()).spent_month

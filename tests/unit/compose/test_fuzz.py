@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 
 from bet_intel.compose.pricing.boards import price_answer
 from bet_intel.compose.pricing.report import Event
-from bet_intel.compose.pricing.reporting import Wanted, event_report, outcomes
+from bet_intel.compose.pricing.reporting import Wanted, event_report, outcomes, summary
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.odds_ingest.domain.quotes import EventOdds
 from bet_intel.odds_ingest.providers.port import TransientProviderError
@@ -35,8 +35,9 @@ FUZZ = settings(
 
 
 def reported(events: Sequence[EventOdds], as_of: datetime, profile: Profile = PROFILE) -> list[Event]:
-    report = [event_report(one, EVERYTHING) for one in price_answer(events, as_of, profile)]
-    assert b"NaN" not in msgspec.json.encode(report)
+    priced = price_answer(events, as_of, profile)
+    report = [event_report(one, EVERYTHING) for one in priced]
+    assert b"NaN" not in msgspec.json.encode((report, summary(priced, report, 0)))
     return report
 
 

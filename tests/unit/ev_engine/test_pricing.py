@@ -224,6 +224,36 @@ def test_bookmakers_that_offer_another_market_under_the_same_name_leave_the_othe
     assert set(found(market)) == {("A", "delta")}
 
 
+@pytest.mark.parametrize(
+    ("market", "prices"),
+    [
+        # Home or draw, away or draw, home or away: two of the three win, whatever the match.
+        ("double_chance", {"A": 1.40, "B": 1.45, "C": 1.25}),
+        ("double_chance", {"A": 1.60, "B": 1.65, "C": 1.45}),
+        ("to_reach_the_final", {"A": 1.40, "B": 1.45, "C": 1.25}),
+    ],
+    ids=["by its name and prices", "by its name", "by its prices"],
+)
+def test_outcomes_that_win_together_have_no_fair_price(market: str, prices: dict[str, float]) -> None:
+    books = dict.fromkeys(("pinnacle", "alpha", "beta", "gamma"), prices)
+    one = priced(
+        board({**books, "soft": {name: 3 * price for name, price in prices.items()}}), H2H._replace(market=market)
+    )
+    assert one.reason == "not_mutually_exclusive"
+    assert set(one.left_out) == {"not_mutually_exclusive"}
+    assert np.isnan(one.consensus).all()
+    assert found(one) == {}
+    assert set(one.refused.values()) == {"not_mutually_exclusive"}
+
+
+def test_an_exchange_or_a_bookmaker_with_absurd_prices_is_no_word_on_who_wins() -> None:
+    absurd = {"A": 1.01, "B": 1.01, "C": 1.01}
+    books = {name: power(0.5, 0.3, 0.2) for name in ("alpha", "beta", "gamma")}
+    market = priced(board({**books, "absurd": absurd, "smarkets": absurd}))
+    assert (market.reason, market.books_used) == ("", 3)
+    assert priced(board({"alpha": power(0.5, 0.3, 0.2), "smarkets": absurd, "matchbook": absurd})).reason == ""
+
+
 def test_a_bookmaker_that_cannot_be_referred_to_makes_nobody_late() -> None:
     """A board without a margin is an error of the feed, however new it is."""
     books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma")} | {"junk": {"A": 3.0, "B": 3.0}}

@@ -81,6 +81,16 @@ def test_quota_of_the_headers() -> None:
     assert quota({"x-requests-remaining": "5"}) == (5, None, None)
 
 
+@pytest.mark.parametrize("told", ["-6", "1e30", "9" * 40, "inf", "nan", ""])
+def test_a_cost_that_no_call_has_is_not_told(told: str) -> None:
+    assert quota({"x-requests-last": told, "x-requests-remaining": "5"}) == (5, None, None)
+
+
+def test_a_plan_may_be_overdrawn_but_not_beyond_all_measure() -> None:
+    assert quota({"x-requests-remaining": "-3"}) == (-3, None, None)
+    assert quota({"x-requests-remaining": "-1e30", "x-requests-used": "1e30"}) is None
+
+
 def test_time_is_the_services_own_where_it_says_it() -> None:
     assert taken_at({"date": "Sat, 31 Jan 2026 12:00:00 GMT"}, AT + timedelta(days=9)) == AT
     for date in ("yesterday", ""):

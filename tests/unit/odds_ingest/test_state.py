@@ -126,6 +126,17 @@ def test_time_passes_without_a_change_of_any_market() -> None:
     assert (later.as_of, later.revision, later.markets) == (minutes(5), 2, state.markets)
 
 
+def test_what_is_shown_again_and_again_is_never_given_up() -> None:
+    state = None
+    for days in range(0, 60, 10):
+        at = T0 + timedelta(days=days)
+        state = advance(state, odds({H2H: board(EVEN)}), at, days + 1)
+        assert pass_time(state, at + timedelta(hours=23), days + 2).open
+        # Time that passed before counts for nothing once it is shown anew.
+        state = pass_time(state, at + timedelta(hours=12), days + 3)
+    assert not pass_time(state, state.as_of + timedelta(days=1), 100).open
+
+
 def test_a_moved_start_and_new_titles_are_taken_over_and_old_titles_kept() -> None:
     first = advance(None, odds({H2H: board(EVEN)}), T0, 1)
     postponed = sporting_event(start=minutes(600))

@@ -171,7 +171,7 @@ def _answer_to(fault: Fault, key: str, headers: dict[str, str]) -> Response:
             raise invalid("INVALID_MARKET", "Invalid markets: as asked for by a fault")
         case Fault.ECHO_KEY:
             raise invalid("INVALID_MARKET", f"Invalid call: /v4/sports?apiKey={key}")
-        case Fault.ERROR | Fault.UNAVAILABLE:
+        case Fault.ERROR | Fault.UNAVAILABLE | Fault.GATEWAY_TIMEOUT:
             return JSONResponse({"message": "Internal server error"}, int(fault), headers)
         case Fault.REDIRECT:
             return Response(status_code=302, headers={**headers, "location": "http://127.0.0.1:9/elsewhere"})

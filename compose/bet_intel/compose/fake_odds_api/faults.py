@@ -14,6 +14,7 @@ class Fault(StrEnum):
     VALIDATION = "422"
     ERROR = "500"
     UNAVAILABLE = "503"
+    GATEWAY_TIMEOUT = "504"
     HANG = "hang"  # takes the call and never answers
     HALF = "half"  # the connection is lost in the middle of the body
     CUT_GZIP = "cut-gzip"  # a complete answer whose gzip stream is not

@@ -28,6 +28,8 @@ from bet_intel.odds_ingest.providers.the_odds_api.payload import LARGEST_RESPONS
 
 LARGEST = LARGEST_RESPONSE
 """As a provider's answer: what `bet-intel up` would not take is not priced here."""
+# Characters of what a provider said that are repeated.
+_QUOTED = 300
 _GZIP = b"\x1f\x8b"
 TAKEN = (
     "give a response of The Odds API v4 (an array of events, one event, or a historical answer), or a recording with "
@@ -104,7 +106,8 @@ def _read(stream: io.BufferedIOBase, name: str, line: int | None) -> RecordedRes
         return _object(text, name)
     if not text.lstrip().startswith(b"["):
         begins = text.strip()[:40].decode("utf-8", "replace")
-        raise CommandError(f"{name} is not JSON (it begins with {begins!r}); {TAKEN}")
+        what = "neither an array nor an object" if _is_whole(text) else "not JSON"
+        raise CommandError(f"{name} is {what} (it begins with {begins!r}); {TAKEN}")
     return RecordedResponse(name, "response", text)
 
 
@@ -176,6 +179,7 @@ def _object(text: bytes, name: str) -> RecordedResponse:
         return RecordedResponse(name, "event", [found])
     if "message" in found or "error_code" in found:
         said = ": ".join(str(found[key]) for key in ("error_code", "message") if found.get(key))
+        said = said if len(said) <= _QUOTED else f"{said[:_QUOTED]}…"
         raise CommandError(f"{name} is an error answer of the provider, not odds ({said})")
     raise CommandError(f"{name} is an object of unknown kind; {TAKEN}")
 

@@ -74,7 +74,7 @@ class Resync:
     async def look(self) -> list[str]:
         """Ask for what is missing; returns the kinds."""
         now = self._clock()
-        async with self._database.snapshot() as connection:
+        async with self._database.latest() as connection:
             rows = await connection.fetch("select kind, id, asked_at from resync_asked")
             marks = {row["kind"]: (row["id"], row["asked_at"]) for row in rows}
             missing = [

@@ -25,12 +25,11 @@ async def close(connection: Writer, closings: Sequence[Closing]) -> Counter[date
                 as closing (id, closed_at, close_reason, detail)
         ), over as (
             delete from opportunity using closing where opportunity.id = closing.id
-            returning opportunity.*, closing.closed_at as ended_at, closing.close_reason as reason,
-                closing.detail as working
+            returning opportunity.*, closing.closed_at, closing.close_reason, closing.detail
         )
         insert into closed_opportunity ({_COLUMNS}, league_title, home, away, closed_at, close_reason, detail)
         select {", ".join(f"over.{column}" for column in _COLUMNS.split(", "))},
-            event.league_title, event.home, event.away, over.ended_at, over.reason, over.working
+            event.league_title, event.home, event.away, over.closed_at, over.close_reason, over.detail
         from over join sporting_event event on event.id = over.event_id
         returning (closed_at at time zone 'UTC')::date as day
         """,  # noqa: S608 - the column names are those of a tuple of ours

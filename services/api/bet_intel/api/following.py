@@ -7,11 +7,12 @@ from typing import Any, Literal
 import msgspec
 from sse_starlette import ServerSentEvent
 
-from bet_intel.api.answers import Followed, OddsMoved, Opportunity, OpportunityGone
+from bet_intel.api.answers import Opportunity
 from bet_intel.api.feed import Entry, FeedId
 from bet_intel.api.members import members
 from bet_intel.api.query import OddsFormat
 from bet_intel.api.read_model import OpportunityFilter
+from bet_intel.api.stream_events import Followed, OddsMoved, OpportunityGone
 
 EventKind = Literal["opportunity.opened", "opportunity.updated", "opportunity.closed", "odds.changed"]
 ODDS_CHANGED = "odds.changed"

@@ -81,7 +81,7 @@ async def feed_entries(connection: Reader, after: int, limit: int) -> list[Recor
 
 _OPPORTUNITY = """
     select o.*, e.league_title, e.home, e.away, coalesce(b.title, o.bookmaker) as bookmaker_title,
-        extract(epoch from greatest(e.as_of, o.as_of) - o.last_update)::float8 as price_age, {sort_key} as sort_key
+        extract(epoch from greatest(e.as_of, o.as_of) - o.last_update)::float8 as price_age, {more}
     from opportunity o
     join sporting_event e on e.id = o.event_id
     left join bookmaker b on b.key = o.bookmaker
@@ -124,7 +124,7 @@ async def opportunities(
     limit: int,
 ) -> list[Record]:
     """Open opportunities in one of the ORDERS, then by id; `after` is the `sort_key` and id of the last one seen."""
-    where = _Conditions("o.closed_at is null")
+    where = _Conditions()
     where.add("o.profile = {}", which.profile)
     where.add_if("o.class = any({})", which.classes)
     where.add_if("o.sport = any({})", which.sports)
@@ -138,12 +138,15 @@ async def opportunities(
     where.add_if("o.price <= {}", which.max_odds)
     where.add_if("o.commence_time < {}", which.starts_before)
     order = ORDERS[sort]
-    return await _page(connection, _OPPORTUNITY.format(sort_key=order.expression), where, order, after, limit)
+    return await _page(
+        connection, _OPPORTUNITY.format(more=f"{order.expression} as sort_key"), where, order, after, limit
+    )
 
 
 async def opportunity(connection: Reader, id: str) -> Record | None:
     """One opportunity, open or closed."""
-    row = await connection.fetchrow(f"{_OPPORTUNITY.format(sort_key='null')} where o.id = $1", id)
+    open_still = "null::timestamptz as closed_at, null as close_reason, null as detail"
+    row = await connection.fetchrow(f"{_OPPORTUNITY.format(more=open_still)} where o.id = $1", id)
     return row or await connection.fetchrow(
         """
         select o.*, coalesce(b.title, o.bookmaker) as bookmaker_title,
@@ -291,7 +294,7 @@ async def opportunity_counts(connection: Reader, profile: str) -> list[Record]:
     return await connection.fetch(
         """
         select sport, league, class, count(*) as opportunities
-        from opportunity where closed_at is null and profile = $1 group by sport, league, class
+        from opportunity where profile = $1 group by sport, league, class
         order by sport, league, class
         """,
         profile,
@@ -313,7 +316,7 @@ async def totals(connection: Reader) -> Record:
             (select count(*) from market where status <> 'closed') as open_markets,
             (select coalesce(sum(opportunities), 0)::bigint from closed_count) as closed_opportunities,
             (select coalesce(json_object_agg(class, n), '{}') from
-                (select class, count(*) as n from opportunity where closed_at is null group by class order by class) c
+                (select class, count(*) as n from opportunity group by class order by class) c
             ) as open_opportunities
         """
     )

@@ -135,7 +135,7 @@ async def open_now(connection: Writer, event_ids: Collection[str]) -> dict[str, 
     rows = await connection.fetch(
         """
         select id, event_id, profile, sport, league, commence_time, market, bookmaker, price, fair, ev, class
-        from opportunity where event_id = any($1) and closed_at is null
+        from opportunity where event_id = any($1)
         """,
         event_ids,
     )
@@ -176,7 +176,7 @@ async def put_sets(connection: Writer, sets: Sequence[OpportunitySet]) -> None:
 
 
 async def put_opportunities(connection: Writer, opportunities: Sequence[OpenOpportunity]) -> None:
-    """Open opportunities, also those that were closed before."""
+    """Open opportunities, new ones and those that were open already."""
     if not opportunities:
         return
     await connection.execute(
@@ -199,7 +199,7 @@ async def put_opportunities(connection: Writer, opportunities: Sequence[OpenOppo
             dispersion = excluded.dispersion, opening = excluded.opening, opened_at = excluded.opened_at,
             first_seen = excluded.first_seen, last_seen = excluded.last_seen, peak_ev = excluded.peak_ev,
             peak_at = excluded.peak_at, last_update = excluded.last_update, as_of = excluded.as_of,
-            revision = excluded.revision, closed_at = null, close_reason = null, detail = null
+            revision = excluded.revision
         """,
         *map(list, zip(*opportunities, strict=True)),
     )

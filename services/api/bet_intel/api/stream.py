@@ -13,13 +13,14 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from bet_intel.api import read_model
-from bet_intel.api.answers import Opportunity, OpportunitySnapshot, StreamHeartbeat
+from bet_intel.api.answers import Opportunity
 from bet_intel.api.feed import Entry, FeedId, FeedTail, entry
 from bet_intel.api.following import frame, told
 from bet_intel.api.members import members
 from bet_intel.api.problems import TooManyRequestsError
 from bet_intel.api.query import OddsFormat
 from bet_intel.api.read_model import OpportunityFilter
+from bet_intel.api.stream_events import OpportunitySnapshot, StreamHeartbeat
 from bet_intel.shared.postgres import Database, DatabaseUnavailableError
 from bet_intel.shared.times import Monotonic
 

@@ -52,7 +52,8 @@ class PriceBoards:
         `pricing_revision`, or has a revision below `told_before`. What was done is not done again."""
         after = ""
         while True:
-            async with self._database.snapshot() as connection:
+            # What a replica may not have yet must not be passed over.
+            async with self._database.latest() as connection:
                 found = await to_price_anew(
                     connection, after, (shard, shards), pricing_revision, told_before, _EVENTS_AT_ONCE
                 )

@@ -23,16 +23,16 @@ from bet_intel.ev_engine.wire import decode_boards, encode_boards
 from bet_intel.shared.partitions import DailyTable
 from bet_intel.shared.postgres import Reader, Writer
 
-_LIFE_COLUMNS = [field.name for field in fields(Life)]
-_LIFE = ", ".join(_LIFE_COLUMNS)
+_ENDED = ["closed", "close_reason"]
+_COLUMNS = [field.name for field in fields(Life)]
+_OPEN_COLUMNS = [column for column in _COLUMNS if column not in _ENDED]
+_LIFE = ", ".join(_COLUMNS)
+_OPEN = ", ".join(_OPEN_COLUMNS)
 CLOSED = DailyTable("closed_opportunity", "closed")
 """Lives that have ended, by the source time of their end."""
 
-
-_LIVES = """
-    select * from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[], $6::timestamptz[],
-        $7::timestamptz[], $8::float8[], $9::float8[], $10::timestamptz[], $11::timestamptz[], $12::text[])
-"""
+_OPEN_ARRAYS = """$1::text[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[], $6::timestamptz[],
+        $7::timestamptz[], $8::float8[], $9::float8[], $10::timestamptz[]"""
 
 
 class PassedSet(NamedTuple):
@@ -113,7 +113,7 @@ class Store:
         since = [row["as_of"] and row["as_of"] - timedelta(seconds=reopen_seconds) for row in events]
         rows = await connection.fetch(
             f"""
-            select {_LIFE} from opportunity where event_id = any($1::text[]) and closed is null
+            select {_OPEN}, null as closed, null as close_reason from opportunity where event_id = any($1::text[])
             union all
             select {_LIFE} from closed_opportunity
             join unnest($1::text[], $2::timestamptz[]) as known (event, since) on event_id = known.event
@@ -136,7 +136,7 @@ class Store:
         [row] = await connection.fetch(
             """
             select (select openings from forgotten) + (select coalesce(sum(openings), 0) from event) as opened,
-                (select count(*) from opportunity where closed is null) as open
+                (select count(*) from opportunity) as open
             """
         )
         opened = int(row["opened"])
@@ -197,11 +197,11 @@ async def _save_open(connection: Writer, lives: Sequence[Life]) -> None:
         return
     await connection.execute(
         f"""
-        insert into opportunity ({_LIFE}) {_LIVES}
+        insert into opportunity ({_OPEN}) select * from unnest({_OPEN_ARRAYS})
         on conflict (id) do update set opening = excluded.opening, opened = excluded.opened,
             last_seen = excluded.last_seen, ev = excluded.ev, peak_ev = excluded.peak_ev, peak_at = excluded.peak_at
-        """,
-        *_columns(lives),
+        """,  # noqa: S608 - the column names are those of a dataclass of ours
+        *_columns(lives, _OPEN_COLUMNS),
     )
 
 
@@ -226,13 +226,16 @@ async def _close(connection: Writer, lives: Sequence[Life]) -> None:
         return
     await connection.execute("delete from opportunity where id = any($1::text[])", [life.id for life in lives])
     await connection.execute(
-        f"insert into closed_opportunity ({_LIFE}) {_LIVES}",
-        *_columns(lives),
+        f"""
+        insert into closed_opportunity ({_LIFE})
+        select * from unnest({_OPEN_ARRAYS}, $11::timestamptz[], $12::text[])
+        """,  # noqa: S608 - the column names are those of a dataclass of ours
+        *_columns(lives, _COLUMNS),
     )
 
 
-def _columns(lives: Sequence[Life]) -> Iterable[list[Any]]:
-    return ([getattr(life, column) for life in lives] for column in _LIFE_COLUMNS)
+def _columns(lives: Sequence[Life], columns: Sequence[str]) -> Iterable[list[Any]]:
+    return ([getattr(life, column) for life in lives] for column in columns)
 
 
 async def _void_later(connection: Writer, events: Sequence[SportingEvent]) -> None:

@@ -28,6 +28,14 @@ async def delete_sets(connection: Writer, before: datetime) -> int:
     return deleted
 
 
+async def count_pending(connection: Reader, before: datetime) -> int:
+    """How many deliveries that were made before `before` are still pending."""
+    pending: int = await connection.fetchval(
+        "select count(*) from delivery where state = 'pending' and created_at < $1", before
+    )
+    return pending
+
+
 async def delete_alerted(connection: Writer, before: datetime) -> int:
     """Delete some of the alerts before `before` whose opportunities are not in their event's set any more."""
     deleted: int = await connection.fetchval(

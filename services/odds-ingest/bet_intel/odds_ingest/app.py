@@ -47,6 +47,8 @@ class Polling(Protocol):
 
     async def run(self) -> None: ...
 
+    async def pass_time(self) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class OddsIngest:
@@ -79,12 +81,13 @@ class OddsIngest:
             group.create_task(self.heart.run(), name="odds-ingest heartbeat")
 
     async def _poll(self) -> None:
-        if self.poller.ended.is_set():
-            return
-        self.poller.go_on_from(await self.reload())
-        await self.poller.run()
+        if not self.poller.ended.is_set():
+            self.poller.go_on_from(await self.reload())
+            await self.poller.run()
         if not self.is_recording:
-            await self.teller.refuse(f"{_ENDED}{self.poller.failure}")
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.teller.refuse(f"{_ENDED}{self.poller.failure}"))
+                group.create_task(self.poller.pass_time())
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
+from bet_intel.odds_ingest.domain.plan import DEMAND_LASTS
 from bet_intel.odds_ingest.wire import demand_observed
 from bet_intel.shared.messaging import Message
 
@@ -26,7 +27,16 @@ class Demand:
             for known, names in ((self._sports, observed.sports), (self._leagues, observed.leagues)):
                 for name in names:
                     known[name] = _later(known.get(name), observed.at)
+        self._forget()
         self.changed.set()
+
+    def _forget(self) -> None:
+        """Anybody may ask for a league by any name: what was asked for long ago is not kept."""
+        times = [*self._sports.values(), *self._leagues.values()]
+        if times:
+            oldest = max(times) - DEMAND_LASTS
+            self._sports = {name: at for name, at in self._sports.items() if at >= oldest}
+            self._leagues = {name: at for name, at in self._leagues.items() if at >= oldest}
 
     def asked_for_at(self, league: str, sport: str) -> datetime | None:
         """When somebody last asked for what a league is part of."""

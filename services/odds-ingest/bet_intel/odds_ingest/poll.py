@@ -110,6 +110,18 @@ class Poller:
         await self._pace.caught_up()
         self.ended.set()
 
+    async def pass_time(self) -> None:
+        """Let what is known grow old although nothing is asked for any more; until cancelled. Not for a recording,
+        whose time ends with it."""
+        while True:
+            await self._sleep(_LONGEST_WAIT)
+            now = self._source_time()
+            try:
+                if now is not None:
+                    await self._ingest.tick(self._provider.name, now)
+            except UnavailableError as error:
+                _log.warning("no time told", provider=self._provider.name, reason=str(error))
+
     async def _read(self) -> None:
         failures = 0
         while True:

@@ -13,7 +13,7 @@ from bet_intel.shared.times import Clock
 
 
 class Refreshes:
-    """`arrived` is set while there may be some that are not answered."""
+    """`arrived` is set when there is one more to answer, so that it need not wait for the next look."""
 
     def __init__(self, database: Database, outbox: Outbox, clock: Clock) -> None:
         self._database = database
@@ -31,9 +31,7 @@ class Refreshes:
         self.arrived.set()
 
     async def pending(self) -> list[RefreshRequest]:
-        """Those to be answered. Looks into the database only where one may have arrived."""
-        if not self.arrived.is_set():
-            return []
+        """Those to be answered, also those that another process has heard of."""
         async with self._database.latest() as connection:
             # Before it is read, so that one that arrives meanwhile is looked up again.
             self.arrived.clear()

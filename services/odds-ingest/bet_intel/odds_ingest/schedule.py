@@ -103,12 +103,22 @@ class ScheduledPoller:
                 await self._sleep(_FIRST_BACKOFF.total_seconds())
         self.ended.set()
 
+    async def pass_time(self) -> None:
+        """Let what is known grow old although nothing is asked for any more; until cancelled."""
+        while True:
+            await self._sleep(_TICK_AFTER.total_seconds())
+            try:
+                await self._tell_time(self._clock())
+            except UnavailableError as error:
+                _log.warning("no time told", provider=self._provider.name, reason=str(error))
+
     async def _step(self) -> None:
         """Do what is due, or wait for it."""
         # What is asked for from here on, is asked for after these were set.
         self._means.demand.changed.clear()
         requests = await self._refreshes.pending()
-        if self._may_ask() and not await self._looked(requests):
+        # Somebody who asks does not wait for the next try.
+        if (requests or self._may_ask()) and not await self._looked(requests):
             return
         if requests:
             await self._refresh(requests)
@@ -157,7 +167,7 @@ class ScheduledPoller:
         except ProviderError as error:
             if error.kind == "quota":
                 await self._means.quota.settle(reservation, Usage(last=error.spent, remaining=0))
-            elif error.kind != "transient":
+            elif not error.may_have_cost:
                 await self._means.quota.settle(reservation, Usage(last=error.spent))
             raise
         await self._means.quota.settle(reservation, told.usage)
@@ -198,6 +208,7 @@ class ScheduledPoller:
         ]
         before = await self._means.quota.state()
         outcome = self._teller.newest
+        failed: ProviderReport | None = None
         if not wanted:
             outcome = replace(outcome, error_kind="validation", message="none of the leagues asked for is polled")
         for ask in wanted:
@@ -208,8 +219,12 @@ class ScheduledPoller:
                 outcome = replace(self._teller.newest, error_kind="quota", message=str(error))
                 break
             except ProviderError as error:
-                outcome = await self._failed(error, ask.id)
-                break
+                failed = await self._failed(error, ask.id)
+                if error.retryable or error.ends:
+                    break
+                # It is refused for this league alone: the others are asked for all the same.
+        if failed is not None:
+            outcome = failed
         after = await self._means.quota.state()
         spent = max(0, after.spent_month - before.spent_month)
         await self._teller.answer(requests, replace(outcome, credits=spent, quota=after))

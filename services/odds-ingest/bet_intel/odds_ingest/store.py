@@ -84,7 +84,10 @@ class Store:
             provider,
             list(leagues),
         )
-        return [EventState(_event(row), row["revision"], row["as_of"], told_id=row["told_id"]) for row in rows]
+        return [
+            EventState(_event(row), row["revision"], row["as_of"], told_id=row["told_id"], shown_at=row["shown_at"])
+            for row in rows
+        ]
 
     async def save(self, connection: Writer, before: dict[str, Stored], after: Sequence[EventState]) -> None:
         """Write what differs between `before` and `after`. The cache follows: a rolled-back state fails its check."""
@@ -140,6 +143,7 @@ async def _read(connection: Writer, rows: Iterable[asyncpg.Record]) -> dict[str,
                 states[row["id"]],
                 msgspec.json.decode(row["bookmaker_titles"], type=dict[str, str]),
                 row["told_id"],
+                row["shown_at"],
             ),
             keys[row["id"]],
         )
@@ -165,15 +169,15 @@ async def _save_events(connection: Writer, states: Sequence[EventState]) -> None
     await connection.execute(
         """
         insert into event (id, provider, sport, league, league_title, commence_time, home, away,
-            bookmaker_titles, revision, as_of, open, told_id)
+            bookmaker_titles, revision, as_of, open, told_id, shown_at)
         select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
             $7::text[], $8::text[], $9::jsonb[], $10::bigint[], $11::timestamptz[], $12::boolean[],
-            $13::text[])
+            $13::text[], $14::timestamptz[])
         on conflict (id) do update set
             sport = excluded.sport, league = excluded.league, league_title = excluded.league_title,
             commence_time = excluded.commence_time, home = excluded.home, away = excluded.away,
             bookmaker_titles = excluded.bookmaker_titles, revision = excluded.revision, as_of = excluded.as_of,
-            open = excluded.open, told_id = excluded.told_id
+            open = excluded.open, told_id = excluded.told_id, shown_at = excluded.shown_at
         """,
         [event.id for event in events],
         [event.provider for event in events],
@@ -188,6 +192,7 @@ async def _save_events(connection: Writer, states: Sequence[EventState]) -> None
         [state.as_of for state in states],
         [state.open for state in states],
         [state.told_id for state in states],
+        [state.shown_at for state in states],
     )
 
 

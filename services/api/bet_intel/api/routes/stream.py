@@ -10,13 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from bet_intel.api.answers import Followed, OddsMoved, OpportunityGone, OpportunitySnapshot, StreamHeartbeat
 from bet_intel.api.demand import Demand
 from bet_intel.api.following import EventKind
 from bet_intel.api.operation import Operation
 from bet_intel.api.query import parse
 from bet_intel.api.routes.opportunities import OpportunityFilters
 from bet_intel.api.stream import Streams, Wanted
+from bet_intel.api.stream_events import Followed, OddsMoved, OpportunityGone, OpportunitySnapshot, StreamHeartbeat
 
 _PING_SECONDS = 15
 _SEND_SECONDS = 30.0

@@ -26,6 +26,9 @@ _SECOND = 1e6
 _CLOCK_SKEW = 300.0
 # How far the mids of an exchange may be from adding up to 1 before they are placeholders.
 _MID_OFF = 0.10
+# Implied probabilities that add up to this are those of two winners: no bookmaker keeps half of what is staked.
+_TWO_WINNERS = 2.0
+_SEVERAL_WIN = frozenset({"double_chance"})
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
@@ -170,6 +173,17 @@ class _Group:
                 self.weight[b, m], self.commission[b, m] = book.weight, book.commission
                 self.sharp[b, m], self.exchange[b, m] = book.sharp, book.exchange
         self.net = 1.0 + (self.back - 1.0) * (1.0 - self.commission)
+        self.several_win = self._several_win()
+
+    def _several_win(self) -> BoolArray:
+        """Markets of which more than one outcome wins: by their name, or because most bookmakers price them so. Their
+        fair probabilities do not add up to 1. Exchanges have no say: nearly empty, they look the same. (markets,)"""
+        sums = (1.0 / self.back).sum(axis=0)
+        complete = ~np.isnan(sums) & ~self.exchange
+        priced_so = complete & (sums >= _TWO_WINNERS)
+        named = np.array([entry.key.market in _SEVERAL_WIN for entry in self.entries])
+        several: BoolArray = named | (2 * priced_so.sum(axis=0) > complete.sum(axis=0))
+        return several
 
     def price(self) -> Iterator[PricedMarket]:
         # An exchange's market is read from both sides of its book; one with lay prices for some outcomes only, or far
@@ -178,6 +192,7 @@ class _Group:
         mid = exchange_mid(self.back, self.lay)
         mid[:, np.abs(mid.sum(axis=0) - 1.0) > _MID_OFF] = np.nan
         implied = np.where(two_sided, mid, 1.0 / self.back)
+        implied[..., self.several_win] = np.nan
         weight = np.where(self.exchange & ~two_sided, np.minimum(self.weight, 1.0), self.weight)
         # The newest among those that could be referred to, the judged one included: a price that has just moved is not
         # held against others that have not been confirmed since.
@@ -282,6 +297,8 @@ class _Judged:
             return ""
         if self.fair.consensus.outlier[b, m]:
             return "outlier_excluded"
+        if self.group.several_win[m]:
+            return "not_mutually_exclusive"
         entry = self.group.entries[m]
         if entry.board.bookmakers[b] in entry.others:
             return "different_outcomes"
@@ -296,6 +313,8 @@ class _Judged:
 
     def _reason(self, m: int, books: Iterable[int]) -> str:
         """Why none of `books` gives a fair price."""
+        if self.group.several_win[m]:
+            return "not_mutually_exclusive"
         reasons = [self._left_out(b, m) for b in books]
         for reason in ("reference_stale", "no_overround", "incomplete_market", "different_outcomes"):
             if reason in reasons:

@@ -144,7 +144,9 @@ def _begin(
     """An event under an id that was never told: a new one, or one of `unseen` under another id."""
     where = odds.event.id
     shown = [identified.told_ids[id] for id, one in identified.shown.items() if _are_twins(one.event, odds.event)]
-    twins = [state for state in unseen if _are_twins(state.event, odds.event)]
+    twins = [
+        state for state in unseen if state.event.id not in identified.shown and _are_twins(state.event, odds.event)
+    ]
     if not shown and not twins:
         _keep(identified, _under_free_id(odds, taken), where)
         return

@@ -7,6 +7,11 @@ from enum import IntEnum
 
 from bet_intel.odds_ingest.domain.quotes import EventOdds, MarketBoard, MarketKey, SportingEvent
 
+GIVEN_UP_AFTER = timedelta(days=14)
+GIVEN_UP_AFTER_START = timedelta(days=1)
+"""How long an event is kept that no answer shows and none speaks for: its league is not asked for any more, for good or
+until its next season. Once it has started, nobody waits for it."""
+
 
 class MarketStatus(IntEnum):
     OPEN = 1
@@ -26,7 +31,7 @@ class MarketState:
 @dataclass(frozen=True, slots=True)
 class EventState:
     """What the owner knows of one event as of its newest answer. `revision` only grows; `told_id` is the id that its
-    provider uses for it now."""
+    provider uses for it now; `shown_at` is the time of the newest answer that showed it, `as_of` where not given."""
 
     event: SportingEvent
     revision: int
@@ -34,8 +39,11 @@ class EventState:
     markets: Mapping[MarketKey, MarketState] = field(default_factory=dict)
     bookmaker_titles: Mapping[str, str] = field(default_factory=dict)
     told_id: str = ""
+    shown_at: datetime | None = None
 
     def __post_init__(self) -> None:
+        if self.shown_at is None:
+            object.__setattr__(self, "shown_at", self.as_of)
         if not self.told_id:
             object.__setattr__(self, "told_id", self.event.id)
 
@@ -87,7 +95,11 @@ def withdraw(state: EventState, as_of: datetime, revision: int) -> EventState:
 
 
 def pass_time(state: EventState, as_of: datetime, revision: int) -> EventState:
-    """The same prices at a later time: nobody answered, yet ages, starts and expiry go on."""
+    """The same prices at a later time: nobody answered, yet ages, starts and expiry go on. What nobody has shown for
+    too long is gone."""
+    limit = GIVEN_UP_AFTER_START if state.event.commence_time <= as_of else GIVEN_UP_AFTER
+    if state.shown_at is not None and as_of - state.shown_at > limit:
+        return withdraw(state, as_of, revision)
     return replace(state, revision=revision, as_of=as_of)
 
 

@@ -33,8 +33,8 @@ class PolledEvent(NamedTuple):
 
 @runtime_checkable
 class PollableProvider(Protocol):
-    """Every call raises a `ProviderError` of the kind that says what to do about it. One of kind `transient` may have
-    been charged; of any other kind, it was charged no more than `ProviderError.spent`."""
+    """Every call raises a `ProviderError` of the kind that says what to do about it. One that `may_have_cost` may have
+    been charged in full; any other was charged no more than `ProviderError.spent`."""
 
     @property
     def name(self) -> str:

@@ -28,8 +28,11 @@ class ProviderError(Exception):
     kind = "transient"
     retryable = True
     ends = False
-    spent = 0
-    """Credits that earlier calls of the same question have cost: the call that failed is not counted in it."""
+    may_have_cost = False
+    """Whether the call may have been charged although it failed."""
+    spent: int | None = 0
+    """Credits that earlier calls of the same question have cost, None where they did not tell: the call that failed is
+    not counted in it."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -38,6 +41,18 @@ class ProviderError(Exception):
 
 class TransientProviderError(ProviderError):
     """The provider or the way to it failed for now: back off and ask again."""
+
+    may_have_cost = True
+
+
+class NotTakenError(TransientProviderError):
+    """The provider was not reached, or said that it failed: the call cost nothing and may be repeated at once."""
+
+    may_have_cost = False
+
+
+class NotMadeError(NotTakenError):
+    """The call was not even made: for now it would be futile."""
 
 
 class AuthError(ProviderError):

@@ -19,6 +19,8 @@ from bet_intel.odds_ingest.providers.port import (
 
 _WAIT_AFTER_429 = 2.0
 _LONGEST_WAIT = 3600.0
+# No plan has as many; a larger number is none of credits.
+_MOST_CREDITS = 10**12
 _CLOCKS_DIFFER_BY = timedelta(seconds=5)
 _KEY_REMEDIES = {
     "MISSING_KEY": "set BET_INTEL_ODDS_API_KEY",
@@ -39,6 +41,9 @@ class ErrorBody(msgspec.Struct):
 def quota(headers: Mapping[str, str]) -> Quota | None:
     """The state of the quota after an answer; None where it tells nothing of it."""
     remaining, used, last = (_number(headers.get(f"x-requests-{name}")) for name in ("remaining", "used", "last"))
+    if last is not None and last < 0:
+        # No call gives credits back: it does not tell.
+        last = None
     return None if remaining is None and used is None and last is None else Quota(remaining, used, last)
 
 
@@ -60,7 +65,8 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes, what: str, as
         said += f", {told.message[:_QUOTED]!r}"
     if status == 401 and told.error_code == "OUT_OF_USAGE_CREDITS":
         reset = next_reset(as_of)
-        pause = (reset - as_of).total_seconds()
+        # The plan may be changed before the reset: it is looked at again meanwhile.
+        pause = min((reset - as_of).total_seconds(), _LONGEST_WAIT)
         return QuotaError(
             f"{said}; the credits of The Odds API are spent until {reset:%Y-%m-%d %H:%M} UTC, or the plan is changed",
             pause,
@@ -99,9 +105,10 @@ def _error_body(body: bytes) -> ErrorBody:
 
 def _number(text: str | None) -> int | None:
     try:
-        return None if text is None else int(float(text))
+        number = None if text is None else int(float(text))
     except (ValueError, OverflowError):
         return None
+    return number if number is None or abs(number) <= _MOST_CREDITS else None
 
 
 def _retry_after(headers: Mapping[str, str], as_of: datetime) -> float | None:

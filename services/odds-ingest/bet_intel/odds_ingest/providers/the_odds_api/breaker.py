@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bet_intel.odds_ingest.providers.port import ProviderError, TransientProviderError
+from bet_intel.odds_ingest.providers.port import NotMadeError, ProviderError, TransientProviderError
 from bet_intel.shared.times import Monotonic
 
 _LONGEST_REST = 32
@@ -82,7 +82,7 @@ class Breaker:
                 raise self._hold.error(left)
             self._hold = None
         if self._opened and self._trying:
-            raise TransientProviderError("The Odds API is being tried again after many failures", self._rest)
+            raise NotMadeError("The Odds API is being tried again after many failures", self._rest)
         self._trying = self._opened > 0
         return self._trying
 
@@ -94,7 +94,7 @@ class Breaker:
             self._opened += 1
             self.hold(
                 rest,
-                lambda left: TransientProviderError(
+                lambda left: NotMadeError(
                     f"not asked after {failures} failures in a row, for another {left:.0f} s; the last: {reason}", left
                 ),
             )

@@ -18,6 +18,8 @@ import structlog
 from bet_intel.odds_ingest.providers.call_metrics import CallMetrics
 from bet_intel.odds_ingest.providers.port import (
     AuthError,
+    NotMadeError,
+    NotTakenError,
     ProviderError,
     Quota,
     QuotaError,
@@ -35,9 +37,8 @@ from bet_intel.shared.times import Clock, Monotonic
 _log = structlog.get_logger(__name__)
 
 _LONGEST_RETRY_WAIT = 5.0
-# A spent quota may be filled by a change of plan: it is looked at again before its reset.
-_LONGEST_QUOTA_PAUSE = 3600.0
 _OK = 200
+_FAILED_ITSELF = frozenset({500, 503})
 
 _Shape = TypeVar("_Shape")
 
@@ -70,15 +71,12 @@ class Reply:
     quota: Quota | None
 
 
-class _NotTakenError(TransientProviderError):
-    """The call failed without costing anything, so that it may be repeated at once."""
-
-
 class OddsApiClient:
     """One key's access to The Odds API. Safe to share between tasks of one event loop.
 
     A call is repeated, with jittered back-off, where it certainly cost nothing: nobody was reached, or the service
-    answered that it failed; a free call also where its answer was lost. After too many failures in a row, and while the
+    answered that it failed (500, 503: another 5xx is of something on the way, which does not know what became of the
+    call); a free call also where its answer was lost. After too many failures in a row, and while the
     key is dead, the quota spent or the rate exceeded, calls fail at once (see `breaker`).
     """
 
@@ -136,9 +134,9 @@ class OddsApiClient:
         Raises:
             ProviderError: of the kind that says what to do about it.
         """
-        repeatable = TransientProviderError if call.cost == 0 else _NotTakenError
+        repeatable = TransientProviderError if call.cost == 0 else NotTakenError
         attempts = stamina.retry_context(
-            on=repeatable,
+            on=lambda error: isinstance(error, repeatable) and not isinstance(error, NotMadeError),
             attempts=self._settings.attempts,
             timeout=self._settings.total_timeout,
             wait_initial=self._settings.first_retry_after,
@@ -164,8 +162,8 @@ class OddsApiClient:
         body = self._without_key(body)
         error = error_of(status, headers, body, call.path, as_of)
         self._hold(error)
-        if status >= 500 and isinstance(error, TransientProviderError):
-            raise _NotTakenError(str(error), error.retry_after)
+        if status in _FAILED_ITSELF and not (told and told.last) and isinstance(error, TransientProviderError):
+            raise NotTakenError(str(error), error.retry_after)
         raise error
 
     async def _exchange(self, call: Call) -> tuple[int, httpx.Headers, bytes]:
@@ -175,7 +173,7 @@ class OddsApiClient:
             async with asyncio.timeout(seconds), self._http.stream("GET", call.path, params=call.parameters) as answer:
                 return answer.status_code, answer.headers, await read_body(answer, self._settings.body_limit)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            failure = _NotTakenError(f"{self._settings.url} cannot be reached: {_reason(error)}")
+            failure = NotTakenError(f"{self._settings.url} cannot be reached: {_reason(error)}")
         except (httpx.TimeoutException, TimeoutError):
             failure = TransientProviderError(f"{call.path}: no complete answer within the time allowed")
         except httpx.TransportError as error:
@@ -191,8 +189,7 @@ class OddsApiClient:
             self._breaker.hold(float("inf"), lambda _: AuthError(message))
         elif isinstance(error, QuotaError):
             resets_at = error.resets_at
-            pause = min(error.retry_after or _LONGEST_QUOTA_PAUSE, _LONGEST_QUOTA_PAUSE)
-            self._breaker.hold(pause, lambda left: QuotaError(message, left, resets_at))
+            self._breaker.hold(error.retry_after or 0.0, lambda left: QuotaError(message, left, resets_at))
         elif isinstance(error, RateError):
             self._breaker.hold(error.retry_after or 0.0, lambda left: RateError(message, left))
 

@@ -89,7 +89,7 @@ class PollableOddsApi(OddsApiProvider):
             try:
                 replies.append(await call(selection))
             except ProviderError as error:
-                error.spent = _cost_of(replies) or 0
+                error.spent = _cost_of(replies)
                 raise
         return replies
 
