@@ -14,12 +14,17 @@ from google.protobuf.message import Message
 
 from bet_intel.events.v1 import (
     common_pb2,
+    delivery_requested_pb2,
+    delivery_updated_pb2,
     demand_observed_pb2,
     odds_changed_pb2,
     opportunities_updated_pb2,
+    pricing_settings_changed_pb2,
     provider_status_pb2,
     refresh_requested_pb2,
+    resync_requested_pb2,
     service_heartbeat_pb2,
+    subscription_changed_pb2,
 )
 from bet_intel.shared.columns import Strings, fill, read
 
@@ -27,6 +32,7 @@ GOLDEN = Path(__file__).with_name("golden")
 REGENERATE = os.environ.get("BET_INTEL_REGENERATE_GOLDEN") == "1"
 NAN = math.nan
 AS_OF_US = 1_777_744_800_000_000  # 2026-05-02T18:00:00Z
+SUBSCRIPTION = "7c1d7a3e-51c8-4f5e-9c53-0d5b6e1f2a34"
 
 
 def sporting_event() -> common_pb2.SportingEvent:
@@ -227,13 +233,104 @@ def service_heartbeat() -> Message:
     )
 
 
+def pricing_settings_changed() -> Message:
+    return pricing_settings_changed_pb2.PricingSettingsChanged(
+        profile="consensus",
+        revision=AS_OF_US + 5,
+        at_us=AS_OF_US,
+        method="shin",
+        bookmakers=[
+            pricing_settings_changed_pb2.BookmakerPricing(
+                key="betfair_ex_*", weight=2.0, commission=0.05, sharp=True, exchange=True
+            )
+        ],
+        bounds=[
+            pricing_settings_changed_pb2.CategoryBounds(
+                category="prop", stale_seconds=120.0, divergence=0.1, plausible_ev=0.2
+            )
+        ],
+        behind_newest_seconds=300.0,
+        min_references=3,
+        dispersion=0.2,
+        lowest_probability=0.02,
+        highest_probability=0.98,
+        take_ev=0.045,
+        reopen_seconds=0.0,
+    )
+
+
+def subscription_changed() -> Message:
+    return subscription_changed_pb2.SubscriptionChanged(
+        id=SUBSCRIPTION,
+        revision=AS_OF_US + 9,
+        at_us=AS_OF_US,
+        account="local",
+        status=subscription_changed_pb2.SUBSCRIPTION_STATUS_ACTIVE,
+        sports=["baseball"],
+        leagues=["baseball_mlb"],
+        markets=["h2h"],
+        bookmakers=["draftkings"],
+        profile="consensus",
+        classes=["take"],
+        min_ev=0.045,
+        realert_step=0.02,
+        webhook=subscription_changed_pb2.Webhook(url="https://hooks.example.com/x", encrypted_secret=b"\x80\x00\x01"),
+    )
+
+
+def delivery_requested() -> Message:
+    return delivery_requested_pb2.DeliveryRequested(
+        id="0b9f6c1e-6a57-4a52-8d3e-6f2f3f1f5a10",
+        at_us=AS_OF_US,
+        subscription_id=SUBSCRIPTION,
+        delivery_id="4d3c2b1a",
+    )
+
+
+def delivery_updated() -> Message:
+    return delivery_updated_pb2.DeliveryUpdated(
+        id="4d3c2b1a",
+        revision=AS_OF_US + 13,
+        at_us=AS_OF_US + 2_000_000,
+        subscription_id=SUBSCRIPTION,
+        kind=delivery_updated_pb2.DELIVERY_KIND_ALERT,
+        opportunity_id="5f0c3d1a9be24471",
+        event_id="simulator:1",
+        opening=2,
+        level=1,
+        channel="webhook",
+        state=delivery_updated_pb2.DELIVERY_STATE_FAILED,
+        attempts=3,
+        reason="the receiver is gone",
+        response_status=410,
+        created_at_us=AS_OF_US,
+        next_attempt_at_us=AS_OF_US + 3_000_000,
+        ended_at_us=AS_OF_US + 2_000_000,
+        receiver_gone=True,
+        subscription_revision=AS_OF_US + 9,
+    )
+
+
+def resync_requested() -> Message:
+    return resync_requested_pb2.ResyncRequested(
+        service="notifier",
+        at_us=AS_OF_US,
+        kinds=[resync_requested_pb2.RESYNC_KIND_OPPORTUNITIES, resync_requested_pb2.RESYNC_KIND_SUBSCRIPTIONS],
+    )
+
+
 EVENTS: dict[str, Callable[[], Message]] = {
+    "delivery.requested.v1": delivery_requested,
+    "delivery.updated.v1": delivery_updated,
     "demand.observed.v1": demand_observed,
     "odds.changed.v1": odds_changed,
     "opportunities.updated.v1": opportunities_updated,
+    "pricing.settings.changed.v1": pricing_settings_changed,
     "provider.status.v1": provider_status,
     "refresh.requested.v1": refresh_requested,
+    "resync.requested.v1": resync_requested,
     "service.heartbeat.v1": service_heartbeat,
+    "subscription.changed.v1": subscription_changed,
 }
 
 
@@ -265,15 +362,20 @@ def test_the_agreed_bytes_are_read_as_they_were_meant(name: str) -> None:
 
 def test_every_event_of_the_contracts_is_pinned() -> None:
     modules = (
+        delivery_requested_pb2,
+        delivery_updated_pb2,
         demand_observed_pb2,
         odds_changed_pb2,
         opportunities_updated_pb2,
+        pricing_settings_changed_pb2,
         provider_status_pb2,
         refresh_requested_pb2,
+        resync_requested_pb2,
         service_heartbeat_pb2,
+        subscription_changed_pb2,
     )
     # Parts of events: neither columns nor a message of their own.
-    parts = {"bet_intel.events.v1.CreditState"}
+    parts = {f"bet_intel.events.v1.{part}" for part in ("BookmakerPricing", "CategoryBounds", "CreditState", "Webhook")}
     events = {
         message.full_name
         for module in modules

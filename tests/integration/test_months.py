@@ -1,20 +1,20 @@
 """The whole system with the simulator and a clock that is moved by months: nothing grows without bound."""
 
-import tempfile
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 
 import asyncpg
 import pytest
 
 from bet_intel.compose.console import Console
 from bet_intel.compose.databases import SERVICES, prepare
-from bet_intel.compose.embedded_postgres import EmbeddedPostgres, open_data_folder
+from bet_intel.compose.embedded_postgres import EmbeddedPostgres
 from bet_intel.compose.up import System, open_system
 from bet_intel.odds_ingest.providers.simulator.client import SimulatorProvider
 from bet_intel.odds_ingest.source import Source
+from fixtures.own_server import TRUST, Calendar, server
 from fixtures.waiting import running, until
+
+__all__ = ["server"]
 
 pytestmark = pytest.mark.integration
 
@@ -22,29 +22,6 @@ _DAYS = 120
 _STEP = 10
 _SETTLED = 60
 """Days after which every retention that is set below has been at work."""
-
-
-class Calendar:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 3, 1, 18, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def server() -> Iterator[EmbeddedPostgres]:
-    with tempfile.TemporaryDirectory(prefix="bet-intel-months-") as path:
-        Path(path).chmod(0o755)
-        with open_data_folder(Path(path) / "data", "tests") as folder:
-            postgres = EmbeddedPostgres(folder, fsync=False)
-            try:
-                postgres.start()
-                yield postgres
-            finally:
-                postgres.stop()
 
 
 async def sizes(postgres: EmbeddedPostgres) -> dict[str, int]:
@@ -72,7 +49,7 @@ async def test_months_of_the_simulator_stay_bounded(server: EmbeddedPostgres, mo
     clock = Calendar()
     source = Source(SimulatorProvider(1, clock, interval=0.5), "simulator:1", "simulator", "the simulator")
     seen: dict[int, dict[str, int]] = {}
-    async with open_system(server, source, Console(table=False), clock) as system:
+    async with open_system(server, source, Console(table=False), TRUST, clock) as system:
         work = (system.bus, system.tasks, system.api, system.notifier, system.ev_engine, system.odds_ingest)
         async with running(*(one.run() for one in work), within=300):
             for day in range(0, _DAYS + 1, _STEP):

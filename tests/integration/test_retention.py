@@ -21,7 +21,7 @@ from bet_intel.api.settings import ApiSettings
 from bet_intel.ev_engine.retention import EngineRetention
 from bet_intel.ev_engine.settings import EvEngineSettings
 from bet_intel.ev_engine.store import Totals
-from bet_intel.notifier import store as notifier_store
+from bet_intel.notifier.delivery_store import DELIVERIES, add_alerts
 from bet_intel.notifier.domain.alerts import Alert
 from bet_intel.notifier.domain.rules import Alerted
 from bet_intel.notifier.retention import NotifierRetention
@@ -265,10 +265,10 @@ async def test_notifier_forgets_deliveries_by_day_and_never_what_is_open(make_da
     async with database_with(make_database, NOTIFIER) as database:
 
         async def add(at: datetime, opening: int, level: int) -> list[int]:
-            await DaysOf(database, notifier_store.DELIVERIES).prepare([at])
+            await DaysOf(database, DELIVERIES).prepare([at])
             async with database.transaction() as connection:
                 alerts = [Alert("s", "log", f"event-{id}", id, Alerted(opening, level, 0.1)) for id in ("open", "over")]
-                return await notifier_store.add_deliveries(connection, alerts, at)
+                return [one.id for one in await add_alerts(connection, alerts, at, at)]
 
         assert len(await add(now, 1, 1)) == 2
         assert await add(now + DAY, 1, 1) == [], "an alert is not repeated, on whatever day"

@@ -11,6 +11,7 @@ import pytest
 
 from bet_intel.compose.databases import SERVICES
 from bet_intel.shared.heartbeat import HEARTBEAT
+from bet_intel.shared.resync import RESYNC_REQUESTED
 
 ROOT = Path(__file__).parents[2]
 DECLARED: Mapping[str, Any] = tomllib.loads((ROOT / "docs/architecture/dependencies.toml").read_text("utf-8"))
@@ -62,14 +63,15 @@ def calls(part: str, name: str) -> Iterator[ast.Call]:
 
 
 def message_types(part: str) -> set[str]:
-    """Types of the messages that a part makes: `Message(…, type=…)`, and the heartbeat of a `Heart(…)`."""
+    """Types of the messages that a part makes: `Message(…, type=…)`, and what a `Heart(…)` or a `Resync(…)` tells."""
     made = {
         text(part, keyword.value)
         for call in calls(part, "Message")
         for keyword in call.keywords
         if keyword.arg == "type"
     }
-    return made | ({HEARTBEAT} if any(calls(part, "Heart")) else set())
+    shared = {"Heart": HEARTBEAT, "Resync": RESYNC_REQUESTED}
+    return made | {told for name, told in shared.items() if any(calls(part, name))}
 
 
 def imported(part: str) -> set[str]:

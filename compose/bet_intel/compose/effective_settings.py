@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from pydantic import AliasChoices, SecretStr, ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsError
 
@@ -16,6 +16,8 @@ from bet_intel.ev_engine.settings import EvEngineSettings
 from bet_intel.notifier.settings import NotifierSettings
 from bet_intel.odds_ingest.providers.the_odds_api.settings import OddsApiSettings
 from bet_intel.odds_ingest.settings import OddsIngestSettings
+from bet_intel.shared.settings import FILE, is_secret
+from bet_intel.shared.settings import variables as variables_of
 
 SERVICES: Mapping[str, type[BaseSettings]] = {
     "odds-ingest": OddsIngestSettings,
@@ -31,8 +33,8 @@ _FIELD = re.compile(r'field "(\w+)"')
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """One setting. `source` is `default`, `environment`, or `bet-intel up`, which makes the value when it starts
-    (null here). `variable` is the environment variable that sets it."""
+    """One setting. `source` is `default`, `environment`, `file`, or `bet-intel up`, which makes the value when it
+    starts (null here). `variable` is the environment variable that sets it."""
 
     service: str
     name: str
@@ -66,15 +68,20 @@ def effective_settings(services: Mapping[str, type[BaseSettings]] = SERVICES) ->
     for service, kind in services.items():
         values, problems = _values(kind)
         for name, field in kind.model_fields.items():
-            variables = _variables(kind, name, field)
+            variables = variables_of(kind, name, field)
             read.update(variables)
+            files = [f"{each}{FILE}" for each in variables if is_secret(field)]
+            read.update(files)
             variable = next((found[each] for each in variables if each in found), variables[0])
             problem = next(
                 (problems.pop(key) for key in list(problems) if key.upper() in {name.upper(), *variables}), None
             )
             if problem is not None:
                 wrong.append(Wrong(service, variable, problem))
-            if variable in os.environ:
+            file = next((found[each] for each in files if each in found), None)
+            if file is not None and variable not in os.environ:
+                settings.append(Setting(service, name, file, HIDDEN, "file"))
+            elif variable in os.environ:
                 value = HIDDEN if problem is not None else _told(name, field, variable, values)
                 settings.append(Setting(service, name, variable, value, "environment"))
             elif name == _DSN:
@@ -118,14 +125,4 @@ def _told(name: str, field: FieldInfo, variable: str, values: Mapping[str, Any])
         return shown(SecretStr(written))
     if name in values:
         return shown(values[name])
-    return HIDDEN if "Secret" in str(field.annotation) else without_secrets(written)
-
-
-def _variables(kind: type[BaseSettings], name: str, field: FieldInfo) -> list[str]:
-    """The environment variables that a field is read from, upper-case, in their order."""
-    alias = field.validation_alias
-    if isinstance(alias, str):
-        return [alias.upper()]
-    if isinstance(alias, AliasChoices):
-        return [choice.upper() for choice in alias.choices if isinstance(choice, str)]
-    return [f"{kind.model_config.get('env_prefix', '')}{name}".upper()]
+    return HIDDEN if is_secret(field) else without_secrets(written)

@@ -107,6 +107,10 @@ class EmbeddedPostgres:
         self._lock = threading.Lock()
 
     @property
+    def folder(self) -> DataFolder:
+        return self._folder
+
+    @property
     def log(self) -> Path:
         return self._folder.path / "log" / "postgres.log"
 

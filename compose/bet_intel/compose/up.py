@@ -1,6 +1,7 @@
 """The whole system in one process, on embedded engines."""
 
 import asyncio
+import ipaddress
 import random
 import socket
 import time
@@ -19,6 +20,7 @@ from bet_intel.api.app import Api, open_api
 from bet_intel.api.server import serve
 from bet_intel.api.settings import ApiSettings
 from bet_intel.compose.console import Console
+from bet_intel.compose.data_folder import DataFolder
 from bet_intel.compose.databases import prepare
 from bet_intel.compose.embedded_postgres import EmbeddedPostgres
 from bet_intel.compose.table import BEST
@@ -36,10 +38,12 @@ from bet_intel.shared.inprocess import InProcessBus, InProcessTasks
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import DatabaseUnavailableError
 from bet_intel.shared.runtime import stop_signals
+from bet_intel.shared.secret_box import key_file
 from bet_intel.shared.times import Clock, system_clock
 
 _CACHE_ENTRIES = 2048
 _CATCH_UP_SECONDS = 30.0
+_KEY_FILE = "secrets.key"
 _TABLE_SECONDS = 1.0
 
 _log = structlog.get_logger(__name__)
@@ -82,9 +86,18 @@ class System:
         return self.api.outbox, self.odds_ingest.outbox, self.ev_engine.outbox, self.notifier.outbox
 
 
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom the system trusts: `secrets_key` encrypts what is secret at rest and on the bus; `is_local` says that its
+    gateway is reached from this machine alone, which then needs no operator's token."""
+
+    secrets_key: SecretStr
+    is_local: bool
+
+
 @asynccontextmanager
 async def open_system(
-    postgres: EmbeddedPostgres, source: Source, console: Console, clock: Clock = system_clock
+    postgres: EmbeddedPostgres, source: Source, console: Console, trust: Trust, clock: Clock = system_clock
 ) -> AsyncIterator[System]:
     """Compose all services on `postgres`, whose databases are prepared, and in-process engines."""
 
@@ -101,8 +114,15 @@ async def open_system(
         await systems[0].caught_up()
 
     async with AsyncExitStack() as stack:
-        api = await stack.enter_async_context(open_api(ApiSettings(dsn=dsn("api")), engines))
-        notifier = await stack.enter_async_context(open_notifier(NotifierSettings(dsn=dsn("notifier")), engines))
+        api_settings = ApiSettings(dsn=dsn("api"))
+        trusted = {
+            "secrets_key": api_settings.secrets_key or trust.secrets_key,
+            "operator_open_on_loopback": trust.is_local or api_settings.operator_open_on_loopback,
+        }
+        api = await stack.enter_async_context(open_api(api_settings.model_copy(update=trusted), engines))
+        notifier_settings = NotifierSettings(dsn=dsn("notifier"))
+        key = {"secrets_key": notifier_settings.secrets_key or trust.secrets_key}
+        notifier = await stack.enter_async_context(open_notifier(notifier_settings.model_copy(update=key), engines))
         ev_engine = await stack.enter_async_context(open_ev_engine(EvEngineSettings(dsn=dsn("ev_engine")), engines))
         odds_ingest = await stack.enter_async_context(
             open_odds_ingest(
@@ -198,10 +218,17 @@ async def _serve(
     wishes: Wishes,
     stopped: "asyncio.Future[str]",
 ) -> None:
-    async with open_system(postgres, source, console) as system:
+    trust = await asyncio.to_thread(_trust, postgres.folder, listening)
+    async with open_system(postgres, source, console, trust) as system:
         console.reading(source, system.odds_ingest.position)
         console.serving(listening)
         await run_system(system, listening, console, wishes, stopped)
+
+
+def _trust(folder: DataFolder, listening: socket.socket) -> Trust:
+    folder.state.mkdir(mode=0o700, exist_ok=True)
+    address = ipaddress.ip_address(listening.getsockname()[0])
+    return Trust(SecretStr(key_file(folder.state / _KEY_FILE)), is_local=address.is_loopback)
 
 
 def data_folder_path(data_dir: Path | None, default: Path, source: Source) -> Path:

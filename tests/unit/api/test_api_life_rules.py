@@ -2,10 +2,15 @@
 
 from bet_intel.api import wire
 from bet_intel.api.domain.life import transition
-from bet_intel.api.domain.model import Numbers, OpportunitySet
+from bet_intel.api.domain.model import Numbers, OpenNow, OpportunitySet
 from fixtures.api_messages import AS_OF, Offer, opportunities_updated
 
-AS_BEFORE = {"opportunity-1": ("made_up:1", Numbers(2.2, 0.48, 0.056, "take"))}
+
+def _open(event_id: str, numbers: Numbers) -> OpenNow:
+    return OpenNow(event_id, "consensus", "baseball", "baseball_mlb", AS_OF, "h2h", "draftkings", numbers)
+
+
+AS_BEFORE = {"opportunity-1": _open("made_up:1", Numbers(2.2, 0.48, 0.056, "take"))}
 
 
 def _set(*offers: Offer, closed: dict[str, str] | None = None) -> list[OpportunitySet]:
@@ -40,5 +45,5 @@ def test_reason_that_was_overtaken_is_said_as_such() -> None:
 
 
 def test_other_events_stay_open() -> None:
-    elsewhere = {"opportunity-9": ("made_up:9", Numbers(2.0, 0.5, 0.05, "take"))}
+    elsewhere = {"opportunity-9": _open("made_up:9", Numbers(2.0, 0.5, 0.05, "take"))}
     assert transition(elsewhere, _set()).closed == []

@@ -11,6 +11,7 @@ from bet_intel.shared.rate_limits import RateLimits
 from bet_intel.shared.tasks import TaskQueues
 from bet_intel.shared.ticker import TickerMetrics
 from bet_intel.shared.times import Clock, Monotonic
+from bet_intel.shared.wake import InProcessWake, Wake
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Engines:
     registry: CollectorRegistry
     clock: Clock
     monotonic: Monotonic
+    wake: Wake = field(default_factory=InProcessWake)
     limits: RateLimits | None = None
     """Rate limits that processes share; each process counts for itself where there are none."""
     pools: PoolMetrics = field(init=False)

@@ -29,8 +29,10 @@ from bet_intel.shared.rabbitmq.bus import RabbitBus
 from bet_intel.shared.rabbitmq.connection import Connector, Nodes
 from bet_intel.shared.rediscluster.connection import RedisAddressError
 from bet_intel.shared.rediscluster.engines import RedisEngines, open_redis
+from bet_intel.shared.rediscluster.wake import RedisWake
 from bet_intel.shared.runtime import stop_signals
 from bet_intel.shared.times import system_clock
+from bet_intel.shared.wake import InProcessWake
 
 _CACHE_ENTRIES = 2048
 
@@ -99,6 +101,7 @@ class Service:
 class _Distributed:
     bus: RabbitBus
     tasks: DramatiqTasks
+    wake: RedisWake | None
     engines: Engines
 
 
@@ -116,9 +119,9 @@ def _distributed(
     bus = RabbitBus(connector, grace=settings.stop_seconds)
     tasks = DramatiqTasks(connector, system_clock, registry, pool=pool)
     cache = InProcessCache(_CACHE_ENTRIES, time.monotonic) if redis is None else redis.cache
-    limits = None if redis is None else redis.limits
-    engines = Engines(bus, tasks, cache, registry, system_clock, time.monotonic, limits)
-    return _Distributed(bus, tasks, engines)
+    wake, limits = (None, None) if redis is None else (redis.wake, redis.limits)
+    engines = Engines(bus, tasks, cache, registry, system_clock, time.monotonic, wake or InProcessWake(), limits)
+    return _Distributed(bus, tasks, wake, engines)
 
 
 async def run(service: Service, kind: str, settings: ProcessSettings) -> str | None:
@@ -165,6 +168,7 @@ async def _work(
     async with asyncio.TaskGroup() as group:
         own = group.create_task(opened.work(), name="service")
         telling = group.create_task(bus.run() if process.consumes else bus.run_announcing(), name="bus")
+        waking = [] if distributed.wake is None else [group.create_task(distributed.wake.run(), name="wake")]
         working = [group.create_task(tasks.run(), name="tasks")] if process.works else []
         ends: set[asyncio.Future[Any]] = {stopped, own, *working}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -173,7 +177,7 @@ async def _work(
             one.cancel()
         if working:
             await asyncio.wait(working)
-        for one in (telling, own):
+        for one in (telling, own, *waking):
             one.cancel()
     await tasks.close()
 

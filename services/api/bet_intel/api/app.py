@@ -3,44 +3,59 @@
 import asyncio
 import random
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from bet_intel.api import openapi
 from bet_intel.api.answers import OpportunityList
+from bet_intel.api.auth import Operators
+from bet_intel.api.deliveries import DeliveryLog
 from bet_intel.api.demand import Demand
-from bet_intel.api.feed import FeedTail
+from bet_intel.api.feed import FEED_MOVED, FeedTail
 from bet_intel.api.middleware import RequestEdge, RequestMetrics
 from bet_intel.api.operation import Operation, Reads
-from bet_intel.api.problems import (
-    BodyError,
-    CursorError,
-    NotFoundError,
-    ParameterError,
-    TooManyRequestsError,
-    answer_problem,
-)
+from bet_intel.api.problems import KNOWN, answer_problem
 from bet_intel.api.projector import Projector
+from bet_intel.api.resync import TellAgain, has_no_events, has_no_sets
 from bet_intel.api.retention import ReadModelRetention
-from bet_intel.api.routes import bookmakers, events, history, opportunities, process, refreshes, sports, status
+from bet_intel.api.routes import (
+    bookmakers,
+    deliveries,
+    events,
+    history,
+    opportunities,
+    pricing,
+    process,
+    refreshes,
+    sports,
+    status,
+    stream,
+    subscriptions,
+)
 from bet_intel.api.settings import ApiSettings
+from bet_intel.api.stream import Streaming, Streams
+from bet_intel.api.writes import Writes
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.filled_cache import FilledCache
 from bet_intel.shared.heartbeat import Heart
 from bet_intel.shared.messaging import Queue
 from bet_intel.shared.migrate import migrations_of
 from bet_intel.shared.outbox import Outbox
-from bet_intel.shared.postgres import Database, DatabaseUnavailableError, PostgresDeadLetters
-from bet_intel.shared.rate_limits import InProcessRateLimits, RateLimit
+from bet_intel.shared.postgres import Database, PostgresDeadLetters
+from bet_intel.shared.rate_limits import InProcessRateLimits, RateLimit, RateLimits
+from bet_intel.shared.resync import ODDS, OPPORTUNITIES, Resync
 from bet_intel.shared.retention import keep
+from bet_intel.shared.secret_box import SecretBox
 from bet_intel.shared.ticker import Ticker
 
 
@@ -48,7 +63,7 @@ from bet_intel.shared.ticker import Ticker
 class Api:
     """The service. `asgi` answers requests; `run` works in the background until cancelled.
 
-    Set `draining` before the server stops: /readyz then sends new clients elsewhere.
+    Call `drain` before the server stops: /readyz then sends new clients elsewhere, and streams end.
     """
 
     tail: FeedTail
@@ -58,8 +73,13 @@ class Api:
     demand: Demand
     ticker: Ticker
     retention: ReadModelRetention
+    resync: Resync
     draining: bool = False
     asgi: ASGIApp = field(init=False)
+
+    def drain(self) -> None:
+        self.draining = True
+        self.tail.close()
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -68,6 +88,7 @@ class Api:
             group.create_task(self.heart.run(), name="api heartbeat")
             group.create_task(self.outbox.run(sweeps=False), name="api outbox")
             group.create_task(self.demand.run(), name="api demand")
+            group.create_task(self.resync.run(), name="api resync")
 
     async def best(self, limit: int) -> OpportunityList:
         """The first `limit` (at most 200) of what `/v1/opportunities` answers without parameters.
@@ -89,21 +110,32 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
     dsn = settings.dsn.get_secret_value()
     options = settings.database(migrations_of("bet_intel.api"))
     async with Database.open(dsn, name="bet-intel-api", options=options, metrics=engines.pools) as database:
-        tail = FeedTail(database, settings.feed_poll_seconds, engines.monotonic, engines.registry)
+        tail = FeedTail(
+            database,
+            engines.wake,
+            settings.feed_poll_seconds,
+            settings.feed_kept,
+            engines.monotonic,
+            engines.registry,
+        )
         dead_letters = PostgresDeadLetters(database)
-        _subscribe(Projector(database, engines.registry, tail.woken.set, engines.clock), engines, dead_letters)
+        wake = partial(engines.wake.ring, FEED_MOVED)
+        projector = Projector(database, engines.registry, wake, engines.clock)
+        _subscribe(projector, engines, dead_letters)
         outbox = Outbox(database, engines.bus, engines.tasks)
+        log = DeliveryLog(outbox, engines.clock)
+        engines.bus.subscribe(Queue("api.delivery-updated", "delivery.updated.v1"), log.updated, dead_letters)
         heart = Heart("api", engines.bus, dead_letters, outbox.backlog, engines.clock)
+        tell_again = TellAgain(outbox, engines.clock)
+        engines.bus.subscribe(Queue("api.resync-requested", "resync.requested.v1"), tell_again.requested, dead_letters)
+        kinds = {ODDS: has_no_events, OPPORTUNITIES: has_no_sets}
+        resync = Resync("api", database, outbox, kinds, engines.clock, settings.resync_seconds, projector.forget)
         ticker = Ticker("api", database, metrics=engines.tickers)
         retention = ReadModelRetention(database, settings)
         ticker.add("api sweeper", outbox.sweep)
         ticker.add("api retention", lambda: keep(retention, engines.clock))
-        api = Api(tail, heart, database, outbox, Demand(engines.bus, engines.clock), ticker, retention)
-        cache = FilledCache(engines.cache, random.Random(), engines.registry)  # noqa: S311 - spreads times to live
-        reads = Reads(database, cache, tail, settings.cache_seconds)
-        limits = engines.limits or InProcessRateLimits(engines.monotonic)
-        limit = limits.limit("refresh", settings.refresh_burst, settings.refresh_seconds)
-        api.asgi = _gateway(_operations(api, database, reads, limit, engines), engines)
+        api = Api(tail, heart, database, outbox, Demand(engines.bus, engines.clock), ticker, retention, resync)
+        api.asgi = _gateway(_operations(api, _parts(settings, engines, api), engines), engines)
         await outbox.recover()
         yield api
 
@@ -118,35 +150,59 @@ def _subscribe(projector: Projector, engines: Engines, dead_letters: PostgresDea
     subscribe(Queue("api.service-heartbeat", "service.heartbeat.v1"), projector.service_heartbeat, dead_letters)
 
 
-def _operations(
-    api: Api, database: Database, reads: Reads, limit: RateLimit, engines: Engines
-) -> tuple[Operation, ...]:
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the operations are made of."""
+
+    reads: Reads
+    writes: Writes
+    streams: Streams
+    operators: Operators
+    limits: RateLimits
+    refresh_limit: RateLimit
+    box: SecretBox | None
+    subscriptions: int
+
+
+def _parts(settings: ApiSettings, engines: Engines, api: Api) -> Parts:
+    cache = FilledCache(engines.cache, random.Random(), engines.registry)  # noqa: S311 - spreads times to live
+    box = None if settings.secrets_key is None else SecretBox(settings.secrets_key.get_secret_value())
+    streaming = Streaming(settings.stream_heartbeat_seconds, followers=settings.stream_followers)
+    limits = engines.limits or InProcessRateLimits(engines.monotonic)
+    return Parts(
+        Reads(api.database, cache, api.tail, settings.cache_seconds),
+        Writes(api.outbox, box, engines.clock),
+        Streams(api.database, api.tail, streaming, engines.monotonic, engines.registry),
+        Operators(settings.operator_token, open_on_loopback=settings.operator_open_on_loopback),
+        limits,
+        limits.limit("refresh", settings.refresh_burst, settings.refresh_seconds),
+        box,
+        settings.subscriptions,
+    )
+
+
+def _operations(api: Api, parts: Parts, engines: Engines) -> tuple[Operation, ...]:
+    reads, writes = parts.reads, parts.writes
     operations: list[Operation] = []
     registry: CollectorRegistry = engines.registry
     operations += opportunities.operations(reads, api.demand)
+    operations += stream.operations(parts.streams, api.demand)
     operations += events.operations(reads, api.demand)
     operations += history.operations(reads)
     operations += sports.operations(reads)
     operations += bookmakers.operations(reads)
-    operations += refreshes.operations(reads, api.outbox, limit, engines.clock)
+    operations += refreshes.operations(reads, writes, parts.refresh_limit, engines.clock)
+    operations += subscriptions.operations(reads, writes, parts.box, parts.subscriptions, engines.clock)
+    operations += deliveries.operations(reads, writes, parts.limits.limit("deliveries", 5, 2.0), engines.clock)
+    operations += pricing.operations(reads, writes, parts.operators, engines.clock)
     operations += status.operations(reads, engines.clock)
     operations += process.operations(
-        database, api.tail, registry, lambda: api.draining, lambda: openapi.document(operations)
+        api.database, api.tail, registry, lambda: api.draining, lambda: openapi.document(operations)
     )
     return tuple(operations)
 
 
 def _gateway(operations: tuple[Operation, ...], engines: Engines) -> ASGIApp:
-    problems = (
-        HTTPException,
-        ParameterError,
-        CursorError,
-        BodyError,
-        NotFoundError,
-        TooManyRequestsError,
-        TimeoutError,
-        DatabaseUnavailableError,
-    )
     edge = Middleware(
         RequestEdge,
         metrics=RequestMetrics(engines.registry),
@@ -154,9 +210,25 @@ def _gateway(operations: tuple[Operation, ...], engines: Engines) -> ASGIApp:
         new_id=lambda: uuid.uuid4().hex,
     )
     app = Starlette(
-        routes=[Route(operation.path, operation.respond, methods=[operation.method]) for operation in operations],
+        routes=_routes(operations),
         middleware=[edge],
-        exception_handlers=dict.fromkeys(problems, answer_problem),
+        exception_handlers=dict.fromkeys(KNOWN, answer_problem),
     )
     app.router.redirect_slashes = False
     return app
+
+
+def _routes(operations: Sequence[Operation]) -> list[Route]:
+    """One route an address, so that a method it does not know is answered with those that it knows."""
+    by_path: dict[str, dict[str, Operation]] = {}
+    for operation in operations:
+        by_path.setdefault(operation.path, {})[operation.method] = operation
+    return [Route(path, _responder(of_path), methods=list(of_path)) for path, of_path in by_path.items()]
+
+
+def _responder(of_path: Mapping[str, Operation]) -> Callable[[Request], Awaitable[Response]]:
+    async def respond(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        return await of_path[method].respond(request)
+
+    return respond

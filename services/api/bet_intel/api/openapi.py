@@ -13,8 +13,14 @@ from bet_intel.api.problems import MEDIA_TYPE, Problem
 _REF = "#/components/schemas/{name}"
 _PROBLEMS = {
     400: "A query parameter cannot be used as it was given; the answer names it and says what is expected.",
+    401: "The operator's token is missing or wrong.",
+    403: "It may not be done, as things are.",
     404: "The read model does not know it.",
+    409: "Another request with the same Idempotency-Key is under way.",
+    412: "It has changed meanwhile.",
     413: "The body is too long.",
+    415: "The body was not sent as application/json.",
+    422: "The Idempotency-Key was used for another request.",
     429: "Asked too often; Retry-After says when to try again.",
     503: "The database does not answer; Retry-After says when to try again.",
 }
@@ -22,9 +28,16 @@ _PROBLEMS = {
 
 def document(operations: Sequence[Operation]) -> bytes:
     """The document as JSON."""
-    told = [each for operation in operations for each in (operation.answer, operation.body) if each is not None]
+    told = [
+        each
+        for operation in operations
+        for each in (operation.answer, operation.body, *operation.structures)
+        if each is not None
+    ]
     _, schemas = msgspec.json.schema_components([*told, Problem], ref_template=_REF)
-    paths = {operation.path: {operation.method.lower(): _operation(operation)} for operation in operations}
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
@@ -41,6 +54,8 @@ def document(operations: Sequence[Operation]) -> bytes:
             "tags": [
                 {"name": "opportunities", "description": "Prices that pay more than their fair price."},
                 {"name": "events", "description": "Events, their prices and their consensus."},
+                {"name": "subscriptions", "description": "Being told of opportunities."},
+                {"name": "administration", "description": "For operators."},
                 {"name": "operation", "description": "The state of the system and of this process."},
             ],
             "paths": paths,
@@ -88,31 +103,37 @@ def _query_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _headers(operation: Operation) -> list[dict[str, Any]]:
-    if not operation.conditional:
-        return []
+    headers = dict(operation.headers)
+    if operation.conditional:
+        headers["If-None-Match"] = "ETag of an answer you have: 304 if it is still the answer."
     return [
-        {
-            "name": "If-None-Match",
-            "in": "header",
-            "required": False,
-            "description": "ETag of an answer you have: 304 if it is still the answer.",
-            "schema": {"type": "string"},
-        }
+        {"name": name, "in": "header", "required": False, "description": description, "schema": {"type": "string"}}
+        for name, description in headers.items()
     ]
 
 
 def _request_body(operation: Operation) -> dict[str, Any]:
     if operation.body is None:
         return {}
-    return {"requestBody": {"required": False, "content": {JSON: {"schema": _reference(operation.body)}}}}
+    return {
+        "requestBody": {"required": operation.body_required, "content": {JSON: {"schema": _reference(operation.body)}}}
+    }
 
 
 def _responses(operation: Operation) -> dict[str, Any]:
     schema = _reference(operation.answer) if operation.answer else {"type": "string"}
-    content = {"content": {operation.media_type: {"schema": schema}}}
+    content: dict[str, Any] = {"content": {operation.media_type: {"schema": schema}}}
+    if operation.status == HTTPStatus.NO_CONTENT:
+        content = {}
     etag = {"ETag": {"description": "Names this answer.", "schema": {"type": "string"}}}
     location = {"Location": {"description": "Where to look for what came of it.", "schema": {"type": "string"}}}
-    headers = etag if operation.conditional else location if operation.status == HTTPStatus.ACCEPTED else None
+    headers = (
+        etag
+        if operation.conditional
+        else location
+        if operation.status in (HTTPStatus.ACCEPTED, HTTPStatus.CREATED)
+        else None
+    )
     responses: dict[str, Any] = {
         str(operation.status): {
             "description": operation.summary,

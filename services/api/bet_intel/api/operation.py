@@ -14,17 +14,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bet_intel.api.feed import FeedTail
-from bet_intel.api.problems import NotFoundError, ParameterError
+from bet_intel.api.problems import HeaderError, NotFoundError
 from bet_intel.api.query import Query, parse
 from bet_intel.shared.filled_cache import FilledCache
 from bet_intel.shared.postgres import Committed, Database, Position, Reader
 
 QueryT = TypeVar("QueryT", bound=Query)
+Answer = TypeVar("Answer")
 
 READ_AFTER = "Read-After"
 """Header of answers and requests: up to where the database was written to or seen, for reads that must not miss it."""
 JSON = "application/json"
 TEXT = "text/plain"
+
+
+READING = {READ_AFTER: "As a write answered it: what is read is not older than that write."}
 
 
 class NoParameters(Query, frozen=True):
@@ -34,7 +38,8 @@ class NoParameters(Query, frozen=True):
 @dataclass(frozen=True, slots=True)
 class Operation:
     """`answer` is the structure of its success (`status`), None where that is text; `problems` are the statuses it may
-    fail with; `body` is what a caller may send."""
+    fail with; `body` is what a caller may send, `headers` what each request header of its own means, `structures` what
+    else the document describes."""
 
     path: str
     id: str
@@ -52,6 +57,9 @@ class Operation:
     method: str = "GET"
     status: int = 200
     body: type[msgspec.Struct] | None = None
+    body_required: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict)
+    structures: tuple[type[msgspec.Struct], ...] = ()
 
 
 Handle = Callable[[Reader, Mapping[str, str], QueryT], Awaitable[msgspec.Struct]]
@@ -73,10 +81,14 @@ class Reads:
         async def respond(request: Request) -> Response:
             asked = parse(request.url.query, query)
             path = _path(request)
-            answer = await self._database.read(lambda connection: handle(connection, path, asked), self._after(request))
+            answer = await self.once(request, lambda connection: handle(connection, path, asked))
             return Response(msgspec.json.encode(answer), headers=self._headers(), media_type=JSON)
 
         return respond
+
+    async def once(self, request: Request, read: Callable[[Reader], Awaitable[Answer]]) -> Answer:
+        """What `read` finds, in a snapshot that has what the request's Read-After asks for."""
+        return await self._database.read(read, self._after(request))
 
     def cached(self, query: type[QueryT], handle: Handle[QueryT]) -> Callable[[Request], Awaitable[Response]]:
         """Keeps the answer for as long as the read model does not change, and answers If-None-Match."""
@@ -106,7 +118,7 @@ class Reads:
         try:
             return Position.parse(token).and_also(self._tail.seen)
         except ValueError as error:
-            raise ParameterError(READ_AFTER, f"The header {READ_AFTER} is not as it was given out: {error}.") from error
+            raise HeaderError(READ_AFTER, f"The header {READ_AFTER} is not as it was given out: {error}.") from error
 
     def _is_shown(self, after: Position | None) -> bool:
         """Whether what is kept under the feed's position shows what was written at `after`."""

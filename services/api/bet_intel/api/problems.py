@@ -37,9 +37,42 @@ class CursorError(ParameterError):
 class BodyError(Exception):
     """The request's body cannot be used as it was sent; the message says what is expected."""
 
-    def __init__(self, message: str, *, too_long: bool = False) -> None:
+    def __init__(self, message: str, *, too_long: bool = False, wrong_type: bool = False) -> None:
         super().__init__(message)
         self.too_long = too_long
+        self.wrong_type = wrong_type
+
+
+class HeaderError(Exception):
+    """A header cannot be used as it was given; the message says what is expected."""
+
+    def __init__(self, header: str, message: str) -> None:
+        super().__init__(message)
+        self.header = header
+
+
+class UnauthorizedError(Exception):
+    """Who asks has not shown that they may."""
+
+
+class ForbiddenError(Exception):
+    """Nobody may, as things are; the message says what would change that."""
+
+
+class UnconfiguredError(Exception):
+    """This installation lacks what the request needs; the message says what to set."""
+
+
+class PreconditionError(Exception):
+    """What is to be replaced is not what the caller has seen."""
+
+
+class ReusedKeyError(Exception):
+    """An Idempotency-Key that was used for another request."""
+
+
+class BusyError(Exception):
+    """Another request is in the way for the moment."""
 
 
 class TooManyRequestsError(Exception):
@@ -58,6 +91,26 @@ class NotFoundError(Exception):
         return cls(f"There is no {what} {shortened(id)!r}; {hint}")
 
 
+KNOWN = (
+    HTTPException,
+    ParameterError,
+    CursorError,
+    BodyError,
+    HeaderError,
+    UnauthorizedError,
+    ForbiddenError,
+    BusyError,
+    PreconditionError,
+    UnconfiguredError,
+    ReusedKeyError,
+    NotFoundError,
+    TooManyRequestsError,
+    TimeoutError,
+    DatabaseUnavailableError,
+)
+"""What a request may end in. Anything else is an internal error."""
+
+
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """What went wrong (RFC 9457). `type` names the kind of problem, `detail` says what to do about this one."""
 
@@ -67,7 +120,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str
     instance: str | None = None
     parameter: str | None = None
-    """The query parameter that is meant."""
+    """The query parameter or header that is meant."""
     known_parameters: Sequence[str] | None = None
     """What may be asked for instead."""
 
@@ -95,12 +148,29 @@ def problem_of(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
             ), {}
         case BodyError(too_long=True):
             return _problem("content-too-large", "Body too large", 413, str(error), path), {}
+        case BodyError(wrong_type=True):
+            return _problem("unsupported-media-type", "Not JSON", 415, str(error), path), {}
         case BodyError():
             return _problem("invalid-body", "Invalid body", 400, str(error), path), {}
         case TooManyRequestsError():
             seconds = str(math.ceil(error.wait))
             detail = f"This was asked for too often; try again in {seconds} s."
             return _problem("quota-exceeded", "Too many requests", 429, detail, path), {"Retry-After": seconds}
+        case HeaderError():
+            return _problem("invalid-header", "Invalid header", 400, str(error), path, parameter=error.header), {}
+        case UnauthorizedError():
+            headers = {"WWW-Authenticate": "Bearer"}
+            return _problem("unauthorized", "Not authorized", 401, str(error), path), headers
+        case ForbiddenError():
+            return _problem("forbidden", "Forbidden", 403, str(error), path), {}
+        case UnconfiguredError():
+            return _problem("not-configured", "Not configured", 503, str(error), path), {}
+        case BusyError():
+            return _problem("conflict", "Conflict", 409, str(error), path), {"Retry-After": "1"}
+        case PreconditionError():
+            return _problem("precondition-failed", "It has changed meanwhile", 412, str(error), path), {}
+        case ReusedKeyError():
+            return _problem("idempotency-key-reused", "Idempotency-Key reused", 422, str(error), path), {}
         case NotFoundError():
             return _problem("not-found", "Not found", 404, str(error), path), {}
         case HTTPException(status_code=404):

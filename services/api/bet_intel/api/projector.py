@@ -93,6 +93,10 @@ class Projector:
             await store.put_heartbeats(connection, sorted(heartbeats, key=lambda heartbeat: heartbeat.service))
         self._count(messages)
 
+    def forget(self) -> None:
+        """Drop what is remembered of the database, which is not what it was."""
+        self._titles.clear()
+
     def _unknown_titles(self, of_messages: Sequence[Mapping[str, str]]) -> dict[str, str]:
         titles: dict[str, str] = {}
         for each in of_messages:
@@ -123,7 +127,7 @@ async def _apply(connection: Writer, sets: Sequence[OpportunitySet], closed: Cou
     newer = [each for each in sets if each.revision > stored[each.event.id]]
     if not newer:
         return []
-    open_now = await store.open_numbers(connection, [each.event.id for each in newer])
+    open_now = await store.open_now(connection, [each.event.id for each in newer])
     change = transition(open_now, newer)
     # The working of what closes is in the set that is about to be replaced.
     closing = {each.event_id for each in change.closed}
@@ -174,7 +178,13 @@ def _odds_entries(updates: Sequence[OddsUpdate], applied: Sequence[tuple[str, st
             "odds.changed",
             update.event.id,
             update.as_of,
-            {"revision": update.revision, "markets": sorted(markets[update.event.id])},
+            {
+                "sport": update.event.sport,
+                "league": update.event.league,
+                "commence_time": update.event.commence_time,
+                "revision": update.revision,
+                "markets": sorted(markets[update.event.id]),
+            },
         )
         for update in updates
         if update.event.id in markets

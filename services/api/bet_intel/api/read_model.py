@@ -68,9 +68,15 @@ async def _page(
 
 async def position(connection: Reader) -> Position:
     row = await connection.fetchrow("select epoch, seq, generation, as_of from feed_position")
-    if row is None:
-        raise LookupError("feed_position is empty: the read model's schema is incomplete, migrate it")
-    return Position(row["epoch"], row["seq"], row["generation"], row["as_of"])
+    # Emptied by hand: until something is projected again there is nothing.
+    return Position(0, 0, 0, None) if row is None else Position(*row)
+
+
+async def feed_entries(connection: Reader, after: int, limit: int) -> list[Record]:
+    """Entries of the feed behind `after`, the oldest first. A number is missing only where retention has taken it."""
+    return await connection.fetch(
+        "select seq, kind, event_id, as_of, payload from feed where seq > $1 order by seq limit $2", after, limit
+    )
 
 
 _OPPORTUNITY = """

@@ -14,6 +14,7 @@ from bet_intel.api.closed_store import CLOSED
 from bet_intel.api.history_store import HISTORY
 from bet_intel.api.settings import ApiSettings
 from bet_intel.api.store import FEED
+from bet_intel.api.subscription_store import delete_deliveries
 from bet_intel.shared.postgres import Database
 from bet_intel.shared.retention import Kept, delete_old, first_day_kept, forget_dead_letters, source_time, turn_over
 
@@ -35,6 +36,8 @@ class ReadModelRetention:
             await self._closed_opportunities(at)
             before = at - timedelta(days=self.settings.events_retention)
             await delete_old(self.database, partial(store.delete_events, before=before), "events")
+        before = now - timedelta(days=self.settings.deliveries_retention)
+        await delete_old(self.database, partial(delete_deliveries, before=before), "deliveries")
         await self._feed(now)
         await forget_dead_letters(self.database, now, self.settings.dead_letters_retention)
 

@@ -71,7 +71,7 @@ async def serve(api: Api, listening: socket.socket, *, grace_seconds: int = 3) -
         # Shielded, so that a cancelled caller can still let the requests under way end.
         await asyncio.shield(serving)
     except asyncio.CancelledError:
-        api.draining = True
+        api.drain()
         server.should_exit = True
         await serving
         raise

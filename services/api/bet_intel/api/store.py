@@ -18,6 +18,7 @@ from bet_intel.api.domain.model import (
     MarketChange,
     Numbers,
     OddsUpdate,
+    OpenNow,
     OpenOpportunity,
     OpportunitySet,
     ProviderReport,
@@ -129,15 +130,28 @@ async def _make_room(connection: Writer, sets: Sequence[OpportunitySet]) -> None
     )
 
 
-async def open_numbers(connection: Writer, event_ids: Collection[str]) -> dict[str, tuple[str, Numbers]]:
-    """What is open of these events: opportunity's id → event's id and its numbers."""
+async def open_now(connection: Writer, event_ids: Collection[str]) -> dict[str, OpenNow]:
+    """What is open of these events, by the opportunity's id."""
     rows = await connection.fetch(
         """
-        select id, event_id, price, fair, ev, class from opportunity where event_id = any($1)
+        select id, event_id, profile, sport, league, commence_time, market, bookmaker, price, fair, ev, class
+        from opportunity where event_id = any($1)
         """,
         event_ids,
     )
-    return {row["id"]: (row["event_id"], Numbers(row["price"], row["fair"], row["ev"], row["class"])) for row in rows}
+    return {
+        row["id"]: OpenNow(
+            row["event_id"],
+            row["profile"],
+            row["sport"],
+            row["league"],
+            row["commence_time"],
+            row["market"],
+            row["bookmaker"],
+            Numbers(row["price"], row["fair"], row["ev"], row["class"]),
+        )
+        for row in rows
+    }
 
 
 async def set_bodies(connection: Writer, event_ids: Collection[str]) -> dict[str, bytes]:
@@ -207,14 +221,20 @@ async def put_bookmakers(connection: Writer, titles: Mapping[str, str]) -> None:
 
 async def append_feed(connection: Writer, entries: Sequence[FeedEntry], as_of: datetime, told_at: datetime) -> None:
     """Tell followers, and move the position: the last statement of a projecting transaction."""
-    last = await connection.fetchval(
+    # A row that is not there, because somebody emptied the table, is made anew: another epoch, another numbering.
+    last, anew = await connection.fetchrow(
         """
-        update feed_position set seq = seq + $1, generation = generation + 1, as_of = greatest(as_of, $2)
-        returning seq
+        insert into feed_position as known (epoch, seq, generation, as_of)
+        values ((extract(epoch from clock_timestamp()) * 1000)::bigint, $1, 1, $2)
+        on conflict (only_row) do update
+        set seq = known.seq + $1, generation = known.generation + 1, as_of = greatest(known.as_of, $2)
+        returning seq, xmax = 0 as anew
         """,
         len(entries),
         as_of,
-    )
+    ) or (0, False)
+    if anew:
+        await connection.execute("delete from feed")
     if not entries:
         return
     await connection.execute(

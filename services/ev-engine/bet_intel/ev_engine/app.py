@@ -6,6 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from bet_intel.ev_engine.price_boards import PriceBoards
+from bet_intel.ev_engine.pricing_settings import (
+    CALC_BATCH,
+    EV_CALCULATION,
+    Profiles,
+    TakeSettings,
+    TellSetsAgain,
+)
+from bet_intel.ev_engine.pricing_store import has_no_events, has_no_settings
 from bet_intel.ev_engine.retention import EngineRetention
 from bet_intel.ev_engine.settings import EvEngineSettings
 from bet_intel.ev_engine.store import CLOSED, Store, Totals
@@ -17,10 +25,13 @@ from bet_intel.shared.migrate import migrations_of
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.partitions import DaysOf
 from bet_intel.shared.postgres import Database, PostgresDeadLetters
+from bet_intel.shared.resync import ODDS, PRICING, Resync
 from bet_intel.shared.retention import keep
 from bet_intel.shared.ticker import Ticker
 
 ODDS_QUEUE = Queue("ev-engine.odds-changed", ODDS_CHANGED, batch=64)
+SETTINGS_QUEUE = Queue("ev-engine.pricing-settings-changed", "pricing.settings.changed.v1")
+RESYNC_QUEUE = Queue("ev-engine.resync-requested", "resync.requested.v1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,7 @@ class EvEngine:
     store: Store
     ticker: Ticker
     retention: EngineRetention
+    resync: Resync
 
     async def totals(self) -> Totals:
         """How many opportunities opened and closed so far."""
@@ -45,6 +57,7 @@ class EvEngine:
             group.create_task(self.outbox.run(sweeps=False), name="ev-engine outbox")
             group.create_task(self.heart.run(), name="ev-engine heartbeat")
             group.create_task(self.ticker.run(), name="ev-engine ticker")
+            group.create_task(self.resync.run(), name="ev-engine resync")
 
 
 @asynccontextmanager
@@ -55,8 +68,18 @@ async def open_ev_engine(settings: EvEngineSettings, engines: Engines) -> AsyncI
         dead_letters = PostgresDeadLetters(database)
         outbox = Outbox(database, engines.bus, engines.tasks)
         store = Store()
-        pricing = PriceBoards(outbox, store, DaysOf(database, CLOSED), settings.profile.profile(), engines.clock)
+        profiles = Profiles(settings.profile.profile())
+        pricing = PriceBoards(database, outbox, store, DaysOf(database, CLOSED), profiles, engines.clock)
         engines.bus.subscribe(ODDS_QUEUE, pricing.handle, dead_letters)
+        take_settings = TakeSettings(outbox, settings.calc_shards)
+        engines.bus.subscribe(SETTINGS_QUEUE, take_settings.handle, dead_letters)
+        engines.tasks.register(
+            EV_CALCULATION, {CALC_BATCH: pricing.calc_batch}, dead_letters, settings.calc_concurrency
+        )
+        tell_again = TellSetsAgain(outbox, settings.calc_shards)
+        engines.bus.subscribe(RESYNC_QUEUE, tell_again.requested, dead_letters)
+        kinds = {ODDS: has_no_events, PRICING: has_no_settings}
+        resync = Resync(SOURCE, database, outbox, kinds, engines.clock, settings.resync_seconds)
         heart = Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock)
         # What an earlier run left unconfirmed goes first.
         await outbox.recover()
@@ -64,7 +87,7 @@ async def open_ev_engine(settings: EvEngineSettings, engines: Engines) -> AsyncI
         ticker = Ticker(SOURCE, database, metrics=engines.tickers)
         ticker.add("ev-engine sweeper", outbox.sweep)
         ticker.add("ev-engine retention", lambda: keep(retention, engines.clock))
-        yield EvEngine(outbox, heart, database, store, ticker, retention)
+        yield EvEngine(outbox, heart, database, store, ticker, retention, resync)
 
 
 __all__ = ["EvEngine", "Totals", "open_ev_engine"]

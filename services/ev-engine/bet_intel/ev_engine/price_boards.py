@@ -1,27 +1,41 @@
-"""Pricing what changed: one message set, one NumPy pass, one transaction."""
+"""Pricing what changed, or is to be priced anew: one set of events, one NumPy pass, one transaction."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from bet_intel.ev_engine.domain.boards import BoardUpdate, apply
+from bet_intel.ev_engine.domain.boards import BoardUpdate, EventBoards, apply
 from bet_intel.ev_engine.domain.lives import live_on
 from bet_intel.ev_engine.domain.pricing import price
 from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.ev_engine.pricing_settings import Profiles
+from bet_intel.ev_engine.pricing_store import to_price_anew
 from bet_intel.ev_engine.store import Known, PassedSet, Store
 from bet_intel.ev_engine.wire import board_update, opportunities_updated
 from bet_intel.shared.messaging import Message
-from bet_intel.shared.outbox import Outbox
+from bet_intel.shared.outbox import Outbox, UnitOfWork
 from bet_intel.shared.partitions import DaysOf
+from bet_intel.shared.postgres import Database
 from bet_intel.shared.times import Clock, to_us
+
+_EVENTS_AT_ONCE = 64
 
 
 class PriceBoards:
-    """Handles `odds.changed`."""
+    """Handles `odds.changed`, and does the task `ev.calc_batch`."""
 
-    def __init__(self, outbox: Outbox, store: Store, closed_days: DaysOf, profile: Profile, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        outbox: Outbox,
+        store: Store,
+        closed_days: DaysOf,
+        profiles: Profiles,
+        clock: Clock,
+    ) -> None:
+        self._database = database
         self._outbox = outbox
         self._closed_days = closed_days
         self._store = store
-        self._profile = profile
+        self._profiles = profiles
         self._clock = clock
 
     async def handle(self, messages: Sequence[Message]) -> None:
@@ -33,23 +47,51 @@ class PriceBoards:
         for updates in _passes([board_update(message) for message in messages]):
             await self._pass(updates)
 
+    async def calc_batch(self, shard: int, shards: int, pricing_revision: int, told_before: int) -> None:
+        """Price the stored boards of one shard of the events anew: those whose set was priced with settings older than
+        `pricing_revision`, or has a revision below `told_before`. What was done is not done again."""
+        after = ""
+        while True:
+            # What a replica may not have yet must not be passed over.
+            async with self._database.latest() as connection:
+                found = await to_price_anew(
+                    connection, after, (shard, shards), pricing_revision, told_before, _EVENTS_AT_ONCE
+                )
+            if not found:
+                return
+            await self._closed_days.prepare(found.values())
+            async with self._outbox.transaction() as unit:
+                known, profile = await self._lock(unit, list(found))
+                news = [one.boards for one in known.values() if one.boards is not None and one.boards.open]
+                await self._price(unit, known, news, profile)
+            after = max(found)
+
     async def _pass(self, updates: Sequence[BoardUpdate]) -> None:
         await self._closed_days.prepare(update.as_of for update in updates)
         async with self._outbox.transaction() as unit:
-            ids = [update.event.id for update in updates]
-            known = await self._store.lock(unit.connection, ids, self._profile.reopen_seconds)
+            known, profile = await self._lock(unit, [update.event.id for update in updates])
             await self._store.record_lines(unit.connection, updates, known)
             news = [boards for update in updates if (boards := apply(known[update.event.id].boards, update))]
-            if not news:
-                return
-            sets: list[PassedSet] = []
-            for priced in price(news, self._profile):
-                one = known[priced.boards.event.id]
-                change = live_on(one.lives, priced, self._profile.reopen_seconds)
-                revision = self._next_revision(one)
-                sets.append(PassedSet(priced.boards, revision, change))
-                unit.append(opportunities_updated(priced, change, revision))
-            await self._store.save_sets(unit.connection, sets)
+            await self._price(unit, known, news, profile)
+
+    async def _lock(self, unit: UnitOfWork, ids: Sequence[str]) -> tuple[dict[str, Known], Profile]:
+        locked = await self._store.lock(unit.connection, ids)
+        profile = await self._profiles.current(unit.connection)
+        return await self._store.known(unit.connection, locked, profile.reopen_seconds), profile
+
+    async def _price(
+        self, unit: UnitOfWork, known: Mapping[str, Known], news: Sequence[EventBoards], profile: Profile
+    ) -> None:
+        if not news:
+            return
+        sets: list[PassedSet] = []
+        for priced in price(news, profile):
+            one = known[priced.boards.event.id]
+            change = live_on(one.lives, priced, profile.reopen_seconds)
+            revision = self._next_revision(one)
+            sets.append(PassedSet(priced.boards, revision, change))
+            unit.append(opportunities_updated(priced, change, revision))
+        await self._store.save_sets(unit.connection, sets, profile.revision)
 
     def _next_revision(self, known: Known) -> int:
         return max(known.revision + 1, to_us(self._clock()))

@@ -79,8 +79,14 @@ class ProfileSettings(BaseModel):
 class EvEngineSettings(DatabaseSettings):
     model_config = SettingsConfigDict(env_prefix="BET_INTEL_EV_ENGINE_")
 
-    pool_size: int = Field(default=4, ge=2)
+    pool_size: int = Field(default=8, ge=2)
     profile: ProfileSettings = ProfileSettings()
+    """What prices are judged by until the gateway tells pricing settings."""
+    calc_concurrency: int = Field(default=4, ge=1, le=64)
+    calc_shards: int = Field(default=8, ge=1, le=1024)
+    """Into how many tasks pricing everything anew is cut."""
+    resync_seconds: float = Field(default=10.0, gt=0, le=3600)
+    """How often it is looked whether the state is there, or has to be asked for."""
     events_retention: int = Field(default=14, ge=1)
     """Days for which boards and line candidates of an event are kept that has no prices any more."""
     lives_retention: int = Field(default=30, ge=1)

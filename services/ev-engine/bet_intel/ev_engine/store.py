@@ -69,16 +69,21 @@ class Store:
     def __init__(self) -> None:
         self._cache: dict[str, tuple[int, EventBoards]] = {}
 
-    async def lock(self, connection: Writer, ids: Collection[str], reopen_seconds: float) -> dict[str, Known]:
-        """Lock the events `ids` in their order, those never seen included, and read what is known of them."""
+    async def lock(self, connection: Writer, ids: Collection[str]) -> list[asyncpg.Record]:
+        """Lock the events `ids` in their order, those never seen included."""
         ordered = sorted(ids)
         # All of them: that the cache knows one does not mean that its first transaction was committed.
         await connection.execute(
             "insert into event (id) select * from unnest($1::text[]) on conflict do nothing", ordered
         )
-        rows = await connection.fetch(
+        return await connection.fetch(
             "select id, revision, as_of from event where id = any($1::text[]) order by id for update", ordered
         )
+
+    async def known(
+        self, connection: Writer, rows: Sequence[asyncpg.Record], reopen_seconds: float
+    ) -> dict[str, Known]:
+        """What is known of the events that were locked."""
         missing = [row["id"] for row in rows if self._cached(row["id"], row["revision"]) is None]
         await self._read_boards(connection, missing)
         lives = await self._read_lives(connection, rows, reopen_seconds)
@@ -137,12 +142,13 @@ class Store:
         opened = int(row["opened"])
         return Totals(opened=opened, closed=opened - row["open"], open=row["open"])
 
-    async def save_sets(self, connection: Writer, sets: Sequence[PassedSet]) -> None:
-        """Write what a pass made of each event."""
+    async def save_sets(self, connection: Writer, sets: Sequence[PassedSet], pricing_revision: int) -> None:
+        """Write what a pass made of each event, with pricing settings of `pricing_revision`."""
         await connection.execute(
             """
             update event set as_of = new.as_of, odds_revision = new.odds_revision, revision = new.revision,
-                boards = new.boards, open = new.open, openings = openings + new.opened
+                boards = new.boards, open = new.open, openings = openings + new.opened,
+                pricing_revision = $8
             from unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bytea[], $6::boolean[],
                 $7::bigint[]) as new (id, as_of, odds_revision, revision, boards, open, opened)
             where event.id = new.id
@@ -154,6 +160,7 @@ class Store:
             [encode_boards(one.boards) for one in sets],
             [one.boards.open for one in sets],
             [len(one.change.opened) for one in sets],
+            pricing_revision,
         )
         await _save_open(connection, [life for one in sets for life, _ in one.change.open])
         await _forget_closed(connection, [life for one in sets for life in one.change.opened if life.opening > 1])

@@ -11,8 +11,9 @@ from functools import partial
 import structlog
 
 from bet_intel.notifier import retention_store as store
+from bet_intel.notifier.delivery_store import DELIVERIES
 from bet_intel.notifier.settings import NotifierSettings
-from bet_intel.notifier.store import DELIVERIES
+from bet_intel.notifier.subscription_store import delete_marks
 from bet_intel.shared.postgres import Database
 from bet_intel.shared.retention import Kept, delete_old, first_day_kept, forget_dead_letters, source_time, turn_over
 
@@ -35,6 +36,7 @@ class NotifierRetention:
         if at is not None:
             await delete_old(self.database, partial(store.delete_sets, before=at - days), "opportunity sets")
         await delete_old(self.database, partial(store.delete_alerted, before=now - days), "alerts")
+        await delete_old(self.database, partial(delete_marks, before=now - days), "marks of deleted subscriptions")
         await self._deliveries(now)
         await forget_dead_letters(self.database, now, self.settings.dead_letters_retention)
 

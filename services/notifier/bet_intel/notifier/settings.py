@@ -6,6 +6,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SecretStr,
     StringConstraints,
     TypeAdapter,
     field_validator,
@@ -57,17 +58,26 @@ _RULES = TypeAdapter(tuple[RuleSettings, ...])
 class NotifierSettings(DatabaseSettings):
     """`rules` is a JSON list; without it there is one rule: every `take` of the consensus profile, to the log.
 
-    `attempts` is how often a delivery is tried before it is marked failed, `send_timeout` the seconds each may take.
+    `concurrency` deliveries are sent at a time, and each attempt may take `send_timeout` seconds.
     """
 
     model_config = SettingsConfigDict(env_prefix="BET_INTEL_NOTIFIER_")
 
-    pool_size: int = Field(default=12, ge=5)
-    """At least `concurrency` and four more."""
+    pool_size: int = Field(default=16, ge=5)
+    """At least `concurrency` and eight more."""
     rules: Annotated[tuple[RuleSettings, ...], NoDecode] = (RuleSettings(id="take"),)
     concurrency: int = Field(default=8, ge=1, le=64)
-    attempts: int = Field(default=5, ge=1, le=20)
     send_timeout: float = Field(default=10.0, gt=0, le=300)
+    retry_seconds: tuple[Annotated[float, Field(gt=0, le=86_400)], ...] = (5, 60, 300, 1800, 7200, 18_000, 36_000)
+    """Seconds from each attempt that failed to the next, as a JSON list; after as many and one more it is given up."""
+    sweep_seconds: float = Field(default=1.0, gt=0, le=60)
+    """How often it is looked for deliveries whose next attempt is due."""
+    resync_seconds: float = Field(default=10.0, gt=0, le=3600)
+    """How often it is looked whether the state is there, or has to be asked for."""
+    secrets_key: SecretStr | None = None
+    """Opens the secrets of webhooks; the gateway has the same."""
+    webhook_allow_loopback: bool = False
+    """Whether webhooks may lead to this machine: for receivers that run here."""
     deliveries_retention: int = Field(default=30, ge=1)
     """Days for which deliveries are kept."""
     events_retention: int = Field(default=14, ge=1)

@@ -17,6 +17,7 @@ from bet_intel.odds_ingest.providers.pollable import PollableProvider
 from bet_intel.odds_ingest.providers.port import OddsProvider, ProviderError
 from bet_intel.odds_ingest.quota import Quota
 from bet_intel.odds_ingest.refreshes import Refreshes
+from bet_intel.odds_ingest.restate import RestateOdds
 from bet_intel.odds_ingest.retention import IngestRetention
 from bet_intel.odds_ingest.schedule import Means, ScheduledPoller
 from bet_intel.odds_ingest.settings import OddsIngestSettings
@@ -119,6 +120,8 @@ async def open_odds_ingest(
         refreshes, demand = Refreshes(database, outbox, engines.clock), Demand()
         subscribe = engines.bus.subscribe
         subscribe(Queue("odds-ingest.refresh-requested", "refresh.requested.v1"), refreshes.requested, dead_letters)
+        restate = RestateOdds(outbox, store)
+        subscribe(Queue("odds-ingest.resync-requested", "resync.requested.v1"), restate.requested, dead_letters)
         subscribe(Queue("odds-ingest.demand-observed", "demand.observed.v1"), demand.observed, dead_letters)
         teller = Teller(provider.name, provider.total, engines.bus, refreshes, engines.clock)
         ages = await BookmakerAges.load(database, provider.name, engines.monotonic)

@@ -53,6 +53,16 @@ class Store:
             list(leagues),
             left_before,
         )
+        return await self._states(connection, rows)
+
+    async def lock_open_after(self, connection: Writer, after: str, limit: int) -> list[EventState]:
+        """Lock and read open events behind the id `after`, in the order of their ids."""
+        rows = await connection.fetch(
+            "select * from event where open and id > $1 order by id limit $2 for update", after, limit
+        )
+        return [stored.state for stored in (await self._states(connection, rows)).values()]
+
+    async def _states(self, connection: Writer, rows: Sequence[asyncpg.Record]) -> dict[str, Stored]:
         unknown = [row for row in rows if not self._is_cached(row)]
         if unknown:
             self._cache.update(await _read(connection, unknown))

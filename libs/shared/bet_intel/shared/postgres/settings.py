@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings
 
 from bet_intel.shared.postgres.options import Options
+from bet_intel.shared.settings import Settings
 
 
-class DatabaseSettings(BaseSettings):
+class DatabaseSettings(Settings):
     """`dsn` may name several hosts (`postgresql://role:password@host1:5432,host2:5432/database`): a primary and its
     replicas, in any order. Times are in seconds."""
 

@@ -135,6 +135,19 @@ class Numbers(NamedTuple):
     class_: str
 
 
+class OpenNow(NamedTuple):
+    """An opportunity that the read model holds as open: what a follower's filters look at."""
+
+    event_id: str
+    profile: str
+    sport: str
+    league: str
+    commence_time: datetime
+    market: str
+    bookmaker: str
+    numbers: Numbers
+
+
 class Closing(NamedTuple):
     """An opportunity that is no longer open; `detail` is the working of the last set that held it (JSON)."""
 

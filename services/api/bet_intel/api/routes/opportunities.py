@@ -3,24 +3,17 @@
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from bet_intel.api import cursor, read_model
-from bet_intel.api.answers import (
-    Bookmaker,
-    EventRef,
-    MarketRef,
-    Opportunity,
-    OpportunityDetail,
-    OpportunityList,
-    Peak,
-)
+from bet_intel.api.answers import Opportunity, OpportunityDetail, OpportunityList
 from bet_intel.api.demand import Demand
-from bet_intel.api.domain.odds_format import rendered, rendered_or_none
-from bet_intel.api.domain.working import Band, Working
+from bet_intel.api.domain.odds_format import rendered_or_none
+from bet_intel.api.domain.working import Working
+from bet_intel.api.members import members
 from bet_intel.api.operation import Operation, Reads
 from bet_intel.api.problems import NotFoundError, ParameterError
 from bet_intel.api.query import Cursor, Ev, Limit, Odds, OddsFormat, Query, Text, TextList, Time
@@ -46,7 +39,9 @@ _STARTS_BEFORE = "Only events that start before: ISO-8601 or unix seconds."
 _ALWAYS_DECIMAL = "in decimal odds whatever odds_format says."
 
 
-class OpportunityQuery(Query, frozen=True):
+class OpportunityFilters(Query, frozen=True):
+    """What chooses opportunities, in lists and in the stream."""
+
     sport: Annotated[TextList, Meta(description="Sports, separated by commas.")] = ()
     league: Annotated[TextList, Meta(description="Leagues, separated by commas.")] = ()
     event: Annotated[Text, Meta(description="Id of one event.")] | None = None
@@ -61,9 +56,6 @@ class OpportunityQuery(Query, frozen=True):
     min_odds: Annotated[Odds, Meta(description=f"Least price, {_ALWAYS_DECIMAL}")] | None = None
     max_odds: Annotated[Odds, Meta(description=f"Highest price, {_ALWAYS_DECIMAL}")] | None = None
     starts_before: Annotated[Time, Meta(description=_STARTS_BEFORE)] | None = None
-    sort: Annotated[Sort, Meta(description=_SORT)] = "ev"
-    limit: Limit = 50
-    cursor: Cursor | None = None
     odds_format: Annotated[OddsFormat, Meta(description="Format of price, net_price and fair_odds.")] = "decimal"
 
     def check(self) -> None:
@@ -76,6 +68,28 @@ class OpportunityQuery(Query, frozen=True):
             raise ParameterError(
                 "max_odds", f"max_odds {self.max_odds} is below min_odds {self.min_odds}: nothing can match."
             )
+
+    def which(self) -> OpportunityFilter:
+        return OpportunityFilter(
+            self.profile,
+            self.class_,
+            self.sport,
+            self.league,
+            self.event,
+            self.market,
+            self.bookmaker,
+            self.min_ev,
+            self.max_ev,
+            self.min_odds,
+            self.max_odds,
+            self.starts_before,
+        )
+
+
+class OpportunityQuery(OpportunityFilters, frozen=True):
+    sort: Annotated[Sort, Meta(description=_SORT)] = "ev"
+    limit: Limit = 50
+    cursor: Cursor | None = None
 
 
 class OpportunityDetailQuery(Query, frozen=True):
@@ -121,26 +135,12 @@ async def _list(
 async def listed(connection: Reader, asked: OpportunityQuery) -> OpportunityList:
     """What `/v1/opportunities` answers."""
     after = _after(asked)
-    which = OpportunityFilter(
-        asked.profile,
-        asked.class_,
-        asked.sport,
-        asked.league,
-        asked.event,
-        asked.market,
-        asked.bookmaker,
-        asked.min_ev,
-        asked.max_ev,
-        asked.min_odds,
-        asked.max_odds,
-        asked.starts_before,
-    )
-    rows = await read_model.opportunities(connection, which, asked.sort, after, asked.limit + 1)
+    rows = await read_model.opportunities(connection, asked.which(), asked.sort, after, asked.limit + 1)
     position = await read_model.position(connection)
     page = rows[: asked.limit]
     more = len(rows) > asked.limit
     return OpportunityList(
-        [Opportunity(**_members(row, asked.odds_format)) for row in page],
+        [Opportunity(**members(row, asked.odds_format)) for row in page],
         cursor.encode((page[-1]["sort_key"], page[-1]["id"]), asked) if more else None,
         position.as_of,
     )
@@ -164,7 +164,7 @@ async def _detail(
         demand.asked_for(leagues=[row["league"]])
     closed_at: datetime | None = row["closed_at"]
     return OpportunityDetail(
-        **_members(row, asked.odds_format),
+        **members(row, asked.odds_format),
         state="open" if closed_at is None else "closed",
         opening=row["opening"],
         closed_at=closed_at,
@@ -180,46 +180,6 @@ async def _working(connection: Reader, row: Record) -> Working:
     if stored is None:
         raise LookupError(f"open opportunity {row['id']} without its event's set")
     return SetWorking(stored[0]).opportunity(row["id"])
-
-
-def _members(row: Record, odds_format: OddsFormat) -> dict[str, Any]:
-    american = odds_format == "american"
-    return {
-        "id": row["id"],
-        "kind": row["kind"],
-        "class_": row["class"],
-        "profile": row["profile"],
-        "event": EventRef(
-            row["event_id"],
-            row["sport"],
-            row["league"],
-            row["league_title"],
-            row["home"],
-            row["away"],
-            row["commence_time"],
-        ),
-        "market": MarketRef(row["market"], row["period"], row["line"], row["subject"] or None, row["category"]),
-        "outcome": row["outcome"],
-        "bookmaker": Bookmaker(row["bookmaker"], row["bookmaker_title"]),
-        "side": row["side"],
-        "odds_format": odds_format,
-        "price": rendered(row["price"], american=american),
-        "net_price": rendered(row["net_price"], american=american),
-        "limit": row["stake_limit"],
-        "fair_probability": row["fair"],
-        "fair_odds": rendered(1.0 / row["fair"], american=american),
-        "consensus_probability": row["consensus"],
-        "band": Band(row["band_low"], row["band_high"]),
-        "ev": row["ev"],
-        "ev_worst": row["ev_worst"],
-        "dispersion": row["dispersion"],
-        "first_seen": row["first_seen"],
-        "opened_at": row["opened_at"],
-        "last_seen": row["last_seen"],
-        "peak": Peak(row["peak_ev"], row["peak_at"]),
-        "price_age_seconds": row["price_age"],
-        "as_of": row["as_of"],
-    }
 
 
 def _in_format(working: Working, odds_format: OddsFormat) -> Working:

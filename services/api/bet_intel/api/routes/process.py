@@ -66,7 +66,7 @@ class OpenApiDocument(msgspec.Struct, frozen=True):
     openapi: str
 
 
-_INDEX = Index("bet-intel", "/openapi.json", "/v1/opportunities", "/v1/status")
+_INDEX = Index("bet-intel", "/openapi.json", "/v1/opportunities", "/v1/stream", "/v1/status")
 
 
 def _json(path: str, id: str, summary: str, respond: Respond, answer: type[msgspec.Struct]) -> Operation:

@@ -11,17 +11,19 @@ from starlette.responses import Response
 
 from bet_intel.api import refresh_store
 from bet_intel.api.answers import Refresh
-from bet_intel.api.operation import JSON, NoParameters, Operation, Reads, read_after
-from bet_intel.api.problems import BodyError, NotFoundError, TooManyRequestsError
+from bet_intel.api.bodies import decoded, received
+from bet_intel.api.operation import NoParameters, Operation, Reads
+from bet_intel.api.problems import NotFoundError, TooManyRequestsError
 from bet_intel.api.query import TextList, parse
 from bet_intel.api.read_model import Record
 from bet_intel.api.wire import refresh_requested
-from bet_intel.shared.outbox import Outbox
-from bet_intel.shared.postgres import Committed, Reader
+from bet_intel.api.writes import IDEMPOTENCY, Writes, Written
+from bet_intel.shared.outbox import UnitOfWork
+from bet_intel.shared.postgres import Reader
 from bet_intel.shared.rate_limits import RateLimit
 from bet_intel.shared.times import Clock
 
-_LONGEST_BODY = 16_384
+_EXAMPLE = '{"leagues": ["baseball_mlb"]} with sports, leagues, both or neither'
 
 
 class RefreshBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,21 +33,23 @@ class RefreshBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     leagues: Annotated[TextList, Meta(description="Leagues.")] = ()
 
 
-def operations(reads: Reads, outbox: Outbox, limit: RateLimit, clock: Clock) -> tuple[Operation, ...]:
+def operations(reads: Reads, writes: Writes, limit: RateLimit, clock: Clock) -> tuple[Operation, ...]:
     async def ask(request: Request) -> Response:
         parse(request.url.query, NoParameters)
-        asked = await _body(request)
-        wait = await limit.take(request.client.host if request.client else "")
-        if wait is not None:
-            raise TooManyRequestsError(wait)
-        id, now = str(uuid4()), clock()
-        committed = Committed()
-        async with outbox.transaction(committed) as unit:
+        body = await received(request)
+        asked = decoded(body, RefreshBody, _EXAMPLE) if body.strip() else RefreshBody()
+
+        async def act(unit: UnitOfWork) -> Written:
+            wait = await limit.take(request.client.host if request.client else "")
+            if wait is not None:
+                raise TooManyRequestsError(wait)
+            id, now = str(uuid4()), clock()
             await refresh_store.put(unit.connection, id, asked.sports, asked.leagues, now)
             unit.append(refresh_requested(id, now, asked.sports, asked.leagues))
-        answer = Refresh(id, "pending", asked.sports, asked.leagues, now)
-        headers = {"Location": f"/v1/refreshes/{id}", **read_after(committed)}
-        return Response(msgspec.json.encode(answer), 202, headers, JSON)
+            answer = Refresh(id, "pending", asked.sports, asked.leagues, now)
+            return Written(202, answer, f"/v1/refreshes/{id}")
+
+        return await writes.create(request, body, act)
 
     return (
         Operation(
@@ -57,10 +61,12 @@ def operations(reads: Reads, outbox: Outbox, limit: RateLimit, clock: Clock) -> 
             "Accepted, and done soon: Location names where to look for what came of it. It spends the provider's "
             "credits, so that each caller may ask only now and then.",
             answer=Refresh,
-            problems=(400, 413, 429, 503),
+            problems=(400, 409, 413, 422, 429, 503),
             method="POST",
             status=202,
             body=RefreshBody,
+            body_required=False,
+            headers=IDEMPOTENCY,
         ),
         Operation(
             "/v1/refreshes/{id}",
@@ -74,24 +80,6 @@ def operations(reads: Reads, outbox: Outbox, limit: RateLimit, clock: Clock) -> 
             problems=(400, 404, 503),
         ),
     )
-
-
-async def _body(request: Request) -> RefreshBody:
-    received = b""
-    async for chunk in request.stream():
-        received += chunk
-        if len(received) > _LONGEST_BODY:
-            raise BodyError(f"The body is longer than {_LONGEST_BODY} bytes.", too_long=True)
-    if not received.strip():
-        return RefreshBody()
-    try:
-        asked = msgspec.json.decode(received, type=RefreshBody)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        expected = 'expected JSON such as {"leagues": ["baseball_mlb"]} with sports, leagues, both or neither'
-        raise BodyError(f"The body cannot be used: {error}; {expected}.") from error
-    if any("\0" in name for name in (*asked.sports, *asked.leagues)):
-        raise BodyError("The body holds a NUL character, which no sport or league has.")
-    return asked
 
 
 async def _get(connection: Reader, path: Mapping[str, str], _asked: NoParameters) -> Refresh:

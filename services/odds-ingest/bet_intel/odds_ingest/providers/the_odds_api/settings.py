@@ -6,11 +6,12 @@ from urllib.parse import urlsplit
 
 import httpx
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from bet_intel.odds_ingest.providers.the_odds_api.odds_format import OddsFormat
 from bet_intel.odds_ingest.providers.the_odds_api.payload import LARGEST_RESPONSE
 from bet_intel.odds_ingest.providers.the_odds_api.requests import OUTRIGHTS
+from bet_intel.shared.settings import Settings
 
 REAL_URL = "https://api.the-odds-api.com"
 
@@ -71,7 +72,7 @@ Keys = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValida
 KeysOf = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_keys_of)]
 
 
-class OddsApiSettings(BaseSettings):
+class OddsApiSettings(Settings):
     """What is asked of The Odds API. Times are in seconds, sizes in bytes.
 
     `bookmakers` are asked for besides the bookmakers of `regions`, for the least credits (see `plan`). `markets` are

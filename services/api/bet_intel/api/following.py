@@ -1,0 +1,106 @@
+"""What one follower of the feed is told: entries against the filters, and the frames they become. Pure."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from sse_starlette import ServerSentEvent
+
+from bet_intel.api.answers import Opportunity
+from bet_intel.api.feed import Entry, FeedId
+from bet_intel.api.members import members
+from bet_intel.api.query import OddsFormat
+from bet_intel.api.read_model import OpportunityFilter
+from bet_intel.api.stream_events import Followed, OddsMoved, OpportunityGone
+
+EventKind = Literal["opportunity.opened", "opportunity.updated", "opportunity.closed", "odds.changed"]
+ODDS_CHANGED = "odds.changed"
+CLOSED = "opportunity.closed"
+
+
+def frame(event: str, data: msgspec.Struct, id: FeedId | None) -> bytes:
+    """An event of the stream."""
+    text = msgspec.json.encode(data).decode()
+    return ServerSentEvent(text, event=event, id=None if id is None else str(id), sep="\n").encode()
+
+
+def told(
+    entry: Entry, epoch: int, which: OpportunityFilter, kinds: Collection[str], odds_format: OddsFormat
+) -> bytes | None:
+    """The frame of `entry` for a follower with these filters; None where it is none of his business.
+
+    An update is told when the opportunity is, or was until now, in the list that the filters give; `listed` says
+    whether it is. One that closes is told when it was in the list. Frames are kept with the entry: many followers ask
+    for the same.
+    """
+    if entry.kind not in kinds:
+        return None
+    if entry.kind == ODDS_CHANGED:
+        return _odds(entry, epoch, which)
+    payload = entry.payload
+    if not _selects(
+        which, payload, payload["event_id"], [payload["market"]], [payload["bookmaker"]], payload["profile"]
+    ):
+        return None
+    before = payload.get("before")
+    was_listed = before is not None and _numbers(which, before)
+    listed = entry.kind != CLOSED and _numbers(which, payload)
+    if not (listed or was_listed):
+        return None
+    key = (listed, odds_format)
+    if key not in entry.frames:
+        data: msgspec.Struct
+        if entry.kind == CLOSED:
+            data = OpportunityGone(payload["id"], payload["event_id"], payload["close_reason"], payload["closed_at"])
+        else:
+            data = Followed(listed, Opportunity(**members(payload, odds_format)))
+        entry.frames[key] = frame(entry.kind, data, FeedId(epoch, entry.seq))
+    return entry.frames[key]
+
+
+def _odds(entry: Entry, epoch: int, which: OpportunityFilter) -> bytes | None:
+    payload = entry.payload
+    if not _selects(which, payload, entry.event_id, payload["markets"]):
+        return None
+    if () not in entry.frames:
+        data = OddsMoved(
+            entry.event_id, payload["sport"], payload["league"], payload["revision"], payload["markets"], entry.as_of
+        )
+        entry.frames[()] = frame(entry.kind, data, FeedId(epoch, entry.seq))
+    return entry.frames[()]
+
+
+def _selects(
+    which: OpportunityFilter,
+    payload: Mapping[str, Any],
+    event_id: str,
+    markets: Collection[str],
+    bookmakers: Collection[str] = (),
+    profile: str | None = None,
+) -> bool:
+    """By what does not change. Odds are of no profile, and of all the bookmakers of a market."""
+    return (
+        (profile is None or profile == which.profile)
+        and (not which.sports or payload["sport"] in which.sports)
+        and (not which.leagues or payload["league"] in which.leagues)
+        and (which.event is None or event_id == which.event)
+        and (not which.markets or not set(which.markets).isdisjoint(markets))
+        and (not which.bookmakers or not bookmakers or not set(which.bookmakers).isdisjoint(bookmakers))
+        and (which.starts_before is None or _time(payload["commence_time"]) < which.starts_before)
+    )
+
+
+def _time(text: str) -> datetime:
+    return msgspec.convert(text, type=datetime)
+
+
+def _numbers(which: OpportunityFilter, numbers: Mapping[str, Any]) -> bool:
+    ev, price = numbers["ev"], numbers["price"]
+    return (
+        (not which.classes or numbers["class"] in which.classes)
+        and (which.min_ev is None or ev >= which.min_ev)
+        and (which.max_ev is None or ev <= which.max_ev)
+        and (which.min_odds is None or price >= which.min_odds)
+        and (which.max_odds is None or price <= which.max_odds)
+    )

@@ -1,0 +1,79 @@
+"""`/v1/stream`: what changes, as it changes (server-sent events)."""
+
+from typing import Annotated
+
+import structlog
+from msgspec import Meta
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette.sse import SendTimeoutError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from bet_intel.api.demand import Demand
+from bet_intel.api.following import EventKind
+from bet_intel.api.operation import Operation
+from bet_intel.api.query import parse
+from bet_intel.api.routes.opportunities import OpportunityFilters
+from bet_intel.api.stream import Streams, Wanted
+from bet_intel.api.stream_events import Followed, OddsMoved, OpportunityGone, OpportunitySnapshot, StreamHeartbeat
+
+_PING_SECONDS = 15
+_SEND_SECONDS = 30.0
+_DESCRIPTION = """\
+Server-sent events. It begins with `snapshot`: the open opportunities that the filters select, in parts. Then comes what
+changes: `opportunity.opened`, `opportunity.updated`, `opportunity.closed`, and `odds.changed` for an event whose prices
+moved; `heartbeat` every few seconds. The filters are those of /v1/opportunities; an update is told as long as the
+opportunity is in the list they give, and once more, with `listed` false, when it leaves it. `odds.changed` looks at
+sport, league, event, market and starts_before alone.
+
+The id of an event, given as Last-Event-ID, goes on behind it on any gateway, without gap or repeat. Where that is not
+possible another `snapshot` comes, and says why. A reader that is too slow is given one too, and one that takes nothing
+for half a minute is disconnected."""
+
+
+_log = structlog.get_logger(__name__)
+
+
+class _Stream(EventSourceResponse):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except SendTimeoutError:
+            # Unfinished, so that the server closes the connection.
+            _log.info("follower disconnected: it took nothing", seconds=_SEND_SECONDS)
+
+
+class StreamQuery(OpportunityFilters, frozen=True):
+    type: Annotated[
+        tuple[EventKind, ...], Meta(max_length=4, description="Which events, separated by commas; all by default.")
+    ] = ("opportunity.opened", "opportunity.updated", "opportunity.closed", "odds.changed")
+
+
+def operations(streams: Streams, demand: Demand) -> tuple[Operation, ...]:
+    async def stream(request: Request) -> Response:
+        asked = parse(request.url.query, StreamQuery)
+        demand.asked_for(asked.sport, asked.league)
+        wanted = Wanted(asked.which(), frozenset(asked.type), asked.odds_format)
+        return _Stream(
+            streams.follow(wanted, request.headers.get("last-event-id")),
+            ping=_PING_SECONDS,
+            ping_message_factory=lambda: ServerSentEvent(comment="ping", sep="\n"),
+            send_timeout=_SEND_SECONDS,
+        )
+
+    return (
+        Operation(
+            "/v1/stream",
+            "streamChanges",
+            "opportunities",
+            "What changes, as it changes",
+            stream,
+            _DESCRIPTION,
+            StreamQuery,
+            media_type="text/event-stream",
+            headers={"Last-Event-ID": "Id of the last event that was read: the stream goes on behind it."},
+            structures=(OpportunitySnapshot, Followed, OpportunityGone, OddsMoved, StreamHeartbeat),
+            problems=(400, 429),
+        ),
+    )

@@ -1,0 +1,204 @@
+"""One follower's stream: where it begins, what it is told, and when it is told to begin anew.
+
+The feed's numbering is the same on every gateway, so a follower may go on at any of them. Nobody keeps a queue for him:
+he reads from the entries that the tail keeps, at the speed at which his connection takes them.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from bet_intel.api import read_model
+from bet_intel.api.answers import Opportunity
+from bet_intel.api.feed import Entry, FeedId, FeedTail, entry
+from bet_intel.api.following import frame, told
+from bet_intel.api.members import members
+from bet_intel.api.problems import TooManyRequestsError
+from bet_intel.api.query import OddsFormat
+from bet_intel.api.read_model import OpportunityFilter
+from bet_intel.api.stream_events import OpportunitySnapshot, StreamHeartbeat
+from bet_intel.shared.postgres import Database, DatabaseUnavailableError
+from bet_intel.shared.times import Monotonic
+
+_ID = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
+_BATCH = 100
+_PAGE = 500
+_PART = 200
+_EVERY_OPPORTUNITY = 1_000_000
+_COME_BACK_AFTER = 5.0
+_REPLICA_BEHIND = 0.05
+
+_log = structlog.get_logger(__name__)
+
+START = "start"
+UNKNOWN_POSITION = "unknown_position"
+TOO_OLD = "too_old"
+TOO_SLOW = "too_slow"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a follower asked for."""
+
+    which: OpportunityFilter
+    kinds: frozenset[str]
+    odds_format: OddsFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Streaming:
+    """How streams go, in seconds and milliseconds: pause between heartbeats, how long a follower whose id is ahead of
+    this gateway's database is kept waiting, and when a client shall come back after a lost connection."""
+
+    heartbeat_seconds: float = 10.0
+    ahead_seconds: float = 10.0
+    retry_ms: int = 2000
+    followers: int = 1000
+
+
+class Streams:
+    """All followers of one gateway."""
+
+    def __init__(
+        self,
+        database: Database,
+        tail: FeedTail,
+        streaming: Streaming,
+        monotonic: Monotonic,
+        registry: CollectorRegistry,
+    ) -> None:
+        self._database = database
+        self._tail = tail
+        self._streaming = streaming
+        self._monotonic = monotonic
+        self._open = 0
+        self._followers = Gauge("bet_intel_api_stream_followers", "Streams that are open.", registry=registry)
+        self._followers.set_function(lambda: self._open)
+        self._snapshots = Counter(
+            "bet_intel_api_stream_snapshots", "Snapshots given to followers.", ["reason"], registry=registry
+        )
+
+    def follow(self, wanted: Wanted, last_event_id: str | None) -> AsyncIterator[bytes]:
+        """The stream of a new follower.
+
+        Raises:
+            TooManyRequestsError: this gateway has as many as it takes.
+        """
+        if self._open >= self._streaming.followers:
+            raise TooManyRequestsError(_COME_BACK_AFTER)
+        return self._counted(wanted, last_event_id)
+
+    async def _counted(self, wanted: Wanted, last_event_id: str | None) -> AsyncIterator[bytes]:
+        self._open += 1
+        try:
+            async for chunk in self._stream(wanted, last_event_id):
+                yield chunk
+        except (DatabaseUnavailableError, TimeoutError) as error:
+            # The answer has begun: its end tells the client to come back with its id.
+            _log.warning("stream ended", reason=str(error) or type(error).__name__)
+        finally:
+            self._open -= 1
+
+    async def _stream(self, wanted: Wanted, last_event_id: str | None) -> AsyncIterator[bytes]:
+        yield f"retry: {self._streaming.retry_ms}\n\n".encode()
+        at, reason = await self._beginning(last_event_id)
+        is_live = False
+        due = self._monotonic() + self._streaming.heartbeat_seconds
+        while not self._tail.closed:
+            if at is None:
+                at, parts = await self._snapshot(wanted, reason)
+                for part in parts:
+                    yield part
+                is_live = False
+            entries = self._tail.after(at, _BATCH)
+            if entries is None:
+                entries = None if is_live else await self._stored(at)
+                if entries is None:
+                    # Of an entry that is not kept nobody can be told, only of what is now.
+                    reason = self._why(at, is_live=is_live)
+                    at = None
+                    continue
+            else:
+                is_live = len(entries) < _BATCH
+            if entries:
+                chunk = self._frames(entries, at, wanted)
+                at = FeedId(at.epoch, entries[-1].seq)
+                if chunk:
+                    yield chunk
+            if self._monotonic() >= due:
+                yield self._heartbeat(at)
+                due = self._monotonic() + self._streaming.heartbeat_seconds
+            elif not entries:
+                await self._tail.moved(at, max(0.0, due - self._monotonic()))
+
+    async def _beginning(self, last_event_id: str | None) -> tuple[FeedId | None, str]:
+        """Where to go on, or why to begin with a snapshot."""
+        if last_event_id is None:
+            return None, START
+        match = _ID.fullmatch(last_event_id)
+        if match is None:
+            return None, UNKNOWN_POSITION
+        at = FeedId(int(match[1]), int(match[2]))
+        deadline = self._monotonic() + self._streaming.ahead_seconds
+        while not self._tail.closed:
+            known = self._tail.place
+            if at.epoch < known.epoch:
+                return None, UNKNOWN_POSITION
+            if at <= known:
+                return at, ""
+            # Another gateway's database was ahead of this one's: it will be here in a moment.
+            left = deadline - self._monotonic()
+            if left <= 0:
+                return None, UNKNOWN_POSITION
+            await self._tail.moved(known, left)
+        return at, ""
+
+    async def _snapshot(self, wanted: Wanted, reason: str) -> tuple[FeedId, list[bytes]]:
+        self._snapshots.labels(reason).inc()
+        shown: list[Opportunity] = []
+        async with self._database.snapshot() as connection:
+            now = await read_model.position(connection)
+            if any(kind.startswith("opportunity.") for kind in wanted.kinds):
+                rows = await read_model.opportunities(connection, wanted.which, "ev", None, _EVERY_OPPORTUNITY)
+                shown = [Opportunity(**members(row, wanted.odds_format)) for row in rows]
+        id = FeedId(now.epoch, now.seq)
+        cut = [shown[start : start + _PART] for start in range(0, len(shown), _PART)] or [[]]
+        return id, [
+            frame(
+                "snapshot",
+                OpportunitySnapshot(reason, number, len(cut), now.as_of, part),
+                id if number == len(cut) else None,
+            )
+            for number, part in enumerate(cut, 1)
+        ]
+
+    async def _stored(self, at: FeedId) -> list[Entry] | None:
+        """The next entries behind `at` as the database has them; None where they are not there any more."""
+        async with self._database.snapshot() as connection:
+            now = await read_model.position(connection)
+            if now.epoch != at.epoch:
+                return None
+            rows = await read_model.feed_entries(connection, at.seq, _PAGE)
+        if now.seq <= at.seq:
+            # This replica has not come as far yet.
+            await asyncio.sleep(_REPLICA_BEHIND)
+            return []
+        return [entry(row) for row in rows] if rows and rows[0]["seq"] == at.seq + 1 else None
+
+    def _why(self, at: FeedId, *, is_live: bool) -> str:
+        if self._tail.place.epoch != at.epoch:
+            return UNKNOWN_POSITION
+        return TOO_SLOW if is_live else TOO_OLD
+
+    def _frames(self, entries: Collection[Entry], at: FeedId, wanted: Wanted) -> bytes:
+        frames = (told(each, at.epoch, wanted.which, wanted.kinds, wanted.odds_format) for each in entries)
+        # One write for all of them: that is what costs.
+        return b"".join(each for each in frames if each is not None)
+
+    def _heartbeat(self, at: FeedId) -> bytes:
+        position = self._tail.position
+        return frame("heartbeat", StreamHeartbeat(position.as_of if position else None), at)

@@ -1,0 +1,94 @@
+"""The engine's copy of the pricing settings, and pricing anew with them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bet_intel.ev_engine import pricing_store
+from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.ev_engine.settings import ProfileSettings
+from bet_intel.ev_engine.wire_settings import NewSettings, new_settings
+from bet_intel.shared.messaging import Message
+from bet_intel.shared.outbox import Outbox, UnitOfWork
+from bet_intel.shared.postgres import Reader, Writer
+from bet_intel.shared.resync import OPPORTUNITIES, requested_kinds
+from bet_intel.shared.tasks import Task
+
+EV_CALCULATION = "ev_calculation"
+CALC_BATCH = "ev.calc_batch"
+
+
+class Profiles:
+    """The profile that prices are judged by now: the starting one, until settings were told."""
+
+    def __init__(self, starting: Profile) -> None:
+        self._starting = starting
+        self._newest = starting
+
+    async def current(self, connection: Writer | Reader) -> Profile:
+        """To be asked for when the events are locked: who locks one after the settings have changed sees them."""
+        stored = await pricing_store.settings(connection, self._starting.name, newer_than=self._newest.revision)
+        if stored is not None:
+            revision, settings = stored
+            self._newest = replace(ProfileSettings.model_validate_json(settings).profile(), revision=revision)
+        return self._newest
+
+
+class TakeSettings:
+    """Handles `pricing.settings.changed`: keeps what is newer, and has every stored board priced anew."""
+
+    def __init__(self, outbox: Outbox, shards: int) -> None:
+        self._outbox = outbox
+        self._shards = shards
+
+    async def handle(self, messages: Sequence[Message]) -> None:
+        """
+        Raises:
+            TerminalError: a message does not keep its contract, or its settings cannot be used.
+        """
+        newest: dict[str, NewSettings] = {}
+        for one in (new_settings(message) for message in messages):
+            if one.profile not in newest or one.revision > newest[one.profile].revision:
+                newest[one.profile] = one
+        async with self._outbox.transaction() as unit:
+            for profile in sorted(newest):
+                one = newest[profile]
+                encoded = one.settings.model_dump_json(exclude_unset=True)
+                if await pricing_store.put_settings(unit.connection, profile, one.revision, encoded):
+                    price_anew(unit, self._shards, pricing_revision=one.revision)
+
+
+class TellSetsAgain:
+    """Handles `resync.requested`: has every open event priced and told anew, with the lives it has."""
+
+    def __init__(self, outbox: Outbox, shards: int) -> None:
+        self._outbox = outbox
+        self._shards = shards
+
+    async def requested(self, messages: Sequence[Message]) -> None:
+        if OPPORTUNITIES not in requested_kinds(messages):
+            return
+        async with self._outbox.transaction() as unit:
+            newest = await pricing_store.newest_revision(unit.connection)
+            price_anew(unit, self._shards, told_before=newest + 1)
+
+
+def price_anew(unit: UnitOfWork, shards: int, *, pricing_revision: int = 0, told_before: int = 0) -> None:
+    """Have the events priced whose set was priced with settings older than `pricing_revision`, or has a revision below
+    `told_before`."""
+    cause = f"{pricing_revision}:{told_before}"
+    unit.append(
+        *[
+            Task(
+                id=f"{CALC_BATCH}:{cause}:{shard}",
+                queue=EV_CALCULATION,
+                actor=CALC_BATCH,
+                arguments={
+                    "shard": shard,
+                    "shards": shards,
+                    "pricing_revision": pricing_revision,
+                    "told_before": told_before,
+                },
+            )
+            for shard in range(shards)
+        ]
+    )

@@ -1,0 +1,35 @@
+"""Telling the boards of all open events again, for whoever has lost them."""
+
+from collections.abc import Sequence
+
+from bet_intel.odds_ingest.store import Store
+from bet_intel.odds_ingest.wire import odds_changed
+from bet_intel.shared.messaging import Message
+from bet_intel.shared.outbox import Outbox
+from bet_intel.shared.resync import ODDS, requested_kinds
+
+_AT_ONCE = 50
+
+
+class RestateOdds:
+    """Handles `resync.requested`."""
+
+    def __init__(self, outbox: Outbox, store: Store) -> None:
+        self._outbox = outbox
+        self._store = store
+
+    async def requested(self, messages: Sequence[Message]) -> None:
+        """Tell every board with the revision and the time it has: who knows it learns nothing new.
+
+        Nobody answered now: that a board still stands at its event's time confirms no closing line.
+        """
+        if ODDS not in requested_kinds(messages):
+            return
+        after = ""
+        while True:
+            async with self._outbox.transaction() as unit:
+                states = await self._store.lock_open_after(unit.connection, after, _AT_ONCE)
+                unit.append(*[odds_changed(state, unanswered=True, restate=True) for state in states])
+            if len(states) < _AT_ONCE:
+                return
+            after = states[-1].event.id
