@@ -113,10 +113,20 @@ _config.command(
 _cluster.command(
     f"{_COMMANDS}.cluster:up_command",
     name="up",
-    help="Start every server as a process of its own, from the programs of this machine; they run on.",
-    help_epilogue=_examples("bet-intel cluster up", "bet-intel cluster up --small"),
+    help="Start every server and every process of the services on its own, from the programs of this machine.",
+    help_epilogue=_examples(
+        "bet-intel cluster up",
+        "bet-intel cluster up --small --source replay:recording.jsonl.gz --speed max",
+        "bet-intel cluster up --process ev-engine.consume=4 --process api.serve=2",
+    ),
 )
 _cluster.command(f"{_COMMANDS}.cluster:status_command", name="status", help="Show every process of the cluster.")
+_cluster.command(
+    f"{_COMMANDS}.cluster:scale_command",
+    name="scale",
+    help="Change how many processes of a type there are.",
+    help_epilogue=_examples("bet-intel cluster scale ev-engine.consume=4 notifier.worker=1"),
+)
 _cluster.command(
     f"{_COMMANDS}.cluster:promote_command",
     name="promote",

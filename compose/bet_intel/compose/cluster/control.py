@@ -5,34 +5,25 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
-from bet_intel.compose.cluster.engines import Engines, Sizes
-from bet_intel.compose.cluster.supervisor import STATE, ClusterState
+from bet_intel.compose.cluster.engines import Engines
+from bet_intel.compose.cluster.fleet import WANTED, Wanted
+from bet_intel.compose.cluster.services import KINDS, check
+from bet_intel.compose.cluster.status import Status, observe
+from bet_intel.compose.cluster.supervisor import STATE, ClusterState, Plan
 from bet_intel.compose.servers.folder import ServersFolder, end_if_unused, is_gone
-from bet_intel.compose.servers.postgres import PostgresGroup, PostgresHost
+from bet_intel.compose.servers.postgres import PostgresHost
+from bet_intel.compose.servers.postgres_files import MAX_CONNECTIONS
 from bet_intel.compose.servers.processes import ServerError
 from bet_intel.compose.servers.programs import CLUSTER, require
-from bet_intel.compose.servers.redis import RedisCluster, RedisNode
 
 _UP_SECONDS = 240.0
 _DOWN_SECONDS = 60.0
 _POLL_SECONDS = 0.1
-
-
-class Line(msgspec.Struct, frozen=True):
-    """One process of the cluster; `memory` in bytes."""
-
-    name: str
-    kind: str
-    role: str
-    pid: int | None
-    port: int
-    memory: int
-    detail: str = ""
 
 
 def find(path: Path) -> ClusterState | None:
@@ -41,13 +32,14 @@ def find(path: Path) -> ClusterState | None:
     return state if state is not None and state.supervisor_runs else None
 
 
-def up(path: Path, sizes: Sizes) -> None:
+def up(path: Path, plan: Plan) -> None:
     """Starts a cluster and returns when it is ready; it runs on.
 
     Raises:
         ServerError: servers are not installed, one runs there already, or it could not be started.
     """
     require(*CLUSTER)
+    check(plan.counts, MAX_CONNECTIONS)
     if find(path) is not None:
         raise ServerError(f"a cluster runs in {path} already: bet-intel cluster status")
     _make_parent(path)
@@ -56,7 +48,7 @@ def up(path: Path, sizes: Sizes) -> None:
     log = path.with_name(f"{path.name}.log")
     with log.open("wb") as output:
         supervisor = subprocess.Popen(
-            [sys.executable, "-m", "bet_intel.compose.cluster.supervisor", str(path), msgspec.json.encode(sizes)],
+            [sys.executable, "-m", "bet_intel.compose.cluster.supervisor", str(path), msgspec.json.encode(plan)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -117,48 +109,34 @@ def promote(path: Path, name: str | None = None) -> PostgresHost:
         return new
 
 
-def status(path: Path) -> list[Line]:
-    """Every process of the cluster.
+def scale(path: Path, counts: Mapping[str, int]) -> None:
+    """Changes how many processes of some kinds there are to be; the supervisor sees to it within seconds.
+
+    Raises:
+        ServerError: no cluster of services runs there, there is no such kind, or not so many may run.
+    """
+    _running(path)
+    with ServersFolder.use(path) as folder, folder.lock(WANTED):
+        wanted = folder.read(WANTED, Wanted)
+        if wanted is None or not wanted.counts:
+            raise ServerError("no services run in this cluster: it was started with --no-services")
+        for name in counts:
+            if name not in KINDS:
+                raise ServerError(f"there is no {name}: {', '.join(KINDS)}")
+        new = {**wanted.counts, **counts}
+        check(new, MAX_CONNECTIONS)
+        folder.write(WANTED, Wanted(new))
+
+
+def status(path: Path) -> Status:
+    """Every process of the cluster, and what waits in its queues.
 
     Raises:
         ServerError: no cluster runs there.
     """
     _running(path)
     with ServersFolder.use(path) as folder:
-        return list(_lines(_engines(folder)))
-
-
-def _lines(engines: Engines) -> Iterator[Line]:
-    rabbitmq, group, redis = engines.rabbitmq, engines.postgres, engines.redis
-    for node in rabbitmq.nodes:
-        detail = f"management :{node.management_port}, metrics :{node.prometheus_port}"
-        yield Line(node.name, "rabbitmq", "node", rabbitmq.pid(node), node.port, rabbitmq.memory(node), detail)
-    lag = _lag(group)
-    for host in group.hosts:
-        role = "primary" if host == group.primary else "replica"
-        detail = "" if role == "primary" else f"{lag[host.name]} bytes behind" if host.name in lag else "not streaming"
-        yield Line(host.name, "postgresql", role, group.pid(host), host.port, group.memory(host), detail)
-    masters = _masters(redis)
-    for redis_node in redis.nodes:
-        role = "" if masters is None else "master" if redis_node in masters else "replica"
-        pid, memory = redis.pid(redis_node), redis.memory(redis_node)
-        yield Line(redis_node.name, "redis", role, pid, redis_node.port, memory)
-
-
-def _lag(group: PostgresGroup) -> dict[str, int]:
-    """Nothing where the primary is away: it is what knows."""
-    try:
-        return group.lag()
-    except ServerError:
-        return {}
-
-
-def _masters(redis: RedisCluster) -> list[RedisNode] | None:
-    """``None`` where no node answers."""
-    try:
-        return redis.masters()
-    except ServerError:
-        return None
+        return observe(folder, _engines(folder))
 
 
 def _running(path: Path) -> ClusterState:

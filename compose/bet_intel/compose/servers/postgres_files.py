@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 
+MAX_CONNECTIONS = 400
+
 _ALWAYS = {
     "listen_addresses": "127.0.0.1",
     # Only over TCP, as on a network: a socket folder would have to be short and open to the right users.
     "unix_socket_directories": "",
-    "max_connections": "200",
+    "max_connections": str(MAX_CONNECTIONS),
     "shared_buffers": "64MB",
     "max_wal_size": "512MB",
     "wal_level": "replica",

@@ -31,6 +31,7 @@ from bet_intel.shared.rediscluster.connection import RedisAddressError
 from bet_intel.shared.rediscluster.engines import RedisEngines, open_redis
 from bet_intel.shared.rediscluster.wake import RedisWake
 from bet_intel.shared.runtime import stop_signals
+from bet_intel.shared.settings import Settings
 from bet_intel.shared.times import system_clock
 from bet_intel.shared.wake import InProcessWake
 
@@ -43,7 +44,7 @@ class StartError(Exception):
     """What a process needs is not there; the message says how to mend it."""
 
 
-class ProcessSettings(BaseSettings):
+class ProcessSettings(Settings):
     """What every process needs, whichever service it is of."""
 
     model_config = SettingsConfigDict(env_prefix="BET_INTEL_")

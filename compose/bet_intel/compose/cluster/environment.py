@@ -1,0 +1,69 @@
+"""The settings of the services' processes: addresses in files that only their account may read, the rest as it is."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bet_intel.compose.cluster.databases import Databases
+from bet_intel.compose.cluster.engines import VHOST, Engines
+from bet_intel.compose.cluster.services import GATEWAY, KINDS, Counts, ProcessKind, Source, processes_of
+from bet_intel.compose.servers.folder import ServersFolder
+
+_SECRETS = "secrets"
+_OURS = re.compile(
+    r"BET_INTEL_((API|EV_ENGINE|ODDS_INGEST|NOTIFIER)_(DSN|OWNER_DSN|PROCESSES|POOL_SIZE|HOST|PORT|SOURCE|SPEED|SEED)"
+    r"|BROKER_URL|REDIS_URL|METRICS_HOST|METRICS_PORT)(_FILE)?"
+)
+"""What the cluster says itself: what our own environment says of it is meant for another system."""
+
+
+class Environment:
+    """Writes what is secret once; says the environment of each process."""
+
+    def __init__(self, folder: ServersFolder, engines: Engines, databases: Databases, source: Source) -> None:
+        self._secrets = folder.path / _SECRETS
+        self._secrets.mkdir(mode=0o700, exist_ok=True)
+        group = engines.postgres
+        broker = self._write("broker_url", ",".join(engines.rabbitmq.urls(VHOST)))
+        redis = self._write("redis_url", _of_all(engines.redis.urls()))
+        self._common = {name: value for name, value in os.environ.items() if not _OURS.fullmatch(name)} | {
+            "BET_INTEL_BROKER_URL_FILE": broker,
+            "BET_INTEL_REDIS_URL_FILE": redis,
+        }
+        services = {kind.package for kind in KINDS.values()}
+        self._dsns = {
+            service: self._write(f"{service}.dsn", _of_all(databases.dsns(group, service))) for service in services
+        }
+        self._source = source
+
+    def of(self, kind: ProcessKind, counts: Counts, port: int) -> Mapping[str, str]:
+        """The environment of a process that is reached at `port`: a gateway by everybody, the others for metrics."""
+        prefix = f"BET_INTEL_{kind.package.upper()}_"
+        values = {
+            f"{prefix}DSN_FILE": self._dsns[kind.package],
+            f"{prefix}PROCESSES": str(max(1, processes_of(counts, kind.service))),
+            f"{prefix}POOL_SIZE": str(kind.pool_size),
+        }
+        if kind is GATEWAY:
+            values |= {f"{prefix}HOST": "127.0.0.1", f"{prefix}PORT": str(port)}
+        else:
+            values["BET_INTEL_METRICS_PORT"] = str(port)
+        if kind.service == "odds-ingest":
+            given = {"SOURCE": self._source.source, "SPEED": self._source.speed, "SEED": self._source.seed}
+            values |= {f"{prefix}{name}": str(value) for name, value in given.items() if value is not None}
+        return {**self._common, **values}
+
+    def _write(self, name: str, value: str) -> str:
+        path: Path = self._secrets / name
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
+            file.write(value)
+        return str(path)
+
+
+def _of_all(urls: Sequence[str]) -> str:
+    """One address that names every host, of addresses that differ in nothing else."""
+    login, _, first = urls[0].rpartition("@")
+    _, slash, path = first.partition("/")
+    hosts = ",".join(url.rpartition("@")[2].partition("/")[0] for url in urls)
+    return f"{login}@{hosts}{slash}{path}"
