@@ -3,16 +3,15 @@
 import random
 import signal
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bet_intel.odds_ingest.providers.simulator.recording import write_recording
 from chaos.killed_at import POINTS
-from fixtures.system import System, board, data_folder, opportunities, running
+from fixtures.outcome import Outcome, assert_same, outcome
+from fixtures.system import System, data_folder, running
 
 pytestmark = pytest.mark.chaos
 
@@ -30,8 +29,6 @@ _LAST = (
     "notifier, before its handler",
     "confirmed, not deleted",
 )
-# What a run may have of its own: identity and history of a life, and how old the wall clock says a thing is.
-_OF_THE_RUN = {"id", "first_seen", "opened_at", "peak"}
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +40,10 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _final_state(system: System) -> tuple[dict[Any, Any], dict[Any, Any]]:
+def _final_state(system: System) -> Outcome:
     system.until_ready()
     system.until_played(_SECONDS)
-    lives = {
-        key: {name: value for name, value in one.items() if name not in _OF_THE_RUN}
-        for key, one in opportunities(system).items()
-    }
-    return board(system), lives
+    return outcome(system)
 
 
 def _kills() -> list[tuple[str, int, int]]:
@@ -61,23 +54,6 @@ def _kills() -> list[tuple[str, int, int]]:
     points = rng.sample(list(POINTS), len(POINTS))
     early = [(point, snapshot, rng.randint(1, 4)) for point, snapshot in zip(points, snapshots, strict=True)]
     return early + [(point, _SNAPSHOTS, 1) for point in _LAST]
-
-
-def _flat(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    if isinstance(value, dict):
-        for key, part in value.items():
-            yield from _flat(part, (*path, key))
-    else:
-        yield path, value
-
-
-def _assert_same(found: tuple[dict[Any, Any], dict[Any, Any]], expected: tuple[dict[Any, Any], dict[Any, Any]]) -> None:
-    """Board and lives are the same. The last bit of a float may depend on how many markets were priced in one pass."""
-    assert found[0] == expected[0]
-    one, other = dict(_flat(found[1])), dict(_flat(expected[1]))
-    assert one.keys() == other.keys()
-    for path, value in other.items():
-        assert one[path] == (pytest.approx(value, rel=1e-12) if isinstance(value, float) else value), path
 
 
 def test_a_run_killed_many_times_ends_like_an_undisturbed_one(recording: Path) -> None:
@@ -92,6 +68,6 @@ def test_a_run_killed_many_times_ends_like_an_undisturbed_one(recording: Path) -
                 victim.until_dead(_SECONDS, f"to be killed at: {point}, passing {passing} from snapshot {snapshot} on")
                 assert victim.process.returncode == -signal.SIGKILL, victim.said()
         with running(folder, *source) as last:
-            _assert_same(_final_state(last), expected)
+            assert_same(_final_state(last), expected)
             assert "taken over" in last.said(), "the PostgreSQL of a killed run is adopted"
             assert last.interrupt() == 0

@@ -4,67 +4,23 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import asyncpg
 import pytest
 
 from bet_intel.compose.cluster import databases
 from bet_intel.compose.databases import SERVICES
-from bet_intel.compose.servers.folder import ServersFolder, end_if_unused, is_gone
-from bet_intel.compose.servers.postgres import PostgresGroup
-from bet_intel.compose.servers.processes import Process
-from bet_intel.compose.servers.programs import CLUSTER
-from fixtures.command import Ran, bet_intel
-from fixtures.servers import need
+from bet_intel.compose.servers.folder import ServersFolder, is_gone
+from fixtures.cluster import Cluster, started
 from fixtures.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("servers")]
 
 
-class Cluster:
-    """A small one, with a replica of PostgreSQL."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.seen: set[int] = set()
-        """Every process that it ever had."""
-
-    def __call__(self, *arguments: str) -> Ran:
-        return bet_intel("cluster", *arguments, "--data-dir", str(self.folder), seconds=240)
-
-    def processes(self) -> dict[str, dict[str, Any]]:
-        lines = self("status", "--json").answer["processes"]
-        self.seen |= {one["pid"] for one in lines if one["pid"] is not None}
-        return {one["name"]: one for one in lines}
-
-    def group(self) -> PostgresGroup:
-        group = PostgresGroup.find(ServersFolder.peek(self.folder))
-        assert group is not None
-        return group
-
-    def left(self) -> list[int]:
-        return [pid for pid in self.seen if (process := Process.of(pid)) is not None and process.runs]
-
-
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    need(*CLUSTER)
-    # Open to other users: root's servers are not root's.
-    parent = Path(f"/tmp/bet-intel-e2e-{tmp_path_factory.getbasetemp().name}-{os.getpid()}")  # noqa: S108
-    parent.mkdir(mode=0o755)
-    cluster = Cluster(parent / "cluster")
-    try:
-        started = cluster("up", "--small", "--postgres-replicas", "1")
-        assert started.code == 0, started.err
+def cluster() -> Iterator[Cluster]:
+    with started(f"engines-{os.getpid()}", "--small", "--postgres-replicas", "1", "--no-services") as cluster:
         yield cluster
-        if cluster.folder.exists():
-            cluster("down")
-    finally:
-        end_if_unused(cluster.folder)
-        cluster.folder.with_name("cluster.log").unlink()
-        parent.rmdir()
 
 
 def test_status_shows_every_process(cluster: Cluster) -> None:

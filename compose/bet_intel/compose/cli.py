@@ -128,6 +128,12 @@ _cluster.command(
     help_epilogue=_examples("bet-intel cluster scale ev-engine.consume=4 notifier.worker=1"),
 )
 _cluster.command(
+    f"{_COMMANDS}.cluster:autoscale_command",
+    name="autoscale",
+    help="Let the number of workers follow what waits in their queues, until Ctrl-C.",
+    help_epilogue=_examples("bet-intel cluster autoscale", "bet-intel cluster autoscale notifier.worker --most 4"),
+)
+_cluster.command(
     f"{_COMMANDS}.cluster:promote_command",
     name="promote",
     help="Make a replica of PostgreSQL the primary, and the old primary its replica.",

@@ -1,17 +1,19 @@
-"""What an operator does with a cluster: up, status, promote, down. All of it by the folder, from any process."""
+"""What an operator does with a cluster: up, status, scale, promote, down. All of it by the folder, from any process."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
+from bet_intel.compose.cluster.autoscale import Policy, Scaling
 from bet_intel.compose.cluster.engines import Engines
 from bet_intel.compose.cluster.fleet import WANTED, Wanted
+from bet_intel.compose.cluster.queues import depths, waiting_for
 from bet_intel.compose.cluster.services import KINDS, check
 from bet_intel.compose.cluster.status import Status, observe
 from bet_intel.compose.cluster.supervisor import STATE, ClusterState, Plan
@@ -24,6 +26,7 @@ from bet_intel.compose.servers.programs import CLUSTER, require
 _UP_SECONDS = 240.0
 _DOWN_SECONDS = 60.0
 _POLL_SECONDS = 0.1
+_FOLLOW_SECONDS = 1.0
 
 
 def find(path: Path) -> ClusterState | None:
@@ -126,6 +129,36 @@ def scale(path: Path, counts: Mapping[str, int]) -> None:
         new = {**wanted.counts, **counts}
         check(new, MAX_CONNECTIONS)
         folder.write(WANTED, Wanted(new))
+
+
+def autoscale(path: Path, names: Sequence[str], policy: Policy, say: Callable[[str], None]) -> None:
+    """Follows the queues of these kinds of processes until interrupted, or until the cluster ends.
+
+    Raises:
+        ServerError: as :func:`scale`, or a kind is fed from no queue.
+    """
+    for name in names:
+        if name not in KINDS or not KINDS[name].queues:
+            fed = ", ".join(kind.name for kind in KINDS.values() if kind.queues)
+            raise ServerError(f"{name} is fed from no queue: {fed}")
+    scalings = {name: Scaling(policy) for name in names}
+    while find(path) is not None:
+        _running(path)
+        with ServersFolder.use(path) as folder:
+            wanted = folder.read(WANTED, Wanted)
+            try:
+                found = depths(_engines(folder).rabbitmq)
+            except ServerError as error:
+                say(f"the queues cannot be seen: {error}")
+                found = None
+        if found is not None and wanted is not None:
+            for name, scaling in scalings.items():
+                depth, now = waiting_for(KINDS[name], found) or 0, wanted.counts.get(name, 0)
+                number = scaling.decide(depth, now, time.monotonic())
+                if number != now:
+                    say(f"{name}: {now} -> {number} ({depth} waiting)")
+                    scale(path, {name: number})
+        time.sleep(_FOLLOW_SECONDS)
 
 
 def status(path: Path) -> Status:

@@ -8,6 +8,7 @@ import msgspec
 from cyclopts import Parameter, validators
 
 from bet_intel.compose.cluster import control
+from bet_intel.compose.cluster.autoscale import Policy
 from bet_intel.compose.cluster.engines import SMALL, Sizes
 from bet_intel.compose.cluster.services import NORMAL, ONE_OF_EACH, Counts, Source
 from bet_intel.compose.cluster.status import Line
@@ -137,6 +138,40 @@ def scale_command(*process: str, data_dir: Path | None = None) -> None:
         raise CommandError(str(error)) from error
 
 
+def autoscale_command(
+    *process: str,
+    least: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=16))] = 2,
+    most: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=16))] = 8,
+    messages: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 50,
+    calm: Annotated[float, Parameter(validator=validators.Number(gte=0))] = 15.0,
+    data_dir: Path | None = None,
+) -> None:
+    """Let the number of workers follow what waits in their queues, until Ctrl-C.
+
+    Parameters
+    ----------
+    process:
+        Which types (default: the workers of every service).
+    least:
+        Never fewer of each.
+    most:
+        Never more of each.
+    messages:
+        One process for so many messages that wait.
+    calm:
+        Seconds for which fewer must have been enough before one stops.
+    data_dir:
+        Folder of the cluster.
+    """
+    if least > most:
+        raise UsageError(f"--least {least} is more than --most {most}")
+    names = process or tuple(name for name in NORMAL if name.endswith(".worker"))
+    try:
+        control.autoscale(_folder(data_dir), names, Policy(least, most, messages, calm), _said)
+    except ServerError as error:
+        raise CommandError(str(error)) from error
+
+
 def promote_command(replica: str | None = None, *, data_dir: Path | None = None) -> None:
     """Make a replica of PostgreSQL the primary, and the old primary its replica.
 
@@ -166,6 +201,10 @@ def down_command(*, data_dir: Path | None = None) -> None:
         control.down(_folder(data_dir))
     except ServerError as error:
         raise CommandError(str(error)) from error
+
+
+def _said(sentence: str) -> None:
+    print(sentence, flush=True)
 
 
 def _cells(one: Line) -> tuple[str, ...]:

@@ -323,7 +323,9 @@ def _environment(node: RabbitNode, state: RabbitState, configuration: Path, home
         "RABBITMQ_FEATURE_FLAGS_FILE": str(home / "feature_flags"),
         "RABBITMQ_QUORUM_DIR": str(home / "quorum"),
         "RABBITMQ_STREAM_DIR": str(home / "stream"),
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+        # The lengths of quorum queues, too, are as old as a second.
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} "
+        "-rabbit quorum_tick_interval 1000",
     }
 
 

@@ -1,0 +1,149 @@
+"""A recording played through the services as processes of their own ends as it does in the embedded run."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from bet_intel.compose.cluster.engines import VHOST
+from bet_intel.compose.cluster.services import ONE_OF_EACH
+from bet_intel.compose.servers.folder import ServersFolder, is_gone
+from bet_intel.compose.servers.programs import CLUSTER
+from bet_intel.compose.servers.rabbitmq import RabbitMQ
+from bet_intel.odds_ingest.providers.simulator.recording import write_recording
+from bet_intel.shared.dramatiq_workers.queues import DramatiqTasks
+from bet_intel.shared.tasks import Task
+from bet_intel.shared.times import system_clock
+from fixtures.cluster import Cluster, started, until_outcome
+from fixtures.engines import connector
+from fixtures.outcome import Outcome, outcome
+from fixtures.servers import need
+from fixtures.system import data_folder, running
+from fixtures.waiting import until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("cluster-replay")]
+
+_SNAPSHOTS = 30
+_COUNTS = {**ONE_OF_EACH, "api.serve": 2, "ev-engine.consume": 2}
+_NOTIFICATIONS = "notifications"
+_TASKS = 500
+_SECONDS = 90.0
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recording") / "simulated.jsonl.gz"
+    start = datetime(2026, 5, 2, 12, 0, tzinfo=UTC)
+    write_recording(path, seed=7, start=start, step=timedelta(seconds=60), count=_SNAPSHOTS)
+    return path
+
+
+@pytest.fixture(scope="module")
+def embedded(recording: Path) -> Outcome:
+    need(*CLUSTER)
+    source = ("--source", f"replay:{recording}", "--speed", "max")
+    with data_folder() as folder, running(folder, *source) as system:
+        system.until_ready()
+        system.until_played(_SECONDS)
+        return outcome(system)
+
+
+@pytest.fixture(scope="module")
+def cluster(recording: Path, embedded: Outcome) -> Iterator[Cluster]:
+    arguments = ["--small", "--postgres-replicas", "1", "--source", f"replay:{recording}", "--speed", "max"]
+    for name, number in _COUNTS.items():
+        arguments += ["--process", f"{name}={number}"]
+    with started(f"replay-{os.getpid()}", *arguments) as cluster:
+        yield cluster
+
+
+def test_it_ends_in_the_same_board_and_open_opportunities(cluster: Cluster, embedded: Outcome) -> None:
+    assert embedded[1], "the recording should end with open opportunities"
+
+    until_outcome(cluster, embedded, _SECONDS)
+
+    [provider] = cluster.get("/v1/status")["providers"]
+    assert (provider["state"], provider["position"], provider["total"]) == ("finished", _SNAPSHOTS, _SNAPSHOTS)
+
+
+def test_status_shows_every_process_of_the_services(cluster: Cluster) -> None:
+    status = cluster.status()
+
+    processes = {one["name"]: one for one in status["processes"]}
+    services = {f"{name}.{number}" for name, count in _COUNTS.items() for number in range(1, count + 1)}
+    servers = {"rabbitmq1@localhost", "postgres1", "postgres2", "redis1", "nginx"}
+    assert set(processes) == services | servers
+    for name in services:
+        assert processes[name]["pid"] is not None
+        assert processes[name]["restarts"] == 0, cluster.logs()
+        assert 20_000_000 < processes[name]["memory"] < 200_000_000
+    assert processes["nginx"]["detail"] == "before 2 gateways"
+    assert processes["postgres2"]["lag"] is not None
+    assert processes["ev-engine.consume.1"]["queue"] == 0
+    assert {"ev-engine.odds-changed", _NOTIFICATIONS} <= {one["queue"] for one in status["queues"]}
+
+
+async def test_workers_follow_the_queue_and_no_task_is_lost(cluster: Cluster) -> None:
+    assert (await asyncio.to_thread(cluster, "scale", "notifier.worker=0")).code == 0
+    await until(lambda: _workers(cluster, 0), _SECONDS)
+    await _enqueue(cluster)
+    following = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bet_intel.compose.cli", "cluster", "autoscale", "notifier.worker"),
+        *("--calm", "0.5", "--data-dir", str(cluster.folder)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        await until(lambda: _workers(cluster, 8), _SECONDS)
+        await until(lambda: _workers(cluster, 2), _SECONDS)
+    finally:
+        following.send_signal(signal.SIGINT)
+        said = (await following.communicate())[0].decode()
+    steps = [(int(one), int(other)) for one, other in re.findall(r"notifier\.worker: (\d+) -> (\d+)", said)]
+    assert steps == [(0, 8), *((number, number - 1) for number in range(8, 2, -1))], said
+
+    group = cluster.group()
+    ended = "select state, count(*) from delivery where subscription_id = 'autoscale' group by state"
+    assert group.sql(group.primary, ended, database="notifier") == f"skipped|{_TASKS}"
+    assert group.sql(group.primary, "select count(*) from dead_letter", database="notifier") == "0"
+
+
+def test_down_leaves_nothing(cluster: Cluster) -> None:
+    cluster.status()
+    assert cluster.left()
+
+    ran = cluster("down")
+
+    assert ran.code == 0, ran.err
+    assert cluster.left() == []
+    assert is_gone(cluster.folder)
+
+
+async def _workers(cluster: Cluster, number: int) -> bool:
+    """Whether so many run, and none that is about to stop."""
+    processes = await asyncio.to_thread(cluster.processes)
+    return sum(name.startswith("notifier.worker.") for name in processes) == number
+
+
+async def _enqueue(cluster: Cluster) -> None:
+    """As many deliveries as there are tasks: whoever sends one finds that its opportunity has closed, and says so."""
+    group = cluster.group()
+    made = (
+        "insert into delivery (subscription_id, opportunity_id, event_id, opening, level, channel) "
+        "select 'autoscale', number, 'no-event', 1, 1, 'log' from generate_series(1, 500) number returning id"
+    )
+    ids = group.sql(group.primary, made, database="notifier").splitlines()
+    assert len(ids) == _TASKS
+    rabbitmq = RabbitMQ.find(ServersFolder.peek(cluster.folder))
+    assert rabbitmq is not None
+    url = rabbitmq.urls(VHOST)[0]
+    tasks = DramatiqTasks(connector(url), system_clock, CollectorRegistry(), queues=[_NOTIFICATIONS])
+    for id in ids:
+        await tasks.enqueue(Task(f"autoscale:{id}", _NOTIFICATIONS, "send_notification", {"delivery_id": int(id)}))
+    await tasks.close()
