@@ -113,8 +113,10 @@ class Supervisor:
         """End in order what is not ended by the end of the folder's use: clients before their servers."""
         if self._front is not None:
             self._front.stop()
+            _say("nginx has ended")
         if self._fleet is not None:
             self._fleet.stop()
+            _say("the services have ended")
 
     def _wait_for(self, fleet: Fleet, counts: Counts, engines: Engines) -> None:
         """Start these; returns when all answer and consume."""

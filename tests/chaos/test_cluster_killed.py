@@ -1,0 +1,75 @@
+"""One process of each type is killed with SIGKILL while a recording is played through the cluster: it ends the same."""
+
+import os
+import signal
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bet_intel.compose.cluster.services import ONE_OF_EACH
+from bet_intel.compose.servers.programs import CLUSTER
+from bet_intel.odds_ingest.providers.simulator.recording import write_recording
+from fixtures.cluster import Cluster, started, until_outcome
+from fixtures.outcome import Outcome, outcome
+from fixtures.servers import need
+from fixtures.system import data_folder, running
+
+pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("cluster-killed")]
+
+_SNAPSHOTS = 40
+_STEP = timedelta(seconds=60)
+_SPEED = 60
+"""A snapshot a second: it is still being played when the last process is killed."""
+_SECONDS = 120.0
+_POLL_SECONDS = 0.1
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recording") / "simulated.jsonl.gz"
+    write_recording(path, seed=11, start=datetime(2026, 5, 2, 12, 0, tzinfo=UTC), step=_STEP, count=_SNAPSHOTS)
+    return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(recording: Path) -> Outcome:
+    need(*CLUSTER)
+    with data_folder() as folder, running(folder, "--source", f"replay:{recording}", "--speed", "max") as system:
+        system.until_ready()
+        system.until_played(_SECONDS)
+        return outcome(system)
+
+
+def test_one_process_of_each_type_dies_and_nothing_is_missing_at_the_end(recording: Path, undisturbed: Outcome) -> None:
+    assert undisturbed[1], "the recording should end with open opportunities"
+    source = ("--source", f"replay:{recording}", "--speed", str(_SPEED))
+    with started(f"killed-{os.getpid()}", "--small", *source) as cluster:
+        processes = cluster.processes()
+        victims = [f"{name}.1" for name in ONE_OF_EACH]
+        first = _position(cluster)
+        for number, name in enumerate(victims):
+            _until_position(cluster, first + number)
+            os.kill(processes[name]["pid"], signal.SIGKILL)
+        assert _position(cluster) < _SNAPSHOTS, "the last one should have died before the end"
+
+        until_outcome(cluster, undisturbed, _SECONDS)
+
+        after = cluster.processes()
+        assert {name: after[name]["restarts"] for name in victims} == dict.fromkeys(victims, 1), cluster.logs()
+        assert all(after[name]["pid"] not in (None, processes[name]["pid"]) for name in victims)
+
+
+def _position(cluster: Cluster) -> int:
+    """How much of the recording has been read, as far as a gateway knows; 0 where none answers."""
+    answer = cluster.try_get("/v1/status")
+    providers = answer["providers"] if answer else []
+    return int(providers[0]["position"]) if providers else 0
+
+
+def _until_position(cluster: Cluster, position: int) -> None:
+    """While the scheduler or the projector is away, the position does not move: then it is time that counts."""
+    deadline = time.monotonic() + 5.0
+    while _position(cluster) < position and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
