@@ -18,10 +18,12 @@ from fixtures.system import data_folder, running
 
 pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("cluster-killed")]
 
-_SNAPSHOTS = 40
+_SNAPSHOTS = 30
 _STEP = timedelta(seconds=60)
 _SPEED = 60
 """A snapshot a second: it is still being played when the last process is killed."""
+_SEEN_BY = ("api.consume", "api.serve", "odds-ingest.schedule")
+"""Without these it cannot be seen how far the recording is: they die last."""
 _SECONDS = 120.0
 _POLL_SECONDS = 0.1
 
@@ -47,12 +49,14 @@ def test_one_process_of_each_type_dies_and_nothing_is_missing_at_the_end(recordi
     source = ("--source", f"replay:{recording}", "--speed", str(_SPEED))
     with started(f"killed-{os.getpid()}", "--small", *source) as cluster:
         processes = cluster.processes()
-        victims = [f"{name}.1" for name in ONE_OF_EACH]
+        victims = [f"{name}.1" for name in (*(one for one in ONE_OF_EACH if one not in _SEEN_BY), *_SEEN_BY)]
         first = _position(cluster)
         for number, name in enumerate(victims):
             _until_position(cluster, first + number)
             os.kill(processes[name]["pid"], signal.SIGKILL)
-        assert _position(cluster) < _SNAPSHOTS, "the last one should have died before the end"
+            died_at = _position(cluster)
+        os.kill(processes["nginx"]["pid"], signal.SIGKILL)
+        assert died_at < _SNAPSHOTS, "the last one should have died before the end"
 
         until_outcome(cluster, undisturbed, _SECONDS)
 

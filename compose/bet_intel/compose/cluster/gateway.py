@@ -41,6 +41,8 @@ class Front:
             if self._nginx.pid() is None and time.monotonic() > self._again_at:
                 self._again_at = time.monotonic() + _AGAIN_SECONDS
                 self._say("nginx has died and is started again")
+                # Its workers may have outlived it, and its port is theirs.
+                self._nginx.kill()
                 self._nginx.restart()
         except ServerError as error:
             self._say(f"nginx: {error}")

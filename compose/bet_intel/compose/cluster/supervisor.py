@@ -92,9 +92,7 @@ class Supervisor:
         listeners = {name: number for name, number in self._plan.counts.items() if name != SCHEDULER.name}
         for counts in (listeners, self._plan.counts):
             self._wait_for(self._fleet, counts, engines)
-        gateways = self._fleet.of(GATEWAY)
-        if gateways:
-            self._front = Front.start(self._folder, gateways, self._plan.port, _say)
+        self._serve(self._fleet.of(GATEWAY))
 
     def run(self) -> None:
         """Keep all of it running until asked to end."""
@@ -106,8 +104,7 @@ class Supervisor:
             if self._fleet is not None:
                 wanted = self._folder.read(WANTED, Wanted)
                 self._fleet.tend(self._plan.counts if wanted is None else wanted.counts)
-                if self._front is not None:
-                    self._front.keep(self._fleet.of(GATEWAY))
+                self._serve(self._fleet.of(GATEWAY))
 
     def stop(self) -> None:
         """End in order what is not ended by the end of the folder's use: clients before their servers."""
@@ -117,6 +114,12 @@ class Supervisor:
         if self._fleet is not None:
             self._fleet.stop()
             _say("the services have ended")
+
+    def _serve(self, gateways: Sequence[Member]) -> None:
+        if self._front is not None:
+            self._front.keep(gateways)
+        elif ready := [one for one in gateways if answers(one)]:
+            self._front = Front.start(self._folder, ready, self._plan.port, _say)
 
     def _wait_for(self, fleet: Fleet, counts: Counts, engines: Engines) -> None:
         """Start these; returns when all answer and consume."""

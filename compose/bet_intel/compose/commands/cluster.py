@@ -16,6 +16,7 @@ from bet_intel.compose.cluster.supervisor import Plan
 from bet_intel.compose.commands.errors import CommandError, UsageError
 from bet_intel.compose.commands.output import print_json, print_table
 from bet_intel.compose.data_folder import default_data_dir
+from bet_intel.compose.effective_settings import effective_settings
 from bet_intel.compose.servers.processes import ServerError
 from bet_intel.odds_ingest.providers.port import InvalidSourceError
 from bet_intel.odds_ingest.source import open_source
@@ -83,6 +84,10 @@ def up_command(
     counts: Counts = {}
     if services:
         counts = {**(ONE_OF_EACH if small else NORMAL), **_counts(process)}
+        # All of them before anything starts. Only what is wrong, never the value: it may be a secret.
+        wrong = [f"{one.variable or one.service}: {one.problem}" for one in effective_settings().wrong]
+        if wrong:
+            raise CommandError("\n".join(wrong))
     try:
         plan = Plan(sizes, dict(counts), _source(source, speed, seed), port)
         control.up(_folder(data_dir), plan)
