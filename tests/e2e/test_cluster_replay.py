@@ -1,6 +1,7 @@
 """A recording played through the services as processes of their own ends as it does in the embedded run."""
 
 import asyncio
+import gzip
 import os
 import re
 import signal
@@ -30,6 +31,7 @@ from fixtures.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("cluster-replay")]
 
+_MLB = Path(__file__).parents[3] / "shared/data/odds_api_mlb_5min/mlb_2026-08-04_2026-08-05.jsonl.gz"
 _SNAPSHOTS = 20
 _COUNTS = {**ONE_OF_EACH, "api.serve": 2, "ev-engine.consume": 2}
 _NOTIFICATIONS = "notifications"
@@ -103,6 +105,7 @@ async def test_workers_follow_the_queue_and_no_task_is_lost(cluster: Cluster) ->
     assert (await asyncio.to_thread(cluster, "scale", "notifier.worker=0")).code == 0
     await until(lambda: _workers(cluster, 0), _SECONDS)
     await _enqueue(cluster)
+    await until(lambda: _waiting(cluster, _TASKS), _SECONDS)
     following = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bet_intel.compose.cli", "cluster", "autoscale", "notifier.worker"),
         *("--calm", "0.5", "--data-dir", str(cluster.folder)),
@@ -123,6 +126,23 @@ async def test_workers_follow_the_queue_and_no_task_is_lost(cluster: Cluster) ->
     assert group.sql(group.primary, "select count(*) from dead_letter", database="notifier") == "0"
 
 
+@pytest.mark.skipif(not _MLB.exists(), reason=f"real odds are not here: {_MLB.name}")
+@pytest.mark.xdist_group("cluster-baseball")
+def test_two_days_of_baseball_every_hour(tmp_path: Path) -> None:
+    """Withdrawals, moved starts, lines that come and go, events that end."""
+    recording = tmp_path / "mlb.jsonl.gz"
+    with gzip.open(_MLB) as whole, gzip.open(recording, "wb") as part:
+        part.writelines(line for number, line in enumerate(whole) if number % 12 == 0)
+    source = ("--source", f"replay:{recording}", "--speed", "max")
+    with data_folder() as folder, running(folder, *source) as system:
+        system.until_ready()
+        system.until_played(_SECONDS)
+        expected = outcome(system)
+    assert expected[1], "the recording should end with open opportunities"
+    with started(f"baseball-{os.getpid()}", "--small", "--process", "ev-engine.consume=2", *source) as cluster:
+        until_outcome(cluster, expected, _SECONDS)
+
+
 def test_down_leaves_nothing(cluster: Cluster) -> None:
     cluster.status()
     assert cluster.left()
@@ -138,6 +158,11 @@ async def _workers(cluster: Cluster, number: int) -> bool:
     """Whether so many run, and none that is about to stop."""
     processes = await asyncio.to_thread(cluster.processes)
     return sum(name.startswith("notifier.worker.") for name in processes) == number
+
+
+async def _waiting(cluster: Cluster, number: int) -> bool:
+    queues = (await asyncio.to_thread(cluster.status))["queues"]
+    return {one["queue"]: one["ready"] for one in queues}[_NOTIFICATIONS] == number
 
 
 async def _enqueue(cluster: Cluster) -> None:
