@@ -162,7 +162,8 @@ async def _workers(cluster: Cluster, number: int) -> bool:
 
 async def _waiting(cluster: Cluster, number: int) -> bool:
     queues = (await asyncio.to_thread(cluster.status))["queues"]
-    return {one["queue"]: one["ready"] for one in queues}[_NOTIFICATIONS] == number
+    ready = {one["queue"]: int(one["ready"]) for one in queues}
+    return ready[_NOTIFICATIONS] == number
 
 
 async def _enqueue(cluster: Cluster) -> None:

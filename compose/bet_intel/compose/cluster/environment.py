@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,8 +10,11 @@ from bet_intel.compose.cluster.databases import Databases
 from bet_intel.compose.cluster.engines import VHOST, Engines
 from bet_intel.compose.cluster.services import GATEWAY, KINDS, Counts, ProcessKind, Source, processes_of
 from bet_intel.compose.servers.folder import ServersFolder
+from bet_intel.shared.secret_box import key_file
 
 _SECRETS = "secrets"
+_KEYS = ("BET_INTEL_API_SECRETS_KEY", "BET_INTEL_NOTIFIER_SECRETS_KEY")
+_TOKEN = "BET_INTEL_API_OPERATOR_TOKEN"  # noqa: S105 - the name of a variable
 _OURS = re.compile(
     r"BET_INTEL_((API|EV_ENGINE|ODDS_INGEST|NOTIFIER)_(DSN|OWNER_DSN|PROCESSES|POOL_SIZE|HOST|PORT|SOURCE|SPEED|SEED)"
     r"|BROKER_URL|REDIS_URL|METRICS_HOST|METRICS_PORT)(_FILE)?"
@@ -31,6 +35,7 @@ class Environment:
             "BET_INTEL_BROKER_URL_FILE": broker,
             "BET_INTEL_REDIS_URL_FILE": redis,
         }
+        self._common |= self._own_secrets()
         services = {kind.package for kind in KINDS.values()}
         self._dsns = {
             service: self._write(f"{service}.dsn", _of_all(databases.dsns(group, service))) for service in services
@@ -53,6 +58,17 @@ class Environment:
             given = {"SOURCE": self._source.source, "SPEED": self._source.speed, "SEED": self._source.seed}
             values |= {f"{prefix}{name}": str(value) for name, value in given.items() if value is not None}
         return {**self._common, **values}
+
+    def _own_secrets(self) -> dict[str, str]:
+        """What encrypts the secrets of webhooks, and an operator's token, where nobody has given one."""
+        made: dict[str, str] = {}
+        key = self._secrets / "secrets.key"
+        key_file(key)
+        if not any(given in os.environ for one in _KEYS for given in (one, f"{one}_FILE")):
+            made |= {f"{one}_FILE": str(key) for one in _KEYS}
+        if not any(given in os.environ for given in (_TOKEN, f"{_TOKEN}_FILE")):
+            made[f"{_TOKEN}_FILE"] = self._write("operator_token", secrets.token_urlsafe(24))
+        return made
 
     def _write(self, name: str, value: str) -> str:
         path: Path = self._secrets / name

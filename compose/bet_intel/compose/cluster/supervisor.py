@@ -18,7 +18,7 @@ from bet_intel.compose.cluster.engines import Engines, Sizes
 from bet_intel.compose.cluster.environment import Environment
 from bet_intel.compose.cluster.fleet import WANTED, Fleet, Member, Wanted, answers, process_of
 from bet_intel.compose.cluster.gateway import Front
-from bet_intel.compose.cluster.queues import consumers, depths
+from bet_intel.compose.cluster.queues import consumers
 from bet_intel.compose.cluster.services import GATEWAY, KINDS, SCHEDULER, Counts, Source
 from bet_intel.compose.servers.folder import ServersFolder
 from bet_intel.compose.servers.processes import Process, ServerError
@@ -146,12 +146,10 @@ class Supervisor:
 def _are_fed(members: Sequence[Member], engines: Engines) -> bool:
     """Whether every process that is to consume does."""
     found = consumers(engines.rabbitmq)
-    known = {one.queue for one in depths(engines.rabbitmq)}
     for kind in {KINDS[one.kind] for one in members if KINDS[one.kind].queues}:
         wanted = sum(one.kind == kind.name for one in members)
         fed = [number for queue, number in found.items() if kind.is_fed_from(queue)]
-        # A worker that has nothing to do in this release has no queue.
-        if min(fed, default=0) < wanted and (kind.type != "worker" or kind.queues in known):
+        if min(fed, default=0) < wanted:
             return False
     return True
 
