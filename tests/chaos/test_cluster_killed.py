@@ -20,8 +20,8 @@ pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("cluster-killed")]
 
 _SNAPSHOTS = 30
 _STEP = timedelta(seconds=60)
-_SPEED = 60
-"""A snapshot a second: it is still being played when the last process is killed."""
+_SPEED = 40
+"""Two snapshots in three seconds: it is still being played when the last process is killed."""
 _SEEN_BY = ("api.consume", "api.serve", "odds-ingest.schedule")
 """Without these it cannot be seen how far the recording is: they die last."""
 _SECONDS = 120.0

@@ -170,8 +170,9 @@ async def _enqueue(cluster: Cluster) -> None:
     """As many deliveries as there are tasks: whoever sends one finds that its opportunity has closed, and says so."""
     group = cluster.group()
     made = (
-        "insert into delivery (subscription_id, opportunity_id, event_id, opening, level, channel) "
-        "select 'autoscale', number, 'no-event', 1, 1, 'log' from generate_series(1, 500) number returning id"
+        "insert into delivery (key, subscription_id, opportunity_id, event_id, opening, level, channel) "
+        "select 'autoscale-' || number, 'autoscale', number, 'no-event', 1, 1, 'log' "
+        "from generate_series(1, 500) number returning id"
     )
     ids = group.sql(group.primary, made, database="notifier").splitlines()
     assert len(ids) == _TASKS
