@@ -16,7 +16,7 @@ setup:  ## Make the virtual environment from requirements.lock
 run: setup  ## Run everything in one process on embedded engines (ARGS="--source replay:PATH --speed max")
 	@bet-intel up $(ARGS)
 
-cluster: setup  ## Start every server as a process of its own (ARGS="--small"); bet-intel cluster status, promote, down
+cluster: setup  ## Start every server and service as processes of their own (ARGS="--small"); bet-intel cluster status, scale, down
 	@bet-intel cluster up $(ARGS)
 
 test: setup  ## Run every test (ARGS="tests/unit -k devig")

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from bet_intel.compose.cluster.services import ONE_OF_EACH
+from bet_intel.compose.cluster.supervisor import STATE, ClusterState
+from bet_intel.compose.servers.folder import ServersFolder, is_gone
 from bet_intel.compose.servers.programs import CLUSTER
 from bet_intel.odds_ingest.providers.simulator.recording import write_recording
 from fixtures.cluster import Cluster, started, until_outcome
@@ -63,6 +65,20 @@ def test_one_process_of_each_type_dies_and_nothing_is_missing_at_the_end(recordi
         after = cluster.processes()
         assert {name: after[name]["restarts"] for name in victims} == dict.fromkeys(victims, 1), cluster.logs()
         assert all(after[name]["pid"] not in (None, processes[name]["pid"]) for name in victims)
+
+        _kill_supervisor(cluster)
+        assert cluster.left() == []
+
+
+def _kill_supervisor(cluster: Cluster) -> None:
+    """Returns when the keeper has ended what it left."""
+    state = ServersFolder.peek(cluster.folder).read(STATE, ClusterState)
+    assert state is not None
+    os.kill(state.pid, signal.SIGKILL)
+    deadline = time.monotonic() + _SECONDS
+    while not is_gone(cluster.folder):
+        assert time.monotonic() < deadline, cluster.logs()
+        time.sleep(_POLL_SECONDS)
 
 
 def _position(cluster: Cluster) -> int:

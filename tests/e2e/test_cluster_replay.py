@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from bet_intel.compose.cluster import databases
 from bet_intel.compose.cluster.engines import VHOST
-from bet_intel.compose.cluster.services import ONE_OF_EACH
+from bet_intel.compose.cluster.services import KINDS, ONE_OF_EACH
 from bet_intel.compose.servers.folder import ServersFolder, is_gone
 from bet_intel.compose.servers.programs import CLUSTER
 from bet_intel.compose.servers.rabbitmq import RabbitMQ
@@ -35,6 +36,7 @@ _MLB = Path(__file__).parents[3] / "shared/data/odds_api_mlb_5min/mlb_2026-08-04
 _SNAPSHOTS = 20
 _COUNTS = {**ONE_OF_EACH, "api.serve": 2, "ev-engine.consume": 2}
 _NOTIFICATIONS = "notifications"
+_SERVICES = frozenset(kind.service for kind in KINDS.values())
 _TASKS = 500
 _SECONDS = 90.0
 
@@ -99,6 +101,21 @@ def test_status_shows_every_process_of_the_services(cluster: Cluster) -> None:
     assert processes["nginx"]["detail"] == "before 2 gateways"
     assert processes["postgres2"]["lag"] is not None
     assert {"ev-engine.odds-changed", _NOTIFICATIONS} <= {one["queue"] for one in status["queues"]}
+
+
+def test_no_password_is_in_an_environment_or_readable_by_others(cluster: Cluster) -> None:
+    made = databases.find(ServersFolder.peek(cluster.folder))
+    assert made is not None
+    passwords = [each for one in made.passwords.values() for each in (one.service, one.owner)]
+    services = [one for one in cluster.processes().values() if one["name"].split(".")[0] in _SERVICES]
+    assert len(services) == sum(_COUNTS.values())
+    for one in services:
+        environment = Path(f"/proc/{one['pid']}/environ").read_text(errors="replace")
+        assert "_DSN_FILE=" in environment
+        assert not any(password in environment for password in passwords), one["name"]
+    secrets = cluster.folder / "secrets"
+    assert secrets.stat().st_mode & 0o777 == 0o700
+    assert {file.stat().st_mode & 0o777 for file in secrets.iterdir()} == {0o600}
 
 
 async def test_workers_follow_the_queue_and_no_task_is_lost(cluster: Cluster) -> None:
