@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bet_intel.events.v1 import demand_observed_pb2, refresh_requested_pb2
+from bet_intel.events.v1 import demand_observed_pb2
 from bet_intel.odds_ingest.domain.budget import Budget, Usage
 from bet_intel.odds_ingest.poll_store import TargetId, polled
 from bet_intel.odds_ingest.providers.pollable import PollableProvider
@@ -29,12 +29,10 @@ from fixtures.answers import PROVIDER
 from fixtures.fake_odds_api import BASKETBALL, SOCCER, TWO_RESPONSES, fake_odds_api, write
 from fixtures.odds_ingest_service import MIGRATIONS
 from fixtures.postgres import MakeDatabase
-from fixtures.scheduling import BASEBALL, HOCKEY, LEAGUES, NOON, Feed, feed, hours, scheduled
+from fixtures.scheduling import BASEBALL, HOCKEY, NOON, Feed, feed, hours, requested, scheduled
 from fixtures.waiting import running, until
 
 pytestmark = pytest.mark.integration
-
-ONE = "0b9f6c1e-6a57-4a52-8d3e-6f2f3f1f5a10"
 
 
 @pytest.fixture
@@ -89,79 +87,48 @@ async def test_what_somebody_looks_at_is_asked_for_more_often(dsn: str) -> None:
     assert counted[HOCKEY] > 2.5 * counted[BASEBALL]
 
 
-def requested(**wanted: list[str]) -> Message:
-    body = refresh_requested_pb2.RefreshRequested(id=ONE, at_us=to_us(NOON), **wanted)
-    return Message(ONE, "refresh.requested.v1", "api", ONE, NOON, 0, body.SerializeToString())
-
-
-async def test_a_refresh_asks_for_what_was_named_and_tells_what_it_cost(dsn: str) -> None:
+async def test_lost_answers_cost_no_more_than_the_plan_may_today(dsn: str) -> None:
     given = feed()
-    async with scheduled(dsn, given, given, Budget(day=70)) as run:
-        await run.until(hours(0.01))
-        await run.bus.publish(requested(leagues=[HOCKEY]))
-        await run.until(hours(0.02))
-        await until(lambda: len(run.answered()) == 1)
-    assert [league for league, _ in given.asked] == [BASEBALL, HOCKEY, HOCKEY]
-    (status,) = run.answered()
-    assert (status.refresh_id, status.error_kind, status.credits) == (ONE, "", 2)
-    assert (status.credit_state.spent_day, status.credit_state.left_day) == (6, 64)
+    given.failures = {BASEBALL: [TransientProviderError("half a body")] * 500}
+    given.starts.pop(HOCKEY)
+    body = demand_observed_pb2.DemandObserved(at_us=to_us(NOON + timedelta(days=1)), everything=True)
+    async with scheduled(dsn, given, given, Budget(month=150)) as run:
+        await run.bus.publish(Message("1", "demand.observed.v1", "api", "g", NOON, 0, body.SerializeToString()))
+        await run.until(hours(4))
+        state = await run.quota.state()
+    # 150 credits over fifteen days; whether any was charged nobody knows.
+    assert state.left.month is not None
+    assert 140 <= state.left.month < 150
 
 
-@pytest.mark.parametrize(
-    ("day", "wanted", "failure", "kind"),
-    [
-        (5, {"leagues": [BASEBALL, HOCKEY]}, None, "quota"),
-        (50, {"leagues": ["tennis_atp"]}, None, "validation"),
-        (50, {"sports": ["baseball"]}, TransientProviderError("status 503"), "transient"),
-    ],
-)
-async def test_a_refresh_that_is_not_possible_says_why(
-    dsn: str, day: int, wanted: dict[str, list[str]], failure: ProviderError | None, kind: str
+@pytest.mark.parametrize("table", ["quota_reservation", "event"])
+@pytest.mark.parametrize("by_tasks", [False, True])
+async def test_an_answer_that_cannot_be_stored_is_kept_until_the_database_is_back(
+    dsn: str, table: str, *, by_tasks: bool
 ) -> None:
-    given = feed()
-    async with scheduled(dsn, given, given, Budget(day=day)) as run:
-        await run.until(hours(0.01))
-        given.failures[BASEBALL] = [failure] if failure else []
-        await run.bus.publish(requested(**wanted))
-        await run.until(hours(0.02))
-        await until(lambda: len(run.answered()) == 1)
-    assert run.answered()[0].error_kind == kind
-    assert run.answered()[0].message
-
-
-async def test_a_refresh_of_several_leagues_goes_on_after_one_that_is_refused(dsn: str) -> None:
-    given = feed()
-    async with scheduled(dsn, given, given) as run:
-        await run.until(hours(0.01))
-        given.failures[BASEBALL] = [RefusedRequestError("no such market")]
-        await run.bus.publish(requested(leagues=[BASEBALL, HOCKEY]))
-        await run.until(hours(0.02))
-        await until(lambda: len(run.answered()) == 1)
-    assert [league for league, _ in given.asked] == [BASEBALL, HOCKEY, BASEBALL, HOCKEY]
-    (status,) = run.answered()
-    assert (status.error_kind, status.message, status.credits) == ("validation", "no such market", 2)
-
-
-async def test_a_refresh_while_nobody_is_there_says_so_and_not_that_there_is_no_such_league(dsn: str) -> None:
-    given = feed()
-    given.failures[LEAGUES] = [TransientProviderError("nobody there")] * 9
-    async with scheduled(dsn, given, given) as run:
-        await run.until(NOON + timedelta(seconds=4))
-        assert not run.answered()
-        await run.bus.publish(requested(leagues=[HOCKEY]))
-        await run.until(NOON + timedelta(seconds=6))
-        await until(lambda: len(run.answered()) == 1)
-    assert (run.answered()[0].error_kind, run.answered()[0].message) == ("transient", "nobody there")
-
-
-async def test_a_refresh_that_another_process_has_heard_of_is_answered(dsn: str) -> None:
-    given = feed()
-    async with scheduled(dsn, given, given) as leads, scheduled(dsn, given, given) as follows:
-        await leads.until(hours(0.01))
-        await follows.bus.publish(requested(leagues=[HOCKEY]))
-        await until(follows.refreshes.arrived.is_set)
-        await leads.until(hours(0.05))
-        await until(lambda: len(leads.answered()) == 1)
+    """The server shuts down when the answer is settled (deletes its reservation), or when it is stored."""
+    given = Feed(NOON, {BASEBALL: [hours(4)]})
+    async with Database.open(dsn, name="tests") as database, scheduled(dsn, given, given, by_tasks=by_tasks) as run:
+        async with database.transaction() as connection:
+            await connection.execute("""
+                create function shut_down() returns trigger language plpgsql as
+                $$ begin raise exception 'terminating connection due to administrator command' using errcode = '57P01';
+                end $$
+                """)
+            what = "delete on quota_reservation for each row when (old.credits > 0)"
+            what = what if table == "quota_reservation" else "insert on event for each row"
+            await connection.execute(f"create trigger shut_down before {what} execute function shut_down()")
+        await run.until(NOON + timedelta(seconds=20))
+        await until(lambda: bool(given.asked))
+        async with database.transaction() as connection:
+            await connection.execute("drop function shut_down cascade")
+        await run.until(NOON + timedelta(seconds=50))
+        await until(lambda: any(status.prices for status in run.statuses))
+        state = await run.quota.state()
+        async with database.snapshot() as connection:
+            as_of = await connection.fetchval("select as_of from event")
+    assert len(given.asked) == 1
+    assert (as_of, state.spent_day, state.left.provider) == (NOON, 2, 498)
 
 
 async def test_a_wrong_key_ends_the_asking(dsn: str) -> None:

@@ -1,12 +1,14 @@
 """The quota of one provider, shared by every worker through the database."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import uuid4
 
 import structlog
 
 from bet_intel.odds_ingest import quota_store as store
 from bet_intel.odds_ingest.domain.budget import (
+    Account,
     Budget,
     Left,
     Report,
@@ -18,8 +20,10 @@ from bet_intel.odds_ingest.domain.budget import (
     left,
     newer_report,
     periods_of,
+    reserved_in,
     spent_in,
 )
+from bet_intel.odds_ingest.domain.plan import allowance
 from bet_intel.shared.postgres import Database
 from bet_intel.shared.times import Clock
 
@@ -28,10 +32,12 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class QuotaState:
-    """Credits spent in this UTC day and month, what may still be spent, and what the provider last said."""
+    """Credits spent in this UTC day and month, reserved for unanswered calls of this day, what may still be spent, and
+    what the provider last said."""
 
     spent_day: int
     spent_month: int
+    reserved_day: int
     left: Left
     report: Report | None
 
@@ -45,9 +51,9 @@ class Quota:
         self._budget = budget
         self._clock = clock
 
-    async def reserve(self, cost: int) -> Reservation | None:
-        """Set aside the most a call may cost, or None where that is more than is left. A free call (0) always may be
-        made: it, too, tells what is left."""
+    async def reserve(self, cost: int, *, of_today: bool = False) -> Reservation | None:
+        """Set aside the most a call may cost, or None where that is more than is left; `of_today`: left of the plan's
+        allowance for today. A free call (0) always may be made: it, too, tells what is left."""
         async with self._database.transaction() as connection:
             await store.lock(connection, self._provider)
             # After the lock, so that the times of reservations are in the order of the locks.
@@ -55,9 +61,17 @@ class Quota:
             account = await store.account(connection, self._provider, now)
             if not allows(account, self._budget, now, cost):
                 return None
+            if of_today and not self._in_allowance(account, now, cost):
+                return None
             reservation = Reservation(str(uuid4()), cost, now, account.reports)
             await store.add_reservation(connection, self._provider, reservation)
             return reservation
+
+    def _in_allowance(self, account: Account, now: datetime, cost: int) -> bool:
+        day, _ = periods_of(now)
+        committed = spent_in(account, day) + reserved_in(account, day)
+        bound = allowance(left(account, self._budget, now), committed, now)
+        return bound is None or cost <= bound
 
     async def settle(self, reservation: Reservation, usage: Usage) -> None:
         """The call was answered; `usage` is what its headers told. Settling twice counts once."""
@@ -90,5 +104,9 @@ class Quota:
             account = await store.account(connection, self._provider, now)
         day, month = periods_of(now)
         return QuotaState(
-            spent_in(account, day), spent_in(account, month), left(account, self._budget, now), account.report
+            spent_in(account, day),
+            spent_in(account, month),
+            reserved_in(account, day),
+            left(account, self._budget, now),
+            account.report,
         )

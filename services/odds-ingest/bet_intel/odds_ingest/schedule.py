@@ -5,20 +5,19 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 import structlog
 
 from bet_intel.odds_ingest import poll_store as store
+from bet_intel.odds_ingest.calls import Bill, Calls, OutOfCreditsError, Paid
 from bet_intel.odds_ingest.demand import Demand
-from bet_intel.odds_ingest.domain.budget import Reservation, Usage
 from bet_intel.odds_ingest.domain.plan import Plan, plan, rate_of_changes
 from bet_intel.odds_ingest.domain.quotes import Answer
 from bet_intel.odds_ingest.fixtures import Fixtures
 from bet_intel.odds_ingest.ingest import Ingested, IngestOdds
 from bet_intel.odds_ingest.poll import CLOCK_TOLERANCE, Company, Pace, Progress, Sleep, until_woken
 from bet_intel.odds_ingest.poll_store import Polled, RefreshRequest, TargetId
-from bet_intel.odds_ingest.providers.pollable import PollableProvider, Told
+from bet_intel.odds_ingest.providers.pollable import PollableProvider
 from bet_intel.odds_ingest.providers.port import ProviderError
 from bet_intel.odds_ingest.quota import Quota
 from bet_intel.odds_ingest.targets import EVERY_EVENT, Ask, asks, target
@@ -29,18 +28,14 @@ from bet_intel.shared.times import Clock
 
 _log = structlog.get_logger(__name__)
 
-T = TypeVar("T")
-
 _PLANNED_EVERY = timedelta(seconds=30)
 _TICK_AFTER = timedelta(seconds=60)
 _FIRST_BACKOFF = timedelta(seconds=1)
 _DOUBLINGS = 6
 _SMOOTHING = 0.3
+_ASKED_AGAIN_AFTER = timedelta(seconds=60)
+"""A refresh has nothing asked for again that was asked for this short a time ago."""
 _LOGGED_REJECTIONS = 10
-
-
-class OutOfCreditsError(Exception):
-    """A call was not made: its worst case is more than what is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +84,14 @@ class ScheduledPoller:
         self._sleep = sleep
         self._dispatch = dispatch
         self._fixtures = Fixtures(provider, clock)
+        self._calls = Calls(provider, means.database, means.quota, clock)
+        # Kept until they are stored, also while the database is away.
+        self._paid: dict[TargetId, tuple[Paid, IngestOdds]] = {}
+        self._storing = asyncio.Lock()
+        # What was asked for the refreshes that are to be answered next.
+        self._bill = Bill()
+        # How the newest call for a league failed, where it did.
+        self._failures_of: dict[TargetId, ProviderReport] = {}
         self._failures = 0
         self._not_before: datetime | None = None
         self._refused: set[TargetId] = set()
@@ -100,6 +103,7 @@ class ScheduledPoller:
     def go_on_from(self, position: int) -> None:
         """Another process may have read on since; before `run`."""
         self._position = self._teller.position = position
+        self._bill = Bill()
 
     async def run(self) -> None:
         await self._pace.caught_up()
@@ -124,6 +128,7 @@ class ScheduledPoller:
 
     async def _step(self) -> None:
         """Do what is due, or wait for it."""
+        await self._store(*self._paid)
         # What is asked for from here on, is asked for after these were set.
         self._means.demand.changed.clear()
         requests = await self._refreshes.pending()
@@ -159,29 +164,11 @@ class ScheduledPoller:
     async def _looked(self, requests: Sequence[RefreshRequest]) -> bool:
         """Look up leagues and events that were looked up too long ago; free. Where that fails, so do the requests."""
         try:
-            await self._fixtures.look(self._free)
+            await self._fixtures.look(self._calls.free)
         except ProviderError as error:
             await self._teller.answer(requests, await self._failed(error))
             return False
         return True
-
-    async def _free(self, call: Callable[[], Awaitable[Told[T]]]) -> T:
-        reservation = await self._means.quota.reserve(0)
-        assert reservation is not None  # noqa: S101 - what is free may always be asked for
-        return await self._call(reservation, call)
-
-    async def _call(self, reservation: Reservation, call: Callable[[], Awaitable[Told[T]]]) -> T:
-        """Make a call whose worst case is reserved, and settle what it cost."""
-        try:
-            told = await call()
-        except ProviderError as error:
-            if error.kind == "quota":
-                await self._means.quota.settle(reservation, Usage(last=error.spent, remaining=0))
-            elif not error.may_have_cost:
-                await self._means.quota.settle(reservation, Usage(last=error.spent))
-            raise
-        await self._means.quota.settle(reservation, told.usage)
-        return told.value
 
     async def _plan(self, polled: Mapping[TargetId, Polled], known: Mapping[str, Ask]) -> Plan:
         now = self._clock()
@@ -190,7 +177,8 @@ class ScheduledPoller:
             [target(ask, polled, self._means.demand) for ask in known.values() if bool(ask.id.event) is single]
             for single in (False, True)
         )
-        return plan(now, leagues, state.left, state.spent_day, events)
+        # What calls under way and lost ones may cost is of today's share too.
+        return plan(now, leagues, state.left, state.spent_day + state.reserved_day, events)
 
     def _asks(self) -> dict[str, Ask]:
         return asks(self._provider, self._fixtures, self._refused, self._clock())
@@ -203,7 +191,16 @@ class ScheduledPoller:
         """Ask for a target now, if it is still one that is polled and nothing speaks against asking.
 
         What fails is told, as of a poll; the plan decides when it is asked for again.
+
+        Raises:
+            UnavailableError: the database is away. What was asked for is kept, and not asked for again.
         """
+        if id in self._paid:
+            received_at = self._paid[id][0].received_at
+            await self._store(id)
+            last = (await self._polled()).get(id, Polled()).polled_at
+            if last is None or last <= received_at:
+                return
         if self.failure is not None or not self._may_ask() or not await self._looked(()):
             _log.info("not asked: the provider is left alone", provider=self._provider.name, target=id)
             return
@@ -222,7 +219,7 @@ class ScheduledPoller:
     async def check(self) -> None:
         """See by a call that costs nothing whether the provider answers, and tell it where it does not."""
         try:
-            await self._free(self._provider.leagues)
+            await self._calls.free(self._provider.leagues)
         except ProviderError as error:
             await self._failed(error)
 
@@ -247,14 +244,19 @@ class ScheduledPoller:
             for each in sorted(self._asks().values(), key=lambda each: self._fixtures.next_start(each.id.league))
             if not each.id.event and any(request.wants(each.id.league, each.sport) for request in requests)
         ]
-        before = await self._means.quota.state()
         outcome = self._teller.newest
         failed: ProviderReport | None = None
+        just_asked: list[str] = []
         if not wanted:
             outcome = replace(outcome, error_kind="validation", message="none of the leagues asked for is polled")
         for ask in wanted:
+            polled = await self._polled()
+            if self._was_just_asked(polled.get(ask.id)):
+                just_asked.append(ask.key)
+                failed = self._failures_of.get(ask.id, failed)
+                continue
             try:
-                await self._poll(ask, await self._polled())
+                await self._poll(ask, polled, of_today=True)
                 await self._pace.caught_up()
                 outcome = self._teller.newest
             except OutOfCreditsError as error:
@@ -267,36 +269,63 @@ class ScheduledPoller:
                 # It is refused for this league alone: the others are asked for all the same.
         if failed is not None:
             outcome = failed
-        after = await self._means.quota.state()
-        spent = max(0, after.spent_month - before.spent_month)
-        await self._teller.answer(requests, replace(outcome, credits=spent, quota=after))
+        elif just_asked and not outcome.error_kind:
+            seconds = int(_ASKED_AGAIN_AFTER.total_seconds())
+            told = f"asked for less than {seconds} s ago, answered with what is there: {', '.join(just_asked)}"
+            outcome = replace(outcome, message=told)
+        state = await self._means.quota.state()
+        await self._teller.answer(requests, replace(outcome, credits=self._bill.credits, quota=state))
+        self._bill = Bill()
 
-    async def _poll(self, ask: Ask, polled: Mapping[TargetId, Polled], ingest: IngestOdds | None = None) -> None:
-        """Ask for a target now, unless another worker has since `polled` was read.
+    def _was_just_asked(self, polled: Polled | None) -> bool:
+        at = polled.polled_at if polled else None
+        # Clocks of workers differ: it may lie ahead.
+        return at is not None and abs(self._clock() - at) < _ASKED_AGAIN_AFTER
+
+    async def _poll(
+        self, ask: Ask, polled: Mapping[TargetId, Polled], ingest: IngestOdds | None = None, *, of_today: bool = False
+    ) -> None:
+        """Ask for a target now, unless another worker has since `polled` was read; `of_today` for a refresh, whose
+        bill it goes on.
 
         Raises:
             OutOfCreditsError: there are not enough credits.
             ProviderError: it was asked for and not answered.
         """
-        reservation = await self._means.quota.reserve(ask.cost)
-        if reservation is None:
-            raise OutOfCreditsError(f"asking for {ask.key} may cost {ask.cost} credits, which is more than is left")
-        seen = polled.get(ask.id, Polled())
-        async with self._means.database.transaction() as connection:
-            claimed = await store.claim(connection, self._provider.name, ask.id, seen.polled_at, self._clock())
-        if not claimed:
-            await self._means.quota.release(reservation)
+        bill = self._bill if of_today else Bill()
+        paid = await self._calls.ask(ask, polled.get(ask.id, Polled()), bill, of_today=of_today)
+        if paid is None:
             return
-        answer = await self._call(reservation, lambda: ask.of(self._provider))
-        answer = replace(answer, position=self._position + 1)
-        ingested = await (ingest or self._means.ingest).answer(answer, self._source)
-        self._position = self._teller.position = answer.position
+        self._failures_of.pop(ask.id, None)
         self._failures, self._not_before = 0, None
-        self._told_time_at = self._clock()
+        self._paid[ask.id] = paid, ingest or self._means.ingest
+        await self._store(ask.id)
+
+    async def _store(self, *ids: TargetId) -> None:
+        """Settle and store what was answered. What cannot be stored now is kept; to store it twice changes nothing."""
+        async with self._storing:
+            for id in ids:
+                if id not in self._paid:
+                    continue
+                try:
+                    await self._store_one(id, *self._paid[id])
+                except UnavailableError:
+                    raise
+                except Exception:
+                    del self._paid[id]  # it would fail again
+                    raise
+                del self._paid[id]
+
+    async def _store_one(self, id: TargetId, paid: Paid, ingest: IngestOdds) -> None:
+        await self._means.quota.settle(paid.reservation, paid.usage)
+        answer = replace(paid.answer, position=self._position + 1)
+        ingested = await ingest.answer(answer, self._source)
+        self._position = self._teller.position = answer.position
+        self._told_time_at = paid.received_at
         # Whole seconds, as answers tell the time.
-        self._behind = timedelta(seconds=math.ceil((self._told_time_at - answer.as_of).total_seconds()))
-        await self._learn(ask.id, answer, ingested, seen)
-        await self._tell(answer, ingested)
+        self._behind = timedelta(seconds=math.ceil((paid.received_at - answer.as_of).total_seconds()))
+        await self._learn(id, answer, ingested, paid.seen)
+        await self._tell(answer, ingested, paid.received_at)
 
     async def _learn(self, id: TargetId, answer: Answer, ingested: Ingested, seen: Polled) -> None:
         rate = seen.changes_per_hour
@@ -308,7 +337,7 @@ class ScheduledPoller:
         async with self._means.database.transaction() as connection:
             await store.answered(connection, self._provider.name, id, answer.as_of, rate)
 
-    async def _tell(self, answer: Answer, ingested: Ingested) -> None:
+    async def _tell(self, answer: Answer, ingested: Ingested, polled_at: datetime) -> None:
         refused = (*answer.rejections, *ingested.left_out)
         for rejection in refused[:_LOGGED_REJECTIONS]:
             _log.warning("could not be read", where=rejection.where, reason=rejection.reason, as_of=str(answer.as_of))
@@ -321,7 +350,7 @@ class ScheduledPoller:
                 ingested.events,
                 ingested.prices,
                 rejections,
-                polled_at=self._clock(),
+                polled_at=polled_at,
                 due_at=upcoming[1] if upcoming else None,
                 quota=await self._means.quota.state(),
                 ages=await self._means.company.ages.learn(answer),
@@ -342,6 +371,8 @@ class ScheduledPoller:
             quota=await self._means.quota.state(),
         )
         self._teller.tell(report)
+        if id is not None and not id.event:
+            self._failures_of[id] = report
         if error.ends:
             self.failure = error
         elif not error.retryable and id is not None:
