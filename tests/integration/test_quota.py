@@ -266,6 +266,26 @@ async def test_what_was_spent_is_known_to_every_worker_and_after_a_restart(make_
         assert (state.spent_day, state.spent_month, state.left) == (0, 3, Left(10, 91, 491))
 
 
+async def test_an_answer_that_comes_late_hides_no_call_that_was_lost_meanwhile(make_database: MakeDatabase) -> None:
+    provider = Provider(10, START - timedelta(hours=9))
+    async with workers(await make_database(MIGRATIONS), provider, "a", Budget()) as [one, other, _]:
+        opening, late, lost = await one.reserve(0), await one.reserve(1), await other.reserve(5)
+        assert opening is not None
+        assert late is not None
+        assert lost is not None
+        await one.settle(opening, provider.charge(0))
+        told_before = provider.charge(1)
+        provider.charge(5)
+        provider.now += timedelta(minutes=20)
+        await one.settle(late, told_before)
+        assert (await one.state()).left.provider == 4
+        # Whatever became of the lost one, the provider's newest word holds it.
+        free = await one.reserve(0)
+        assert free is not None
+        await one.settle(free, provider.charge(0))
+        assert (await one.state()).left.provider == 4
+
+
 async def test_accounts_of_different_providers_are_apart(make_database: MakeDatabase) -> None:
     dsn = await make_database(MIGRATIONS)
     provider = Provider(plan=500)

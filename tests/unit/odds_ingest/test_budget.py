@@ -40,10 +40,11 @@ def test_periods_are_utc_days_and_months() -> None:
 def test_what_was_spent_and_what_is_reserved_is_not_left() -> None:
     account = Account(
         {(PeriodKind.DAY, DAY.starts): 4, (PeriodKind.MONTH, MONTH.starts): 30},
+        # The provider has told since whether the second was charged.
         [reservation(3), reservation(5, NOW - timedelta(days=2))],
         Report(60, 440, NOW - timedelta(hours=1), 1),
     )
-    assert left(account, Budget(month=100, day=20), NOW) == Left(13, 62, 52)
+    assert left(account, Budget(month=100, day=20), NOW) == Left(13, 62, 57)
     assert left(account, Budget(), NOW) == Left(None, None, 52)
 
 
@@ -90,6 +91,16 @@ def test_a_call_whose_cost_is_not_told_is_taken_to_cost_the_most_it_can() -> Non
     assert cost_of(reservation(6), Usage(last=0)) == 0
 
 
+@pytest.mark.parametrize(("before", "left_over"), [(0, 47), (9, 47), (10, 47), (11, 50), (60, 50)])
+def test_a_lost_call_that_a_later_report_counts_is_not_taken_from_it_again(before: float, left_over: int) -> None:
+    lost = reservation(3, NOW - timedelta(minutes=before))
+    account = Account(reservations=[lost], report=Report(50, 450, NOW, 1))
+    assert left(account, Budget(month=100), NOW) == Left(None, 97, left_over)
+    # One made after the report is not in it, however long ago both were.
+    since = replace(account, reservations=[reservation(3, NOW + timedelta(minutes=1))])
+    assert left(since, Budget(), NOW + timedelta(hours=9)).provider == 47
+
+
 class TestReports:
     known = Account(report=Report(90, 10, NOW, 5), reports=5)
 
@@ -113,6 +124,11 @@ class TestReports:
     def test_a_new_month_begins_anew(self) -> None:
         old = replace(self.known, report=Report(2, 498, MONTH.starts - timedelta(seconds=1), 5))
         assert self.remaining(4, Usage(1, 499, 1), NOW, old) == 499
+
+    def test_an_answer_that_took_too_long_tells_what_it_cost_alone(self) -> None:
+        late = NOW + LONGEST_CALL + timedelta(seconds=1)
+        assert self.remaining(5, Usage(2, 400, 100), late) == 88
+        assert self.remaining(0, Usage(2, 400, 100), late, Account()) is None
 
     def test_less_than_nothing_is_nothing(self) -> None:
         assert self.remaining(5, Usage(4, -1, 501)) == 0

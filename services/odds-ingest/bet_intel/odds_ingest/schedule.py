@@ -195,12 +195,8 @@ class ScheduledPoller:
         Raises:
             UnavailableError: the database is away. What was asked for is kept, and not asked for again.
         """
-        if id in self._paid:
-            received_at = self._paid[id][0].received_at
-            await self._store(id)
-            last = (await self._polled()).get(id, Polled()).polled_at
-            if last is None or last <= received_at:
-                return
+        if id in self._paid and await self._store(id):
+            return
         if self.failure is not None or not self._may_ask() or not await self._looked(()):
             _log.info("not asked: the provider is left alone", provider=self._provider.name, target=id)
             return
@@ -301,23 +297,28 @@ class ScheduledPoller:
         self._paid[ask.id] = paid, ingest or self._means.ingest
         await self._store(ask.id)
 
-    async def _store(self, *ids: TargetId) -> None:
-        """Settle and store what was answered. What cannot be stored now is kept; to store it twice changes nothing."""
+    async def _store(self, *ids: TargetId) -> bool:
+        """Settle and store what was answered; False where some has been asked for since, and is only settled. What
+        cannot be stored now is kept; to store it twice changes nothing."""
+        stored = True
         async with self._storing:
-            for id in ids:
-                if id not in self._paid:
-                    continue
+            for id in (id for id in ids if id in self._paid):
                 try:
-                    await self._store_one(id, *self._paid[id])
+                    stored &= await self._store_one(id, *self._paid[id])
                 except UnavailableError:
                     raise
                 except Exception:
                     del self._paid[id]  # it would fail again
                     raise
                 del self._paid[id]
+        return stored
 
-    async def _store_one(self, id: TargetId, paid: Paid, ingest: IngestOdds) -> None:
+    async def _store_one(self, id: TargetId, paid: Paid, ingest: IngestOdds) -> bool:
         await self._means.quota.settle(paid.reservation, paid.usage)
+        asked_at = (await self._polled()).get(id, Polled()).polled_at
+        if asked_at is not None and asked_at > paid.received_at:
+            _log.info("an answer came too late to be stored", target=paid.ask.key, as_of=str(paid.answer.as_of))
+            return False
         answer = replace(paid.answer, position=self._position + 1)
         ingested = await ingest.answer(answer, self._source)
         self._position = self._teller.position = answer.position
@@ -326,6 +327,7 @@ class ScheduledPoller:
         self._behind = timedelta(seconds=math.ceil((paid.received_at - answer.as_of).total_seconds()))
         await self._learn(id, answer, ingested, paid.seen)
         await self._tell(answer, ingested, paid.received_at)
+        return True
 
     async def _learn(self, id: TargetId, answer: Answer, ingested: Ingested, seen: Polled) -> None:
         rate = seen.changes_per_hour

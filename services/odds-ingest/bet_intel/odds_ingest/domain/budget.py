@@ -47,7 +47,7 @@ class Usage(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What the provider last said is left; `number` counts reports."""
+    """What the provider last said is left, at most `LONGEST_CALL` before `told_at`; `number` counts reports."""
 
     remaining: int
     used: int | None
@@ -107,13 +107,19 @@ def reserved_in(account: Account, period: Period) -> int:
     return sum(one.credits for one in account.reservations if one.made_at >= earliest)
 
 
+def unreported(account: Account, report: Report) -> int:
+    """Credits of unanswered calls that `report` may not count: later, or so shortly before that they may have been
+    charged after the provider said it. Earlier ones are in what it says, or were never charged."""
+    earliest = report.told_at - 2 * LONGEST_CALL
+    return sum(one.credits for one in account.reservations if one.made_at >= earliest)
+
+
 def left(account: Account, budget: Budget, at: datetime) -> Left:
     """What may be spent at `at`."""
     day, month = periods_of(at)
     provider = None
     if account.report is not None and account.report.told_at >= month.starts:
-        # Whether the report counts the unanswered calls cannot be known.
-        provider = max(0, account.report.remaining - reserved_in(account, month))
+        provider = max(0, account.report.remaining - unreported(account, account.report))
     return Left(_left_of(account, budget, day), _left_of(account, budget, month), provider)
 
 
@@ -150,10 +156,10 @@ def newer_report(account: Account, reservation: Reservation, usage: Usage, at: d
 
     A call that began after the last report was known is a later one, also where more is left than before (a new
     period, a larger plan). Calls that overlapped may be told of in any order: the smaller number is the later one, or
-    errs to the safe side.
+    errs to the safe side. An answer that took longer than `LONGEST_CALL` tells what it cost alone.
     """
     before = account.report
-    if usage.remaining is None:
+    if usage.remaining is None or at - reservation.made_at > LONGEST_CALL:
         spent = cost_of(reservation, usage)
         return before._replace(remaining=max(0, before.remaining - spent)) if before else None
     number = account.reports + 1
