@@ -37,6 +37,15 @@ def test_config_shows_where_values_come_from_and_no_secret() -> None:
     }
 
 
+def test_config_shows_whether_there_is_a_key() -> None:
+    for key, told in (("", "(unset)"), ("0dd5-k3y", "***")):
+        ran = bet_intel("config", "show", env={"BET_INTEL_ODDS_API_KEY": key})
+        (line,) = (line for line in ran.out.splitlines() if line.split()[:2] == ["odds-ingest/the_odds_api", "key"])
+        assert line.split()[2] == told
+    unset = bet_intel("config", "show", "--json").answer["settings"]
+    assert next(one for one in unset if one["name"] == "key")["value"] is None
+
+
 def test_config_names_what_is_wrong_without_its_value() -> None:
     ran = bet_intel("config", "show", "--json", env={"BET_INTEL_API_POOL_SIZE": "s3cret"})
     assert ran.code == 1

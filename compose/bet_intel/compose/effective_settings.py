@@ -28,13 +28,13 @@ SERVICES: Mapping[str, type[BaseSettings]] = {
 }
 PREFIX = "BET_INTEL_"
 _DSN = "dsn"
-_UP = "bet-intel up"
+MADE_BY_UP = "bet-intel up"
 _FIELD = re.compile(r'field "(\w+)"')
 
 
 class Setting(msgspec.Struct, frozen=True):
     """One setting. `source` is `default`, `environment`, `file`, or `bet-intel up`, which makes the value when it
-    starts (null here). `variable` is the environment variable that sets it."""
+    starts (null here, as what is unset). `variable` is the environment variable that sets it."""
 
     service: str
     name: str
@@ -85,7 +85,7 @@ def effective_settings(services: Mapping[str, type[BaseSettings]] = SERVICES) ->
                 value = HIDDEN if problem is not None else _told(name, field, variable, values)
                 settings.append(Setting(service, name, variable, value, "environment"))
             elif name == _DSN:
-                settings.append(Setting(service, name, variable, None, _UP))
+                settings.append(Setting(service, name, variable, None, MADE_BY_UP))
             else:
                 default = None if field.is_required() else field.get_default(call_default_factory=True)
                 settings.append(Setting(service, name, variable, shown(values.get(name, default)), "default"))

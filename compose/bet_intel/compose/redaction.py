@@ -39,9 +39,11 @@ def without_secrets(text: str) -> str:
     return _NAMED_SECRET.sub(rf"\1{HIDDEN}", _USER_INFO.sub(rf"\1:{HIDDEN}@", text))
 
 
-def _address(secret: SecretStr | SecretBytes) -> str:
-    """Where a secret is the address of a server, where it leads; else nothing of it."""
+def _address(secret: SecretStr | SecretBytes) -> str | None:
+    """Where a secret is the address of a server, where it leads; else nothing of it. None: it is empty."""
     value = secret.get_secret_value()
+    if not value.strip():
+        return None
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
     try:
         parts = urlsplit(text)

@@ -22,10 +22,11 @@ from bet_intel.compose.redaction import shown, without_secrets
         ("redis://:pw@cache:6379/0", "redis://:***@cache:6379/0"),
         ("https://hooks.example/services/T1/pw", "***"),
         ("a7f3pw", "***"),
-        ("", "***"),
+        ("", None),
+        (" ", None),
     ],
 )  # fmt: skip
-def test_of_a_secret_only_the_way_to_a_server_is_shown(secret: str, expected: str) -> None:
+def test_of_a_secret_only_the_way_to_a_server_is_shown(secret: str, expected: str | None) -> None:
     assert shown(SecretStr(secret)) == expected
 
 

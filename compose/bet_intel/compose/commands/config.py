@@ -6,7 +6,7 @@ import msgspec
 from cyclopts import Parameter
 
 from bet_intel.compose.commands.output import complain, print_json, print_table
-from bet_intel.compose.effective_settings import Effective, Setting, effective_settings
+from bet_intel.compose.effective_settings import MADE_BY_UP, Effective, Setting, effective_settings
 
 
 def show_command(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
@@ -41,7 +41,7 @@ def _show(effective: Effective) -> None:
 
 def _value(setting: Setting) -> str:
     if setting.value is None:
-        return ""
+        return "" if setting.source == MADE_BY_UP else "(unset)"
     return setting.value if isinstance(setting.value, str) else msgspec.json.encode(setting.value).decode()
 
 
