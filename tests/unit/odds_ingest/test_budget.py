@@ -45,7 +45,7 @@ def test_what_was_spent_and_what_is_reserved_is_not_left() -> None:
         Report(60, 440, NOW - timedelta(hours=1), 1),
     )
     assert left(account, Budget(month=100, day=20), NOW) == Left(13, 62, 57)
-    assert left(account, Budget(), NOW) == Left(None, None, 52)
+    assert left(account, Budget(), NOW) == Left(None, None, 57)
 
 
 def test_a_call_that_is_free_may_be_made_with_nothing_left() -> None:

@@ -1,12 +1,14 @@
 """Calls and what they cost, and what the headers and errors of an answer say."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from email.utils import format_datetime
 
 import pytest
 
 from bet_intel.odds_ingest.domain.quotes import QuoteKey
 from bet_intel.odds_ingest.providers.port import (
     AuthError,
+    DeniedError,
     NotFoundError,
     ProviderError,
     QuotaError,
@@ -14,7 +16,15 @@ from bet_intel.odds_ingest.providers.port import (
     RefusedRequestError,
     TransientProviderError,
 )
-from bet_intel.odds_ingest.providers.the_odds_api.answers import error_of, in_order, next_reset, quota, taken_at
+from bet_intel.odds_ingest.providers.the_odds_api.answers import (
+    AHEAD,
+    BEHIND,
+    error_of,
+    in_order,
+    next_reset,
+    quota,
+    taken_at,
+)
 from bet_intel.odds_ingest.providers.the_odds_api.client import Reply
 from bet_intel.odds_ingest.providers.the_odds_api.combine import league_answer
 from bet_intel.odds_ingest.providers.the_odds_api.odds_format import OddsFormat
@@ -92,9 +102,26 @@ def test_a_plan_may_be_overdrawn_but_not_beyond_all_measure() -> None:
 
 
 def test_time_is_the_services_own_where_it_says_it() -> None:
-    assert taken_at({"date": "Sat, 31 Jan 2026 12:00:00 GMT"}, AT + timedelta(days=9)) == AT
+    assert dated(AT, AT + timedelta(hours=3)) == AT
     for date in ("yesterday", ""):
-        assert taken_at({"date": date}, AT) == AT
+        assert taken_at({"date": date}, AT, may_be_old=False) is None
+
+
+def dated(date: datetime, now: datetime, *, may_be_old: bool = False) -> datetime | None:
+    return taken_at({"date": format_datetime(date, usegmt=True)}, now, may_be_old=may_be_old)
+
+
+def test_a_time_that_no_live_service_has_gives_way_to_our_clock() -> None:
+    assert dated(AT + AHEAD, AT) == AT + AHEAD
+    assert dated(AT + AHEAD + timedelta(seconds=1), AT) is None
+    assert dated(datetime(2099, 1, 1, tzinfo=UTC), AT) is None
+    assert dated(AT - BEHIND, AT) == AT - BEHIND
+    assert dated(AT - BEHIND - timedelta(seconds=1), AT) is None
+
+
+def test_a_service_that_plays_the_past_is_believed_but_not_the_future() -> None:
+    assert dated(AT, AT + timedelta(days=3000), may_be_old=True) == AT
+    assert dated(datetime(2099, 1, 1, tzinfo=UTC), AT, may_be_old=True) is None
 
 
 def test_machines_that_differ_by_a_second_do_not_turn_time_back() -> None:
@@ -114,7 +141,10 @@ def error(status: int, code: str = "", **headers: str) -> ProviderError:
         (401, "INVALID_KEY", AuthError),
         (401, "MISSING_KEY", AuthError),
         (401, "DEACTIVATED_KEY", AuthError),
-        (401, "SOMETHING_NEW", AuthError),
+        (401, "SOMETHING_NEW", DeniedError),
+        (401, "", DeniedError),
+        (407, "", DeniedError),
+        (511, "", DeniedError),
         (401, "OUT_OF_USAGE_CREDITS", QuotaError),
         (404, "EVENT_NOT_FOUND", NotFoundError),
         (404, "UNKNOWN_SPORT", RefusedRequestError),
@@ -123,7 +153,8 @@ def error(status: int, code: str = "", **headers: str) -> ProviderError:
         (500, "", TransientProviderError),
         (503, "", TransientProviderError),
         (404, "", TransientProviderError),
-        (403, "", TransientProviderError),
+        (403, "", DeniedError),
+        (403, "FORBIDDEN_REGION", RefusedRequestError),
         (302, "", TransientProviderError),
     ],
 )

@@ -51,6 +51,13 @@ class NotTakenError(TransientProviderError):
     may_have_cost = False
 
 
+class DeniedError(TransientProviderError):
+    """The call was turned away, by something on the way or for a reason that is not known: it cost nothing, and to
+    repeat it at once is futile."""
+
+    may_have_cost = False
+
+
 class NotMadeError(NotTakenError):
     """The call was not even made: for now it would be futile."""
 

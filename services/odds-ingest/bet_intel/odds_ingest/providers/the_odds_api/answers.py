@@ -8,6 +8,7 @@ import msgspec
 
 from bet_intel.odds_ingest.providers.port import (
     AuthError,
+    DeniedError,
     NotFoundError,
     ProviderError,
     Quota,
@@ -21,12 +22,15 @@ _WAIT_AFTER_429 = 2.0
 _LONGEST_WAIT = 3600.0
 # No plan has as many; a larger number is none of credits.
 _MOST_CREDITS = 10**12
+AHEAD, BEHIND = timedelta(minutes=5), timedelta(days=1)
+"""Most that the time of an answer may be after our clock, and before it. An answer may come from a cache on the way."""
 _CLOCKS_DIFFER_BY = timedelta(seconds=5)
 _KEY_REMEDIES = {
     "MISSING_KEY": "set BET_INTEL_ODDS_API_KEY",
     "INVALID_KEY": "check BET_INTEL_ODDS_API_KEY against the key of your subscription",
     "DEACTIVATED_KEY": "its subscription has ended: renew it, or set another BET_INTEL_ODDS_API_KEY",
 }
+_TURNED_AWAY = frozenset({401, 403, 407, 511})
 _NOT_FOUND = frozenset({"EVENT_NOT_FOUND"})
 _QUOTED = 300
 
@@ -47,9 +51,16 @@ def quota(headers: Mapping[str, str]) -> Quota | None:
     return None if remaining is None and used is None and last is None else Quota(remaining, used, last)
 
 
-def taken_at(headers: Mapping[str, str], fallback: datetime) -> datetime:
-    """When an answer was taken, by the provider's own clock (whole seconds); `fallback` where it does not say."""
-    return _http_date(headers.get("date")) or fallback
+def taken_at(headers: Mapping[str, str], now: datetime, *, may_be_old: bool) -> datetime | None:
+    """When an answer was taken, by the provider's own clock (whole seconds).
+
+    None where it does not say, or says what no clock of a live service does: more than `AHEAD` after our `now`, or more
+    than `BEHIND` before it. A service that plays the past `may_be_old`.
+    """
+    told = _http_date(headers.get("date"))
+    if told is None or told - now > AHEAD or (now - told > BEHIND and not may_be_old):
+        return None
+    return told
 
 
 def in_order(as_of: datetime, newest: datetime | None) -> datetime:
@@ -72,13 +83,18 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes, what: str, as
             pause,
             reset,
         )
-    if status == 401:
-        remedy = _KEY_REMEDIES.get(told.error_code, _KEY_REMEDIES["INVALID_KEY"])
-        return AuthError(f"{said}; {remedy}, and start again")
+    if status == 401 and told.error_code in _KEY_REMEDIES:
+        return AuthError(f"{said}; {_KEY_REMEDIES[told.error_code]}, and start again")
     if status == 429:
         return RateError(f"{said}; waiting", _retry_after(headers, as_of) or _WAIT_AFTER_429)
     if status == 404 and told.error_code in _NOT_FOUND:
         return NotFoundError(f"{said}; it has ended, or never was", as_of)
+    if status in _TURNED_AWAY and (status == 401 or not told.error_code):
+        return DeniedError(
+            f"{said}; that is none of the service's errors of a key, something on the way (a proxy, a portal) may have "
+            "answered: check the way to the service, and BET_INTEL_ODDS_API_KEY",
+            _retry_after(headers, as_of),
+        )
     if 400 <= status < 500 and told.error_code:
         return RefusedRequestError(f"{said}; this call will not be made again")
     if 300 <= status < 400:

@@ -30,7 +30,7 @@ from bet_intel.odds_ingest.providers.the_odds_api import requests
 from bet_intel.odds_ingest.providers.the_odds_api.answers import error_of, in_order, quota, taken_at
 from bet_intel.odds_ingest.providers.the_odds_api.breaker import Breaker
 from bet_intel.odds_ingest.providers.the_odds_api.requests import Call, EventOddsRequest, OddsRequest
-from bet_intel.odds_ingest.providers.the_odds_api.settings import OddsApiSettings
+from bet_intel.odds_ingest.providers.the_odds_api.settings import REAL_URL, OddsApiSettings
 from bet_intel.odds_ingest.providers.the_odds_api.transport import BodyError, KeyedTransport, read_body
 from bet_intel.shared.times import Clock, Monotonic
 
@@ -100,6 +100,7 @@ class OddsApiClient:
             follow_redirects=False,
         )
         self._newest: datetime | None = None
+        self._told_wild_date = False
         self.quota: Quota | None = None
         """As the newest answer told it, successful or not; None before."""
 
@@ -151,7 +152,7 @@ class OddsApiClient:
 
     async def _attempt(self, call: Call) -> Reply:
         status, headers, body = await self._exchange(call)
-        as_of = in_order(taken_at(headers, self._clock()), self._newest)
+        as_of = in_order(self._taken_at(headers), self._newest)
         self._newest = max(as_of, self._newest or as_of)
         told = quota(headers)
         self.quota = told or self.quota
@@ -165,6 +166,20 @@ class OddsApiClient:
         if status in _FAILED_ITSELF and not (told and told.last) and isinstance(error, TransientProviderError):
             raise NotTakenError(str(error), error.retry_after)
         raise error
+
+    def _taken_at(self, headers: httpx.Headers) -> datetime:
+        """The time of an answer, by our clock where the service's is not to be believed: logged, once in a row."""
+        now = self._clock()
+        told = taken_at(headers, now, may_be_old=self._settings.url != REAL_URL)
+        is_wild = told is None and "date" in headers
+        if is_wild and not self._told_wild_date:
+            _log.warning(
+                "the date of an answer is not to be believed, our clock is taken: check the clock of this machine",
+                date=headers["date"],
+                clock=str(now),
+            )
+        self._told_wild_date = is_wild
+        return told or now
 
     async def _exchange(self, call: Call) -> tuple[int, httpx.Headers, bytes]:
         seconds = self._settings.total_timeout
