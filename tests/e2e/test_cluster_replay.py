@@ -187,8 +187,10 @@ async def _enqueue(cluster: Cluster) -> None:
     """As many deliveries as there are tasks: whoever sends one finds that its opportunity has closed, and says so."""
     group = cluster.group()
     made = (
-        "insert into delivery (key, subscription_id, opportunity_id, event_id, opening, level, channel) "
-        "select 'autoscale-' || number, 'autoscale', number, 'no-event', 1, 1, 'log' "
+        "insert into delivery "
+        "(key, subscription_id, opportunity_id, event_id, opening, level, channel, next_attempt_at) "
+        # Late enough for nobody else to take it up.
+        "select 'autoscale-' || number, 'autoscale', number, 'no-event', 1, 1, 'log', now() + interval '1 hour' "
         "from generate_series(1, 500) number returning id"
     )
     ids = group.sql(group.primary, made, database="notifier").splitlines()
@@ -198,5 +200,7 @@ async def _enqueue(cluster: Cluster) -> None:
     url = rabbitmq.urls(VHOST)[0]
     tasks = DramatiqTasks(connector(url), system_clock, CollectorRegistry(), queues=[_NOTIFICATIONS])
     for id in ids:
-        await tasks.enqueue(Task(f"autoscale:{id}", _NOTIFICATIONS, "send_notification", {"delivery_id": int(id)}))
+        await tasks.enqueue(
+            Task(f"autoscale:{id}", _NOTIFICATIONS, "send_notification", {"delivery_id": int(id), "attempts": 0})
+        )
     await tasks.close()
