@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
+from bet_intel.shared.migrate import migrations_of
 from bet_intel.shared.partitions import DailyTable, DaysOf, drop_days, ensure_days
 from bet_intel.shared.postgres import Database
 from fixtures.postgres import MakeDatabase
@@ -46,7 +47,7 @@ class World:
 
 @pytest.fixture
 async def world(make_database: MakeDatabase) -> AsyncIterator[World]:
-    dsn = await make_database()
+    dsn = await make_database(migrations_of("bet_intel.shared")[:1])
     other = await asyncpg.connect(dsn)
     await other.execute("create table log (id bigserial, at timestamptz not null) partition by range (at)")
     await other.execute("create table log_default partition of log default")

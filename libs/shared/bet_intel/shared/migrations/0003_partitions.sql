@@ -9,9 +9,11 @@ set lock_timeout = '5s';
 create function ensure_day(parent text, day date) returns boolean
 language plpgsql security definer set search_path = public, pg_temp as $$
 declare
-    part text := parent || '_' || to_char(day, 'YYYYMMDD');
-    first_moment text := day || ' 00:00+00';
-    last_moment text := case when day = '9999-12-31' then 'infinity' else day + 1 || ' 00:00+00' end;
+    -- Drivers may take the last day that they know for infinity.
+    its_day date := least(day, '9999-12-31');
+    part text := parent || '_' || to_char(its_day, 'YYYYMMDD');
+    first_moment text := its_day || ' 00:00+00';
+    last_moment text := case when its_day = '9999-12-31' then 'infinity' else its_day + 1 || ' 00:00+00' end;
 begin
     perform check_partitioned(parent);
     if to_regclass(quote_ident(part)) is not null then
@@ -34,7 +36,7 @@ $$;
 create function drop_day(parent text, day date) returns boolean
 language plpgsql security definer set search_path = public, pg_temp as $$
 declare
-    part text := parent || '_' || to_char(day, 'YYYYMMDD');
+    part text := parent || '_' || to_char(least(day, '9999-12-31'), 'YYYYMMDD');
 begin
     perform check_partitioned(parent);
     if not exists (
