@@ -63,7 +63,8 @@ def test_one_process_of_each_type_dies_and_nothing_is_missing_at_the_end(recordi
         until_outcome(cluster, undisturbed, _SECONDS)
 
         after = cluster.processes()
-        assert {name: after[name]["restarts"] for name in victims} == dict.fromkeys(victims, 1), cluster.logs()
+        # Once more where another process of the machine has taken a port in between.
+        assert all(after[name]["restarts"] >= 1 for name in victims), cluster.logs()
         assert all(after[name]["pid"] not in (None, processes[name]["pid"]) for name in victims)
 
         _kill_supervisor(cluster)

@@ -15,7 +15,7 @@ from bet_intel.compose.binaries import Account
 from bet_intel.compose.cluster.environment import Environment
 from bet_intel.compose.cluster.services import GATEWAY, KINDS, Counts, ProcessKind
 from bet_intel.compose.servers.folder import ServersFolder
-from bet_intel.compose.servers.ports import free_port
+from bet_intel.compose.servers.ports import free_port, is_free
 from bet_intel.compose.servers.processes import ServerError, ServerProcess
 
 WANTED = "wanted"
@@ -143,8 +143,9 @@ class Fleet:
             self._say(f"{name} has ended and is started again" + (f" in {pause:g} s" if pause else ""))
         if now >= life.again_at:
             life.again_at = None
-            # A gateway is known by its port; another's may have been taken meanwhile.
-            port = member.port if member.kind == GATEWAY.name else free_port()
+            # A gateway is known by its port; another's may have been taken, or free so far and taken by the start.
+            stays = member.kind == GATEWAY.name or (life.deaths == 1 and is_free(member.port))
+            port = member.port if stays else free_port()
             self._members[name] = msgspec.structs.replace(member, port=port, restarts=member.restarts + 1)
             self._start(name, counts)
 

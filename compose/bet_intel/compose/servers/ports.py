@@ -31,7 +31,7 @@ def free_ports(*companions: int) -> Iterator[int]:
         for _ in range(_ATTEMPTS):
             port = chance.randrange(_FIRST, _LAST)
             wanted = [port, *(port + distance for distance in companions)]
-            if taken.isdisjoint(wanted) and all(_is_free(one) for one in wanted):
+            if taken.isdisjoint(wanted) and all(is_free(one) for one in wanted):
                 break
         else:
             raise NoFreePortError(f"no port between {_FIRST} and {_LAST} is free on 127.0.0.1")
@@ -39,7 +39,8 @@ def free_ports(*companions: int) -> Iterator[int]:
         yield port
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nothing listens on a port now."""
     with socket.socket() as probe:
         # Ports that closed connections still hold are free for a server.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
