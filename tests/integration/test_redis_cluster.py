@@ -53,14 +53,22 @@ async def test_answers_are_spread_over_the_masters(redis_masters: RedisCluster, 
     keys = [f"{key_prefix}api:7-1234:{digest}" for digest in digests]
     async with connected(url_of(redis_masters), time.monotonic, CollectorRegistry()) as redis:
         cache = RedisClusterCache(redis)
-        for start in range(0, len(keys), 100):
-            await asyncio.gather(*(cache.set(key, b"answer", 60.0) for key in keys[start : start + 100]))
-        shares = []
-        for node in redis.client.get_primaries():
-            found = [key async for key in redis.client.scan_iter(f"{key_prefix}*", count=1000, target_nodes=node)]
-            shares.append(len(found) / len(keys))
+        found: list[set[str]] = []
+
+        async def all_are_there() -> bool:
+            # An answer that took too long to be kept is lost without a word.
+            missing = [key for key in keys if not any(key in of_master for of_master in found)]
+            for start in range(0, len(missing), 100):
+                await asyncio.gather(*(cache.set(key, b"answer", 60.0) for key in missing[start : start + 100]))
+            found[:] = [
+                {key.decode() async for key in redis.client.scan_iter(f"{key_prefix}*", count=1000, target_nodes=node)}
+                for node in redis.client.get_primaries()
+            ]
+            return sum(len(of_master) for of_master in found) == len(keys)
+
+        await until(all_are_there)
+    shares = [len(of_master) / len(keys) for of_master in found]
     assert len(shares) == 3
-    assert sum(shares) == pytest.approx(1.0)
     assert min(shares) > 0.28
     assert max(shares) < 0.39
 

@@ -58,18 +58,20 @@ def lsn(text: str) -> int:
 
 # The timeline that is written to is the first eight digits of the name of the segment; every role may ask for it.
 _TIMELINE = "('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int"
-WRITTEN = f"select {_TIMELINE} as timeline, pg_current_wal_insert_lsn()::text as lsn"
+# What is committed is flushed before anybody sees it. Where the next record will be inserted can lie behind the header
+# of a page, which replicas do not reach before there is that record.
+WRITTEN = f"select {_TIMELINE} as timeline, pg_current_wal_flush_lsn()::text as lsn"
 """Where a primary writes; just after a commit: where that is, or a little beyond."""
 OF_A_HOST = f"""
     select pg_is_in_recovery() as is_replica, case when pg_is_in_recovery() then 0 else {_TIMELINE} end as timeline,
-        case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end::text as lsn
+        case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end::text as lsn
 """
 """Up to where a primary has written or a replica has replayed for certain."""
 SEEN = f"""
     with seen as (select coalesce(max(number), 0) as timeline from timeline)
     select case when pg_is_in_recovery() then seen.timeline else {_TIMELINE} end as timeline,
         case when pg_is_in_recovery() then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
-        else pg_current_wal_insert_lsn() end::text as lsn
+        else pg_current_wal_flush_lsn() end::text as lsn
     from seen
 """  # noqa: S608 - a constant
 """Up to where a snapshot taken just before may have seen. What a replica has replayed is visible a moment before it is
