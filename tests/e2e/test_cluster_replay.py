@@ -128,12 +128,18 @@ async def test_workers_follow_the_queue_and_no_task_is_lost(cluster: Cluster) ->
         *("--calm", "0.5", "--data-dir", str(cluster.folder)),
         stdout=asyncio.subprocess.PIPE,
     )
+    assert following.stdout is not None
+    said = ""
     try:
-        await until(lambda: _workers(cluster, 8), _SECONDS)
+        async with asyncio.timeout(_SECONDS):
+            # How many there are meanwhile is told by it alone: they may be fewer again before anybody else has looked.
+            while "-> 2" not in said:
+                said += (line := (await following.stdout.readline()).decode())
+                assert line, said
         await until(lambda: _workers(cluster, 2), _SECONDS)
     finally:
         following.send_signal(signal.SIGINT)
-        said = (await following.communicate())[0].decode()
+        await following.wait()
     steps = [(int(one), int(other)) for one, other in re.findall(r"notifier\.worker: (\d+) -> (\d+)", said)]
     assert steps == [(0, 8), *((number, number - 1) for number in range(8, 2, -1))], said
 
