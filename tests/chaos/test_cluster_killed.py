@@ -18,7 +18,7 @@ from fixtures.outcome import Outcome, outcome
 from fixtures.servers import need
 from fixtures.system import data_folder, running
 
-pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("cluster-killed")]
+pytestmark = [pytest.mark.chaos, pytest.mark.drill, pytest.mark.xdist_group("cluster-killed")]
 
 _SNAPSHOTS = 30
 _STEP = timedelta(seconds=60)

@@ -150,6 +150,7 @@ async def test_workers_follow_the_queue_and_no_task_is_lost(cluster: Cluster) ->
 
 
 @pytest.mark.skipif(not _MLB.exists(), reason=f"real odds are not here: {_MLB.name}")
+@pytest.mark.drill
 @pytest.mark.xdist_group("cluster-baseball")
 def test_two_days_of_baseball_every_hour(tmp_path: Path) -> None:
     """Withdrawals, moved starts, lines that come and go, events that end."""
