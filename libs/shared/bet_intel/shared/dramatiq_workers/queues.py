@@ -6,6 +6,7 @@ dramatiq runs them in threads that hand async actors to the event loop of the pr
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ import dramatiq
 import structlog
 from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
 from dramatiq.middleware.asyncio import AsyncIO
+from dramatiq.worker import ConsumerThread, WorkerThread
 from opentelemetry.trace import SpanKind
 from prometheus_client import CollectorRegistry
 
@@ -34,6 +36,7 @@ from bet_intel.shared.work_queue import Backoff
 _log = structlog.get_logger(__name__)
 
 _DEFAULT_EXCHANGE = ""
+_LOOK_SECONDS = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +127,14 @@ class DramatiqTasks:
         workers = [self._worker(queue, one, stopping) for queue, one in self._registered.items()]
         try:
             with _async_actors_here():
+                starting = [asyncio.ensure_future(asyncio.to_thread(_start, worker)) for worker in workers]
                 try:
-                    for worker in workers:
-                        await asyncio.to_thread(worker.start)
+                    await asyncio.shield(asyncio.gather(*starting))
                     await self._renew.wait()
                 finally:
                     stopping.set()
+                    # A start that is not waited for any more goes on in its thread; only then can it be undone.
+                    await asyncio.gather(*starting, return_exceptions=True)
                     await asyncio.gather(*(_stopped(worker, self._pool.grace) for worker in workers))
         finally:
             await self._publisher.close()
@@ -179,6 +184,15 @@ class DramatiqTasks:
             _log.info("the worker is to be renewed", reason=reason)
             self.renewal = reason
             self._renew.set()
+
+
+def _start(worker: dramatiq.Worker) -> None:
+    """Returns once every thread of the worker runs: one that is asked to stop before that does not hear of it."""
+    worker.start()
+    threads: list[WorkerThread | ConsumerThread] = [*worker.workers, *worker.consumers.values()]
+    for thread in threads:
+        while thread.is_alive() and not thread.running:
+            time.sleep(_LOOK_SECONDS)
 
 
 async def _stopped(worker: dramatiq.Worker, grace: float) -> None:
