@@ -94,7 +94,10 @@ async def test_unexpected_error_is_a_problem_without_its_cause(served: Gateway) 
 
 
 async def test_gateway_without_its_database(served: Gateway, postgres: EmbeddedPostgres) -> None:
-    assert (await served.client.get("/readyz")).json() == {"status": "ready"}
+    async def ready() -> bool:
+        return bool((await served.client.get("/readyz")).json() == {"status": "ready"})
+
+    await until(ready)
     name = await served.database.fetchval("select current_database()")
     admin = await asyncpg.connect(postgres.dsn("postgres"))
     try:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -118,7 +119,8 @@ class ServersFolder:
 
     def write_for_servers(self, name: str, text: str) -> Path:
         """A file beside the servers' folders, for their account alone: root writes none among theirs."""
-        new = self.path / f"{name}.new"
+        # Of its own: threads may write the same file at once.
+        new = self.path / f"{name}.{os.getpid()}.{threading.get_ident()}.new"
         new.touch(mode=0o600)
         new.write_text(text, encoding="utf-8")
         self.account.give(new)
