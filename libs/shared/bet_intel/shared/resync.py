@@ -111,7 +111,7 @@ class Resync:
             )
             asked = {row["kind"]: row["id"] for row in rows}
             if asked:
-                _log.info("asking for the state again", service=self._service, kinds=sorted(asked))
+                _log.debug("asking for the state again", service=self._service, kinds=sorted(asked))
                 unit.append(_requested(self._service, sorted(asked), now))
         return asked
 
