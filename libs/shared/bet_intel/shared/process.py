@@ -30,7 +30,7 @@ from bet_intel.shared.rabbitmq.connection import Connector, Nodes
 from bet_intel.shared.rediscluster.connection import RedisAddressError
 from bet_intel.shared.rediscluster.engines import RedisEngines, open_redis
 from bet_intel.shared.rediscluster.wake import RedisWake
-from bet_intel.shared.runtime import stop_signals
+from bet_intel.shared.runtime import hold_stop_signals, stop_signals
 from bet_intel.shared.settings import Settings
 from bet_intel.shared.times import system_clock
 from bet_intel.shared.wake import InProcessWake
@@ -146,8 +146,10 @@ async def run(service: Service, kind: str, settings: ProcessSettings) -> str | N
             await _or_stopped(stopped, distributed.bus.declare(), distributed.tasks.declare())
             if not stopped.done():
                 await _work(process, distributed, opened, stopped)
-        # Asked to stop while it was about to begin anew, it stops.
-        renewal = None if stopped.done() else distributed.tasks.renewal
+        # Asked to stop while it was about to begin anew, it stops; asked from now on, its successor does.
+        renewal = distributed.tasks.renewal
+        if renewal is not None and not await hold_stop_signals(stopped):
+            renewal = None
     _log.info("stopped", service=service.name, process=kind)
     return renewal
 

@@ -5,13 +5,17 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_TURNS_SECONDS = 0.05
+
 
 @contextmanager
 def stop_signals() -> Iterator["asyncio.Future[str]"]:
     """A future with the name of the first signal that asks the process to stop: SIGINT, SIGTERM, or SIGHUP where it is
     not ignored (as under nohup).
 
-    Until the end of the block a further one changes nothing: what was started has to be stopped in order.
+    Until the end of the block a further one changes nothing: what was started has to be stopped in order. One that
+    came while they were held (`hold_stop_signals`) is received at once.
     """
     loop = asyncio.get_running_loop()
     received: asyncio.Future[str] = loop.create_future()
@@ -25,11 +29,21 @@ def stop_signals() -> Iterator["asyncio.Future[str]"]:
 
     for number in handled:
         loop.add_signal_handler(number, receive, number)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, handled)
     try:
         yield received
     finally:
         for number in handled:
             loop.remove_signal_handler(number)
+
+
+async def hold_stop_signals(received: "asyncio.Future[str]") -> bool:
+    """Let signals that ask to stop wait, for the program that this process is about to be replaced by: the mask and
+    what waits behind it outlive an `exec`. False where one was `received` before."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    # One that came just before is told by the loop in its next turns.
+    await asyncio.wait({received}, timeout=_TURNS_SECONDS)
+    return not received.done()
 
 
 async def every(seconds: float, tick: Callable[[], Awaitable[None]]) -> None:
