@@ -29,6 +29,10 @@ from fixtures.command import bet_intel, response, written
         (("ev", "2.1", "--probability", ".5", "--commission", "1"), 2, "--commission"),
         (("ev", "2.1", "--probability", ".5", "--lay", "--free-bet"), 2, "choose one"),
         (("ev", "2.1", "--probability", ".8", "--push", ".3"), 2, "exceed"),
+        (("ev", "2.1", "--probability", ".5", "--kelly", "0"), 2, "--kelly"),
+        (("maker", "--ev", "2%"), 2, "--probability or --fair-odds"),
+        (("maker", "--probability", ".6", "--push", ".4"), 2, "nothing to lose"),
+        (("maker", "--probability", ".6", "--ev", "-100%"), 2, "--ev"),
         (("convert",), 2, "at least one value"),
         (("convert", "1"), 2, "no price"),
         (("convert", "50", "--from", "american"), 2, "American"),
@@ -51,7 +55,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(arguments: tuple[str, ...], cod
     assert said in ran.answer["error"]["message"]
 
 
-@pytest.mark.parametrize("command", ["up", "price", "devig", "ev", "convert", "doctor", "config show"])
+@pytest.mark.parametrize("command", ["up", "price", "devig", "ev", "maker", "convert", "doctor", "config show"])
 def test_help_shows_options_and_examples(command: str) -> None:
     ran = bet_intel(*command.split(), "--help")
     assert ran.code == 0
@@ -69,7 +73,12 @@ def test_small_commands_do_not_wait_for_the_services() -> None:
         "import sys; from bet_intel.compose.cli import run; code = run(sys.argv[1:]);"
         f"print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr); sys.exit(code)"
     )
-    for arguments in (("devig", "2", "1.9"), ("ev", "2", "--probability", "0.6"), ("convert", "2")):
+    for arguments in (
+        ("devig", "2", "1.9"),
+        ("ev", "2", "--probability", "0.6"),
+        ("convert", "2"),
+        ("maker", "--probability", "0.6"),
+    ):
         ran = subprocess.run(
             [sys.executable, "-c", code, *arguments, "--json"], capture_output=True, text=True, timeout=60, check=True
         )

@@ -78,6 +78,38 @@ def test_ev_of_each_kind_of_bet() -> None:
         assert even["ev"] == pytest.approx(0, abs=1e-12)
 
 
+def test_stakes_of_bets_that_come_back_in_part() -> None:
+    def ev(*arguments: str) -> Any:
+        ran = bet_intel("ev", *arguments, "--json")
+        assert ran.code == 0, ran.err
+        return ran.answer
+
+    push = ev("2.1", "--probability", "0.45", "--push", "0.1")
+    assert push["kelly_fraction"] == pytest.approx((0.5 * 2.1 - 1) / 1.1)
+    assert push["stake_fraction"] == pytest.approx(push["kelly_fraction"] / 4)
+    # Over 2.75: half at 2.5 and half at 3, three goals won by half.
+    quarter = ev("1.95", "--probability", "0.42", "--half-won", "0.18", "--kelly", "1", "--cap", "0.02")
+    assert quarter["ev"] == pytest.approx((0.6 * 0.95 - 0.4 + 0.42 * 0.95 - 0.4) / 2)
+    assert quarter["stake_fraction"] == pytest.approx(0.02)
+    even = ev("1.95", "--probability", f"{quarter['breakeven_probability']:.15f}", "--half-won", "0.18")
+    assert even["ev"] == pytest.approx(0, abs=1e-12)
+    lay = ev("3", "--probability", "0.3", "--lay")
+    assert lay["kelly_fraction"] == pytest.approx(0.7 - 0.3 * 2)
+
+
+def test_the_odds_of_a_maker() -> None:
+    ran = bet_intel("maker", "--probability", "50%", "--ev", "2%", "--commission", "5%", "--json")
+    assert ran.code == 0
+    assert ran.answer["back"] == {"price": pytest.approx(1 + 1.04 / 2 / 0.475), "offer": 2.0948}
+    assert ran.answer["lay"] == {"price": pytest.approx(1 + 0.475 / 0.52), "offer": 1.9134}
+    back = bet_intel("ev", "2.0948", "--probability", "0.5", "--commission", "5%", "--json").answer
+    lay = bet_intel("ev", "1.9134", "--probability", "0.5", "--commission", "5%", "--lay", "--json").answer
+    assert 0.02 <= back["ev"] < 0.0201
+    assert 0.02 <= lay["ev"] < 0.0201
+    assert bet_intel("maker", "--fair-odds", "2", "--json").answer["back"]["offer"] == 2.0
+    assert "no price" in bet_intel("maker", "--probability", "10%", "--ev=-20%").out
+
+
 def test_convert() -> None:
     values = bet_intel("convert", "2.5", "-110", "+150", "40%", "151", "--json").answer["values"]
     assert [one["read_as"] for one in values] == ["decimal", "american", "american", "probability", "american"]

@@ -81,6 +81,16 @@ app.command(
         "bet-intel ev 2.10 --probability 0.5",
         "bet-intel ev +120 --fair-odds 2.10 --commission 0.02",
         "bet-intel ev 3.4 --probability 28% --lay --commission 0.05 --json",
+        "bet-intel ev 1.95 --probability 42% --half-won 18% --kelly 50% --cap 2%",
+    ),
+)
+app.command(
+    f"{_COMMANDS}.maker:maker_command",
+    name="maker",
+    help="The odds to offer on an exchange, to back and to lay, for a wanted EV after commission.",
+    help_epilogue=_examples(
+        "bet-intel maker --probability 52% --ev 2% --commission 2%",
+        "bet-intel maker --fair-odds 2.10 --ev 1% --commission 0.05 --json",
     ),
 )
 app.command(

@@ -60,6 +60,30 @@ def read_share(text: str, what: str) -> float:
     return share
 
 
+def read_positive_share(text: str, what: str) -> float:
+    """A number above 0 and at most 1, written as 0.25 or 25%.
+
+    Raises:
+        UsageError: it is not one.
+    """
+    share = _scaled(text, what)
+    if not 0 < share <= 1:
+        raise UsageError(f"{what} is {text}: give a share above 0 and at most 1 (0.25, or 25%)")
+    return share
+
+
+def read_ev(text: str, what: str) -> float:
+    """An expected value above −1, written as 0.02, 2% or -1%.
+
+    Raises:
+        UsageError: it is not one.
+    """
+    ev = _scaled(text, what)
+    if not -1 < ev <= _LARGEST:
+        raise UsageError(f"{what} is {text}: an expected value is above -1 (0.02, or 2%)")
+    return ev
+
+
 def _scaled(text: str, what: str) -> float:
     return number(text.removesuffix("%"), what) / (100 if text.endswith("%") else 1)
 

@@ -1,4 +1,4 @@
-"""The pure mathematics of the field: odds conversion, devig, pooling, band over methods, expected value.
+"""The pure mathematics of the field: odds conversion, devig, pooling, band over methods, EV, lines, stakes.
 
 Arrays are float64 and outcome-major: outcomes first, markets last. NaN stands for what is missing; it is never filled.
 """
@@ -23,7 +23,10 @@ from bet_intel.odds.ev import (
     lay_expected_value,
 )
 from bet_intel.odds.fair import FairPrices, fair_prices
+from bet_intel.odds.kelly import kelly_exclusive, kelly_settled, scaled_stakes
+from bet_intel.odds.maker import maker_back_price, maker_lay_price
 from bet_intel.odds.pooling import Pool, PoolingRule, consensus, leave_one_out
+from bet_intel.odds.settlement import Settlement, Split, Threshold, line_probability, settlement, threshold
 
 __all__ = [
     "Band",
@@ -36,7 +39,10 @@ __all__ = [
     "Method",
     "Pool",
     "PoolingRule",
+    "Settlement",
+    "Split",
     "StatusArray",
+    "Threshold",
     "american_to_decimal",
     "american_to_probability",
     "band",
@@ -50,8 +56,16 @@ __all__ = [
     "fair_prices",
     "free_bet_expected_value",
     "implied_probability",
+    "kelly_exclusive",
     "kelly_fraction",
+    "kelly_settled",
     "lay_expected_value",
     "leave_one_out",
+    "line_probability",
+    "maker_back_price",
+    "maker_lay_price",
     "net_price",
+    "scaled_stakes",
+    "settlement",
+    "threshold",
 ]
