@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bet_intel.odds_ingest.domain.budget import Left
@@ -147,6 +147,7 @@ bounds = st.none() | st.integers(0, 700)
 
 
 @given(competitions, st.builds(Left, bounds, bounds, bounds))
+@example([Target("0", 1, []), Target("1", 3, [hours(7)], None, NOW, 2.0)], Left(561, None, None))
 def test_a_plan_followed_to_the_end_of_the_day_never_costs_more_than_there_is(
     competing: list[Target], left: Left
 ) -> None:
