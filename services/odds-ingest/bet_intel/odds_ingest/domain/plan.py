@@ -23,7 +23,7 @@ LEAST_ADAPTED, MOST_ADAPTED = 0.5, 2.0
 EVENTS_SHARE = 0.5
 """Most of the allowance that is kept for single events."""
 _NEVER_POLLED = timedelta(days=1)
-_OFF_THE_EDGE = 1e-6
+_OFF_THE_EDGE = 1e-7
 _TRIFLE = 1e-6
 _HALVINGS = 60
 
@@ -181,5 +181,5 @@ def _stretch(wishes: Sequence[_Wish], bound: int) -> float:
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         low, high = (low, middle) if _cost(wishes, middle) <= bound else (middle, high)
-    # Off the very edge of the step, where rounding, of hundreds of calls to microseconds, could let one more into the day.
+    # Off the very edge of the step, where rounding hundreds of calls to microseconds could let one more into the day.
     return high * (1 + _OFF_THE_EDGE)
