@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 import fixtures.servers
@@ -42,6 +43,14 @@ __all__ = [
     "templates",
     "vhost",
 ]
+
+# The same code gives the same verdict, however slow the machine. BET_INTEL_EXPLORE=1000 looks at so many examples of
+# each property, others each time.
+EXPLORE = int(os.environ.get("BET_INTEL_EXPLORE", "0"))
+hypothesis.settings.register_profile(
+    "bet-intel", deadline=None, derandomize=not EXPLORE, max_examples=EXPLORE or 100, print_blob=True
+)
+hypothesis.settings.load_profile("bet-intel")
 
 
 @pytest.hookimpl(tryfirst=True)
