@@ -1,8 +1,9 @@
-"""The pure mathematics of the field: odds conversion, devig, pooling, band over methods, EV, lines, stakes.
+"""The pure mathematics of the field: odds conversion, devig, pooling, band over methods, EV, lines, stakes, arbitrage.
 
 Arrays are float64 and outcome-major: outcomes first, markets last. NaN stands for what is missing; it is never filled.
 """
 
+from bet_intel.odds.arbitrage import Stakes, lay_as_back, rounded_stakes, stake_shares
 from bet_intel.odds.arrays import BoolArray, FloatArray, IntArray, StatusArray
 from bet_intel.odds.band import Band, band
 from bet_intel.odds.conversion import (
@@ -41,6 +42,7 @@ __all__ = [
     "PoolingRule",
     "Settlement",
     "Split",
+    "Stakes",
     "StatusArray",
     "Threshold",
     "american_to_decimal",
@@ -59,13 +61,16 @@ __all__ = [
     "kelly_exclusive",
     "kelly_fraction",
     "kelly_settled",
+    "lay_as_back",
     "lay_expected_value",
     "leave_one_out",
     "line_probability",
     "maker_back_price",
     "maker_lay_price",
     "net_price",
+    "rounded_stakes",
     "scaled_stakes",
     "settlement",
+    "stake_shares",
     "threshold",
 ]

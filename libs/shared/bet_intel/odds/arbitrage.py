@@ -1,0 +1,119 @@
+"""Stakes that cover every outcome: shares, the profit they lock in, and stakes that can really be placed.
+
+A set of legs covers a market where exactly one of them wins. With d′ the net prices, stakes in inverse proportion to d′
+return the same whichever wins: 1/Σ(1/d′) per unit staked in all. Below Σ(1/d′) = 1 that is a profit (arbitrage).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from typing import overload
+
+import numpy as np
+
+from bet_intel.odds.arrays import FloatArray, same_kind
+from bet_intel.odds.conversion import checked_commission, checked_decimal
+
+Number = float | FloatArray
+
+
+@overload
+def lay_as_back(lay_price: float, commission: float) -> float: ...
+@overload
+def lay_as_back(lay_price: FloatArray, commission: Number) -> FloatArray: ...
+def lay_as_back(lay_price: Number, commission: Number) -> Number:
+    """1 + (1 − c)/(d − 1): the net price, per unit of liability, of the outcome's not coming, which a lay at d backs.
+
+    ValueError: a price of 1 or less, a commission outside [0, 1).
+    """
+    net = 1.0 + (1.0 - checked_commission(commission)) / (checked_decimal(lay_price) - 1.0)
+    result: Number = same_kind(net, lay_price, commission)
+    return result
+
+
+def stake_shares(net_prices: Sequence[float]) -> tuple[float, ...]:
+    """Shares of the whole stake, (1/d′)/Σ(1/d′), summing to 1: the same is returned whichever leg wins.
+
+    ValueError: no price, or one of 1 or less.
+    """
+    inverse = 1.0 / checked_decimal(np.asarray(net_prices, dtype=np.float64))
+    if not inverse.size or np.isnan(inverse).any():
+        raise ValueError(f"every leg needs a price, got {list(net_prices)}")
+    return tuple((inverse / inverse.sum()).tolist())
+
+
+@dataclass(frozen=True, slots=True)
+class Stakes:
+    """Stakes of the legs, multiples of the step, and what is won or lost in all when each of them wins."""
+
+    stakes: tuple[Decimal, ...]
+    profits: tuple[Decimal, ...]
+
+    @property
+    def total(self) -> Decimal:
+        return sum(self.stakes, Decimal(0))
+
+    @property
+    def worst(self) -> Decimal:
+        """The profit that is certain; below 0 it is a loss."""
+        return min(self.profits)
+
+
+def rounded_stakes(
+    net_prices: Sequence[float],
+    total: Decimal,
+    step: Decimal,
+    limits: Sequence[float | None] | None = None,
+) -> Stakes:
+    """About `total` on all legs in multiples of `step`, no leg above its limit, the profit taken after rounding.
+
+    Where a limit binds, all stakes shrink in proportion. Each stake is rounded to the nearest step; then, as long as
+    that raises the profit that is certain, one step more is put on the leg that returns least. A total too small for
+    the step gives stakes of 0 somewhere, and a loss.
+
+    ValueError: `total` or `step` is not above 0, a price is 1 or less, or the numbers of prices and limits differ.
+    """
+    if not (total > 0 and step > 0):
+        raise ValueError(f"total and step must be above 0, got {total} and {step}")
+    shares = [Decimal(repr(share)) for share in stake_shares(net_prices)]
+    prices = [Decimal(repr(float(price))) for price in net_prices]
+    ceilings = _ceilings(limits, len(prices), step)
+    scale = min([total, *(ceiling / share for ceiling, share in zip(ceilings, shares, strict=True) if ceiling >= 0)])
+    stakes = [
+        _capped(_to_step(share * scale, step, ROUND_HALF_EVEN), ceiling)
+        for share, ceiling in zip(shares, ceilings, strict=True)
+    ]
+    best = _outcome(stakes, prices)
+    for _ in prices:
+        least = min(range(len(prices)), key=lambda leg: best.profits[leg])
+        more = [*best.stakes]
+        more[least] += step
+        again = _outcome(more, prices)
+        if again.worst <= best.worst or 0 <= ceilings[least] < more[least] or again.total > max(total, best.total):
+            break
+        best = again
+    return best
+
+
+def _ceilings(limits: Sequence[float | None] | None, legs: int, step: Decimal) -> list[Decimal]:
+    """The highest stake of each leg in whole steps, −1 where there is no limit."""
+    known = [None] * legs if limits is None else list(limits)
+    if len(known) != legs:
+        raise ValueError(f"{legs} prices have {len(known)} limits")
+    return [
+        Decimal(-1) if limit is None or not np.isfinite(limit) else _to_step(Decimal(repr(limit)), step, ROUND_FLOOR)
+        for limit in known
+    ]
+
+
+def _capped(stake: Decimal, ceiling: Decimal) -> Decimal:
+    return min(stake, ceiling) if ceiling >= 0 else stake
+
+
+def _to_step(amount: Decimal, step: Decimal, rounding: str) -> Decimal:
+    return (amount / step).quantize(Decimal(1), rounding) * step
+
+
+def _outcome(stakes: Sequence[Decimal], prices: Sequence[Decimal]) -> Stakes:
+    total = sum(stakes, Decimal(0))
+    return Stakes(tuple(stakes), tuple(stake * price - total for stake, price in zip(stakes, prices, strict=True)))

@@ -1,0 +1,78 @@
+"""Stakes that cover every outcome, exactly and in steps that can be placed."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bet_intel.odds import lay_as_back, lay_expected_value, rounded_stakes, stake_shares
+
+PRICES = st.lists(st.floats(1.01, 50), min_size=2, max_size=4)
+STEPS = st.sampled_from([Decimal("0.01"), Decimal("0.50"), Decimal(1), Decimal(5)])
+
+
+def test_shares_are_inverse_to_the_price() -> None:
+    assert stake_shares([2.0, 4.0]) == pytest.approx((2 / 3, 1 / 3))
+
+
+@given(PRICES)
+def test_whichever_leg_wins_the_same_is_returned(prices: list[float]) -> None:
+    returned = [share * price for share, price in zip(stake_shares(prices), prices, strict=True)]
+    assert returned == pytest.approx([1 / sum(1 / price for price in prices)] * len(prices))
+
+
+def test_a_worked_example() -> None:
+    # 1/2.10 + 1/2.05 = .9640: 49.4 % and 50.6 % of the stake, 3.73 % whichever wins.
+    placed = rounded_stakes([2.10, 2.05], Decimal(100), Decimal(1))
+    assert placed.stakes == (Decimal(49), Decimal(51))
+    assert placed.profits == (Decimal("2.90"), Decimal("4.55"))
+    assert placed.worst == Decimal("2.90")
+    exact = rounded_stakes([2.10, 2.05], Decimal(100), Decimal("0.01"))
+    assert exact.stakes == (Decimal("49.40"), Decimal("50.60"))
+    assert exact.worst == Decimal("3.7300")
+
+
+def test_rounding_can_eat_a_small_profit() -> None:
+    prices = [2.02, 2.00]  # .25 % of 3 is less than what rounding to 1 and 2, or 2 and 1, loses
+    assert rounded_stakes(prices, Decimal(3), Decimal(1)).worst < 0
+    assert rounded_stakes(prices, Decimal(300), Decimal("0.01")).worst > 0
+
+
+def test_a_limit_shrinks_every_stake() -> None:
+    placed = rounded_stakes([2.10, 2.05], Decimal(1000), Decimal(1), [50.5, None])
+    assert placed.stakes == (Decimal(50), Decimal(51))
+    assert placed.worst > 0
+
+
+@given(PRICES, st.integers(10, 100_000), STEPS, st.lists(st.none() | st.floats(0, 1e5), min_size=4, max_size=4))
+def test_stakes_can_be_placed_and_profits_are_exact(
+    prices: list[float], total: int, step: Decimal, limits: list[float | None]
+) -> None:
+    placed = rounded_stakes(prices, Decimal(total), step, limits[: len(prices)])
+    for stake, price, limit, profit in zip(placed.stakes, prices, limits, placed.profits, strict=False):
+        assert stake >= 0
+        assert stake % step == 0
+        assert limit is None or stake <= Decimal(repr(limit))
+        assert profit == stake * Decimal(repr(price)) - placed.total
+    assert placed.total <= total + step * len(prices)
+
+
+@given(st.floats(0.01, 0.99), st.floats(1.01, 100), st.floats(0, 0.2))
+def test_a_lay_is_a_back_of_the_opposite(fair: float, lay: float, commission: float) -> None:
+    expected = lay_expected_value(fair, lay, commission)
+    assert (1 - fair) * lay_as_back(lay, commission) - 1 == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("prices", "total", "step"),
+    [([1.0, 3.0], 10, 1), ([], 10, 1), ([2.0, 3.0], 0, 1), ([2.0, 3.0], 10, 0), ([2.0, float("nan")], 10, 1)],
+)
+def test_what_cannot_be_staked_is_refused(prices: list[float], total: int, step: int) -> None:
+    with pytest.raises(ValueError, match="must|needs|price"):
+        rounded_stakes(prices, Decimal(total), Decimal(step))
+
+
+def test_a_limit_for_every_price_or_none() -> None:
+    with pytest.raises(ValueError, match="limits"):
+        rounded_stakes([2.0, 3.0], Decimal(10), Decimal(1), [5.0])
