@@ -172,8 +172,56 @@ def opportunities_updated() -> Message:
         bound=[600.0, 0.2],
     )
     fill(body.closed, id_s=[strings.row("0a77c2e6d5b84f19")], reason_s=[strings.row("price_gone")])
+    _fill_what_was_added(body, strings)
     body.strings.extend(strings.table())
     return body
+
+
+def _fill_what_was_added(body: opportunities_updated_pb2.OpportunitiesUpdated, strings: Strings) -> None:
+    """A middle of two legs, a market pooled as another, a price that was refused, and two profiles."""
+    fill(
+        body.combinations,
+        id_s=[strings.row("9d1f0be27a3c4e55")],
+        kind_s=[strings.row("middle")],
+        market=[0],
+        cost=[1.0103],
+        ev=[0.0134],
+        class_s=[strings.row("marginal")],
+        window_low=[8.5],
+        window_high=[9.5],
+        window_probability=[0.0871],
+        opened_us=[AS_OF_US - 60_000_000],
+        first_seen_us=[AS_OF_US - 600_000_000],
+        last_seen_us=[AS_OF_US],
+        opening=[3],
+        peak_ev=[0.0202],
+        peak_us=[AS_OF_US - 30_000_000],
+    )
+    fill(
+        body.legs,
+        combination=[0, 0],
+        outcome=[0, 1],
+        bookmaker=[0, 1],
+        side=[0, 1],
+        price=[1.98, 1.97],
+        net_price=[1.98, 2.0103],
+        limit=[250.0, NAN],
+        share=[0.5038, 0.4962],
+        fair=[0.5103, NAN],
+    )
+    fill(body.same_pools, market=[1], pooled_as=[0])
+    fill(body.judged, price=[0, 2], fair=[0.4294, 0.4310])
+    fill(
+        body.refusals,
+        outcome=[1],
+        bookmaker=[0],
+        gate_s=[strings.row("price_fresh")],
+        reason_s=[strings.row("price_stale")],
+        value=[812.0],
+        bound=[600.0],
+    )
+    fill(body.profiles, profile_s=strings.rows(["consensus", "sharp"]), revision=[AS_OF_US + 5, 0])
+    fill(body.commissions, profile_s=[strings.row("sharp")], bookmaker=[1], commission=[0.02])
 
 
 def provider_status() -> Message:
@@ -256,6 +304,12 @@ def pricing_settings_changed() -> Message:
         highest_probability=0.98,
         take_ev=0.045,
         reopen_seconds=0.0,
+        low_hold=0.015,
+        middle_cost=0.04,
+        stake="500",
+        stake_step="0.50",
+        sharp_references=True,
+        worst_case=False,
     )
 
 
@@ -275,6 +329,7 @@ def subscription_changed() -> Message:
         min_ev=0.045,
         realert_step=0.02,
         webhook=subscription_changed_pb2.Webhook(url="https://hooks.example.com/x", encrypted_secret=b"\x80\x00\x01"),
+        kinds=["arbitrage"],
     )
 
 

@@ -1,13 +1,14 @@
 """The tables of docs/domain.md say what the code does."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bet_intel.ev_engine.domain.gates import REFUSING
-from bet_intel.ev_engine.domain.profile import Bookmaker, Category, Profile
+from bet_intel.ev_engine.domain.profile import STARTING, Bookmaker, Category, Profile
 from bet_intel.odds import Method, devig, expected_value
 from bet_intel.odds.pooling import DEFAULT_RULE
 
@@ -33,25 +34,33 @@ def table(*header: str) -> Mapping[str, Sequence[str]]:
     return rows
 
 
-def test_settings() -> None:
-    documented = {name: value for name, (value,) in table("setting", "value").items()}
-    profile = Profile()
-    assert profile.name == "consensus"
+@pytest.mark.parametrize("place", range(len(STARTING)))
+def test_settings(place: int) -> None:
+    documented = {name: values[place] for name, values in table("setting", *STARTING).items()}
+    profile = [*STARTING.values()][place]
     # Categories and bookmakers have tables of their own; name and revision are no bounds.
     assert documented.keys() == set(Profile.__slots__) - {
         "name", "revision", "bookmakers", "bookmaker_prefixes", "bounds"
     }  # fmt: skip
     for name, value in documented.items():
         actual = getattr(profile, name)
-        assert (value == actual.value) if isinstance(actual, Method) else (float(value) == actual), name
+        if isinstance(actual, bool):
+            assert {"no": False, "yes": True}[value] is actual, name
+        else:
+            assert (value == actual.value) if isinstance(actual, Method) else (float(value) == actual), name
 
 
 def test_bounds_of_the_categories() -> None:
-    documented = table("category", "`stale_seconds`", "`divergence`", "`plausible_ev`")
+    header = ("`stale_seconds`", "`divergence`", "`divergence` of `conservative`", "`plausible_ev`")
+    documented = table("category", *header)
+    conservative = STARTING["conservative"].bounds
     bounds = {
-        category.value: (bound.stale_seconds, bound.divergence, bound.plausible_ev)
+        category.value: (bound.stale_seconds, bound.divergence, conservative[category].divergence, bound.plausible_ev)
         for category, bound in Profile().bounds.items()
     }
+    assert STARTING["sharp"].bounds == Profile().bounds
+    for category, bound in conservative.items():
+        assert bound == replace(Profile().bounds[category], divergence=bound.divergence)
     assert set(bounds) == set(Category)
     assert {category: tuple(map(float, cells)) for category, cells in documented.items()} == bounds
 

@@ -39,7 +39,7 @@ def shown(markets: Mapping[MarketKey, Board], seconds: float, lives: list[Life],
         for key, one in markets.items()
     }
     (priced,) = price([boards(fresh, as_of=at(seconds), start=start)], PROFILE)
-    return live_on({life.key: life for life in lives}, priced, REOPEN)
+    return live_on({life.key: life for life in lives}, (priced,))
 
 
 def only(change: Change) -> Life:
@@ -134,7 +134,7 @@ def test_back_after_the_time_it_is_a_new_one() -> None:
 def test_a_closed_one_that_is_not_seen_is_left_alone() -> None:
     first = only(shown({H2H: better(2.06)}, 0, []))
     gone = ended(shown({H2H: better(1.95)}, 60, [first]))
-    assert shown({H2H: better(1.95)}, 120, [gone]) == ([], [], [])
+    assert shown({H2H: better(1.95)}, 120, [gone]) == ([], [], [], [])
 
 
 def test_the_id_is_made_of_the_key_and_the_opening_in_source_time() -> None:

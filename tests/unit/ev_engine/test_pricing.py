@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from bet_intel.ev_engine.domain.boards import Board, MarketKey, MarketStatus
-from bet_intel.ev_engine.domain.pricing import Priced, PricedMarket, price
+from bet_intel.ev_engine.domain.priced import Priced, PricedMarket
+from bet_intel.ev_engine.domain.pricing import price
 from bet_intel.ev_engine.domain.profile import Category, Profile
 from fixtures.engine_boards import AS_OF, H2H, START, board, boards, found, line, only_market
 

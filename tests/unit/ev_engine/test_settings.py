@@ -5,7 +5,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from bet_intel.ev_engine.domain.profile import Bookmaker, Category, Profile
+from bet_intel.ev_engine.domain.profile import STARTING, Bookmaker, Category, Profile
 from bet_intel.ev_engine.settings import EvEngineSettings
 from bet_intel.odds import Method
 
@@ -17,7 +17,7 @@ def settings(monkeypatch: pytest.MonkeyPatch, profile: object) -> EvEngineSettin
 
 
 def test_nothing_said_is_the_starting_profile(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert settings(monkeypatch, {}).profile.profile() == Profile()
+    assert settings(monkeypatch, {}).profiles() == tuple(STARTING.values())
 
 
 def test_what_is_said_replaces_its_part_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,7 +27,7 @@ def test_what_is_said_replaces_its_part_only(monkeypatch: pytest.MonkeyPatch) ->
         "bounds": {"prop": {"stale_seconds": 120}},
         "take_ev": 0.03,
     }
-    profile = settings(monkeypatch, said).profile.profile()
+    profile = settings(monkeypatch, said).profiles()[0]
     starting = Profile()
     assert profile.method is Method.SHIN
     assert profile.bookmaker("circa") == Bookmaker(weight=3, sharp=True)

@@ -13,7 +13,8 @@ from bet_intel.ev_engine.domain.boards import Board, EventBoards, MarketKey, Mar
 from bet_intel.ev_engine.domain.lives import live_on
 from bet_intel.ev_engine.domain.pricing import price
 from bet_intel.ev_engine.domain.profile import Profile
-from bet_intel.ev_engine.wire import board_update, decode_boards, encode_boards, opportunities_updated
+from bet_intel.ev_engine.wire import board_update, decode_boards, encode_boards
+from bet_intel.ev_engine.wire_sets import opportunities_updated
 from bet_intel.events.v1 import odds_changed_pb2, opportunities_updated_pb2
 from bet_intel.odds_ingest.domain import quotes
 from bet_intel.shared.columns import fill, read
@@ -137,8 +138,8 @@ def test_the_columns_of_a_set_fit_each_other_and_show_the_whole_working() -> Non
         line("totals", 8.5): engine_boards.board({"alpha": {"Over": 1.9}}),
     }
     (priced,) = price([boards(markets)], PROFILE)
-    change = live_on({}, priced, PROFILE.reopen_seconds)
-    message = opportunities_updated(priced, change, 5)
+    change = live_on({}, (priced,))
+    message = opportunities_updated((priced,), change, 5)
     body = opportunities_updated_pb2.OpportunitiesUpdated.FromString(message.data)
     tables = read(body)  # row counts and row numbers are checked
     strings = list(body.strings)
@@ -197,10 +198,10 @@ def test_the_columns_of_a_set_fit_each_other_and_show_the_whole_working() -> Non
 
 def test_a_set_tells_what_closed_and_why() -> None:
     (before,) = price([boards({H2H: engine_boards.board({**FOUR, "soft": {"Away": 1.80, "Home": 2.06}})})], PROFILE)
-    opened = live_on({}, before, PROFILE.reopen_seconds)
+    opened = live_on({}, (before,))
     (after,) = price([boards({})], PROFILE)
-    change = live_on({life.key: life for life, _ in opened.open}, after, PROFILE.reopen_seconds)
-    body = opportunities_updated_pb2.OpportunitiesUpdated.FromString(opportunities_updated(after, change, 6).data)
+    change = live_on({life.key: life for life, _ in opened.open}, (after,))
+    body = opportunities_updated_pb2.OpportunitiesUpdated.FromString(opportunities_updated((after,), change, 6).data)
     tables = read(body)
     assert [body.strings[row] for row in tables["closed"]["id_s"]] == [opened.open[0][0].id]
     assert [body.strings[row] for row in tables["closed"]["reason_s"]] == ["withdrawn"]

@@ -69,7 +69,7 @@ def test_a_lay_is_a_back_of_the_opposite(fair: float, lay: float, commission: fl
     [([1.0, 3.0], 10, 1), ([], 10, 1), ([2.0, 3.0], 0, 1), ([2.0, 3.0], 10, 0), ([2.0, float("nan")], 10, 1)],
 )
 def test_what_cannot_be_staked_is_refused(prices: list[float], total: int, step: int) -> None:
-    with pytest.raises(ValueError, match="must|needs|price"):
+    with pytest.raises(ValueError, match=r"must|needs|price"):
         rounded_stakes(prices, Decimal(total), Decimal(step))
 
 

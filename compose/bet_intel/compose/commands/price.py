@@ -10,12 +10,12 @@ from cyclopts import Parameter
 from bet_intel.compose.commands.errors import CommandError, UsageError
 from bet_intel.compose.commands.output import complain, print_json
 from bet_intel.compose.pricing.boards import price_answer
-from bet_intel.compose.pricing.profiles import CONSENSUS, named_profile
+from bet_intel.compose.pricing.profiles import named_profile
 from bet_intel.compose.pricing.report import Input, Rejection, Report
 from bet_intel.compose.pricing.reporting import Wanted, event_report, summary
 from bet_intel.compose.pricing.response_file import TAKEN, RecordedResponse, parse_time, read_response
 from bet_intel.compose.pricing.showing import show
-from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.ev_engine.domain.profile import CONSENSUS, Profile
 from bet_intel.odds import Method
 from bet_intel.odds_ingest.providers.the_odds_api.parse import ParsedResponse, parse_response
 from bet_intel.odds_ingest.providers.the_odds_api.payload import MalformedResponseError
@@ -52,7 +52,8 @@ def price_command(
     method:
         How the margin is removed (default: the profile's, power).
     profile:
-        `consensus`, as BET_INTEL_EV_ENGINE_PROFILE sets it for `bet-intel up`; or a .json file with such a profile.
+        `consensus`, `sharp` or `conservative`, as the environment sets it for `bet-intel up`
+        (BET_INTEL_EV_ENGINE_PROFILE, …_SHARP_PROFILE, …_CONSERVATIVE_PROFILE); or a .json file with such a profile.
     min_ev:
         Least EV of the opportunities listed: 0.01 is 1 %.
     class_:

@@ -21,7 +21,7 @@ _PASS = 64
 
 
 def price_answer(events: Sequence[EventOdds], as_of: datetime, profile: Profile) -> list[PricedEvent]:
-    """Price the events of one answer taken at `as_of` (source time), in their order."""
+    """Price the events of one answer taken at `as_of` (source time), in their order, by one profile."""
     priced: list[PricedEvent] = []
     for begin in range(0, len(events), _PASS):
         priced += price([_boards(odds, as_of) for odds in events[begin : begin + _PASS]], profile)

@@ -22,7 +22,8 @@ from bet_intel.compose.pricing.report import (
     Summary,
 )
 from bet_intel.ev_engine.domain.boards import Board, EventBoards
-from bet_intel.ev_engine.domain.pricing import Priced, PricedEvent, PricedMarket
+from bet_intel.ev_engine.domain.priced import Priced, PricedMarket
+from bet_intel.ev_engine.domain.pricing import PricedEvent
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.odds import expected_value, kelly_fraction, net_price
 from bet_intel.shared.times import from_us, to_us

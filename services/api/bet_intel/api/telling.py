@@ -57,6 +57,12 @@ def pricing_settings_changed(profile: str, revision: int, settings: PricingSetti
         highest_probability=settings.highest_probability,
         take_ev=settings.take_ev,
         reopen_seconds=settings.reopen_seconds,
+        low_hold=settings.low_hold,
+        middle_cost=settings.middle_cost,
+        stake=None if settings.stake is None else str(settings.stake),
+        stake_step=None if settings.stake_step is None else str(settings.stake_step),
+        sharp_references=settings.sharp_references,
+        worst_case=settings.worst_case,
     )
     return Message(
         id=str(uuid4()),

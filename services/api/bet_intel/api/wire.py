@@ -4,7 +4,7 @@ Pure; an undecodable message raises `WireError`.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -152,6 +152,7 @@ def _opportunities(
     outcome_name: list[int] = tables["outcomes"]["outcome_s"].tolist()
     consensus: list[float] = tables["outcomes"]["consensus"].tolist()
     references = tables["references"]
+    pooled_as = pools_of(tables, len(keys))
     last_update = {
         (market, book): us
         for market, book, us in zip(
@@ -200,7 +201,7 @@ def _opportunities(
                 from_us(columns["last_seen_us"][row]),
                 columns["peak_ev"][row],
                 from_us(columns["peak_us"][row]),
-                time(last_update.get((market, book), 0)),
+                time(last_update.get((pooled_as[market], book), 0)),
                 as_of,
                 message.revision,
             )
@@ -319,6 +320,15 @@ def market_keys(markets: Columns, strings: Sequence[str]) -> list[MarketKey]:
             strict=True,
         )
     ]
+
+
+def pools_of(tables: Mapping[str, Columns], markets: int) -> list[int]:
+    """For each row of `markets` the row whose references and prices stand for it: mostly its own."""
+    rows = list(range(markets))
+    same = tables["same_pools"]
+    for market, pooled_as in zip(same["market"].tolist(), same["pooled_as"].tolist(), strict=True):
+        rows[market] = pooled_as
+    return rows
 
 
 def number(value: float) -> float | None:

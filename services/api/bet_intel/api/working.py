@@ -15,7 +15,7 @@ from bet_intel.api.domain.working import (
     OutcomeWorking,
     Working,
 )
-from bet_intel.api.wire import bookmakers_of, market_keys, number, time
+from bet_intel.api.wire import bookmakers_of, market_keys, number, pools_of, time
 from bet_intel.events.v1.opportunities_updated_pb2 import OpportunitiesUpdated
 from bet_intel.shared.columns import read
 from bet_intel.shared.times import from_us
@@ -31,6 +31,7 @@ class SetWorking:
         self._strings = list(message.strings)
         self._keys = market_keys(tables["markets"], self._strings)
         self._bookmakers = bookmakers_of(tables["bookmakers"], self._strings)
+        self._pool = pools_of(tables, len(self._keys))
         self._tables: dict[str, dict[str, list[Any]]] = {
             name: {column: values.tolist() for column, values in table.items()} for name, table in tables.items()
         }
@@ -56,7 +57,7 @@ class SetWorking:
         return Working(
             as_of=from_us(self._message.as_of_us),
             odds_revision=self._message.odds_revision,
-            pricing_revision=self._message.pricing_revision,
+            pricing_revision=self._pricing_revision(self._strings[markets["profile_s"][market]]),
             method=self._strings[markets["method_s"][market]],
             books_used=markets["books_used"][market],
             dispersion=number(markets["dispersion"][market]),
@@ -70,6 +71,12 @@ class SetWorking:
             bookmakers=self._market_bookmakers(market, opportunities["bookmaker"][row], pool),
             gates=self._gates(row),
         )
+
+    def _pricing_revision(self, profile: str) -> int:
+        told = self._tables["profiles"]
+        names = [self._strings[row] for row in told["profile_s"]]
+        revision: int = told["revision"][names.index(profile)] if profile in names else self._message.pricing_revision
+        return revision
 
     def fair_markets(self, profile: str) -> dict[MarketKey, FairMarket]:
         """Fair prices of every market that a pricing profile has judged."""
@@ -97,14 +104,22 @@ class SetWorking:
                 self._strings[outcomes["outcome_s"][row]],
                 number(outcomes["consensus"][row]),
                 Band(number(outcomes["band_low"][row]), number(outcomes["band_high"][row])),
-                self._prices(row, market) if with_prices else [],
+                self._prices(self._strings[outcomes["outcome_s"][row]], self._pool[market]) if with_prices else [],
             )
             for row, of_market in enumerate(outcomes["market"])
             if of_market == market
         ]
 
-    def _prices(self, outcome: int, market: int) -> list[BookmakerPrice]:
+    def _prices(self, name: str, market: int) -> list[BookmakerPrice]:
+        """The prices of an outcome; `market` is the row that tells them."""
         prices, references = self._tables["prices"], self._tables["references"]
+        outcomes = self._tables["outcomes"]
+        rows = range(len(outcomes["market"]))
+        wanted = {
+            row
+            for row in rows
+            if outcomes["market"][row] == market and self._strings[outcomes["outcome_s"][row]] == name
+        }
         confirmed = {
             bookmaker: us
             for of_market, bookmaker, us in zip(
@@ -122,7 +137,7 @@ class SetWorking:
                 age_seconds=self._age(confirmed.get(prices["bookmaker"][row], 0)),
             )
             for row, of_outcome in enumerate(prices["outcome"])
-            if of_outcome == outcome
+            if of_outcome in wanted
         ]
 
     def _age(self, us: int) -> float | None:
@@ -134,7 +149,7 @@ class SetWorking:
         references = self._tables["references"]
         workings = []
         for row, of_market in enumerate(references["market"]):
-            if of_market != market:
+            if of_market != self._pool[market]:
                 continue
             bookmaker = references["bookmaker"][row]
             us = references["last_update_us"][row]

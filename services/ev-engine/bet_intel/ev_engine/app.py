@@ -68,7 +68,7 @@ async def open_ev_engine(settings: EvEngineSettings, engines: Engines) -> AsyncI
         dead_letters = PostgresDeadLetters(database)
         outbox = Outbox(database, engines.bus, engines.tasks)
         store = Store()
-        profiles = Profiles(settings.profile.profile())
+        profiles = Profiles(settings.profiles())
         pricing = PriceBoards(database, outbox, store, DaysOf(database, CLOSED), profiles, engines.clock)
         engines.bus.subscribe(ODDS_QUEUE, pricing.handle, dead_letters)
         take_settings = TakeSettings(outbox, settings.calc_shards)

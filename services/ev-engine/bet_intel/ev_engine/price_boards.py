@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bet_intel.ev_engine.domain.boards import BoardUpdate, EventBoards, apply
 from bet_intel.ev_engine.domain.lives import live_on
-from bet_intel.ev_engine.domain.pricing import price
+from bet_intel.ev_engine.domain.pricing import price_side_by_side
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.ev_engine.pricing_settings import Profiles
 from bet_intel.ev_engine.pricing_store import to_price_anew
 from bet_intel.ev_engine.store import Known, PassedSet, Store
-from bet_intel.ev_engine.wire import board_update, opportunities_updated
+from bet_intel.ev_engine.wire import board_update
+from bet_intel.ev_engine.wire_sets import opportunities_updated
 from bet_intel.shared.messaging import Message
 from bet_intel.shared.outbox import Outbox, UnitOfWork
 from bet_intel.shared.partitions import DaysOf
@@ -61,37 +62,39 @@ class PriceBoards:
                 return
             await self._closed_days.prepare(found.values())
             async with self._outbox.transaction() as unit:
-                known, profile = await self._lock(unit, list(found))
+                known, profiles = await self._lock(unit, list(found))
                 news = [one.boards for one in known.values() if one.boards is not None and one.boards.open]
-                await self._price(unit, known, news, profile)
+                await self._price(unit, known, news, profiles)
             after = max(found)
 
     async def _pass(self, updates: Sequence[BoardUpdate]) -> None:
         await self._closed_days.prepare(update.as_of for update in updates)
         async with self._outbox.transaction() as unit:
-            known, profile = await self._lock(unit, [update.event.id for update in updates])
+            known, profiles = await self._lock(unit, [update.event.id for update in updates])
             await self._store.record_lines(unit.connection, updates, known)
             news = [boards for update in updates if (boards := apply(known[update.event.id].boards, update))]
-            await self._price(unit, known, news, profile)
+            await self._price(unit, known, news, profiles)
 
-    async def _lock(self, unit: UnitOfWork, ids: Sequence[str]) -> tuple[dict[str, Known], Profile]:
+    async def _lock(self, unit: UnitOfWork, ids: Sequence[str]) -> tuple[dict[str, Known], Sequence[Profile]]:
         locked = await self._store.lock(unit.connection, ids)
-        profile = await self._profiles.current(unit.connection)
-        return await self._store.known(unit.connection, locked, profile.reopen_seconds), profile
+        profiles = await self._profiles.current(unit.connection)
+        reopen_seconds = max(profile.reopen_seconds for profile in profiles)
+        return await self._store.known(unit.connection, locked, reopen_seconds), profiles
 
     async def _price(
-        self, unit: UnitOfWork, known: Mapping[str, Known], news: Sequence[EventBoards], profile: Profile
+        self, unit: UnitOfWork, known: Mapping[str, Known], news: Sequence[EventBoards], profiles: Sequence[Profile]
     ) -> None:
         if not news:
             return
         sets: list[PassedSet] = []
-        for priced in price(news, profile):
-            one = known[priced.boards.event.id]
-            change = live_on(one.lives, priced, profile.reopen_seconds)
+        for side_by_side in price_side_by_side(news, profiles):
+            boards = side_by_side[0].boards
+            one = known[boards.event.id]
+            change = live_on(one.lives, side_by_side)
             revision = self._next_revision(one)
-            sets.append(PassedSet(priced.boards, revision, change))
-            unit.append(opportunities_updated(priced, change, revision))
-        await self._store.save_sets(unit.connection, sets, profile.revision)
+            sets.append(PassedSet(boards, revision, change))
+            unit.append(opportunities_updated(side_by_side, change, revision))
+        await self._store.save_sets(unit.connection, sets, sum(profile.revision for profile in profiles))
 
     def _next_revision(self, known: Known) -> int:
         return max(known.revision + 1, to_us(self._clock()))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bet_intel.ev_engine import pricing_store
-from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.ev_engine.domain.profile import STARTING, Profile
 from bet_intel.ev_engine.settings import ProfileSettings
 from bet_intel.ev_engine.wire_settings import NewSettings, new_settings
 from bet_intel.shared.messaging import Message
@@ -18,19 +18,19 @@ CALC_BATCH = "ev.calc_batch"
 
 
 class Profiles:
-    """The profile that prices are judged by now: the starting one, until settings were told."""
+    """The profiles that prices are judged by now: the starting ones, until settings were told."""
 
-    def __init__(self, starting: Profile) -> None:
-        self._starting = starting
-        self._newest = starting
+    def __init__(self, starting: Sequence[Profile]) -> None:
+        self._starting = {profile.name: profile for profile in starting}
+        self._newest = dict(self._starting)
 
-    async def current(self, connection: Writer | Reader) -> Profile:
+    async def current(self, connection: Writer | Reader) -> Sequence[Profile]:
         """To be asked for when the events are locked: who locks one after the settings have changed sees them."""
-        stored = await pricing_store.settings(connection, self._starting.name, newer_than=self._newest.revision)
-        if stored is not None:
-            revision, settings = stored
-            self._newest = replace(ProfileSettings.model_validate_json(settings).profile(), revision=revision)
-        return self._newest
+        known = {name: profile.revision for name, profile in self._newest.items()}
+        for name, (revision, settings) in (await pricing_store.settings(connection, newer_than=known)).items():
+            told = ProfileSettings.model_validate_json(settings).profile(STARTING[name])
+            self._newest[name] = replace(told, revision=revision)
+        return tuple(self._newest.values())
 
 
 class TakeSettings:
@@ -46,7 +46,7 @@ class TakeSettings:
             TerminalError: a message does not keep its contract, or its settings cannot be used.
         """
         newest: dict[str, NewSettings] = {}
-        for one in (new_settings(message) for message in messages):
+        for one in map(new_settings, messages):
             if one.profile not in newest or one.revision > newest[one.profile].revision:
                 newest[one.profile] = one
         async with self._outbox.transaction() as unit:
@@ -54,7 +54,8 @@ class TakeSettings:
                 one = newest[profile]
                 encoded = one.settings.model_dump_json(exclude_unset=True)
                 if await pricing_store.put_settings(unit.connection, profile, one.revision, encoded):
-                    price_anew(unit, self._shards, pricing_revision=one.revision)
+                    together = await pricing_store.revisions_together(unit.connection)
+                    price_anew(unit, self._shards, pricing_revision=together)
 
 
 class TellSetsAgain:
@@ -73,8 +74,8 @@ class TellSetsAgain:
 
 
 def price_anew(unit: UnitOfWork, shards: int, *, pricing_revision: int = 0, told_before: int = 0) -> None:
-    """Have the events priced whose set was priced with settings older than `pricing_revision`, or has a revision below
-    `told_before`."""
+    """Have the events priced whose set was priced with settings whose revisions add up to less than `pricing_revision`,
+    or has a revision below `told_before`."""
     cause = f"{pricing_revision}:{told_before}"
     unit.append(
         *[

@@ -1,16 +1,28 @@
 """The SQL of pricing settings, and of what is to be priced anew because of them."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from bet_intel.shared.postgres import Reader, Writer
 
 
-async def settings(connection: Writer | Reader, profile: str, newer_than: int) -> tuple[int, str] | None:
-    """Revision and settings (JSON) of a profile, where they are newer."""
-    row = await connection.fetchrow(
-        "select revision, settings from pricing_settings where profile = $1 and revision > $2", profile, newer_than
+async def settings(connection: Writer | Reader, newer_than: Mapping[str, int]) -> dict[str, tuple[int, str]]:
+    """Revision and settings (JSON) of each profile of `newer_than` whose settings are newer than it says."""
+    rows = await connection.fetch(
+        """
+        select profile, revision, settings from pricing_settings
+        join unnest($1::text[], $2::bigint[]) as known (name, newest) on profile = name where revision > newest
+        """,
+        list(newer_than),
+        list(newer_than.values()),
     )
-    return None if row is None else (row["revision"], row["settings"])
+    return {row["profile"]: (row["revision"], row["settings"]) for row in rows}
+
+
+async def revisions_together(connection: Writer) -> int:
+    """The revisions of all profiles added up: it grows whenever one of them does, in whatever order they come."""
+    together: int = await connection.fetchval("select coalesce(sum(revision), 0)::bigint from pricing_settings")
+    return together
 
 
 async def put_settings(connection: Writer, profile: str, revision: int, settings: str) -> bool:

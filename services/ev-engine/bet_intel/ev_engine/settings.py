@@ -1,19 +1,21 @@
 """Settings of ev-engine, from the environment (`BET_INTEL_EV_ENGINE_…`)."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from decimal import Decimal
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from bet_intel.ev_engine.domain.profile import Bookmaker, Bounds, Category, Profile
+from bet_intel.ev_engine.domain.profile import CONSENSUS, STARTING, Bookmaker, Bounds, Category, Profile
 from bet_intel.odds import Method
 from bet_intel.shared.postgres.settings import DatabaseSettings
 from bet_intel.shared.retention import check_retention
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Probability = Annotated[float, Field(ge=0, le=1)]
-_STARTING = Profile()
+Above0 = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Money = Annotated[Decimal, Field(gt=0, allow_inf_nan=False, max_digits=12, decimal_places=4)]
 _PREFIX = "*"
 
 
@@ -39,40 +41,47 @@ class BoundsSettings(BaseModel):
 
 
 class ProfileSettings(BaseModel):
-    """The pricing profile, as JSON in `BET_INTEL_EV_ENGINE_PROFILE`; what is not given keeps its starting value.
+    """A pricing profile, as JSON in `BET_INTEL_EV_ENGINE_PROFILE`; what is not given keeps its starting value.
 
     `bookmakers` go by key, or by the beginning of one with a `*` behind it: {"betfair_ex_*": {"weight": 2}}.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    method: Method = _STARTING.method
+    method: Method | None = None
     bookmakers: dict[str, BookmakerSettings] = Field(default_factory=dict)
     bounds: dict[Category, BoundsSettings] = Field(default_factory=dict)
-    behind_newest_seconds: Seconds = _STARTING.behind_newest_seconds
-    min_references: int = Field(default=_STARTING.min_references, ge=1)
-    dispersion: float = Field(default=_STARTING.dispersion, gt=0, allow_inf_nan=False)
-    lowest_probability: Probability = _STARTING.lowest_probability
-    highest_probability: Probability = _STARTING.highest_probability
-    take_ev: float = Field(default=_STARTING.take_ev, gt=0, le=1)
-    reopen_seconds: float = Field(default=_STARTING.reopen_seconds, ge=0, allow_inf_nan=False)
+    behind_newest_seconds: Seconds | None = None
+    min_references: Annotated[int, Field(ge=1)] | None = None
+    dispersion: Above0 | None = None
+    lowest_probability: Probability | None = None
+    highest_probability: Probability | None = None
+    take_ev: Annotated[float, Field(gt=0, le=1)] | None = None
+    reopen_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    sharp_references: bool | None = None
+    worst_case: bool | None = None
+    low_hold: Probability | None = None
+    middle_cost: Probability | None = None
+    stake: Money | None = None
+    stake_step: Money | None = None
 
-    def profile(self) -> Profile:
+    def profile(self, starting: Profile) -> Profile:
+        """`starting` with what is given here in place of its own values."""
         given = {key: Bookmaker(**book.model_dump()) for key, book in self.bookmakers.items()}
         exact = {key: book for key, book in given.items() if not key.endswith(_PREFIX)}
         prefixes = {key.removesuffix(_PREFIX): book for key, book in given.items() if key.endswith(_PREFIX)}
         bounds = {
-            category: Bounds(**asdict(starting) | self.bounds[category].model_dump(exclude_none=True))
+            category: Bounds(**asdict(bound) | self.bounds[category].model_dump(exclude_none=True))
             if category in self.bounds
-            else starting
-            for category, starting in _STARTING.bounds.items()
+            else bound
+            for category, bound in starting.bounds.items()
         }
-        return Profile(
-            method=self.method,
-            bookmakers={**_STARTING.bookmakers, **exact},
-            bookmaker_prefixes={**_STARTING.bookmaker_prefixes, **prefixes},
+        return replace(
+            starting,
+            bookmakers={**starting.bookmakers, **exact},
+            bookmaker_prefixes={**starting.bookmaker_prefixes, **prefixes},
             bounds=bounds,
-            **self.model_dump(exclude={"method", "bookmakers", "bounds"}),
+            **self.model_dump(exclude={"bookmakers", "bounds"}, exclude_none=True),
         )
 
 
@@ -81,7 +90,11 @@ class EvEngineSettings(DatabaseSettings):
 
     pool_size: int = Field(default=8, ge=2)
     profile: ProfileSettings = ProfileSettings()
-    """What prices are judged by until the gateway tells pricing settings."""
+    """What the profile `consensus` judges prices by until the gateway tells pricing settings."""
+    sharp_profile: ProfileSettings = ProfileSettings()
+    """The same for the profile `sharp`."""
+    conservative_profile: ProfileSettings = ProfileSettings()
+    """The same for the profile `conservative`."""
     calc_concurrency: int = Field(default=4, ge=1, le=64)
     calc_shards: int = Field(default=8, ge=1, le=1024)
     """Into how many tasks pricing everything anew is cut."""
@@ -93,6 +106,11 @@ class EvEngineSettings(DatabaseSettings):
     """Days for which opportunities that have closed are kept."""
     dead_letters_retention: int = Field(default=14, ge=1)
     """Days for which messages are kept that could not be handled or published."""
+
+    def profiles(self) -> tuple[Profile, ...]:
+        """The profiles that prices are judged by side by side."""
+        given = {"sharp": self.sharp_profile, "conservative": self.conservative_profile, CONSENSUS: self.profile}
+        return tuple(given[name].profile(starting) for name, starting in STARTING.items())
 
     @model_validator(mode="after")
     def _letters_go_first(self) -> Self:

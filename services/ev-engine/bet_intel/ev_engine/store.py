@@ -143,7 +143,7 @@ class Store:
         return Totals(opened=opened, closed=opened - row["open"], open=row["open"])
 
     async def save_sets(self, connection: Writer, sets: Sequence[PassedSet], pricing_revision: int) -> None:
-        """Write what a pass made of each event, with pricing settings of `pricing_revision`."""
+        """Write what a pass made of each event, with pricing settings whose revisions add up to `pricing_revision`."""
         await connection.execute(
             """
             update event set as_of = new.as_of, odds_revision = new.odds_revision, revision = new.revision,
@@ -162,7 +162,7 @@ class Store:
             [len(one.change.opened) for one in sets],
             pricing_revision,
         )
-        await _save_open(connection, [life for one in sets for life, _ in one.change.open])
+        await _save_open(connection, [life for one in sets for life in one.change.living])
         await _forget_closed(connection, [life for one in sets for life in one.change.opened if life.opening > 1])
         await _close(connection, [life for one in sets for life in one.change.closed])
         for one in sets:

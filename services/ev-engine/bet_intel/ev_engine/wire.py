@@ -2,7 +2,6 @@
 
 import math
 from collections import defaultdict
-from uuid import uuid4
 
 import numpy as np
 from google.protobuf.message import DecodeError
@@ -16,18 +15,13 @@ from bet_intel.ev_engine.domain.boards import (
     MarketStatus,
     SportingEvent,
 )
-from bet_intel.ev_engine.domain.lives import BACK, KIND_EV, Change, Life
-from bet_intel.ev_engine.domain.pricing import PricedEvent
-from bet_intel.events.v1 import common_pb2, odds_changed_pb2, opportunities_updated_pb2
+from bet_intel.events.v1 import common_pb2, odds_changed_pb2
 from bet_intel.shared.columns import ColumnError, Columns, Strings, fill, read
 from bet_intel.shared.messaging import Message, TerminalError
 from bet_intel.shared.times import from_us, to_us
 
 SOURCE = "ev-engine"
 ODDS_CHANGED = "odds.changed.v1"
-OPPORTUNITIES_UPDATED = "opportunities.updated.v1"
-
-_SIDES = {BACK: 0}
 
 
 def board_update(message: Message) -> BoardUpdate:
@@ -145,12 +139,12 @@ def encode_boards(state: EventBoards) -> bytes:
     """The whole state of an event in the layout of `odds.changed`, every market restated: how the engine stores it."""
     strings = Strings()
     body = odds_changed_pb2.OddsChanged(as_of_us=to_us(state.as_of), revision=state.odds_revision)
-    body.event.CopyFrom(_wire_event(state.event))
-    bookmakers = _fill_bookmakers(body.bookmakers, state, strings)
+    body.event.CopyFrom(wire_event(state.event))
+    bookmakers = fill_bookmakers(body.bookmakers, state, strings)
     items = list(state.boards.items())
     fill(
         body.markets,
-        **_market_columns([key for key, _ in items], strings),
+        **market_columns([key for key, _ in items], strings),
         status=[board.status.value for _, board in items],
         revision=[board.revision for _, board in items],
     )
@@ -199,32 +193,7 @@ def decode_boards(stored: bytes) -> EventBoards:
     return EventBoards(update.event, update.as_of, update.revision, update.titles, boards)
 
 
-def opportunities_updated(priced: PricedEvent, change: Change, revision: int) -> Message:
-    """The whole set of an event's open opportunities with the working behind them."""
-    state, strings = priced.boards, Strings()
-    body = opportunities_updated_pb2.OpportunitiesUpdated(
-        as_of_us=to_us(state.as_of),
-        revision=revision,
-        odds_revision=state.odds_revision,
-        pricing_revision=priced.profile.revision,
-    )
-    body.event.CopyFrom(_wire_event(state.event))
-    bookmakers = _fill_bookmakers(body.bookmakers, state, strings)
-    outcome_row = _fill_markets(body, priced, strings, bookmakers)
-    _fill_opportunities(body, change, strings, bookmakers, outcome_row)
-    body.strings.extend(strings.table())
-    return Message(
-        id=str(uuid4()),
-        type=OPPORTUNITIES_UPDATED,
-        source=SOURCE,
-        subject=state.event.id,
-        time=state.as_of,
-        revision=revision,
-        data=body.SerializeToString(),
-    )
-
-
-def _wire_event(event: SportingEvent) -> common_pb2.SportingEvent:
+def wire_event(event: SportingEvent) -> common_pb2.SportingEvent:
     return common_pb2.SportingEvent(
         id=event.id,
         provider=event.provider,
@@ -237,137 +206,16 @@ def _wire_event(event: SportingEvent) -> common_pb2.SportingEvent:
     )
 
 
-def _fill_bookmakers(table: common_pb2.BookmakerColumns, state: EventBoards, strings: Strings) -> dict[str, int]:
+def fill_bookmakers(table: common_pb2.BookmakerColumns, state: EventBoards, strings: Strings) -> dict[str, int]:
     keys = sorted({key for board in state.boards.values() for key in board.bookmakers})
     fill(table, key_s=strings.rows(keys), title_s=strings.rows(state.titles.get(key, key) for key in keys))
     return {key: row for row, key in enumerate(keys)}
 
 
-def _market_columns(keys: list[MarketKey], strings: Strings) -> dict[str, list[int] | list[float]]:
+def market_columns(keys: list[MarketKey], strings: Strings) -> dict[str, list[int] | list[float]]:
     return {
         "market_s": strings.rows(key.market for key in keys),
         "period_s": strings.rows(key.period for key in keys),
         "line": [math.nan if key.line is None else key.line for key in keys],
         "subject_s": strings.rows(key.subject for key in keys),
-    }
-
-
-def _fill_markets(
-    body: opportunities_updated_pb2.OpportunitiesUpdated,
-    priced: PricedEvent,
-    strings: Strings,
-    bookmakers: dict[str, int],
-) -> dict[tuple[MarketKey, int], int]:
-    """Fill markets, outcomes, references and prices; returns the row of each (market, outcome)."""
-    markets, profile = priced.markets, priced.profile
-    profile_row, method_row = strings.row(profile.name), strings.row(profile.method.value)
-    fill(
-        body.markets,
-        **_market_columns([market.key for market in markets], strings),
-        profile_s=[profile_row] * len(markets),
-        method_s=[method_row] * len(markets),
-        category_s=strings.rows(market.category.value for market in markets),
-        reason_s=strings.rows(market.reason for market in markets),
-        dispersion=[market.dispersion for market in markets],
-        books_used=[market.books_used for market in markets],
-    )
-    outcomes = [(m, o) for m, market in enumerate(markets) for o in range(len(market.board.outcomes))]
-    fill(
-        body.outcomes,
-        market=[m for m, _ in outcomes],
-        outcome_s=[strings.row(markets[m].board.outcomes[o]) for m, o in outcomes],
-        consensus=_joined([market.consensus for market in markets]),
-        band_low=_joined([market.band_low for market in markets]),
-        band_high=_joined([market.band_high for market in markets]),
-    )
-    fill(
-        body.references,
-        market=[m for m, market in enumerate(markets) for _ in market.board.bookmakers],
-        bookmaker=[bookmakers[key] for market in markets for key in market.board.bookmakers],
-        last_update_us=_joined([market.board.updated_us for market in markets]),
-        weight=_joined([market.share for market in markets]),
-        overround=_joined([market.overround for market in markets]),
-        left_out_s=[strings.row(reason) for market in markets for reason in market.left_out],
-    )
-    fill(
-        body.prices,
-        outcome=[row for row, (m, _) in enumerate(outcomes) for _ in markets[m].board.bookmakers],
-        bookmaker=[bookmakers[key] for m, _ in outcomes for key in markets[m].board.bookmakers],
-        back=_joined([market.board.back for market in markets]),
-        lay=_joined([market.board.lay for market in markets]),
-        devigged=_joined([market.devigged for market in markets]),
-    )
-    return {(markets[m].key, o): row for row, (m, o) in enumerate(outcomes)}
-
-
-def _joined(arrays: "list[np.typing.NDArray[np.generic]]") -> "np.typing.NDArray[np.generic]":
-    return np.concatenate([array.ravel() for array in arrays]) if arrays else np.empty(0)
-
-
-def _fill_opportunities(
-    body: opportunities_updated_pb2.OpportunitiesUpdated,
-    change: Change,
-    strings: Strings,
-    bookmakers: dict[str, int],
-    outcome_row: dict[tuple[MarketKey, int], int],
-) -> None:
-    lives = [life for life, _ in change.open]
-    priced = [sighting.priced for _, sighting in change.open]
-    markets = [sighting.market for _, sighting in change.open]
-    books = [market.board.bookmakers[one.bookmaker] for market, one in zip(markets, priced, strict=True)]
-    fill(
-        body.opportunities,
-        id_s=strings.rows(life.id for life in lives),
-        kind_s=[strings.row(KIND_EV)] * len(lives),
-        outcome=[outcome_row[market.key, one.outcome] for market, one in zip(markets, priced, strict=True)],
-        bookmaker=[bookmakers[book] for book in books],
-        side=[_SIDES[BACK]] * len(lives),
-        price=[one.price for one in priced],
-        net_price=[one.net_price for one in priced],
-        limit=[one.limit for one in priced],
-        fair=[one.fair for one in priced],
-        band_low=[one.band_low for one in priced],
-        band_high=[one.band_high for one in priced],
-        ev=[one.ev for one in priced],
-        ev_worst=[one.ev_worst for one in priced],
-        class_s=strings.rows(one.judgement.ev_class for one in priced),
-        dispersion=[one.dispersion for one in priced],
-        **_life_columns(lives),
-    )
-    pools = [
-        (row, bookmakers[key], share, outlier)
-        for row, (market, one) in enumerate(zip(markets, priced, strict=True))
-        for key, share, outlier in zip(market.board.bookmakers, one.shares.tolist(), one.outliers.tolist(), strict=True)
-    ]
-    fill(
-        body.leave_one_out,
-        opportunity=[row for row, _, _, _ in pools],
-        bookmaker=[book for _, book, _, _ in pools],
-        weight=[share for _, _, share, _ in pools],
-        outlier=[outlier for _, _, _, outlier in pools],
-    )
-    verdicts = [(row, verdict) for row, one in enumerate(priced) for verdict in one.judgement.verdicts]
-    fill(
-        body.gates,
-        opportunity=[row for row, _ in verdicts],
-        gate_s=[strings.row(verdict.gate) for _, verdict in verdicts],
-        passed=[verdict.passed for _, verdict in verdicts],
-        value=[verdict.value for _, verdict in verdicts],
-        bound=[verdict.bound for _, verdict in verdicts],
-    )
-    fill(
-        body.closed,
-        id_s=strings.rows(life.id for life in change.closed),
-        reason_s=strings.rows(life.close_reason or "" for life in change.closed),
-    )
-
-
-def _life_columns(lives: list[Life]) -> dict[str, list[int] | list[float]]:
-    return {
-        "opened_us": [to_us(life.opened) for life in lives],
-        "first_seen_us": [to_us(life.first_seen) for life in lives],
-        "last_seen_us": [to_us(life.last_seen) for life in lives],
-        "opening": [life.opening for life in lives],
-        "peak_ev": [life.peak_ev for life in lives],
-        "peak_us": [to_us(life.peak_at) for life in lives],
     }

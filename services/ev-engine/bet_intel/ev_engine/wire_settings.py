@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from google.protobuf.message import DecodeError
 from pydantic import ValidationError
 
+from bet_intel.ev_engine.domain.profile import STARTING
 from bet_intel.ev_engine.settings import ProfileSettings
 from bet_intel.events.v1.pricing_settings_changed_pb2 import CategoryBounds, PricingSettingsChanged
 from bet_intel.shared.messaging import Message, TerminalError
@@ -18,6 +19,10 @@ _PLAIN = (
     "highest_probability",
     "take_ev",
     "reopen_seconds",
+    "low_hold",
+    "middle_cost",
+    "stake",
+    "stake_step",
 )
 
 
@@ -47,8 +52,8 @@ def new_settings(message: Message) -> NewSettings:
         raise TerminalError(f"{message.type} {message.id} of {message.subject} cannot be used: {wrong}") from error
     except DecodeError as error:
         raise TerminalError(f"{message.type} {message.id} of {message.subject} cannot be read: {error}") from error
-    if not body.profile or body.revision <= 0:
-        raise TerminalError(f"{message.type} {message.id} names no profile, or no revision")
+    if body.profile not in STARTING or body.revision <= 0:
+        raise TerminalError(f"{message.type} {message.id} names no profile of {', '.join(STARTING)}, or no revision")
     return NewSettings(body.profile, body.revision, settings)
 
 

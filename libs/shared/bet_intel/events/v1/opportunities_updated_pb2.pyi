@@ -44,6 +44,13 @@ class OpportunitiesUpdated(_message.Message):
     LEAVE_ONE_OUT_FIELD_NUMBER: _builtins.int
     GATES_FIELD_NUMBER: _builtins.int
     CLOSED_FIELD_NUMBER: _builtins.int
+    COMBINATIONS_FIELD_NUMBER: _builtins.int
+    LEGS_FIELD_NUMBER: _builtins.int
+    SAME_POOLS_FIELD_NUMBER: _builtins.int
+    JUDGED_FIELD_NUMBER: _builtins.int
+    REFUSALS_FIELD_NUMBER: _builtins.int
+    PROFILES_FIELD_NUMBER: _builtins.int
+    COMMISSIONS_FIELD_NUMBER: _builtins.int
     as_of_us: _builtins.int
     """Source time that ages, starts and expiry were judged against."""
     revision: _builtins.int
@@ -51,7 +58,7 @@ class OpportunitiesUpdated(_message.Message):
     odds_revision: _builtins.int
     """Revision of the newest odds.changed in it."""
     pricing_revision: _builtins.int
-    """Revision of the pricing settings it was priced with."""
+    """The highest revision of the pricing settings it was priced with; `profiles` has that of each."""
     @_builtins.property
     def event(self) -> _common_pb2.SportingEvent: ...
     @_builtins.property
@@ -74,6 +81,20 @@ class OpportunitiesUpdated(_message.Message):
     def gates(self) -> Global___GateColumns: ...
     @_builtins.property
     def closed(self) -> Global___ClosedColumns: ...
+    @_builtins.property
+    def combinations(self) -> Global___CombinationColumns: ...
+    @_builtins.property
+    def legs(self) -> Global___LegColumns: ...
+    @_builtins.property
+    def same_pools(self) -> Global___SamePoolColumns: ...
+    @_builtins.property
+    def judged(self) -> Global___JudgedColumns: ...
+    @_builtins.property
+    def refusals(self) -> Global___RefusalColumns: ...
+    @_builtins.property
+    def profiles(self) -> Global___ProfileColumns: ...
+    @_builtins.property
+    def commissions(self) -> Global___CommissionColumns: ...
     def __init__(
         self,
         *,
@@ -92,10 +113,17 @@ class OpportunitiesUpdated(_message.Message):
         leave_one_out: Global___LeaveOneOutColumns | None = ...,
         gates: Global___GateColumns | None = ...,
         closed: Global___ClosedColumns | None = ...,
+        combinations: Global___CombinationColumns | None = ...,
+        legs: Global___LegColumns | None = ...,
+        same_pools: Global___SamePoolColumns | None = ...,
+        judged: Global___JudgedColumns | None = ...,
+        refusals: Global___RefusalColumns | None = ...,
+        profiles: Global___ProfileColumns | None = ...,
+        commissions: Global___CommissionColumns | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["bookmakers", b"bookmakers", "closed", b"closed", "event", b"event", "gates", b"gates", "leave_one_out", b"leave_one_out", "markets", b"markets", "opportunities", b"opportunities", "outcomes", b"outcomes", "prices", b"prices", "references", b"references"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bookmakers", b"bookmakers", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "legs", b"legs", "markets", b"markets", "opportunities", b"opportunities", "outcomes", b"outcomes", "prices", b"prices", "profiles", b"profiles", "references", b"references", "refusals", b"refusals", "same_pools", b"same_pools"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_us", b"as_of_us", "bookmakers", b"bookmakers", "closed", b"closed", "event", b"event", "gates", b"gates", "leave_one_out", b"leave_one_out", "markets", b"markets", "odds_revision", b"odds_revision", "opportunities", b"opportunities", "outcomes", b"outcomes", "prices", b"prices", "pricing_revision", b"pricing_revision", "references", b"references", "revision", b"revision", "strings", b"strings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_us", b"as_of_us", "bookmakers", b"bookmakers", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "legs", b"legs", "markets", b"markets", "odds_revision", b"odds_revision", "opportunities", b"opportunities", "outcomes", b"outcomes", "prices", b"prices", "pricing_revision", b"pricing_revision", "profiles", b"profiles", "references", b"references", "refusals", b"refusals", "revision", b"revision", "same_pools", b"same_pools", "strings", b"strings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -293,7 +321,7 @@ class OpportunityColumns(_message.Message):
     PEAK_US_FIELD_NUMBER: _builtins.int
     id_s: _builtins.bytes
     kind_s: _builtins.bytes
-    """ev"""
+    """ev: other kinds are combinations"""
     outcome: _builtins.bytes
     bookmaker: _builtins.bytes
     side: _builtins.bytes
@@ -448,3 +476,267 @@ class ClosedColumns(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ClosedColumns: _TypeAlias = ClosedColumns  # noqa: Y015
+
+@_typing.final
+class CombinationColumns(_message.Message):
+    """Open opportunities of several legs, which are worth more together."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_S_FIELD_NUMBER: _builtins.int
+    KIND_S_FIELD_NUMBER: _builtins.int
+    MARKET_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    EV_FIELD_NUMBER: _builtins.int
+    CLASS_S_FIELD_NUMBER: _builtins.int
+    WINDOW_LOW_FIELD_NUMBER: _builtins.int
+    WINDOW_HIGH_FIELD_NUMBER: _builtins.int
+    WINDOW_PROBABILITY_FIELD_NUMBER: _builtins.int
+    OPENED_US_FIELD_NUMBER: _builtins.int
+    FIRST_SEEN_US_FIELD_NUMBER: _builtins.int
+    LAST_SEEN_US_FIELD_NUMBER: _builtins.int
+    OPENING_FIELD_NUMBER: _builtins.int
+    PEAK_EV_FIELD_NUMBER: _builtins.int
+    PEAK_US_FIELD_NUMBER: _builtins.int
+    id_s: _builtins.bytes
+    kind_s: _builtins.bytes
+    """arbitrage, middle, low_hold"""
+    market: _builtins.bytes
+    """of its first leg; says the profile"""
+    cost: _builtins.bytes
+    """sum of the legs' inverse net prices"""
+    ev: _builtins.bytes
+    """per unit staked in all"""
+    class_s: _builtins.bytes
+    """take, marginal, suspect, no_ev (a low hold)"""
+    window_low: _builtins.bytes
+    """of a middle, in which both legs win; NaN of the others"""
+    window_high: _builtins.bytes
+    window_probability: _builtins.bytes
+    opened_us: _builtins.bytes
+    """source time of this opening"""
+    first_seen_us: _builtins.bytes
+    last_seen_us: _builtins.bytes
+    opening: _builtins.bytes
+    """1 at first, one more at each re-opening"""
+    peak_ev: _builtins.bytes
+    peak_us: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        id_s: _builtins.bytes = ...,
+        kind_s: _builtins.bytes = ...,
+        market: _builtins.bytes = ...,
+        cost: _builtins.bytes = ...,
+        ev: _builtins.bytes = ...,
+        class_s: _builtins.bytes = ...,
+        window_low: _builtins.bytes = ...,
+        window_high: _builtins.bytes = ...,
+        window_probability: _builtins.bytes = ...,
+        opened_us: _builtins.bytes = ...,
+        first_seen_us: _builtins.bytes = ...,
+        last_seen_us: _builtins.bytes = ...,
+        opening: _builtins.bytes = ...,
+        peak_ev: _builtins.bytes = ...,
+        peak_us: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_s", b"class_s", "cost", b"cost", "ev", b"ev", "first_seen_us", b"first_seen_us", "id_s", b"id_s", "kind_s", b"kind_s", "last_seen_us", b"last_seen_us", "market", b"market", "opened_us", b"opened_us", "opening", b"opening", "peak_ev", b"peak_ev", "peak_us", b"peak_us", "window_high", b"window_high", "window_low", b"window_low", "window_probability", b"window_probability"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CombinationColumns: _TypeAlias = CombinationColumns  # noqa: Y015
+
+@_typing.final
+class LegColumns(_message.Message):
+    """The bets of a combination, in their order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMBINATION_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    BOOKMAKER_FIELD_NUMBER: _builtins.int
+    SIDE_FIELD_NUMBER: _builtins.int
+    PRICE_FIELD_NUMBER: _builtins.int
+    NET_PRICE_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    FAIR_FIELD_NUMBER: _builtins.int
+    combination: _builtins.bytes
+    outcome: _builtins.bytes
+    """says the leg's market"""
+    bookmaker: _builtins.bytes
+    side: _builtins.bytes
+    """0 back, 1 lay"""
+    price: _builtins.bytes
+    """decimal odds on offer"""
+    net_price: _builtins.bytes
+    """after commission; of a lay per unit of liability"""
+    limit: _builtins.bytes
+    """largest stake taken, NaN = unknown"""
+    share: _builtins.bytes
+    """of the whole stake; of a lay its liability"""
+    fair: _builtins.bytes
+    """leave-one-out probability that the bet wins, NaN = none"""
+    def __init__(
+        self,
+        *,
+        combination: _builtins.bytes = ...,
+        outcome: _builtins.bytes = ...,
+        bookmaker: _builtins.bytes = ...,
+        side: _builtins.bytes = ...,
+        price: _builtins.bytes = ...,
+        net_price: _builtins.bytes = ...,
+        limit: _builtins.bytes = ...,
+        share: _builtins.bytes = ...,
+        fair: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bookmaker", b"bookmaker", "combination", b"combination", "fair", b"fair", "limit", b"limit", "net_price", b"net_price", "outcome", b"outcome", "price", b"price", "share", b"share", "side", b"side"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LegColumns: _TypeAlias = LegColumns  # noqa: Y015
+
+@_typing.final
+class SamePoolColumns(_message.Message):
+    """Markets of one profile that were pooled exactly as the same market of another: its references, prices and judged
+    prices stand for this one too, and are told once.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MARKET_FIELD_NUMBER: _builtins.int
+    POOLED_AS_FIELD_NUMBER: _builtins.int
+    market: _builtins.bytes
+    pooled_as: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        market: _builtins.bytes = ...,
+        pooled_as: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["market", b"market", "pooled_as", b"pooled_as"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SamePoolColumns: _TypeAlias = SamePoolColumns  # noqa: Y015
+
+@_typing.final
+class JudgedColumns(_message.Message):
+    """What the other bookmakers think of a price, whether it is an opportunity or not."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRICE_FIELD_NUMBER: _builtins.int
+    FAIR_FIELD_NUMBER: _builtins.int
+    price: _builtins.bytes
+    fair: _builtins.bytes
+    """leave-one-out fair probability"""
+    def __init__(
+        self,
+        *,
+        price: _builtins.bytes = ...,
+        fair: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fair", b"fair", "price", b"price"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JudgedColumns: _TypeAlias = JudgedColumns  # noqa: Y015
+
+@_typing.final
+class RefusalColumns(_message.Message):
+    """Prices that beat their fair price and were refused, with the gate that did it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    BOOKMAKER_FIELD_NUMBER: _builtins.int
+    GATE_S_FIELD_NUMBER: _builtins.int
+    REASON_S_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    BOUND_FIELD_NUMBER: _builtins.int
+    outcome: _builtins.bytes
+    bookmaker: _builtins.bytes
+    gate_s: _builtins.bytes
+    reason_s: _builtins.bytes
+    value: _builtins.bytes
+    """what was measured"""
+    bound: _builtins.bytes
+    """what it was held against"""
+    def __init__(
+        self,
+        *,
+        outcome: _builtins.bytes = ...,
+        bookmaker: _builtins.bytes = ...,
+        gate_s: _builtins.bytes = ...,
+        reason_s: _builtins.bytes = ...,
+        value: _builtins.bytes = ...,
+        bound: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bookmaker", b"bookmaker", "bound", b"bound", "gate_s", b"gate_s", "outcome", b"outcome", "reason_s", b"reason_s", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefusalColumns: _TypeAlias = RefusalColumns  # noqa: Y015
+
+@_typing.final
+class ProfileColumns(_message.Message):
+    """The profiles that the set was priced by."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_S_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    profile_s: _builtins.bytes
+    revision: _builtins.bytes
+    """of its settings, 0 = the starting values"""
+    def __init__(
+        self,
+        *,
+        profile_s: _builtins.bytes = ...,
+        revision: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile_s", b"profile_s", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProfileColumns: _TypeAlias = ProfileColumns  # noqa: Y015
+
+@_typing.final
+class CommissionColumns(_message.Message):
+    """Commissions on net winnings, where there are any."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_S_FIELD_NUMBER: _builtins.int
+    BOOKMAKER_FIELD_NUMBER: _builtins.int
+    COMMISSION_FIELD_NUMBER: _builtins.int
+    profile_s: _builtins.bytes
+    bookmaker: _builtins.bytes
+    commission: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        profile_s: _builtins.bytes = ...,
+        bookmaker: _builtins.bytes = ...,
+        commission: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bookmaker", b"bookmaker", "commission", b"commission", "profile_s", b"profile_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CommissionColumns: _TypeAlias = CommissionColumns  # noqa: Y015

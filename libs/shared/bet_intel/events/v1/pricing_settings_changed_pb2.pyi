@@ -39,6 +39,12 @@ class PricingSettingsChanged(_message.Message):
     HIGHEST_PROBABILITY_FIELD_NUMBER: _builtins.int
     TAKE_EV_FIELD_NUMBER: _builtins.int
     REOPEN_SECONDS_FIELD_NUMBER: _builtins.int
+    LOW_HOLD_FIELD_NUMBER: _builtins.int
+    MIDDLE_COST_FIELD_NUMBER: _builtins.int
+    STAKE_FIELD_NUMBER: _builtins.int
+    STAKE_STEP_FIELD_NUMBER: _builtins.int
+    SHARP_REFERENCES_FIELD_NUMBER: _builtins.int
+    WORST_CASE_FIELD_NUMBER: _builtins.int
     profile: _builtins.str
     revision: _builtins.int
     """Revision of the document at its owner; only grows."""
@@ -54,6 +60,16 @@ class PricingSettingsChanged(_message.Message):
     take_ev: _builtins.float
     """per unit staked"""
     reopen_seconds: _builtins.float
+    low_hold: _builtins.float
+    """sum of inverse net prices above 1"""
+    middle_cost: _builtins.float
+    """the same of a middle"""
+    stake: _builtins.str
+    """decimal; what an arbitrage must profit from after rounding"""
+    stake_step: _builtins.str
+    """decimal"""
+    sharp_references: _builtins.bool
+    worst_case: _builtins.bool
     @_builtins.property
     def bookmakers(self) -> _containers.RepeatedCompositeFieldContainer[Global___BookmakerPricing]: ...
     @_builtins.property
@@ -74,10 +90,16 @@ class PricingSettingsChanged(_message.Message):
         highest_probability: _builtins.float | None = ...,
         take_ev: _builtins.float | None = ...,
         reopen_seconds: _builtins.float | None = ...,
+        low_hold: _builtins.float | None = ...,
+        middle_cost: _builtins.float | None = ...,
+        stake: _builtins.str | None = ...,
+        stake_step: _builtins.str | None = ...,
+        sharp_references: _builtins.bool | None = ...,
+        worst_case: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_behind_newest_seconds", b"_behind_newest_seconds", "_dispersion", b"_dispersion", "_highest_probability", b"_highest_probability", "_lowest_probability", b"_lowest_probability", "_method", b"_method", "_min_references", b"_min_references", "_reopen_seconds", b"_reopen_seconds", "_take_ev", b"_take_ev", "behind_newest_seconds", b"behind_newest_seconds", "dispersion", b"dispersion", "highest_probability", b"highest_probability", "lowest_probability", b"lowest_probability", "method", b"method", "min_references", b"min_references", "reopen_seconds", b"reopen_seconds", "take_ev", b"take_ev"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_behind_newest_seconds", b"_behind_newest_seconds", "_dispersion", b"_dispersion", "_highest_probability", b"_highest_probability", "_low_hold", b"_low_hold", "_lowest_probability", b"_lowest_probability", "_method", b"_method", "_middle_cost", b"_middle_cost", "_min_references", b"_min_references", "_reopen_seconds", b"_reopen_seconds", "_sharp_references", b"_sharp_references", "_stake", b"_stake", "_stake_step", b"_stake_step", "_take_ev", b"_take_ev", "_worst_case", b"_worst_case", "behind_newest_seconds", b"behind_newest_seconds", "dispersion", b"dispersion", "highest_probability", b"highest_probability", "low_hold", b"low_hold", "lowest_probability", b"lowest_probability", "method", b"method", "middle_cost", b"middle_cost", "min_references", b"min_references", "reopen_seconds", b"reopen_seconds", "sharp_references", b"sharp_references", "stake", b"stake", "stake_step", b"stake_step", "take_ev", b"take_ev", "worst_case", b"worst_case"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_behind_newest_seconds", b"_behind_newest_seconds", "_dispersion", b"_dispersion", "_highest_probability", b"_highest_probability", "_lowest_probability", b"_lowest_probability", "_method", b"_method", "_min_references", b"_min_references", "_reopen_seconds", b"_reopen_seconds", "_take_ev", b"_take_ev", "at_us", b"at_us", "behind_newest_seconds", b"behind_newest_seconds", "bookmakers", b"bookmakers", "bounds", b"bounds", "dispersion", b"dispersion", "highest_probability", b"highest_probability", "lowest_probability", b"lowest_probability", "method", b"method", "min_references", b"min_references", "profile", b"profile", "reopen_seconds", b"reopen_seconds", "revision", b"revision", "take_ev", b"take_ev"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_behind_newest_seconds", b"_behind_newest_seconds", "_dispersion", b"_dispersion", "_highest_probability", b"_highest_probability", "_low_hold", b"_low_hold", "_lowest_probability", b"_lowest_probability", "_method", b"_method", "_middle_cost", b"_middle_cost", "_min_references", b"_min_references", "_reopen_seconds", b"_reopen_seconds", "_sharp_references", b"_sharp_references", "_stake", b"_stake", "_stake_step", b"_stake_step", "_take_ev", b"_take_ev", "_worst_case", b"_worst_case", "at_us", b"at_us", "behind_newest_seconds", b"behind_newest_seconds", "bookmakers", b"bookmakers", "bounds", b"bounds", "dispersion", b"dispersion", "highest_probability", b"highest_probability", "low_hold", b"low_hold", "lowest_probability", b"lowest_probability", "method", b"method", "middle_cost", b"middle_cost", "min_references", b"min_references", "profile", b"profile", "reopen_seconds", b"reopen_seconds", "revision", b"revision", "sharp_references", b"sharp_references", "stake", b"stake", "stake_step", b"stake_step", "take_ev", b"take_ev", "worst_case", b"worst_case"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__behind_newest_seconds: _TypeAlias = _typing.Literal["behind_newest_seconds"]  # noqa: Y015
     _WhichOneofArgType__behind_newest_seconds: _TypeAlias = _typing.Literal["_behind_newest_seconds", b"_behind_newest_seconds"]  # noqa: Y015
@@ -85,16 +107,28 @@ class PricingSettingsChanged(_message.Message):
     _WhichOneofArgType__dispersion: _TypeAlias = _typing.Literal["_dispersion", b"_dispersion"]  # noqa: Y015
     _WhichOneofReturnType__highest_probability: _TypeAlias = _typing.Literal["highest_probability"]  # noqa: Y015
     _WhichOneofArgType__highest_probability: _TypeAlias = _typing.Literal["_highest_probability", b"_highest_probability"]  # noqa: Y015
+    _WhichOneofReturnType__low_hold: _TypeAlias = _typing.Literal["low_hold"]  # noqa: Y015
+    _WhichOneofArgType__low_hold: _TypeAlias = _typing.Literal["_low_hold", b"_low_hold"]  # noqa: Y015
     _WhichOneofReturnType__lowest_probability: _TypeAlias = _typing.Literal["lowest_probability"]  # noqa: Y015
     _WhichOneofArgType__lowest_probability: _TypeAlias = _typing.Literal["_lowest_probability", b"_lowest_probability"]  # noqa: Y015
     _WhichOneofReturnType__method: _TypeAlias = _typing.Literal["method"]  # noqa: Y015
     _WhichOneofArgType__method: _TypeAlias = _typing.Literal["_method", b"_method"]  # noqa: Y015
+    _WhichOneofReturnType__middle_cost: _TypeAlias = _typing.Literal["middle_cost"]  # noqa: Y015
+    _WhichOneofArgType__middle_cost: _TypeAlias = _typing.Literal["_middle_cost", b"_middle_cost"]  # noqa: Y015
     _WhichOneofReturnType__min_references: _TypeAlias = _typing.Literal["min_references"]  # noqa: Y015
     _WhichOneofArgType__min_references: _TypeAlias = _typing.Literal["_min_references", b"_min_references"]  # noqa: Y015
     _WhichOneofReturnType__reopen_seconds: _TypeAlias = _typing.Literal["reopen_seconds"]  # noqa: Y015
     _WhichOneofArgType__reopen_seconds: _TypeAlias = _typing.Literal["_reopen_seconds", b"_reopen_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__sharp_references: _TypeAlias = _typing.Literal["sharp_references"]  # noqa: Y015
+    _WhichOneofArgType__sharp_references: _TypeAlias = _typing.Literal["_sharp_references", b"_sharp_references"]  # noqa: Y015
+    _WhichOneofReturnType__stake: _TypeAlias = _typing.Literal["stake"]  # noqa: Y015
+    _WhichOneofArgType__stake: _TypeAlias = _typing.Literal["_stake", b"_stake"]  # noqa: Y015
+    _WhichOneofReturnType__stake_step: _TypeAlias = _typing.Literal["stake_step"]  # noqa: Y015
+    _WhichOneofArgType__stake_step: _TypeAlias = _typing.Literal["_stake_step", b"_stake_step"]  # noqa: Y015
     _WhichOneofReturnType__take_ev: _TypeAlias = _typing.Literal["take_ev"]  # noqa: Y015
     _WhichOneofArgType__take_ev: _TypeAlias = _typing.Literal["_take_ev", b"_take_ev"]  # noqa: Y015
+    _WhichOneofReturnType__worst_case: _TypeAlias = _typing.Literal["worst_case"]  # noqa: Y015
+    _WhichOneofArgType__worst_case: _TypeAlias = _typing.Literal["_worst_case", b"_worst_case"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__behind_newest_seconds) -> _WhichOneofReturnType__behind_newest_seconds | None: ...
     @_typing.overload
@@ -102,15 +136,27 @@ class PricingSettingsChanged(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__highest_probability) -> _WhichOneofReturnType__highest_probability | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__low_hold) -> _WhichOneofReturnType__low_hold | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__lowest_probability) -> _WhichOneofReturnType__lowest_probability | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__method) -> _WhichOneofReturnType__method | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__middle_cost) -> _WhichOneofReturnType__middle_cost | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min_references) -> _WhichOneofReturnType__min_references | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__reopen_seconds) -> _WhichOneofReturnType__reopen_seconds | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sharp_references) -> _WhichOneofReturnType__sharp_references | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__stake) -> _WhichOneofReturnType__stake | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__stake_step) -> _WhichOneofReturnType__stake_step | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__take_ev) -> _WhichOneofReturnType__take_ev | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__worst_case) -> _WhichOneofReturnType__worst_case | None: ...
 
 Global___PricingSettingsChanged: _TypeAlias = PricingSettingsChanged  # noqa: Y015
 

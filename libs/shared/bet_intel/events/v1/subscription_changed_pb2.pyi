@@ -62,6 +62,7 @@ class SubscriptionChanged(_message.Message):
     MIN_EV_FIELD_NUMBER: _builtins.int
     REALERT_STEP_FIELD_NUMBER: _builtins.int
     WEBHOOK_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     revision: _builtins.int
     """Revision at its owner; only grows."""
@@ -91,6 +92,10 @@ class SubscriptionChanged(_message.Message):
 
     @_builtins.property
     def webhook(self) -> Global___Webhook: ...
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """of ev, arbitrage, middle, low_hold; an empty list means ev"""
+
     def __init__(
         self,
         *,
@@ -108,10 +113,11 @@ class SubscriptionChanged(_message.Message):
         min_ev: _builtins.float = ...,
         realert_step: _builtins.float = ...,
         webhook: Global___Webhook | None = ...,
+        kinds: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["webhook", b"webhook"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "at_us", b"at_us", "bookmakers", b"bookmakers", "classes", b"classes", "id", b"id", "leagues", b"leagues", "markets", b"markets", "min_ev", b"min_ev", "profile", b"profile", "realert_step", b"realert_step", "revision", b"revision", "sports", b"sports", "status", b"status", "webhook", b"webhook"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "at_us", b"at_us", "bookmakers", b"bookmakers", "classes", b"classes", "id", b"id", "kinds", b"kinds", "leagues", b"leagues", "markets", b"markets", "min_ev", b"min_ev", "profile", b"profile", "realert_step", b"realert_step", "revision", b"revision", "sports", b"sports", "status", b"status", "webhook", b"webhook"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

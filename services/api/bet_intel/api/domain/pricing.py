@@ -3,6 +3,7 @@
 What is not given has the engine's starting value. Ages are in seconds, EV per unit staked.
 """
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
 import msgspec
@@ -10,12 +11,16 @@ from msgspec import Meta
 
 from bet_intel.odds import Method
 
-PROFILES = ("consensus",)
+PROFILES = ("consensus", "sharp", "conservative")
 
 Category = Literal["main", "alternate", "prop", "outright"]
 BookmakerKey = Annotated[str, Meta(min_length=1, max_length=200)]
 Seconds = Annotated[float, Meta(gt=0, le=31_536_000)]
 Probability = Annotated[float, Meta(ge=0, le=1)]
+Money = Decimal
+"""JSON text or number."""
+_MOST_MONEY = Decimal(10_000_000)
+_PLACES = -4
 
 
 class BookmakerPricing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,10 +53,31 @@ class PricingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     highest_probability: Probability | None = None
     take_ev: Annotated[float, Meta(gt=0, le=1)] | None = None
     reopen_seconds: Annotated[float, Meta(ge=0, le=31_536_000)] | None = None
+    low_hold: (
+        Annotated[Probability, Meta(description="How far above 1 the inverse net prices of a low hold may add up.")]
+        | None
+    ) = None
+    middle_cost: Annotated[Probability, Meta(description="The same of a middle.")] | None = None
+    stake: Annotated[Money, Meta(description="What an arbitrage must profit from after rounding.")] | None = None
+    stake_step: Annotated[Money, Meta(description="What stakes are rounded to.")] | None = None
+    sharp_references: (
+        Annotated[bool, Meta(description="Judge against sharp bookmakers and exchanges alone, where there are any.")]
+        | None
+    ) = None
+    worst_case: Annotated[bool, Meta(description="Judge by the lower end of the band.")] | None = None
 
     def contradiction(self) -> str | None:
         """What makes the document unusable as a whole, or None."""
         low, high = self.lowest_probability, self.highest_probability
         if low is not None and high is not None and low >= high:
             return f"lowest_probability {low} is not below highest_probability {high}: no price would be judged"
+        for name in ("stake", "stake_step"):
+            amount: Decimal | None = getattr(self, name)
+            if amount is not None and not _is_money(amount):
+                return f"{name} is {amount}: give an amount above 0, at most {_MOST_MONEY}, with up to four decimals"
         return None
+
+
+def _is_money(amount: Decimal) -> bool:
+    exponent = amount.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= _PLACES and 0 < amount <= _MOST_MONEY

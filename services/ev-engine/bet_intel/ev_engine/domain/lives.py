@@ -1,20 +1,25 @@
 """The life of an opportunity: opened, seen, closed, opened again."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
-from bet_intel.ev_engine.domain.boards import MarketKey
-from bet_intel.ev_engine.domain.pricing import Priced, PricedEvent, PricedMarket
+from bet_intel.ev_engine.domain.boards import MarketKey, MarketStatus
+from bet_intel.ev_engine.domain.combinations import Combination, Kind, Leg, Side
+from bet_intel.ev_engine.domain.priced import Priced, PricedMarket
+from bet_intel.ev_engine.domain.pricing import PricedEvent
 
-KIND_EV = "ev"
-BACK = "back"
+_UNIT = "\x1f"
+_LEG = 3
 
 
 class OpportunityKey(NamedTuple):
-    """What makes two sightings the same opportunity. `legs` are sorted (outcome, bookmaker, side)."""
+    """What makes two sightings the same opportunity. `legs` are sorted (outcome, bookmaker, side).
+
+    A leg at another line than `market`'s, one of a middle, names its line behind its outcome.
+    """
 
     event_id: str
     market: MarketKey
@@ -26,7 +31,14 @@ class OpportunityKey(NamedTuple):
         line = "" if self.market.line is None else repr(self.market.line)
         legs = [part for leg in self.legs for part in leg]
         parts = [self.event_id, self.market.market, self.market.period, line, self.market.subject]
-        return "\x1f".join([*parts, self.profile, self.kind, *legs])
+        return _UNIT.join([*parts, self.profile, self.kind, *legs])
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        event_id, market, period, line, subject, profile, kind, *legs = text.split(_UNIT)
+        key = MarketKey(market, period, float(line) if line else None, subject)
+        starts = range(0, len(legs), _LEG)
+        return cls(event_id, key, profile, kind, tuple((legs[at], legs[at + 1], legs[at + 2]) for at in starts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,40 +64,70 @@ class Life:
 
 
 class Sighting(NamedTuple):
-    """A price that is an opportunity now, within the market it belongs to."""
+    """A price that is an opportunity now, within the market it belongs to, as a profile judges it."""
 
+    profile: str
     market: PricedMarket
     priced: Priced
 
+    @property
+    def ev(self) -> float:
+        return self.priced.ev
+
+
+class Combined(NamedTuple):
+    """A combination that is on offer now, as a profile judges it."""
+
+    profile: str
+    combination: Combination
+
+    @property
+    def ev(self) -> float:
+        return self.combination.ev
+
 
 class Change(NamedTuple):
-    """What a pass made of an event's opportunities: the lives open now with their sightings, those that ended, and
-    which of the open ones opened (`opening` 1) or opened again in this pass."""
+    """What a pass made of an event's opportunities: the lives open now with their sightings, those that ended, which
+    of the open ones opened (`opening` 1) or opened again in this pass, and the open ones of several legs."""
 
     open: list[tuple[Life, Sighting]]
     closed: list[Life]
     opened: list[Life]
+    combined: list[tuple[Life, Combined]]
+
+    @property
+    def living(self) -> list[Life]:
+        """Every life that is open now."""
+        return [life for life, _ in self.open] + [life for life, _ in self.combined]
 
 
-def live_on(lives: Mapping[str, Life], priced: PricedEvent, reopen_seconds: float) -> Change:
-    """The lives after a pass. `lives` holds, by key, those open and those closed within `reopen_seconds`.
+def live_on(lives: Mapping[str, Life], side_by_side: Sequence[PricedEvent]) -> Change:
+    """The lives after a pass over one event, priced by each profile. `lives` holds, by key, those open and those closed
+    within the longest time of any profile after which they may open again.
 
-    One that comes back within that time keeps its id and first-seen: feeds flap.
+    One that comes back within its profile's time keeps its id and first-seen: feeds flap.
     """
-    as_of = priced.boards.as_of
-    sightings = {key.text(): sighting for key, sighting in _sightings(priced)}
-    open_now: list[tuple[Life, Sighting]] = []
-    opened: list[Life] = []
-    for key, sighting in sightings.items():
-        known = lives.get(key)
-        life = _seen(known, key, priced.boards.event.id, as_of, sighting.priced.ev, reopen_seconds)
-        open_now.append((life, sighting))
-        if known is None or not known.open:
-            opened.append(life)
-    ended = [life for key, life in lives.items() if life.open and key not in sightings]
-    reasons = _reasons(priced) if ended else {}
-    closed = [replace(life, closed=as_of, close_reason=reasons.get(life.key, _gone(priced))) for life in ended]
-    return Change(open_now, closed, opened)
+    boards = side_by_side[0].boards
+    change = Change([], [], [], [])
+    seen = set()
+    for priced in side_by_side:
+        for key, sighting in _sightings(priced):
+            text = key.text()
+            known = lives.get(text)
+            reopen_seconds = priced.profile.reopen_seconds
+            life = _seen(known, text, boards.event.id, boards.as_of, sighting.ev, reopen_seconds)
+            seen.add(text)
+            if isinstance(sighting, Combined):
+                change.combined.append((life, sighting))
+            else:
+                change.open.append((life, sighting))
+            if known is None or not known.open:
+                change.opened.append(life)
+    ended = [life for text, life in lives.items() if life.open and text not in seen]
+    if ended:
+        why = _Reasons(side_by_side)
+        change.closed.extend(replace(life, closed=boards.as_of, close_reason=why.of(life.key)) for life in ended)
+    return change
 
 
 def _seen(known: Life | None, key: str, event_id: str, as_of: datetime, ev: float, reopen_seconds: float) -> Life:
@@ -111,28 +153,65 @@ def _id(key: str, opened: datetime) -> str:
     return hashlib.blake2b(f"{key}\x1e{opened.isoformat()}".encode(), digest_size=10).hexdigest()
 
 
-def _key(priced: PricedEvent, market: MarketKey, outcome: str, bookmaker: str) -> OpportunityKey:
-    return OpportunityKey(priced.boards.event.id, market, priced.profile.name, KIND_EV, ((outcome, bookmaker, BACK),))
-
-
-def _sightings(priced: PricedEvent) -> Iterable[tuple[OpportunityKey, Sighting]]:
+def _sightings(priced: PricedEvent) -> Iterable[tuple[OpportunityKey, Sighting | Combined]]:
+    event, profile = priced.boards.event.id, priced.profile.name
     for market in priced.markets:
         for one in market.opportunities:
-            outcome, bookmaker = market.board.outcomes[one.outcome], market.board.bookmakers[one.bookmaker]
-            yield _key(priced, market.key, outcome, bookmaker), Sighting(market, one)
+            leg = market.board.outcomes[one.outcome], market.board.bookmakers[one.bookmaker], Side.BACK.value
+            yield OpportunityKey(event, market.key, profile, Kind.EV.value, (leg,)), Sighting(profile, market, one)
+    for found in priced.combinations:
+        legs = tuple(sorted(_leg(leg, found.market.key) for leg in found.legs))
+        key = OpportunityKey(event, found.market.key, profile, found.kind.value, legs)
+        yield key, Combined(profile, found)
 
 
-def _reasons(priced: PricedEvent) -> dict[str, str]:
-    """Why what is still priced is no opportunity: the gate that refused it, else that its price is no longer better."""
-    reasons = {}
-    for market in priced.markets:
-        for b, bookmaker in enumerate(market.board.bookmakers):
-            for o, outcome in enumerate(market.board.outcomes):
-                if market.board.back[o, b] > 1:
-                    reason = market.refused.get((outcome, bookmaker)) or market.reason or "no_ev"
-                    reasons[_key(priced, market.key, outcome, bookmaker).text()] = reason
-    return reasons
+def _leg(leg: Leg, key: MarketKey) -> tuple[str, str, str]:
+    board = leg.market.board
+    own = "" if leg.market.key == key else f" {leg.market.key.market} {leg.market.key.line!r}"
+    return board.outcomes[leg.outcome] + own, board.bookmakers[leg.bookmaker], leg.side.value
 
 
-def _gone(priced: PricedEvent) -> str:
-    return "withdrawn" if priced.boards.as_of < priced.boards.event.commence_time else "event_started"
+class _Reasons:
+    """Why what was an opportunity is none any more."""
+
+    def __init__(self, side_by_side: Sequence[PricedEvent]) -> None:
+        self._boards = side_by_side[0].boards
+        self._markets = {(each.profile.name, market.key): market for each in side_by_side for market in each.markets}
+        self._profiles = {each.profile.name for each in side_by_side}
+
+    def of(self, text: str) -> str:
+        key = OpportunityKey.read(text)
+        market = self._markets.get((key.profile, key.market))
+        if key.profile not in self._profiles or market is None:
+            return self._gone()
+        if key.kind == Kind.EV:
+            return self._of_price(market, key)
+        return self._of_combination(market, key)
+
+    def _of_price(self, market: PricedMarket, key: OpportunityKey) -> str:
+        """The gate that refused it, else that its price is no longer better."""
+        ((outcome, bookmaker, _),) = key.legs
+        if not _is_offered(market, outcome, bookmaker, Side.BACK):
+            return self._gone()
+        return market.refused.get((outcome, bookmaker)) or market.reason or "no_ev"
+
+    def _of_combination(self, market: PricedMarket, key: OpportunityKey) -> str:
+        if self._boards.as_of >= self._boards.event.commence_time:
+            return "event_started"
+        if market.board.status is not MarketStatus.OPEN:
+            return "market_suspended"
+        for outcome, bookmaker, side in key.legs:
+            if outcome in market.board.outcomes and not _is_offered(market, outcome, bookmaker, Side(side)):
+                return "withdrawn"
+        return "prices_moved"
+
+    def _gone(self) -> str:
+        return "withdrawn" if self._boards.as_of < self._boards.event.commence_time else "event_started"
+
+
+def _is_offered(market: PricedMarket, outcome: str, bookmaker: str, side: Side) -> bool:
+    board = market.board
+    if outcome not in board.outcomes or bookmaker not in board.bookmakers:
+        return False
+    prices = board.back if side is Side.BACK else board.lay
+    return bool(prices[board.outcomes.index(outcome), board.bookmakers.index(bookmaker)] > 1)

@@ -1,7 +1,8 @@
-"""How prices are judged: an operator's pricing profile, and its starting values (docs/domain.md)."""
+"""How prices are judged: the operator's pricing profiles, and their starting values (docs/domain.md)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -54,11 +55,20 @@ _BOOKMAKERS = {
 _PREFIXES = {"betfair_ex_": Bookmaker(weight=2.0, commission=0.05, exchange=True)}
 
 
+CONSENSUS = "consensus"
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One way to price. `revision` is that of the settings it came from (0: the starting values)."""
+    """One way to price. `revision` is that of the settings it came from (0: the starting values).
 
-    name: str = "consensus"
+    `sharp_references`: judge against sharp bookmakers and exchanges alone, in markets where one of the former, or
+    `min_references` of the latter, can be referred to. `worst_case`: judge by the lower end of the band.
+    `low_hold` and `middle_cost`: how far the inverse net prices of a low hold and of a middle may add up to more than
+    1. `stake` in `stake_step`s is what an arbitrage must still profit from after rounding.
+    """
+
+    name: str = CONSENSUS
     revision: int = 0
     method: Method = Method.POWER
     bookmakers: Mapping[str, Bookmaker] = field(default_factory=lambda: dict(_BOOKMAKERS))
@@ -71,6 +81,12 @@ class Profile:
     highest_probability: float = 0.98
     take_ev: float = 0.045
     reopen_seconds: float = 600.0
+    sharp_references: bool = False
+    worst_case: bool = False
+    low_hold: float = 0.02
+    middle_cost: float = 0.05
+    stake: Decimal = Decimal(1000)
+    stake_step: Decimal = Decimal(1)
 
     def bookmaker(self, key: str) -> Bookmaker:
         known = self.bookmakers.get(key)
@@ -80,3 +96,27 @@ class Profile:
             if key.startswith(prefix):
                 return bookmaker
         return Bookmaker()
+
+
+_CONSERVATIVE_BOUNDS = {
+    Category.MAIN: Bounds(stale_seconds=600, divergence=0.05, plausible_ev=0.10),
+    Category.ALTERNATE: Bounds(stale_seconds=900, divergence=0.08, plausible_ev=0.20),
+    Category.PROP: Bounds(stale_seconds=900, divergence=0.07, plausible_ev=0.20),
+    Category.OUTRIGHT: Bounds(stale_seconds=900, divergence=0.08, plausible_ev=0.20),
+}
+
+_STARTING = (
+    Profile(),
+    Profile(name="sharp", sharp_references=True),
+    Profile(
+        name="conservative",
+        bounds=_CONSERVATIVE_BOUNDS,
+        worst_case=True,
+        min_references=5,
+        dispersion=0.10,
+        lowest_probability=0.05,
+        highest_probability=0.95,
+    ),
+)
+STARTING: Mapping[str, Profile] = {profile.name: profile for profile in _STARTING}
+"""The operator's profiles by name, as they are before anybody changes one."""

@@ -1,0 +1,236 @@
+"""Bets on several outcomes that are worth more together: arbitrages, low holds and middles.
+
+An arbitrage or a low hold covers every outcome of one market by the best fresh net prices, at a sum of their inverses
+below 1, or a little above it. A middle backs both sides of a market at lines that leave a band between them, in which
+both win. Every bet has its legs at two bookmakers or more: one that beats itself is in error.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from bet_intel.ev_engine.domain.boards import EventBoards, MarketStatus
+from bet_intel.ev_engine.domain.priced import PricedMarket
+from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.odds import rounded_stakes, stake_shares
+
+_ALTERNATE = "alternate_"
+_OVER = "Over"
+
+
+class Kind(StrEnum):
+    EV = "ev"
+    ARBITRAGE = "arbitrage"
+    MIDDLE = "middle"
+    LOW_HOLD = "low_hold"
+
+
+class Side(StrEnum):
+    BACK = "back"
+    LAY = "lay"
+
+
+class Leg(NamedTuple):
+    """One bet of a combination; `outcome` and `bookmaker` index the market's.
+
+    `net_price` is after commission and, of a lay, per unit of liability. `share` is that of the whole stake, a lay's
+    being its liability.
+    """
+
+    market: PricedMarket
+    outcome: int
+    bookmaker: int
+    side: Side
+    price: float
+    net_price: float
+    share: float
+
+    @property
+    def limit(self) -> float:
+        """The largest stake taken, NaN where it is not known."""
+        return float(self.market.board.limit[self.outcome, self.bookmaker]) if self.side is Side.BACK else np.nan
+
+    @property
+    def fair(self) -> float:
+        """What the other bookmakers think of the bet's winning, NaN where nobody does."""
+        p = float(self.market.leave_one_out[self.outcome, self.bookmaker])
+        return p if self.side is Side.BACK else 1.0 - p
+
+
+class Window(NamedTuple):
+    """The band in which both legs of a middle win: of the total, or of the home side's margin."""
+
+    low: float
+    high: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """`cost`: sum of the legs' inverse net prices. `ev` per unit staked in all: what an arbitrage is sure of, what a
+    low hold is sure to lose (below 0), what a middle is worth by its legs' leave-one-out probabilities."""
+
+    kind: Kind
+    legs: tuple[Leg, ...]
+    cost: float
+    ev: float
+    ev_class: str
+    window: Window | None = None
+
+    @property
+    def market(self) -> PricedMarket:
+        """The market of its first leg, which it is shown under."""
+        return self.legs[0].market
+
+
+def combinations(boards: EventBoards, profile: Profile, markets: Sequence[PricedMarket]) -> tuple[Combination, ...]:
+    """What `markets` of one event offer at once, by fresh prices; nothing once the event has started."""
+    if boards.as_of >= boards.event.commence_time:
+        return ()
+    found: list[Combination] = []
+    by_line: defaultdict[tuple[str, str, str], list[PricedMarket]] = defaultdict(list)
+    for market in markets:
+        if market.offers is None or market.board.status is not MarketStatus.OPEN or market.reason in _UNSOUND:
+            continue
+        if market.offers.covering:
+            found += _covering(market, profile)
+        if market.key.line is not None and len(market.board.outcomes) == 2:
+            name = market.key.market.removeprefix(_ALTERNATE)
+            by_line[name, market.key.period, market.key.subject].append(market)
+    for lines in by_line.values():
+        if len(lines) > 1:
+            found += _middles(lines, boards.event.home, profile)
+    return tuple(found)
+
+
+_UNSOUND = frozenset({"not_mutually_exclusive"})
+
+
+def _covering(market: PricedMarket, profile: Profile) -> Iterator[Combination]:
+    """Every way to cover the outcomes: all by backing, or one by backing and laying it."""
+    outcomes = range(len(market.board.outcomes))
+    if len(outcomes) == 2:
+        ways = [[_either(market, 0), _either(market, 1)]]
+    else:
+        ways = [[_back(market, o) for o in outcomes]] + [[_back(market, o), _lay(market, o)] for o in outcomes]
+    for way in ways:
+        legs = [leg for leg in way if leg is not None]
+        if len(legs) == len(way):
+            combination = _covered(market, profile, legs)
+            if combination is not None:
+                yield combination
+
+
+def _covered(market: PricedMarket, profile: Profile, legs: Sequence[Leg]) -> Combination | None:
+    if len({leg.bookmaker for leg in legs}) < 2:
+        return None
+    cost = sum(1.0 / leg.net_price for leg in legs)
+    if cost > 1.0 + profile.low_hold:
+        return None
+    shared = _shared(legs)
+    if cost < 1.0 and _survives_rounding(shared, profile):
+        return Combination(Kind.ARBITRAGE, shared, cost, 1.0 / cost - 1.0, _class(shared, 1.0 / cost - 1.0, profile))
+    if cost < 1.0:
+        return None
+    return Combination(Kind.LOW_HOLD, shared, cost, 1.0 / cost - 1.0, _class(shared, 1.0 / cost - 1.0, profile))
+
+
+def _survives_rounding(legs: Sequence[Leg], profile: Profile) -> bool:
+    """Whether every outcome still wins when the stakes are rounded to what can be placed, within the limits."""
+    limits = [leg.limit for leg in legs]
+    placed = rounded_stakes([leg.net_price for leg in legs], profile.stake, profile.stake_step, limits)
+    return placed.worst > 0
+
+
+def _middles(lines: Sequence[PricedMarket], home: str, profile: Profile) -> Iterator[Combination]:
+    """Pairs of lines t₁ < t₂ of the quantity that both are about, backed above t₁ and below t₂."""
+    sides = [side for market in lines if (side := _upper_side(market, home)) is not None]
+    ordered = sorted(sides, key=lambda side: (side.threshold, side.market.key.market))
+    for place, lower in enumerate(ordered):
+        above = _back(lower.market, lower.upper)
+        if above is None:
+            continue
+        for upper in ordered[place + 1 :]:
+            below = _back(upper.market, 1 - upper.upper)
+            if upper.threshold > lower.threshold and below is not None:
+                middle = _middle(above, below, (lower.threshold, upper.threshold), profile)
+                if middle is not None:
+                    yield middle
+
+
+class _UpperSide(NamedTuple):
+    """Which outcome of a market wins above its threshold."""
+
+    market: PricedMarket
+    upper: int
+    threshold: float
+
+
+def _upper_side(market: PricedMarket, home: str) -> _UpperSide | None:
+    line, outcomes = market.key.line, market.board.outcomes
+    if line is None:
+        return None
+    if _OVER in outcomes:
+        return _UpperSide(market, outcomes.index(_OVER), line)
+    # The home side wins a spread where its margin is above minus its point.
+    return _UpperSide(market, outcomes.index(home), 0.0 - line) if home in outcomes else None
+
+
+def _middle(above: Leg, below: Leg, window: tuple[float, float], profile: Profile) -> Combination | None:
+    cost = 1.0 / above.net_price + 1.0 / below.net_price
+    if cost > 1.0 + profile.middle_cost or _bookmaker(above) == _bookmaker(below):
+        return None
+    legs = _shared([above, below])
+    # Each leg's EV by the fair price at its own line; where both lines are halves, both win with p₁ + p₂ − 1.
+    both = above.fair + below.fair - 1.0
+    ev = sum(leg.share * (leg.fair * leg.net_price - 1.0) for leg in legs)
+    if not (ev > 0 and both > 0):
+        return None
+    return Combination(Kind.MIDDLE, legs, cost, ev, _class(legs, ev, profile), Window(*window, both))
+
+
+def _class(legs: Sequence[Leg], ev: float, profile: Profile) -> str:
+    """`suspect` where the whole, or one leg alone, is worth more than prices that are no mistake are."""
+    plausible = min(profile.bounds[leg.market.category].plausible_ev for leg in legs)
+    if ev > plausible or any(leg.fair * leg.net_price - 1.0 > plausible for leg in legs):
+        return "suspect"
+    return "take" if ev >= profile.take_ev else "marginal" if ev > 0 else "no_ev"
+
+
+def _bookmaker(leg: Leg) -> str:
+    return leg.market.board.bookmakers[leg.bookmaker]
+
+
+def _shared(legs: Sequence[Leg]) -> tuple[Leg, ...]:
+    shares = stake_shares([leg.net_price for leg in legs])
+    return tuple(leg._replace(share=share) for leg, share in zip(legs, shares, strict=True))
+
+
+def _either(market: PricedMarket, outcome: int) -> Leg | None:
+    """The better way to win with one of two outcomes: backing it, or laying the other."""
+    back, lay = _back(market, outcome), _lay(market, 1 - outcome)
+    if back is None or lay is None:
+        return back or lay
+    return back if back.net_price >= lay.net_price else lay
+
+
+def _back(market: PricedMarket, outcome: int) -> Leg | None:
+    offers = market.offers
+    if offers is None or np.isnan(offers.back[outcome]):
+        return None
+    bookmaker = int(offers.back_bookmaker[outcome])
+    price = float(market.board.back[outcome, bookmaker])
+    return Leg(market, outcome, bookmaker, Side.BACK, price, float(offers.back[outcome]), 0.0)
+
+
+def _lay(market: PricedMarket, outcome: int) -> Leg | None:
+    offers = market.offers
+    if offers is None or np.isnan(offers.lay[outcome]):
+        return None
+    bookmaker = int(offers.lay_bookmaker[outcome])
+    price = float(market.board.lay[outcome, bookmaker])
+    return Leg(market, outcome, bookmaker, Side.LAY, price, float(offers.lay[outcome]), 0.0)

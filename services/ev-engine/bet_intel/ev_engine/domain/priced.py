@@ -1,0 +1,89 @@
+"""What a pass makes of a market: fair prices, the prices that beat them, and the best on offer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from bet_intel.ev_engine.domain.boards import Board, FloatArray, MarketKey
+from bet_intel.ev_engine.domain.gates import Judgement
+from bet_intel.ev_engine.domain.profile import Category
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A price that passed every gate. `outcome` and `bookmaker` index the market's; `fair`, its band and `dispersion`
+    are those of the pool without this bookmaker."""
+
+    outcome: int
+    bookmaker: int
+    price: float
+    net_price: float
+    limit: float
+    fair: float
+    band_low: float
+    band_high: float
+    ev: float
+    ev_worst: float
+    dispersion: float
+    judgement: Judgement
+    shares: FloatArray
+    outliers: BoolArray
+
+
+class Refusal(NamedTuple):
+    """A price that beats its fair price and was refused: `outcome` and `bookmaker` index the market's."""
+
+    outcome: int
+    bookmaker: int
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """The best fresh net prices of a market, each (o,): of an outcome by backing it, and of its not coming by laying it
+    (per unit of liability). NaN where nobody offers one; the bookmaker's index is then meaningless.
+
+    `covering` says whether they may cover every outcome at a cost that somebody wants to know of.
+    """
+
+    back: FloatArray
+    back_bookmaker: npt.NDArray[np.intp]
+    lay: FloatArray
+    lay_bookmaker: npt.NDArray[np.intp]
+    covering: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PricedMarket:
+    """The working of one market: o outcomes, b bookmakers. `reason` says why there is no fair price, "" where there is.
+
+    `consensus`, `band_low`, `band_high`: (o,); `devigged`: (o, b); `leave_one_out`: (o, b), what the others think of an
+    outcome, by the bookmaker left out; `share`, `overround`: (b,), shares of the consensus; `left_out`: why a bookmaker
+    is not in it, "" where it is. `refused`: (outcome, bookmaker) → reason, for prices that beat their fair price and
+    were refused, and for those that no other bookmaker gives a fair price for; `refusals` are the former with the
+    verdict that refused them. `offers`: the best fresh prices, None in a market of one outcome.
+    """
+
+    key: MarketKey
+    board: Board
+    category: Category
+    reason: str
+    consensus: FloatArray
+    band_low: FloatArray
+    band_high: FloatArray
+    devigged: FloatArray
+    leave_one_out: FloatArray
+    share: FloatArray
+    overround: FloatArray
+    left_out: tuple[str, ...]
+    dispersion: float
+    books_used: int
+    opportunities: tuple[Priced, ...]
+    refused: Mapping[tuple[str, str], str]
+    refusals: tuple[Refusal, ...]
+    offers: Offers | None

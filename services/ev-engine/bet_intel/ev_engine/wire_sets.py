@@ -1,0 +1,307 @@
+"""An event's set of opportunities, as `opportunities.updated` tells it."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import numpy as np
+import numpy.typing as npt
+
+from bet_intel.ev_engine.domain.boards import MarketKey
+from bet_intel.ev_engine.domain.combinations import Kind, Side
+from bet_intel.ev_engine.domain.lives import Change, Life
+from bet_intel.ev_engine.domain.priced import PricedMarket
+from bet_intel.ev_engine.domain.pricing import PricedEvent
+from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.ev_engine.wire import SOURCE, fill_bookmakers, market_columns, wire_event
+from bet_intel.events.v1.opportunities_updated_pb2 import OpportunitiesUpdated
+from bet_intel.shared.columns import Strings, fill
+from bet_intel.shared.messaging import Message
+from bet_intel.shared.times import to_us
+
+OPPORTUNITIES_UPDATED = "opportunities.updated.v1"
+
+_SIDES = {Side.BACK: 0, Side.LAY: 1}
+
+
+def opportunities_updated(side_by_side: Sequence[PricedEvent], change: Change, revision: int) -> Message:
+    """The whole set of an event's open opportunities over all profiles, with the working behind them."""
+    state = side_by_side[0].boards
+    profiles = [priced.profile for priced in side_by_side]
+    body = OpportunitiesUpdated(
+        as_of_us=to_us(state.as_of),
+        revision=revision,
+        odds_revision=state.odds_revision,
+        pricing_revision=max(profile.revision for profile in profiles),
+    )
+    body.event.CopyFrom(wire_event(state.event))
+    strings = Strings()
+    bookmakers = fill_bookmakers(body.bookmakers, state, strings)
+    rows = [_Row(priced.profile, market) for priced in side_by_side for market in priced.markets]
+    filling = _Filling(body, strings, bookmakers, rows)
+    filling.markets()
+    filling.pools()
+    filling.refusals()
+    filling.opportunities(change)
+    filling.combinations(change)
+    filling.profiles(profiles)
+    body.strings.extend(strings.table())
+    return Message(
+        id=str(uuid4()),
+        type=OPPORTUNITIES_UPDATED,
+        source=SOURCE,
+        subject=state.event.id,
+        time=state.as_of,
+        revision=revision,
+        data=body.SerializeToString(),
+    )
+
+
+class _Row(NamedTuple):
+    """A market as one profile sees it: one row of `markets`."""
+
+    profile: Profile
+    market: PricedMarket
+
+
+class _Filling:
+    """A message under construction."""
+
+    def __init__(
+        self, body: OpportunitiesUpdated, strings: Strings, bookmakers: dict[str, int], rows: Sequence[_Row]
+    ) -> None:
+        self._body = body
+        self._strings = strings
+        self._bookmakers = bookmakers
+        self._rows = rows
+        self._market_row: dict[tuple[str, MarketKey], int] = {}
+        self._first_outcome: list[int] = []
+        self._pooled_as: list[int] = []
+        count = 0
+        for number, row in enumerate(rows):
+            self._market_row[row.profile.name, row.market.key] = number
+            self._first_outcome.append(count)
+            self._pooled_as.append(self._same_pool(number))
+            count += len(row.market.board.outcomes)
+
+    def _same_pool(self, number: int) -> int:
+        """The first row with the market's very pool, itself where there is none before."""
+        row = self._rows[number]
+        seen: set[str] = set()
+        for earlier in self._rows[:number]:
+            name = earlier.profile.name
+            if name in seen or name == row.profile.name:
+                continue
+            seen.add(name)
+            at = self._market_row.get((name, row.market.key))
+            if at is not None and self._pooled_as[at] == at and _pooled_alike(self._rows[at], row):
+                return at
+        return number
+
+    def _outcome(self, profile: str, market: PricedMarket, outcome: int) -> int:
+        return self._first_outcome[self._market_row[profile, market.key]] + outcome
+
+    def markets(self) -> None:
+        strings, rows = self._strings, self._rows
+        markets = [row.market for row in rows]
+        fill(
+            self._body.markets,
+            **market_columns([market.key for market in markets], strings),
+            profile_s=strings.rows(row.profile.name for row in rows),
+            method_s=strings.rows(row.profile.method.value for row in rows),
+            category_s=strings.rows(market.category.value for market in markets),
+            reason_s=strings.rows(market.reason for market in markets),
+            dispersion=[market.dispersion for market in markets],
+            books_used=[market.books_used for market in markets],
+        )
+        fill(
+            self._body.outcomes,
+            market=[number for number, market in enumerate(markets) for _ in market.board.outcomes],
+            outcome_s=[strings.row(name) for market in markets for name in market.board.outcomes],
+            consensus=_joined(market.consensus for market in markets),
+            band_low=_joined(market.band_low for market in markets),
+            band_high=_joined(market.band_high for market in markets),
+        )
+        aliases = [(number, at) for number, at in enumerate(self._pooled_as) if number != at]
+        fill(
+            self._body.same_pools,
+            market=[number for number, _ in aliases],
+            pooled_as=[at for _, at in aliases],
+        )
+
+    def pools(self) -> None:
+        """References, prices and what the others think of them, of markets whose pool is told here."""
+        told = [(number, row.market) for number, row in enumerate(self._rows) if self._pooled_as[number] == number]
+        markets = [market for _, market in told]
+        books = [[self._bookmakers[key] for key in market.board.bookmakers] for market in markets]
+        fill(
+            self._body.references,
+            market=[number for number, market in told for _ in market.board.bookmakers],
+            bookmaker=[row for of_market in books for row in of_market],
+            last_update_us=_joined(market.board.updated_us for market in markets),
+            weight=_joined(market.share for market in markets),
+            overround=_joined(market.overround for market in markets),
+            left_out_s=[self._strings.row(reason) for market in markets for reason in market.left_out],
+        )
+        outcome = [
+            self._first_outcome[number] + o
+            for number, market in told
+            for o in range(len(market.board.outcomes))
+            for _ in market.board.bookmakers
+        ]
+        fill(
+            self._body.prices,
+            outcome=outcome,
+            bookmaker=[
+                row
+                for of_market, market in zip(books, markets, strict=True)
+                for _ in market.board.outcomes
+                for row in of_market
+            ],
+            back=_joined(market.board.back for market in markets),
+            lay=_joined(market.board.lay for market in markets),
+            devigged=_joined(market.devigged for market in markets),
+        )
+        # What is left out of every market equals its consensus where it does not count: only what is known is told.
+        without = _joined(market.leave_one_out for market in markets)
+        known = np.flatnonzero(~np.isnan(without.astype(np.float64)))
+        fill(self._body.judged, price=known, fair=without[known])
+
+    def refusals(self) -> None:
+        found = [(row, one) for row in self._rows for one in row.market.refusals]
+        last = [one.judgement.verdicts[-1] for _, one in found]
+        fill(
+            self._body.refusals,
+            outcome=[self._outcome(row.profile.name, row.market, one.outcome) for row, one in found],
+            bookmaker=[self._bookmakers[row.market.board.bookmakers[one.bookmaker]] for row, one in found],
+            gate_s=self._strings.rows(verdict.gate for verdict in last),
+            reason_s=self._strings.rows(one.judgement.refused for _, one in found),
+            value=[verdict.value for verdict in last],
+            bound=[verdict.bound for verdict in last],
+        )
+
+    def opportunities(self, change: Change) -> None:
+        strings, bookmakers = self._strings, self._bookmakers
+        lives = [life for life, _ in change.open]
+        sightings = [sighting for _, sighting in change.open]
+        priced = [sighting.priced for sighting in sightings]
+        fill(
+            self._body.opportunities,
+            id_s=strings.rows(life.id for life in lives),
+            kind_s=[strings.row(Kind.EV)] * len(lives),
+            outcome=[self._outcome(one.profile, one.market, one.priced.outcome) for one in sightings],
+            bookmaker=[bookmakers[one.market.board.bookmakers[one.priced.bookmaker]] for one in sightings],
+            side=[_SIDES[Side.BACK]] * len(lives),
+            price=[one.price for one in priced],
+            net_price=[one.net_price for one in priced],
+            limit=[one.limit for one in priced],
+            fair=[one.fair for one in priced],
+            band_low=[one.band_low for one in priced],
+            band_high=[one.band_high for one in priced],
+            ev=[one.ev for one in priced],
+            ev_worst=[one.ev_worst for one in priced],
+            class_s=strings.rows(one.judgement.ev_class for one in priced),
+            dispersion=[one.dispersion for one in priced],
+            **_life_columns(lives),
+        )
+        pools = [(row, one.market.board.bookmakers, one.priced) for row, one in enumerate(sightings)]
+        fill(
+            self._body.leave_one_out,
+            opportunity=[row for row, books, _ in pools for _ in books],
+            bookmaker=[bookmakers[key] for _, books, _ in pools for key in books],
+            weight=_joined(one.shares for _, _, one in pools),
+            outlier=_joined(one.outliers for _, _, one in pools),
+        )
+        verdicts = [(row, verdict) for row, one in enumerate(priced) for verdict in one.judgement.verdicts]
+        fill(
+            self._body.gates,
+            opportunity=[row for row, _ in verdicts],
+            gate_s=[strings.row(verdict.gate) for _, verdict in verdicts],
+            passed=[verdict.passed for _, verdict in verdicts],
+            value=[verdict.value for _, verdict in verdicts],
+            bound=[verdict.bound for _, verdict in verdicts],
+        )
+        fill(
+            self._body.closed,
+            id_s=strings.rows(life.id for life in change.closed),
+            reason_s=strings.rows(life.close_reason or "" for life in change.closed),
+        )
+
+    def combinations(self, change: Change) -> None:
+        strings = self._strings
+        lives = [life for life, _ in change.combined]
+        found = [one.combination for _, one in change.combined]
+        nan = float("nan")
+        fill(
+            self._body.combinations,
+            id_s=strings.rows(life.id for life in lives),
+            kind_s=strings.rows(one.kind for one in found),
+            market=[self._market_row[one.profile, one.combination.market.key] for _, one in change.combined],
+            cost=[one.cost for one in found],
+            ev=[one.ev for one in found],
+            class_s=strings.rows(one.ev_class for one in found),
+            window_low=[one.window.low if one.window else nan for one in found],
+            window_high=[one.window.high if one.window else nan for one in found],
+            window_probability=[one.window.probability if one.window else nan for one in found],
+            **_life_columns(lives),
+        )
+        legs = [(row, one.profile, leg) for row, (_, one) in enumerate(change.combined) for leg in one.combination.legs]
+        fill(
+            self._body.legs,
+            combination=[row for row, _, _ in legs],
+            outcome=[self._outcome(profile, leg.market, leg.outcome) for _, profile, leg in legs],
+            bookmaker=[self._bookmakers[leg.market.board.bookmakers[leg.bookmaker]] for _, _, leg in legs],
+            side=[_SIDES[leg.side] for _, _, leg in legs],
+            price=[leg.price for _, _, leg in legs],
+            net_price=[leg.net_price for _, _, leg in legs],
+            limit=[leg.limit for _, _, leg in legs],
+            share=[leg.share for _, _, leg in legs],
+            fair=[leg.fair for _, _, leg in legs],
+        )
+
+    def profiles(self, profiles: Sequence[Profile]) -> None:
+        fill(
+            self._body.profiles,
+            profile_s=self._strings.rows(profile.name for profile in profiles),
+            revision=[profile.revision for profile in profiles],
+        )
+        charged = [
+            (profile.name, row, commission)
+            for profile in profiles
+            for key, row in self._bookmakers.items()
+            if (commission := profile.bookmaker(key).commission)
+        ]
+        fill(
+            self._body.commissions,
+            profile_s=self._strings.rows(name for name, _, _ in charged),
+            bookmaker=[row for _, row, _ in charged],
+            commission=[commission for _, _, commission in charged],
+        )
+
+
+def _pooled_alike(one: _Row, other: _Row) -> bool:
+    """Whether the same market has the same working in two profiles, number for number."""
+    a, b = one.market, other.market
+    return (
+        one.profile.method is other.profile.method
+        and a.left_out == b.left_out
+        and np.array_equal(a.share, b.share)
+        and np.array_equal(a.devigged, b.devigged, equal_nan=True)
+        and np.array_equal(a.leave_one_out, b.leave_one_out, equal_nan=True)
+    )
+
+
+def _joined(arrays: "Iterable[npt.NDArray[np.generic]]") -> "npt.NDArray[Any]":
+    parts = [array.ravel() for array in arrays]
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def _life_columns(lives: Sequence[Life]) -> dict[str, list[int] | list[float]]:
+    return {
+        "opened_us": [to_us(life.opened) for life in lives],
+        "first_seen_us": [to_us(life.first_seen) for life in lives],
+        "last_seen_us": [to_us(life.last_seen) for life in lives],
+        "opening": [life.opening for life in lives],
+        "peak_ev": [life.peak_ev for life in lives],
+        "peak_us": [to_us(life.peak_at) for life in lives],
+    }

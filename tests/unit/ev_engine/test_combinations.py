@@ -1,0 +1,184 @@
+"""Arbitrages, low holds and middles: what is found, what is not, and how they live."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from bet_intel.ev_engine.domain.boards import Board, MarketKey, MarketStatus
+from bet_intel.ev_engine.domain.combinations import Combination, Kind
+from bet_intel.ev_engine.domain.lives import Life, live_on
+from bet_intel.ev_engine.domain.pricing import PricedEvent, price
+from bet_intel.ev_engine.domain.profile import Profile
+from fixtures.engine_boards import AS_OF, H2H, START, board, boards, line
+
+PROFILE = Profile()
+FAIR = {name: {"Away": 1.91, "Home": 1.91} for name in ("alpha", "beta", "gamma", "delta")}
+
+# Above a line of 8.5, or of a margin of 1.5, .55; below 9.5, or 2.5, .56: both with .11.
+LOWER, UPPER = (1 / 0.5665, 1 / 0.4635), (1 / 0.4532, 1 / 0.5768)
+
+
+def priced(markets: Mapping[MarketKey, Board], profile: Profile = PROFILE, seconds: float = 0) -> PricedEvent:
+    (one,) = price([boards(markets, as_of=AS_OF + timedelta(seconds=seconds))], profile)
+    return one
+
+
+def only(markets: Mapping[MarketKey, Board], profile: Profile = PROFILE) -> Combination:
+    (found,) = priced(markets, profile).combinations
+    return found
+
+
+def legs(found: Combination) -> list[tuple[str, str, str, float | None, float]]:
+    return [
+        (
+            leg.market.board.outcomes[leg.outcome],
+            leg.market.board.bookmakers[leg.bookmaker],
+            leg.side.value,
+            leg.market.key.line,
+            leg.price,
+        )
+        for leg in found.legs
+    ]
+
+
+def test_an_arbitrage_takes_the_best_price_of_each_side() -> None:
+    found = only({H2H: board({**FAIR, "low": {"Away": 2.06, "Home": 1.8}, "high": {"Away": 1.8, "Home": 2.08}})})
+    assert found.kind is Kind.ARBITRAGE
+    assert legs(found) == [("Away", "low", "back", None, 2.06), ("Home", "high", "back", None, 2.08)]
+    cost = 1 / 2.06 + 1 / 2.08
+    assert (found.cost, found.ev) == pytest.approx((cost, 1 / cost - 1))
+    assert [leg.share for leg in found.legs] == pytest.approx([1 / 2.06 / cost, 1 / 2.08 / cost])
+    assert found.ev_class == "marginal"
+
+
+def test_what_a_bookmaker_pays_after_commission_counts() -> None:
+    # 2.06 and 2.08 leave 1.1 % of commission on 1.06 and 1.08: with 5 % on one side nothing is left.
+    exchange = {"low": {"Away": 2.01, "Home": 1.8}, "betfair_ex_uk": {"Away": 1.8, "Home": 2.04}}
+    found = only({H2H: board({**FAIR, **exchange})})
+    assert found.kind is Kind.LOW_HOLD
+    assert found.legs[1].net_price == pytest.approx(1 + 1.04 * 0.95)
+    assert found.ev < 0
+    assert found.ev_class == "no_ev"
+
+
+def test_a_lay_covers_the_opposite() -> None:
+    prices = {**FAIR, "high": {"Away": 1.8, "Home": 2.2}}
+    found = only({H2H: board(prices, lay={"smarkets": {"Home": 2.0, "Away": 2.1}})})
+    assert legs(found) == [("Home", "smarkets", "lay", None, 2.0), ("Home", "high", "back", None, 2.2)]
+    assert found.legs[0].net_price == pytest.approx(1 + 0.98 / 1.0)
+    assert found.cost == pytest.approx(1 / 1.98 + 1 / 2.2)
+
+
+def test_of_three_outcomes_all_are_covered_or_one_is_backed_and_laid() -> None:
+    fair = {name: {"Away": 2.8, "Draw": 3.2, "Home": 2.6} for name in ("alpha", "beta", "gamma", "delta")}
+    soft = {"low": {"Away": 3.1, "Draw": 3.0, "Home": 2.4}, "high": {"Away": 2.6, "Draw": 3.1, "Home": 2.9}}
+    found = only({H2H: board({**fair, **soft})})
+    assert [leg[:2] for leg in legs(found)] == [("Away", "low"), ("Draw", "alpha"), ("Home", "high")]
+    assert found.cost == pytest.approx(1 / 3.1 + 1 / 3.2 + 1 / 2.9)
+    again = priced({H2H: board({**fair, **soft}, lay={"smarkets": {"Away": 3.0}})}).combinations
+    assert {one.kind for one in again} == {Kind.ARBITRAGE}
+    assert sorted(len(one.legs) for one in again) == [2, 3]
+
+
+def test_one_bookmaker_that_beats_itself_is_no_arbitrage() -> None:
+    assert priced({H2H: board({**FAIR, "odd": {"Away": 2.2, "Home": 2.2}})}).combinations == ()
+
+
+def test_stale_prices_suspended_markets_and_started_events_have_no_part_in_it() -> None:
+    prices = {**FAIR, "low": {"Away": 2.06, "Home": 1.8}, "high": {"Away": 1.8, "Home": 2.08}}
+    assert only({H2H: board(prices, ages={"high": 700})}).kind is Kind.LOW_HOLD
+    assert priced({H2H: board(prices, status=MarketStatus.SUSPENDED)}).combinations == ()
+    (late,) = price([boards({H2H: board(prices)}, as_of=START)], PROFILE)
+    assert late.combinations == ()
+
+
+def test_an_arbitrage_survives_rounding_or_is_none() -> None:
+    prices = {**FAIR, "low": {"Away": 2.005, "Home": 1.8}, "high": {"Away": 1.8, "Home": 2.0}}
+    assert only({H2H: board(prices)}).kind is Kind.ARBITRAGE
+    assert priced({H2H: board(prices)}, replace(PROFILE, stake=Decimal(3))).combinations == ()
+    market = board(prices)
+    market.limit[0, market.bookmakers.index("low")] = 1.5
+    assert priced({H2H: market}).combinations == ()
+
+
+def test_one_price_too_good_to_be_true_makes_it_suspect() -> None:
+    found = only({H2H: board({**FAIR, "wrong": {"Away": 1.2, "Home": 3.1}})})
+    assert (found.kind, found.ev_class) == (Kind.ARBITRAGE, "suspect")
+
+
+def sides(above: str, below: str) -> tuple[Board, Board]:
+    """The boards of the lower and of the upper line, with one bookmaker that is better at each."""
+    lower = {name: dict(zip((above, below), LOWER, strict=True)) for name in FAIR}
+    upper = {name: dict(zip((above, below), UPPER, strict=True)) for name in FAIR}
+    return (
+        board({**lower, "low": {above: 1.92, below: 1.9}}),
+        board({**upper, "high": {above: 1.9, below: 1.92}}),
+    )
+
+
+def middles(markets: Mapping[MarketKey, Board]) -> list[Combination]:
+    return [one for one in priced(markets).combinations if one.kind is Kind.MIDDLE]
+
+
+def test_a_middle_has_its_lines_apart_in_the_right_direction() -> None:
+    lower, upper = sides("Over", "Under")
+    (middle,) = middles({line("totals", 8.5): lower, line("alternate_totals", 9.5): upper})
+    assert legs(middle) == [("Over", "low", "back", 8.5, 1.92), ("Under", "high", "back", 9.5, 1.92)]
+    assert middle.window is not None
+    assert (middle.window.low, middle.window.high) == (8.5, 9.5)
+    assert middles({line("totals", 9.5): lower, line("totals", 8.5): upper}) == []
+    # Of another player, or another period, it is no middle.
+    assert middles({line("hits", 8.5, "A. Rivers"): lower, line("hits", 9.5, "B. Rivers"): upper}) == []
+
+
+def test_the_band_has_the_probability_that_the_fair_prices_leave_it() -> None:
+    lower, upper = sides("Over", "Under")
+    (middle,) = middles({line("totals", 8.5): lower, line("totals", 9.5): upper})
+    fair = [leg.fair for leg in middle.legs]
+    assert fair == pytest.approx([0.55, 0.56], abs=0.005)
+    assert middle.window is not None
+    assert middle.window.probability == pytest.approx(sum(fair) - 1)
+    assert middle.ev == pytest.approx(sum(fair) * 1.92 / 2 - 1)
+    assert middle.cost == pytest.approx(2 / 1.92)
+    assert middle.ev_class == "take"
+
+
+def test_a_spread_is_a_middle_where_the_home_side_gives_less_than_the_away_side_takes() -> None:
+    giving, taking = sides("Harbour City", "Riverside")
+    # Home −1.5 wins above a margin of 1.5; away +2.5 (the market of home −2.5) wins below 2.5.
+    (middle,) = middles({line("spreads", -1.5): giving, line("spreads", -2.5): taking})
+    assert middle.window is not None
+    assert (middle.window.low, middle.window.high) == (1.5, 2.5)
+    assert [leg[0] for leg in legs(middle)] == ["Harbour City", "Riverside"]
+
+
+def _life(markets: Mapping[MarketKey, Board], seconds: float, lives: list[Life]) -> tuple[list[Life], list[Life]]:
+    fresh = {key: replace(one, updated_us=one.updated_us + round(seconds * 1e6)) for key, one in markets.items()}
+    change = live_on({life.key: life for life in lives}, (priced(fresh, seconds=seconds),))
+    return [life for life, one in change.combined if one.combination.kind is Kind.ARBITRAGE], change.closed
+
+
+def test_it_opens_is_seen_closes_with_a_reason_and_opens_again() -> None:
+    def offered(home: float | None) -> dict[MarketKey, Board]:
+        soft = {"Away": 1.8} if home is None else {"Away": 1.8, "Home": home}
+        return {H2H: board({**FAIR, "low": {"Away": 2.06, "Home": 1.8}, "high": soft})}
+
+    (first,), _ = _life(offered(2.08), 0, [])
+    (higher,), _ = _life(offered(2.10), 60, [first])
+    assert (higher.id, higher.opening, higher.peak_ev) == (first.id, 1, higher.ev)
+    assert higher.ev > first.ev
+    _, closed = _life(offered(1.85), 120, [higher])
+    assert [life.close_reason for life in closed if life.id == first.id] == ["prices_moved"]
+    _, gone = _life(offered(None), 120, [higher])
+    assert [life.close_reason for life in gone if life.id == first.id] == ["withdrawn"]
+    (again,), _ = _life(offered(2.08), 180, [closed[0]])
+    assert (again.id, again.opening, again.first_seen) == (first.id, 2, AS_OF)
+
+
+def test_nothing_is_found_where_nobody_offers_anything() -> None:
+    empty = replace(board(FAIR), back=np.full((2, 4), np.nan))
+    assert priced({H2H: empty}).combinations == ()
