@@ -2,9 +2,12 @@
 
 import pytest
 
-from bet_intel.ev_engine.domain.profile import Category
+from bet_intel.ev_engine.domain.profile import STARTING, Category
+from bet_intel.ev_engine.pricing_settings import Profiles
+from bet_intel.events.v1.opportunities_updated_pb2 import OpportunitiesUpdated
 from bet_intel.events.v1.pricing_settings_changed_pb2 import BookmakerPricing, CategoryBounds, PricingSettingsChanged
 from bet_intel.odds_ingest.domain.quotes import MarketBoard
+from bet_intel.shared.columns import read
 from bet_intel.shared.messaging import Message, TerminalError
 from bet_intel.shared.postgres import Database
 from bet_intel.shared.times import to_us
@@ -23,16 +26,14 @@ def better(home: float) -> MarketBoard:
     return board({**FOUR, "soft": {"Away": 1.80, "Home": home}})
 
 
-def changed(revision: int, **settings: object) -> Message:
-    body = PricingSettingsChanged(profile="consensus", revision=revision, at_us=1)
+def changed(revision: int, profile: str = "consensus", **settings: object) -> Message:
+    body = PricingSettingsChanged(profile=profile, revision=revision, at_us=1)
     for name, value in settings.items():
         if isinstance(value, list):
             getattr(body, name).extend(value)
         else:
             setattr(body, name, value)
-    return Message(
-        "m", "pricing.settings.changed.v1", "api", "consensus", WALL_CLOCK, revision, body.SerializeToString()
-    )
+    return Message("m", "pricing.settings.changed.v1", "api", profile, WALL_CLOCK, revision, body.SerializeToString())
 
 
 async def work(engine: Engine, *messages: Message) -> int:
@@ -80,6 +81,40 @@ async def test_only_newer_settings_count(make_database: MakeDatabase) -> None:
         assert await engine.told() == []
 
 
+async def test_each_profile_is_changed_alone_and_prices_anew_in_any_order(make_database: MakeDatabase) -> None:
+    async with Database.open(await make_database(MIGRATIONS), name="tests") as database:
+        engine = Engine.on(database)
+        engine.profiles = Profiles([*STARTING.values()])
+        await engine.handles(Feed().shows(0, {H2H: better(2.06)}))
+        assert await work(engine, changed(90, profile="sharp", take_ev=0.01)) == 3
+        (after,) = await engine.told()
+        assert _revisions(after) == {"consensus": 0, "sharp": 90, "conservative": 0}
+        assert {profile: one["class"] for profile, one in _by_profile(after).items()} == {
+            "consensus": "marginal",
+            "sharp": "take",
+        }
+        # Told later, though it is of before: the events have not been priced with it yet.
+        assert await work(engine, changed(80, profile="conservative", min_references=3)) == 3
+        (after,) = await engine.told()
+        assert _revisions(after) == {"consensus": 0, "sharp": 90, "conservative": 80}
+        assert set(_by_profile(after)) == set(STARTING)
+
+
+def _revisions(body: OpportunitiesUpdated) -> dict[str, int]:
+    told = read(body)["profiles"]
+    return {body.strings[row]: int(at) for row, at in zip(told["profile_s"], told["revision"], strict=True)}
+
+
+def _by_profile(body: OpportunitiesUpdated) -> dict[str, dict[str, str]]:
+    """The class of the one opportunity of each profile."""
+    tables = read(body)
+    opportunities, markets = tables["opportunities"], tables["outcomes"]["market"][tables["opportunities"]["outcome"]]
+    return {
+        body.strings[tables["markets"]["profile_s"][market]]: {"class": body.strings[row]}
+        for market, row in zip(markets, opportunities["class_s"], strict=True)
+    }
+
+
 async def test_bookmakers_and_bounds_arrive(make_database: MakeDatabase) -> None:
     async with Database.open(await make_database(MIGRATIONS), name="tests") as database:
         engine = Engine.on(database)
@@ -93,7 +128,7 @@ async def test_bookmakers_and_bounds_arrive(make_database: MakeDatabase) -> None
             ),
         )
         async with database.snapshot() as connection:
-            profile = await engine.profiles.current(connection)
+            (profile,) = await engine.profiles.current(connection)
     assert profile.bookmaker("circa_lv") == (3.0, 0.01, True, False)
     assert (profile.bounds[Category.PROP].divergence, profile.bounds[Category.PROP].stale_seconds) == (0.3, 900)
     assert (profile.reopen_seconds, profile.revision) == (0.0, 2)
@@ -107,6 +142,7 @@ async def test_bookmakers_and_bounds_arrive(make_database: MakeDatabase) -> None
         changed(4, bounds=[CategoryBounds(category="moon")]),
         changed(4, bookmakers=[BookmakerPricing(key="a", weight=-1)]),
         changed(0),
+        changed(4, profile="reckless"),
         Message("m", "pricing.settings.changed.v1", "api", "consensus", WALL_CLOCK, 1, b"\xff\xff"),
     ],
 )

@@ -20,9 +20,9 @@ SOFT = {"soft": {"Away": 1.70, "Home": 2.14}}
 SHARP = {"pinnacle": {"Away": 1.85, "Home": 2.03}}
 
 
-def judged(prices: Prices, **lay: Prices) -> dict[str, PricedMarket]:
+def judged(prices: Prices, lay: Prices | None = None) -> dict[str, PricedMarket]:
     """By profile the market of these prices."""
-    (side_by_side,) = price_side_by_side([boards({H2H: board(prices, **lay)})], tuple(STARTING.values()))
+    (side_by_side,) = price_side_by_side([boards({H2H: board(prices, lay)})], tuple(STARTING.values()))
     return {one.profile.name: one.markets[0] for one in side_by_side}
 
 
@@ -57,11 +57,11 @@ def test_sharp_asks_everybody_where_nobody_is_sharp() -> None:
     np.testing.assert_array_equal(markets["sharp"].leave_one_out, markets["consensus"].leave_one_out)
     two_exchanges = {"smarkets": {"Away": 1.97, "Home": 1.97}, "matchbook": {"Away": 1.97, "Home": 1.97}}
     lay = {name: {"Away": 2.02, "Home": 2.02} for name in two_exchanges}
-    market = judged({**SIX, **SOFT, **two_exchanges}, lay=lay)["sharp"]
+    market = judged({**SIX, **SOFT, **two_exchanges}, lay)["sharp"]
     assert "not_asked" not in market.left_out
     three = {**two_exchanges, "novig": {"Away": 1.97, "Home": 1.97}}
     lay["novig"] = {"Away": 2.02, "Home": 2.02}
-    market = judged({**SIX, **SOFT, **three}, lay=lay)["sharp"]
+    market = judged({**SIX, **SOFT, **three}, lay)["sharp"]
     asked = [b for b, why in zip(market.board.bookmakers, market.left_out, strict=True) if not why]
     assert asked == sorted(three)
 
