@@ -18,11 +18,12 @@ pytestmark = pytest.mark.integration
 
 
 class Upstream:
-    """A gateway that answers with its name; or, `broken`, takes a request and dies of it."""
+    """A gateway that answers with its name; or, `broken`, takes a request and dies of it; or, `frozen`, says nothing."""
 
-    def __init__(self, name: str, *, broken: bool = False) -> None:
+    def __init__(self, name: str, *, broken: bool = False, frozen: bool = False) -> None:
         self.name = name
         self.broken = broken
+        self.frozen = frozen
         self.taken: list[str] = []
         self.port = 0
         self.event = asyncio.Event()
@@ -34,6 +35,8 @@ class Upstream:
                 self.taken.append(head)
                 if self.broken:
                     return
+                if self.frozen:
+                    continue
                 if head.startswith("GET /v1/stream "):
                     writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: one\n\n")
                     await writer.drain()
@@ -105,6 +108,19 @@ async def test_a_write_with_an_idempotency_key_is_answered_by_another(folder: Se
     assert "idempotency-key: k\r\n" in good.taken[0].lower()
 
 
+async def test_a_frozen_gateway_holds_neither_readers_nor_writes_with_a_key(folder: ServersFolder) -> None:
+    frozen, good = Upstream("frozen", frozen=True), Upstream("good")
+    key = {"Idempotency-Key": "k"}
+    async with listening(frozen) as one, listening(good) as two, await start(folder, [one, two]) as client:
+        asking = [client.get("/v1/events") for _ in range(4)]
+        asking += [client.post("/v1/subscriptions", headers=key) for _ in range(4)]
+        answers = await asyncio.gather(*asking)
+
+    assert [answer.text for answer in answers] == ["good"] * 8
+    assert frozen.taken
+    assert max(answer.elapsed.total_seconds() for answer in answers) < 5
+
+
 async def test_events_pass_as_they_come(folder: ServersFolder) -> None:
     gateway = Upstream("gateway")
     async with (
@@ -121,14 +137,15 @@ async def test_events_pass_as_they_come(folder: ServersFolder) -> None:
 async def test_gateways_are_replaced_while_it_runs(folder: ServersFolder) -> None:
     first, second = Upstream("first"), Upstream("second")
     async with listening(first) as one, listening(second) as two, await start(folder, [one]) as client:
-        assert (await client.get("/")).text == "first"
+        assert (await client.get("/", headers={"Connection": "close"})).text == "first"
         nginx = Nginx.find(folder)
         assert nginx is not None
         pid = nginx.pid()
         nginx.use([two])
 
         async def replaced() -> bool:
-            return (await client.get("/")).text == "second"
+            # The old worker closes connections that are kept: each request has one of its own.
+            return (await client.get("/", headers={"Connection": "close"})).text == "second"
 
         await until(replaced)
         assert nginx.pid() == pid

@@ -40,7 +40,7 @@ class Nginx:
         Args:
             folder: where it lives.
             gateways: their addresses (`127.0.0.1:8001`). They should answer already: one that does not is left out for
-                ten seconds.
+                five seconds.
             port: where it listens, else on a free one.
             name: of its process in the folder.
 
@@ -106,7 +106,7 @@ class Nginx:
             "WORKERS": "1",
             "FOLDER": str(self._process.folder),
             "LISTEN": f"127.0.0.1:{self.port}",
-            "GATEWAYS": " ".join(f"server {address} max_fails=1 fail_timeout=10s;" for address in self.gateways),
+            "GATEWAYS": " ".join(f"server {address} max_fails=1 fail_timeout=5s;" for address in self.gateways),
         }
         text = files(__package__).joinpath("nginx.conf").read_text(encoding="utf-8")
         for name, value in values.items():
