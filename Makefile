@@ -1,11 +1,12 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run cluster test bench check proto lock clean
+.PHONY: help setup run cluster test drills bench check proto lock clean
 
 # Everything runs in the project's own virtual environment.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/.venv
 
 ARGS ?=
+ONLY ?=
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -21,6 +22,9 @@ cluster: setup  ## Start every server and service as processes of their own (ARG
 
 test: setup  ## Run every test (ARGS="tests/unit -k devig")
 	@scripts/test $(ARGS)
+
+drills: setup  ## Kill what can be killed while load runs, and say what came of it (ONLY="gateway primary", ARGS="--json rows.json")
+	@scripts/drills $(ONLY) $(ARGS)
 
 bench: setup  ## Measure against peers and goals (ARGS="5 11 --json figures.json"); minutes, on a quiet machine
 	@scripts/bench $(ARGS)

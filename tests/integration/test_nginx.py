@@ -18,7 +18,7 @@ pytestmark = pytest.mark.integration
 
 
 class Upstream:
-    """A gateway that answers with its name; or, `broken`, takes a request and dies of it; or, `frozen`, says nothing."""
+    """A gateway that answers with its name; `broken`, it takes a request and dies of it; `frozen`, it says nothing."""
 
     def __init__(self, name: str, *, broken: bool = False, frozen: bool = False) -> None:
         self.name = name

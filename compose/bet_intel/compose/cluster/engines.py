@@ -26,6 +26,8 @@ class Sizes(msgspec.Struct, frozen=True):
     redis_masters: int = 3
     redis_replicas: int = 1
     """Of each master."""
+    postgres_synchronous: int = 0
+    """A commit returns when so many replicas have it: what was acknowledged then outlives the primary."""
     fsync: bool = False
     """PostgreSQL waits for the disk at a commit: what is measured then holds where a loss of power may lose nothing."""
 
@@ -51,7 +53,13 @@ class Engines:
         """
         with ThreadPoolExecutor(3) as pool:
             rabbitmq = pool.submit(RabbitMQ.start, folder, nodes=sizes.rabbitmq_nodes)
-            postgres = pool.submit(PostgresGroup.start, folder, replicas=sizes.postgres_replicas, fsync=sizes.fsync)
+            postgres = pool.submit(
+                PostgresGroup.start,
+                folder,
+                replicas=sizes.postgres_replicas,
+                fsync=sizes.fsync,
+                synchronous_replicas=sizes.postgres_synchronous,
+            )
             redis = pool.submit(RedisCluster.start, folder, masters=sizes.redis_masters, replicas=sizes.redis_replicas)
             engines = cls(rabbitmq.result(), postgres.result(), redis.result())
         engines.rabbitmq.create_vhost(VHOST)

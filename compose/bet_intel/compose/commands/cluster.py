@@ -37,6 +37,7 @@ def up_command(
     services: bool = True,
     rabbitmq_nodes: Literal[1, 3] | None = None,
     postgres_replicas: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=8))] | None = None,
+    postgres_synchronous: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=8))] | None = None,
     redis_masters: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=16))] | None = None,
     redis_replicas: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=2))] | None = None,
     fsync: Annotated[bool, Parameter(negative=())] = False,
@@ -64,6 +65,8 @@ def up_command(
         Nodes of RabbitMQ (3).
     postgres_replicas:
         Replicas of PostgreSQL's primary (2).
+    postgres_synchronous:
+        How many of them must have a commit before it is acknowledged (0); one, and a promotion loses nothing.
     redis_masters:
         Masters of the Redis Cluster, one or at least three (3).
     redis_replicas:
@@ -76,6 +79,7 @@ def up_command(
     asked = {
         "rabbitmq_nodes": rabbitmq_nodes,
         "postgres_replicas": postgres_replicas,
+        "postgres_synchronous": postgres_synchronous,
         "redis_masters": redis_masters,
         "redis_replicas": redis_replicas,
     }

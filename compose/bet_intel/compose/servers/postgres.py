@@ -71,7 +71,7 @@ class PostgresGroup:
             replicas: how many replicas stream from the primary.
             name: of the group in the folder, and the beginning of the hosts' names.
             fsync: survive a loss of power; tests need not.
-            synchronous_replicas: a commit returns when so many replicas have it (``ANY n``).
+            synchronous_replicas: a commit returns when so many replicas have it (``ANY n``); while fewer run, it waits.
 
         Raises:
             ServerError: PostgreSQL is not installed, or a host is not ready in time.
@@ -235,13 +235,17 @@ class PostgresGroup:
     def _launch(self, state: PostgresState) -> None:
         primary, *replicas = state.hosts
         self._initialize(state, primary)
-        self._configure(state, primary)
+        # As long as there is no replica, no commit may wait for one.
+        self._configure(msgspec.structs.replace(state, synchronous_replicas=0), primary)
         self._start_process(state, primary)
         _sql(state, primary, [f"create role {_REPLICATION} login replication password '{state.password}'"])
         self._make_slots(state, primary)
         if replicas:
             with ThreadPoolExecutor(len(replicas)) as pool:
                 list(pool.map(lambda host: self._make_replica(state, host), replicas))
+        if state.synchronous_replicas:
+            self._configure(state, primary)
+            self._process(primary).send(signal.SIGHUP)
 
     def _initialize(self, state: PostgresState, host: PostgresHost) -> None:
         folder = self._process(host).make_folder()

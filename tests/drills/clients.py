@@ -1,0 +1,179 @@
+"""The clients of a drill: a bounded load of reads and writes, followers of the stream, and a receiver of webhooks."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from itertools import count, pairwise
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from drills.timeline import Timeline
+
+_READS_PER_SECOND = 20
+_WRITERS = 2
+_WRITE_EVERY = 0.4
+_AT_ONCE = 40
+_SECONDS = 10.0
+"""A request that is not answered by then has failed."""
+_SILENCE = 3.0
+"""A follower who hears nothing, not even a heartbeat, comes back by another way."""
+_PAUSE = 0.1
+_PATHS = ("/v1/opportunities?limit=20", "/v1/events?limit=20", "/v1/opportunities?min_ev=0.02&limit=50", "/v1/status")
+_EVERYTHING = {"min_ev": "0", "class": "take,marginal,suspect"}
+
+Again = Callable[[], Coroutine[Any, Any, None]]
+
+
+@dataclass(slots=True)
+class Reads:
+    """So many a second, whatever becomes of those before: nobody waits for a slow one."""
+
+    client: httpx.AsyncClient
+    times: Timeline = field(default_factory=Timeline)
+
+    async def run(self) -> None:
+        slots = asyncio.Semaphore(_AT_ONCE)
+        async with asyncio.TaskGroup() as group:
+            for number in count():
+                await slots.acquire()
+                reading = group.create_task(self._read(_PATHS[number % len(_PATHS)]))
+                reading.add_done_callback(lambda _: slots.release())
+                await asyncio.sleep(1 / _READS_PER_SECOND)
+
+    async def _read(self, path: str) -> None:
+        began = time.monotonic()
+        try:
+            answer = await self.client.get(path)
+        except httpx.TransportError as error:
+            self.times.failed.append((time.monotonic(), f"GET {path}: {type(error).__name__} {error}"))
+            return
+        now = time.monotonic()
+        if answer.status_code == 200:
+            self.times.succeeded(began, now)
+        else:
+            self.times.failed.append((now, f"GET {path}: {answer.status_code}"))
+
+
+@dataclass(slots=True)
+class Writes:
+    """Subscriptions, paused, so that nothing comes of them. Each is asked for under its key until it is acknowledged,
+    and then read with its token."""
+
+    client: httpx.AsyncClient
+    times: Timeline = field(default_factory=Timeline)
+    acknowledged: dict[str, str] = field(default_factory=dict)
+    """Ids by key."""
+    stale: list[str] = field(default_factory=list)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_WRITERS):
+                group.create_task(self._write_on())
+
+    async def _write_on(self) -> None:
+        while True:
+            began = time.monotonic()
+            await self._write(f"drill-{uuid4()}")
+            await asyncio.sleep(max(0.0, began + _WRITE_EVERY - time.monotonic()))
+
+    async def _write(self, key: str) -> None:
+        body = {"name": key, "status": "paused", "webhook": {"url": "http://127.0.0.1:9/hook"}}
+        began = time.monotonic()
+        while True:
+            try:
+                answer = await self.client.post("/v1/subscriptions", json=body, headers={"Idempotency-Key": key})
+            except httpx.TransportError as error:
+                problem = f"{type(error).__name__} {error}"
+            else:
+                if answer.status_code == 201:
+                    break
+                problem = str(answer.status_code)
+            self.times.failed.append((time.monotonic(), f"POST /v1/subscriptions: {problem}"))
+            await asyncio.sleep(_PAUSE)
+            began = time.monotonic()
+        self.times.succeeded(began, time.monotonic())
+        id = answer.json()["id"]
+        self.acknowledged[key] = id
+        await self._read_own(id, answer.headers["Read-After"])
+
+    async def _read_own(self, id: str, token: str) -> None:
+        try:
+            answer = await self.client.get(f"/v1/subscriptions/{id}", headers={"Read-After": token})
+        except httpx.TransportError:
+            return  # the reads say how often that is so
+        if answer.status_code == 404:
+            self.stale.append(id)
+
+
+@dataclass(slots=True)
+class Follower:
+    """Follows everything, and comes back with its last id when the stream ends or falls silent."""
+
+    client: httpx.AsyncClient
+    times: Timeline = field(default_factory=Timeline)
+    seqs: list[int] = field(default_factory=list)
+    """Of what was told, in its order."""
+    snapshots: list[str] = field(default_factory=list)
+    """Why it was given one."""
+    last: str | None = None
+    position: int = 0
+    """Up to where it has heard everything."""
+
+    async def run(self) -> None:
+        while True:
+            headers = {} if self.last is None else {"Last-Event-ID": self.last}
+            try:
+                async with self.client.stream(
+                    "GET",
+                    "/v1/stream",
+                    params=_EVERYTHING,
+                    headers=headers,
+                    timeout=httpx.Timeout(_SECONDS, read=_SILENCE),
+                ) as answer:
+                    if answer.status_code == 200:
+                        await self._listen(answer)
+                    else:
+                        await answer.aread()
+            except httpx.TransportError:
+                pass  # the next one goes on
+            await asyncio.sleep(_PAUSE)
+
+    async def _listen(self, answer: httpx.Response) -> None:
+        name, id, data = "", "", ""
+        async for line in answer.aiter_lines():
+            if line:
+                kind, _, value = line.partition(":")
+                value = value.removeprefix(" ")
+                name, id, data = (
+                    (value, id, data) if kind == "event" else (name, value, data) if kind == "id" else (name, id, value)
+                )
+            elif name:
+                self._hear(name, id, data)
+                name, id, data = "", "", ""
+
+    def _hear(self, name: str, id: str, data: str) -> None:
+        if name == "snapshot" and id:
+            self.snapshots.append(data[:60])
+        if not id:
+            return
+        self.last = id
+        seq = int(id.partition("-")[2])
+        if name not in ("heartbeat", "snapshot"):
+            self.seqs.append(seq)
+            self.times.done.append(time.monotonic())
+        self.position = seq
+
+    def faults(self, name: str) -> list[str]:
+        """What is wrong with what it heard: gaps, repeats, and snapshots that it did not ask for."""
+        found = [f"{name} was given {len(self.snapshots) - 1} snapshots more: {self.snapshots[-1]}"] * (
+            len(self.snapshots) > 1
+        )
+        for one, other in pairwise(self.seqs):
+            if other <= one:
+                found.append(f"{name} heard {other} after {one}: a repeat")
+            elif other > one + 1:
+                found.append(f"{name} heard {other} after {one}: {other - one - 1} missing")
+        return found

@@ -1,0 +1,71 @@
+"""What the ledger is written from, read from the cluster. Every function blocks."""
+
+from typing import Any
+
+from drills.ledger import Delivery, Ending, unmarked
+from drills.recording import mark_of, shift_of
+from drills.stage import Stage
+from fixtures.outcome import outcome
+from fixtures.system import Gateway
+
+_HISTORY = """
+select event_id, market, period, line, subject, bookmaker, outcome, side,
+    to_char(as_of at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), price, stake_limit,
+    to_char(last_update at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+from price_history where event_id like '%{mark}%' and as_of < '{end}'
+"""
+_DELIVERIES = """
+select key, opportunity_id, opening, state, coalesce(reason, ''), extract(epoch from created_at)
+from delivery where subscription_id = '{subscription}'
+"""
+
+
+class _Front(Gateway):
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    @property
+    def url(self) -> str:
+        return self._url
+
+
+def ending(stage: Stage) -> Ending:
+    """What the present play has come to, as a user sees it, and its line history."""
+    mark, shift = mark_of(stage.play), shift_of(stage.play)
+    board, opportunities = outcome(_Front(stage.url))
+    rows = stage.sql("api", _HISTORY.format(mark=mark, end=f"{stage.day}T23:00:00Z"))
+    plain: tuple[Any, Any] = unmarked((board, opportunities), mark, shift)
+    history = frozenset(unmarked(tuple(row), mark, shift) for row in rows)
+    return Ending(*plain, history)
+
+
+def deliveries(stage: Stage, subscription: str) -> list[Delivery]:
+    rows = stage.sql("notifier", _DELIVERIES.format(subscription=subscription))
+    return [Delivery(row[0], row[1], int(row[2]), row[3], row[4], float(row[5])) for row in rows]
+
+
+def kept_writes(stage: Stage) -> list[tuple[str, str]]:
+    """Key and id of every write of a drill that the gateway's database has."""
+    rows = stage.sql("api", "select rule->>'name', id from subscription where rule->>'name' like 'drill-%'")
+    return [(row[0], row[1]) for row in rows]
+
+
+def copied_writes(stage: Stage) -> frozenset[str]:
+    """Ids of the subscriptions that the notifier knows."""
+    return frozenset(row[0] for row in stage.sql("notifier", "select id from subscription"))
+
+
+def feed_seq(stage: Stage) -> int:
+    return stage.number("api", "select seq from feed_position")
+
+
+def dead_queues(stage: Stage) -> dict[str, int]:
+    return {name: number for name, number in stage.depths().items() if name.endswith((".dead", ".XQ"))}
+
+
+def dead_letters(stage: Stage) -> dict[str, int]:
+    letters = "(select count(*) from dead_letter) + (select count(*) from outbox where failed_at is not null)"
+    return {
+        service: stage.number(service, f"select {letters}")
+        for service in ("odds_ingest", "ev_engine", "api", "notifier")
+    }

@@ -1,0 +1,227 @@
+"""What a play has come to, and what is wrong with it. Pure: rows and answers in, sentences out.
+
+Sets are state, not steps. So the end is compared with that of the undisturbed play, and of the way there only what
+somebody outside was told: each alert once, each write kept, each stream whole.
+"""
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from bet_intel.notifier.domain.opportunities import OpportunitySet
+
+_SHOWN = 3
+_ROUNDING = 1e-9
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A play's end without its day and marks: board, open opportunities, and every change of every price."""
+
+    board: Mapping[Any, Any]
+    opportunities: Mapping[Any, Any]
+    history: frozenset[tuple[str, ...]]
+
+
+def unmarked(value: Any, mark: str, shift: timedelta) -> Any:
+    """A value without the mark in its ids, and with its times as in the first play."""
+    if isinstance(value, dict):
+        return {unmarked(key, mark, shift): unmarked(part, mark, shift) for key, part in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value)(unmarked(part, mark, shift) for part in value)
+    if isinstance(value, datetime):
+        return value - shift
+    if isinstance(value, str):
+        if _TIME.fullmatch(value):
+            return (datetime.fromisoformat(value) - shift).isoformat()
+        return value.replace(mark, "")
+    return value
+
+
+def differences(found: Ending, expected: Ending) -> list[str]:
+    """(a) Where a play ended otherwise than the undisturbed one."""
+    return [
+        *_mapping("prices on the board", dict(found.board), dict(expected.board)),
+        *_mapping("open opportunities", dict(_flat(found.opportunities)), dict(_flat(expected.opportunities))),
+        *_set("changes in the line history", found.history, expected.history),
+    ]
+
+
+def _mapping(what: str, found: Mapping[Any, Any], expected: Mapping[Any, Any]) -> list[str]:
+    said = _set(what, found.keys(), expected.keys())
+    other = [key for key, value in expected.items() if key in found and not _same(found[key], value)]
+    if other:
+        shown = "; ".join(f"{key}: {found[key]!r}, not {expected[key]!r}" for key in other[:_SHOWN])
+        said.append(f"{len(other)} {what} are others: {shown}")
+    return said
+
+
+def _set(what: str, found: Any, expected: Any) -> list[str]:
+    said = []
+    for word, rows in (("missing", expected - found), ("too many", found - expected)):
+        if rows:
+            shown = "; ".join(str(row) for row in sorted(rows, key=str)[:_SHOWN])
+            said.append(f"{len(rows)} {what} {word}: {shown}")
+    return said
+
+
+def _same(one: Any, other: Any) -> bool:
+    # The last bit of a float may depend on how many markets were priced in one pass.
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-12)
+    return bool(one == other)
+
+
+def _flat(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _flat(part, (*path, key))
+    else:
+        yield path, value
+
+
+class Delivery(NamedTuple):
+    """A row of the notifier's deliveries; `created` in seconds since the epoch."""
+
+    key: str
+    opportunity: str
+    opening: int
+    state: str
+    reason: str
+    created: float
+
+
+class Opening(NamedTuple):
+    """An opening that a rule covers; when it was told and when gone (None: never), in seconds since the epoch."""
+
+    opportunity: str
+    number: int
+    told: float
+    gone: float | None
+
+
+@dataclass(slots=True)
+class Alerts:
+    """What became of the openings. `superseded` are those that were over before the notifier saw them."""
+
+    openings: int = 0
+    delivered: int = 0
+    skipped: int = 0
+    repeated: int = 0
+    doubled: int = 0
+    lost: int = 0
+    superseded: list[tuple[Opening, float]] = field(default_factory=list)
+    delay: float = 0.0
+    faults: list[str] = field(default_factory=list)
+
+
+def openings(sets: Mapping[str, Mapping[int, OpportunitySet]], classes: frozenset[str], min_ev: float) -> list[Opening]:
+    """Every opening that a rule of these classes and least EV would tell of, by event in the order of revisions."""
+    found: list[Opening] = []
+    for told in sets.values():
+        open_: dict[tuple[str, int], float] = {}
+        known: set[tuple[str, int]] = set()
+        for revision in sorted(told):
+            at = revision / 1e6
+            now = {
+                (one.id, one.opening)
+                for one in told[revision].opportunities
+                if one.class_ in classes and one.ev >= min_ev - _ROUNDING
+            }
+            found += [Opening(*gone, open_.pop(gone), at) for gone in open_.keys() - now]
+            for key in now - known:
+                open_[key] = at
+            known |= now
+        found += [Opening(*key, at, None) for key, at in open_.items()]
+    return found
+
+
+def alerts(
+    expected: Sequence[Opening], deliveries: Sequence[Delivery], received: Sequence[tuple[str, str, int]]
+) -> Alerts:
+    """(b) Openings against deliveries and what the receiver got: (id, opportunity, opening) of every request."""
+    result = Alerts(openings=len(expected))
+    by_opening: dict[tuple[str, int], list[Delivery]] = defaultdict(list)
+    for one in deliveries:
+        by_opening[one.opportunity, one.opening].append(one)
+    got = Counter(id for id, _, _ in received)
+    result.repeated = sum(number - 1 for number in got.values())
+    known = {(one.opportunity, one.number): one for one in expected}
+    for key, rows in by_opening.items():
+        if len(rows) > 1:
+            result.doubled += len(rows) - 1
+            result.faults.append(f"{key} has {len(rows)} deliveries")
+        if key not in known:
+            result.faults.append(f"a delivery tells of {key}, which was not told to have opened")
+        for row in rows:
+            _delivered(result, row, got)
+    ids: dict[tuple[str, int], set[str]] = defaultdict(set)
+    for id, opportunity, number in received:
+        ids[opportunity, number].add(id)
+    for key, different in ids.items():
+        if len(different) > 1:
+            result.doubled += len(different) - 1
+            result.faults.append(f"{key} was told under {len(different)} ids")
+    delays = [rows[0].created - known[key].told for key, rows in by_opening.items() if key in known]
+    result.delay = max(delays, default=0.0)
+    for opening in expected:
+        if (opening.opportunity, opening.number) not in by_opening:
+            _not_delivered(result, opening)
+    return result
+
+
+def _delivered(result: Alerts, row: Delivery, got: Counter[str]) -> None:
+    if row.state == "delivered":
+        result.delivered += 1
+        if not got[row.key]:
+            result.lost += 1
+            result.faults.append(f"{row.key} counts as delivered and did not arrive")
+    elif row.state == "skipped":
+        result.skipped += 1
+    else:
+        result.lost += 1
+        result.faults.append(f"{row.key} is {row.state}: {row.reason}")
+
+
+def _not_delivered(result: Alerts, one: Opening) -> None:
+    lifetime = math.inf if one.gone is None else one.gone - one.told
+    result.superseded.append((one, lifetime))
+    if lifetime > result.delay:
+        result.lost += 1
+        how = "to the end" if math.isinf(lifetime) else f"for {lifetime:.2f} s"
+        result.faults.append(
+            f"opening {one.number} of {one.opportunity} was open {how} and nobody was told (delay {result.delay:.2f} s)"
+        )
+
+
+def writes(acknowledged: Mapping[str, str], kept: Sequence[tuple[str, str]], copied: frozenset[str]) -> list[str]:
+    """(c) Acknowledged writes (id by key) against the rows kept (key, id), and the copies that the notifier has."""
+    by_key: dict[str, list[str]] = defaultdict(list)
+    for key, id in kept:
+        by_key[key].append(id)
+    lost = [key for key, id in acknowledged.items() if id not in by_key.get(key, [])]
+    twice = [key for key, ids in by_key.items() if len(ids) > 1]
+    untold = [id for id in acknowledged.values() if id not in copied]
+    said = []
+    if lost:
+        said.append(f"{len(lost)} acknowledged writes are lost: {', '.join(lost[:_SHOWN])}")
+    if twice:
+        said.append(f"{len(twice)} writes were done twice: {', '.join(twice[:_SHOWN])}")
+    if untold:
+        said.append(f"{len(untold)} acknowledged writes did not reach the notifier: {', '.join(untold[:_SHOWN])}")
+    return said
+
+
+def left_over(outboxes: Mapping[str, int], dead: Mapping[str, int], letters: Mapping[str, int]) -> list[str]:
+    """(e) What is left in an outbox, a dead queue, a table of dead letters."""
+    return [
+        f"{where} holds {number} {what}"
+        for what, found in (("unconfirmed rows", outboxes), ("messages", dead), ("dead letters", letters))
+        for where, number in found.items()
+        if number
+    ]

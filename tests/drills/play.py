@@ -1,0 +1,290 @@
+"""One drill from its beginning to its row."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+import httpx
+
+from drills import facts, ledger
+from drills.clients import Follower, Reads, Writes
+from drills.drill import Fault
+from drills.ledger import Alerts, Ending
+from drills.recording import mark_of
+from drills.stage import Stage, StageError
+from drills.table import Row
+from drills.tap import Tap
+from drills.timeline import Timeline
+from fixtures.webhooks import Receiver
+
+FUNCTIONS = ("reads", "writes", "events", "notifications")
+CLASSES = frozenset({"take", "marginal", "suspect"})
+MIN_EV = 0.02
+_FOLLOWERS = 3
+_START_SECONDS = 60.0
+_PLAY_SECONDS = 150.0
+_QUIET_SECONDS = 60.0
+_POLL_SECONDS = 0.2
+_LEAST_GAP = 1.0
+"""A shorter one is no disturbance, however quick all else is."""
+_SLACK = 1.5
+
+
+@dataclass(slots=True)
+class Undisturbed:
+    """What a play comes to when nothing is struck, and how long each function is silent then."""
+
+    ending: Ending | None = None
+    usual: dict[str, float] = field(default_factory=dict)
+
+    def limit(self, function: str) -> float:
+        return max(_LEAST_GAP, _SLACK * self.usual.get(function, 0.0))
+
+
+@dataclass(slots=True)
+class _Moments:
+    """In seconds of the monotonic clock."""
+
+    began: float = 0.0
+    struck: float = 0.0
+    mended: float = 0.0
+    played: float = 0.0
+
+
+@dataclass(slots=True)
+class _Load:
+    reads: Reads
+    writes: Writes
+    followers: list[Follower]
+
+    def heard(self) -> Timeline:
+        """Of the follower who was silent the longest."""
+        return max((one.times for one in self.followers), key=lambda times: _silence(times))
+
+
+@dataclass(slots=True)
+class Play:
+    """What all drills of a run share."""
+
+    stage: Stage
+    receiver: Receiver
+    tap: Tap
+    undisturbed: Undisturbed
+    say: Callable[[str], None]
+
+    async def drill(self, fault: Fault) -> Row:
+        """Plays the recording, strikes, mends, waits until all is quiet, and writes the row.
+
+        Raises:
+            StageError: the cluster did not come so far that anything could be said.
+        """
+        began = time.monotonic()
+        reason = fault.lacks() if fault.lacks is not None else None
+        if reason is not None:
+            return Row(fault.name, fault.title, str(fault.bound), skipped=reason)
+        self.stage.notes = {}
+        self.receiver.received.clear()
+        self.tap.sets.clear()
+        wrong: list[str] = []
+        moments = _Moments()
+        async with httpx.AsyncClient(base_url=self.stage.url, trust_env=False, timeout=10, limits=_LIMITS) as client:
+            subscription = await self._subscribe(client)
+            async with self._load(client) as load:
+                await asyncio.to_thread(self.stage.begin_play)
+                moments.began = time.monotonic()
+                await self._strike(fault, moments)
+                try:
+                    await self._until_over(load, subscription)
+                except StageError as error:
+                    wrong.append(str(error))
+                moments.played = time.monotonic()
+            self.say("writing the ledger")
+            row = await self._row(fault, load, moments, subscription, wrong)
+            self.say("bringing all back")
+            await asyncio.to_thread(self._settle, fault)
+            self.say("back")
+            await client.delete(f"/v1/subscriptions/{subscription}")
+        row.wrong.extend(wrong)
+        return _timed(row, time.monotonic() - began)
+
+    async def _subscribe(self, client: httpx.AsyncClient) -> str:
+        """To everything from MIN_EV on; returns when the notifier knows."""
+        rule = {"name": mark_of(self.stage.play + 1), "classes": sorted(CLASSES), "min_ev": MIN_EV, "realert_step": 1}
+        answer = await client.post("/v1/subscriptions", json={**rule, "webhook": {"url": self.receiver.url}})
+        answer.raise_for_status()
+        created = answer.json()
+        self.receiver.secret = created["secret"]
+        query = f"select count(*) from subscription where id = '{created['id']}' and status = 'active'"
+        known = lambda: self.stage.number("notifier", query) == 1  # noqa: E731 - said where it is asked
+        await asyncio.to_thread(self.stage.until, known, _START_SECONDS, "the notifier knows the subscription")
+        return str(created["id"])
+
+    @asynccontextmanager
+    async def _load(self, client: httpx.AsyncClient) -> AsyncIterator[_Load]:
+        load = _Load(Reads(client), Writes(client), [Follower(client) for _ in range(_FOLLOWERS)])
+        async with asyncio.TaskGroup() as group:
+            work = (load.reads.run(), load.writes.run(), *(one.run() for one in load.followers))
+            tasks = [group.create_task(one) for one in work]
+            try:
+                yield load
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+    async def _strike(self, fault: Fault, moments: _Moments) -> None:
+        if fault.strike is None:
+            moments.struck = moments.mended = moments.began
+            return
+        await self._until_position(fault.at)
+        self.say(f"{fault.title}: struck")
+        moments.struck = time.monotonic()
+        await asyncio.to_thread(fault.strike, self.stage)
+        moments.mended = moments.struck
+        if fault.mend is not None:
+            await asyncio.sleep(max(0.0, moments.struck + fault.hold - time.monotonic()))
+            self.say(f"{fault.title}: mended")
+            moments.mended = time.monotonic()
+            await asyncio.to_thread(fault.mend, self.stage)
+
+    async def _until_position(self, position: int) -> None:
+        reached = lambda: self.stage.position() >= position  # noqa: E731 - said where it is asked
+        await asyncio.to_thread(self.stage.until, reached, _START_SECONDS, f"{position} snapshots are played")
+
+    async def _until_over(self, load: _Load, subscription: str) -> None:
+        """Until the recording has been played, and nothing of it waits anywhere."""
+        stage, last = self.stage, self.stage.recording.snapshots
+        played = lambda: stage.position() == last  # noqa: E731 - said where it is asked
+        self.say("playing")
+        await asyncio.to_thread(stage.until, played, _PLAY_SECONDS, "the recording is played to its end")
+        self.say("waiting until all is quiet")
+        pending = f"select count(*) from delivery where subscription_id = '{subscription}' and state = 'pending'"
+
+        def quiet() -> bool:
+            return (
+                not any(stage.outboxes().values())
+                and not any(number for name, number in stage.depths().items() if not name.endswith((".dead", ".XQ")))
+                and not stage.number("notifier", pending)
+                and all(one.position >= facts.feed_seq(stage) for one in load.followers)
+            )
+
+        await asyncio.to_thread(stage.until, quiet, _QUIET_SECONDS, "nothing waits any more")
+
+    async def _row(self, fault: Fault, load: _Load, moments: _Moments, subscription: str, wrong: list[str]) -> Row:
+        stage = self.stage
+        told = await asyncio.to_thread(self._alerts, subscription)
+        wrong += await asyncio.to_thread(self._ledger, load)
+        wrong += told.faults
+        if fault.judge is not None:
+            wrong += await asyncio.to_thread(fault.judge, stage)
+        for number, follower in enumerate(load.followers, 1):
+            wrong += follower.faults(f"follower {number}")
+        if load.writes.stale:
+            wrong.append(f"{len(load.writes.stale)} reads were older than their token: {load.writes.stale[0]}")
+        alerts = Timeline([one.at for one in self.receiver.received])
+        lines = {
+            "reads": load.reads.times,
+            "writes": load.writes.times,
+            "events": load.heard(),
+            "notifications": alerts,
+        }
+        windows = dict.fromkeys(("reads", "writes"), (moments.began, moments.played))
+        windows |= {name: _window(lines[name]) for name in ("events", "notifications")}
+        gaps = {name: lines[name].longest(*windows[name]).seconds for name in FUNCTIONS}
+        if fault.strike is None and self.undisturbed.ending is None:
+            self.undisturbed.usual = gaps
+        backs = [
+            lines[name].back_at(max(windows[name][0], moments.struck), windows[name][1], self.undisturbed.limit(name))
+            for name in FUNCTIONS
+        ]
+        recovered = (
+            max((back - moments.mended for back in backs if back is not None), default=0.0) if fault.strike else 0.0
+        )
+        row = Row(
+            fault=fault.name,
+            title=fault.title,
+            bound=str(fault.bound),
+            reads=len(load.reads.times.done),
+            writes=len(load.writes.acknowledged),
+            alerts=told.delivered,
+            failed_reads=len(load.reads.times.failed),
+            failed_writes=len(load.writes.times.failed),
+            gaps={name: round(gap, 3) for name, gap in gaps.items()},
+            slowest_read=round(load.reads.times.slowest, 3),
+            lost=told.lost,
+            doubled=told.doubled,
+            repeated=told.repeated,
+            superseded=[f"{one.opportunity} opening {one.number}: {life:.2f} s" for one, life in told.superseded],
+            recovered=round(max(0.0, recovered), 3),
+        )
+        wrong += _beyond(fault, row, load)
+        return row
+
+    def _alerts(self, subscription: str) -> Alerts:
+        expected = ledger.openings(self.tap.sets, CLASSES, MIN_EV)
+        mark = mark_of(self.stage.play)
+        present = [one for one in self.receiver.received if mark in one.data["event"]["id"]]
+        received = [(one.id, one.data["opportunity"]["id"], one.data["opportunity"]["opening"]) for one in present]
+        return ledger.alerts(expected, facts.deliveries(self.stage, subscription), received)
+
+    def _ledger(self, load: _Load) -> list[str]:
+        stage = self.stage
+        found = facts.ending(stage)
+        if self.undisturbed.ending is None:
+            self.undisturbed.ending = found
+        return [
+            *ledger.differences(found, self.undisturbed.ending),
+            *ledger.writes(load.writes.acknowledged, facts.kept_writes(stage), facts.copied_writes(stage)),
+            *ledger.left_over(stage.outboxes(), facts.dead_queues(stage), facts.dead_letters(stage)),
+        ]
+
+    def _settle(self, fault: Fault) -> None:
+        if fault.settle is not None:
+            fault.settle(self.stage)
+        self.stage.end_play()
+        self.stage.heal()
+
+
+_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100)
+
+
+def _silence(times: Timeline) -> float:
+    return times.longest(*_window(times)).seconds
+
+
+def _window(times: Timeline) -> tuple[float, float]:
+    """From the first to the last: before and behind there was nothing to tell."""
+    return (min(times.done), max(times.done)) if times.done else (0.0, 0.0)
+
+
+def _beyond(fault: Fault, row: Row, load: _Load) -> list[str]:
+    """What is against the bound."""
+    bound, said = fault.bound, []
+    for name, number, most, timeline in (
+        ("reads", row.failed_reads, bound.failed_reads, load.reads.times),
+        ("writes", row.failed_writes, bound.failed_writes, load.writes.times),
+    ):
+        if most is not None and number > most:
+            said.append(f"{number} {name} failed, as {timeline.failed[0][1]}")
+    longest = {name: row.gaps[name] for name in FUNCTIONS}
+    longest["reads"] = max(longest["reads"], row.slowest_read)
+    for name, most_seconds in (
+        ("reads", bound.reads),
+        ("writes", bound.writes),
+        ("events", bound.events),
+        ("notifications", bound.notifications),
+    ):
+        if most_seconds is not None and longest[name] > most_seconds:
+            said.append(f"no {name} for {longest[name]:.2f} s, and at most {most_seconds:g} s are allowed")
+    if bound.recovered is not None and row.recovered > bound.recovered:
+        said.append(
+            f"all was as before only after {row.recovered:.2f} s, and at most {bound.recovered:g} s are allowed"
+        )
+    if row.repeated and not bound.repeats:
+        said.append(f"{row.repeated} alerts came a second time under their id")
+    return said
+
+
+def _timed(row: Row, seconds: float) -> Row:
+    return replace(row, seconds=round(seconds, 1))

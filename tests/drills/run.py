@@ -1,0 +1,123 @@
+"""A cluster for the drills, and one drill after the other on it."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from bet_intel.compose.cluster import control
+from bet_intel.compose.cluster.engines import SMALL, VHOST, Sizes
+from bet_intel.compose.cluster.services import NORMAL, ONE_OF_EACH, Source
+from bet_intel.compose.cluster.supervisor import Plan
+from bet_intel.compose.servers.folder import end_if_unused
+from bet_intel.compose.servers.processes import Process, ServerError
+from drills.catalog import UNDISTURBED
+from drills.drill import Fault
+from drills.play import Play, Undisturbed
+from drills.recording import Recording
+from drills.stage import SCHEDULE, Stage, StageError
+from drills.table import Row
+from drills.tap import Tap
+from fixtures.webhooks import receiving
+
+_PREFIX = "bet-intel-drills-"
+_OWNER = "owner"
+SPEED = 240.0
+"""A snapshot of a minute every quarter of a second."""
+FULL = Sizes(postgres_synchronous=1)
+SETTINGS = {
+    "BET_INTEL_API_SUBSCRIPTIONS": "1000000",
+    "BET_INTEL_API_STREAM_HEARTBEAT_SECONDS": "1",
+    "BET_INTEL_NOTIFIER_WEBHOOK_ALLOW_LOOPBACK": "true",
+    "BET_INTEL_NOTIFIER_RULES": "[]",
+}
+"""Of the services: webhooks lead here, and a follower hears soon that a stream is dead."""
+
+
+@contextmanager
+def staged(
+    sizes: Sizes = FULL, counts: dict[str, int] | None = None, recording: Recording | None = None, speed: float = SPEED
+) -> Iterator[Stage]:
+    """A cluster in a temporary folder, in which nothing is played yet.
+
+    Raises:
+        ServerError: it could not be started.
+    """
+    recording = recording or Recording()
+    wanted = {
+        **(ONE_OF_EACH if sizes.rabbitmq_nodes == SMALL.rabbitmq_nodes else NORMAL),
+        **(counts or {}),
+        SCHEDULE: 0,
+    }
+    # Open to other users: root's servers are not root's.
+    _sweep()
+    parent = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    parent.chmod(0o755)
+    (parent / _OWNER).write_text(str(os.getpid()), encoding="utf-8")
+    path, source = parent / "cluster", parent / "recording.jsonl.gz"
+    before = {name: os.environ.get(name) for name in SETTINGS}
+    os.environ.update(SETTINGS)
+    try:
+        recording.write(source, 0)
+        control.up(path, Plan(sizes, wanted, Source(f"replay:{source}", str(speed))))
+        yield Stage(path, source, recording, wanted)
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        _remove(parent)
+
+
+def _sweep() -> None:
+    """Ends what killed drills have left: their clusters run on by themselves."""
+    for parent in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        owner = parent / _OWNER
+        if parent.stat().st_uid == os.geteuid() and owner.exists() and Process.of(int(owner.read_text())) is None:
+            _remove(parent)
+
+
+def _remove(parent: Path) -> None:
+    path = parent / "cluster"
+    if control.find(path) is not None:
+        control.down(path)
+    end_if_unused(path)
+    shutil.rmtree(parent, ignore_errors=True)
+
+
+@asynccontextmanager
+async def playing(stage: Stage, say: Callable[[str], None]) -> AsyncIterator[Play]:
+    """What listens to all drills: a receiver of webhooks, and a queue of our own."""
+    broker = ",".join(stage.engines.rabbitmq.urls(VHOST))
+    tap = Tap(broker)
+    async with receiving() as receiver:
+        listening = asyncio.create_task(tap.run())
+        try:
+            async with asyncio.timeout(60):
+                await tap.listening.wait()
+            yield Play(stage, receiver, tap, Undisturbed(), say)
+        finally:
+            listening.cancel()
+            await asyncio.wait({listening})
+
+
+async def drilled(stage: Stage, faults: Sequence[Fault], say: Callable[[str], None]) -> AsyncIterator[Row]:
+    """The undisturbed play's row, and then one for each fault."""
+    async with playing(stage, say) as play:
+        for fault in (UNDISTURBED, *faults):
+            say(fault.title)
+            try:
+                yield await play.drill(fault)
+            except (StageError, ServerError) as error:
+                yield Row(fault.name, fault.title, str(fault.bound), wrong=[f"no verdict: {error}"])
+                await asyncio.to_thread(_again, stage)
+
+
+def _again(stage: Stage) -> None:
+    """What is left of a drill that went wrong is brought to an end."""
+    stage.end_play()
+    stage.heal()

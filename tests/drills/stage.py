@@ -1,0 +1,171 @@
+"""The running cluster that is struck: its processes by name, its servers, its databases. Every method blocks."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bet_intel.compose.cluster import control
+from bet_intel.compose.cluster.engines import VHOST, Engines
+from bet_intel.compose.cluster.fleet import RUNNING, Member, Members, answers, process_of
+from bet_intel.compose.databases import SERVICES
+from bet_intel.compose.servers.folder import ServersFolder
+from bet_intel.compose.servers.nginx import Nginx
+from bet_intel.compose.servers.processes import ServerError
+from drills.recording import Recording, start_of
+
+SCHEDULE = "odds-ingest.schedule"
+_POLL_SECONDS = 0.1
+_HEAL_SECONDS = 90.0
+
+
+class StageError(Exception):
+    """The cluster does not do what a drill needs; the drill says nothing about it then."""
+
+
+class Stage:
+    """One cluster, by its folder, and the recording that is played to it."""
+
+    def __init__(self, path: Path, source: Path, recording: Recording, counts: dict[str, int]) -> None:
+        self.folder = ServersFolder.peek(path)
+        self.source = source
+        self.recording = recording
+        self.counts = counts
+        """How many processes of each kind there are when nothing is played."""
+        self.play = -1
+        self.notes: dict[str, Any] = {}
+        """What a strike leaves for the mend, the judge and the settling of its fault."""
+
+    @property
+    def engines(self) -> Engines:
+        engines = Engines.find(self.folder)
+        if engines is None:
+            raise StageError(f"no cluster runs in {self.folder.path}")
+        return engines
+
+    @property
+    def url(self) -> str:
+        nginx = Nginx.find(self.folder)
+        if nginx is None:
+            raise StageError("nginx does not run")
+        return nginx.url
+
+    def members(self, kind: str = "") -> list[Member]:
+        running = self.folder.read(RUNNING, Members) or Members()
+        return [one for one in running.members if one.kind.startswith(kind)]
+
+    def pid(self, name: str) -> int | None:
+        """Of a process of the services (`api.serve.1`) while it runs."""
+        return next((process_of(self.folder, one).find() for one in self.members() if one.name == name), None)
+
+    def kill(self, name: str) -> None:
+        """``kill -9``; the supervisor starts it again."""
+        os.kill(self._living(name), signal.SIGKILL)
+
+    def freeze(self, name: str) -> None:
+        """``SIGSTOP``."""
+        os.kill(self._living(name), signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        os.kill(self._living(name), signal.SIGCONT)
+
+    def terminate(self, name: str) -> None:
+        """``SIGTERM``, as a rolling restart does it."""
+        os.kill(self._living(name), signal.SIGTERM)
+
+    def sql(self, service: str, query: str) -> list[list[str]]:
+        """Rows of a service's database on the primary, each a list of texts.
+
+        Raises:
+            ServerError: the primary does not answer.
+        """
+        group = self.engines.postgres
+        said = group.sql(group.primary, query, database=service)
+        return [row.split("|") for row in said.splitlines()]
+
+    def number(self, service: str, query: str) -> int:
+        return int(self.sql(service, query)[0][0])
+
+    def begin_play(self) -> None:
+        """The next play: the scheduler finds another recording where the last one lay."""
+        self.play += 1
+        self.recording.write(self.source, self.play)
+        control.scale(self.folder.path, {SCHEDULE: 1})
+        self.until(lambda: bool(self.members(SCHEDULE)), 10, "the scheduler starts")
+
+    def end_play(self) -> None:
+        control.scale(self.folder.path, {SCHEDULE: 0})
+        self.until(lambda: not self.members(SCHEDULE), 45, "the scheduler stops")
+
+    def position(self) -> int:
+        """How much of the present play is stored: each is another source, which has a position of its own."""
+        newest = "(array_agg(position order by moved_at desc))[1]"
+        query = f"select case when count(*) > {self.play} then {newest} else 0 end from source_position"
+        return self.number("odds_ingest", query)
+
+    def depths(self) -> dict[str, int]:
+        """Messages in each queue, about a second old."""
+        found = self.engines.rabbitmq.manage("GET", f"queues/{VHOST}?columns=name,messages")
+        return {one["name"]: int(one.get("messages", 0)) for one in found}
+
+    def outboxes(self) -> dict[str, int]:
+        """Rows that are not confirmed, by service."""
+        return {service: self.number(service, "select count(*) from outbox") for service in SERVICES}
+
+    def heal(self) -> None:
+        """Everything runs, nothing is suspended, and nginx knows every gateway."""
+        for one in self.members():
+            pid = process_of(self.folder, one).find()
+            if pid is not None:
+                os.kill(pid, signal.SIGCONT)
+        with self.folder.lock("servers"):
+            engines = self.engines
+            engines.postgres.heal()
+            engines.redis.heal()
+            engines.rabbitmq.heal()
+        control.scale(self.folder.path, self.counts)
+        self.until(self._is_whole, _HEAL_SECONDS, "every process answers")
+
+    def until(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
+        """Wait for it; what cannot be asked yet is not so yet.
+
+        Raises:
+            StageError: it is not so in time.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                if condition():
+                    return
+                reason = ""
+            except ServerError as error:
+                reason = f": {error}"
+            if time.monotonic() > deadline:
+                raise StageError(f"not so within {seconds:g} s: {what}{reason}")
+            time.sleep(_POLL_SECONDS)
+
+    @property
+    def day(self) -> str:
+        """Of the present play, as `/v1/status` tells source time."""
+        return start_of(self.play).date().isoformat()
+
+    def _is_whole(self) -> bool:
+        members = self.members()
+        wanted = {kind: number for kind, number in self.counts.items() if number}
+        there = {kind: sum(one.kind == kind for one in members) for kind in {one.kind for one in members}}
+        return there == wanted and all(answers(one) for one in members)
+
+    def _living(self, name: str) -> int:
+        pid = self.pid(name)
+        if pid is None:
+            raise StageError(f"{name} does not run")
+        return pid
+
+
+def decoded(text: str) -> Any:
+    """A value that a database gave as JSON."""
+    return msgspec.json.decode(text)

@@ -1,0 +1,42 @@
+"""When something was done for a user, and for how long it was not."""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
+
+
+class Gap(NamedTuple):
+    """The time between one success and the next: when it began, and its length. In seconds of the monotonic clock."""
+
+    begin: float
+    seconds: float
+
+    @property
+    def end(self) -> float:
+        return self.begin + self.seconds
+
+
+@dataclass(slots=True)
+class Timeline:
+    """One function of the system over a drill: the moments at which it was done, and those at which it failed."""
+
+    done: list[float] = field(default_factory=list)
+    failed: list[tuple[float, str]] = field(default_factory=list)
+    slowest: float = 0.0
+
+    def succeeded(self, began: float, now: float) -> None:
+        self.done.append(now)
+        self.slowest = max(self.slowest, now - began)
+
+    def gaps(self, begin: float, end: float) -> list[Gap]:
+        """Between successes that lie within, the borders included; one gap over all of it where there is none."""
+        moments = [begin, *sorted(at for at in self.done if begin <= at <= end), end]
+        return [Gap(one, other - one) for one, other in pairwise(moments)]
+
+    def longest(self, begin: float, end: float) -> Gap:
+        return max(self.gaps(begin, end), key=lambda gap: gap.seconds)
+
+    def back_at(self, begin: float, end: float, usual: float) -> float | None:
+        """When the last gap that is longer than usual was over; None where there was none."""
+        long = [gap.end for gap in self.gaps(begin, end) if gap.seconds > usual]
+        return max(long, default=None)

@@ -1,0 +1,161 @@
+"""The ledger of the drills finds what is wrong, and nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bet_intel.notifier.domain.opportunities import Opportunity, OpportunitySet, Side, SportingEvent
+from drills import ledger
+from drills.clients import Follower
+from drills.ledger import Delivery, Ending, Opening
+from drills.recording import mark_of, shift_of
+from drills.timeline import Timeline
+
+_AT = datetime(2026, 5, 2, 12, tzinfo=UTC)
+_EVENT = SportingEvent("e", "soccer", "premier", "Premier", _AT, "Home", "Away")
+_OPEN = Opportunity(
+    "o", 1, "consensus", "take", "h2h", "full", None, "", "Home", Side.BACK, "book", "Book", 2.1, 0.5, 0.05
+)
+_TAKE = frozenset({"take"})
+_SECOND = 1_000_000
+
+
+def told(**opportunities: tuple[Opportunity, ...]) -> Mapping[str, Mapping[int, OpportunitySet]]:
+    """Sets of one event by the second in which they were told (`at_3=…`)."""
+    sets = {int(name[3:]) * _SECOND: one for name, one in opportunities.items()}
+    return {"e": {at: OpportunitySet(_EVENT, at, _AT, one) for at, one in sets.items()}}
+
+
+def delivery(**values: Any) -> Delivery:
+    return Delivery("key", "o", 1, "delivered", "", 3.5)._replace(**values)
+
+
+def test_an_opening_lasts_from_its_first_set_to_the_first_without_it() -> None:
+    again = replace(_OPEN, opening=2)
+    sets = told(at_3=(_OPEN,), at_4=(_OPEN,), at_6=(), at_9=(again,))
+
+    assert ledger.openings(sets, _TAKE, 0.05) == [Opening("o", 1, 3.0, 6.0), Opening("o", 2, 9.0, None)]
+    assert ledger.openings(sets, frozenset({"suspect"}), 0.0) == []
+    assert ledger.openings(sets, _TAKE, 0.051) == []
+
+
+def test_each_opening_that_was_told_once_is_in_order() -> None:
+    found = ledger.alerts([Opening("o", 1, 3.0, None)], [delivery()], [("key", "o", 1)])
+
+    assert (found.delivered, found.lost, found.doubled, found.repeated, found.faults) == (1, 0, 0, 0, [])
+    assert found.delay == pytest.approx(0.5)
+
+
+def test_an_alert_that_comes_twice_under_its_id_is_a_repeat_and_under_another_a_double() -> None:
+    expected = [Opening("o", 1, 3.0, None)]
+
+    repeated = ledger.alerts(expected, [delivery()], [("key", "o", 1)] * 2)
+    doubled = ledger.alerts(expected, [delivery()], [("key", "o", 1), ("other", "o", 1)])
+    two_rows = ledger.alerts(expected, [delivery(), delivery(key="b")], [("key", "o", 1), ("b", "o", 1)])
+
+    assert (repeated.repeated, repeated.doubled, repeated.faults) == (1, 0, [])
+    assert doubled.doubled == 1
+    assert doubled.faults
+    assert two_rows.faults
+
+
+@pytest.mark.parametrize(
+    ("deliveries", "received"),
+    [
+        ([], []),
+        ([delivery()], []),
+        ([delivery(state="pending")], []),
+        ([delivery(state="failed", reason="refused")], [("key", "o", 1)]),
+    ],
+)
+def test_an_opening_of_which_nobody_was_told_is_lost(
+    deliveries: list[Delivery], received: list[tuple[str, str, int]]
+) -> None:
+    found = ledger.alerts([Opening("o", 1, 3.0, None)], deliveries, received)
+
+    assert found.lost == 1
+    assert len(found.faults) == 1
+
+
+def test_an_opening_is_superseded_only_if_it_was_shorter_than_the_queue_was_long() -> None:
+    other, short, long = Opening("o", 1, 3.0, None), Opening("s", 1, 3.0, 3.4), Opening("l", 1, 3.0, 3.6)
+
+    found = ledger.alerts([other, short, long], [delivery()], [("key", "o", 1)])
+
+    assert [one.opportunity for one, _ in found.superseded] == ["s", "l"]
+    assert found.lost == 1
+    assert "l was open for 0.60 s" in found.faults[0]
+
+
+def test_a_delivery_of_nothing_that_was_told_is_wrong() -> None:
+    assert ledger.alerts([], [delivery()], [("key", "o", 1)]).faults
+
+
+def test_endings_that_differ_say_where() -> None:
+    ending = Ending({"a": (2.0, _AT)}, {"k": {"ev": 0.05, "band": {"low": 0.01}}}, frozenset({("a", "1")}))
+
+    assert ledger.differences(ending, ending) == []
+    assert (
+        ledger.differences(replace(ending, opportunities={"k": {"ev": 0.05 + 1e-17, "band": {"low": 0.01}}}), ending)
+        == []
+    )
+    for other in (
+        replace(ending, board={}),
+        replace(ending, board={"a": (2.1, _AT)}),
+        replace(ending, opportunities={"k": {"ev": 0.06, "band": {"low": 0.01}}}),
+        replace(ending, history=frozenset()),
+        replace(ending, history=ending.history | {("b", "2")}),
+    ):
+        assert len(ledger.differences(other, ending)) == 1, other
+
+
+def test_a_play_without_its_day_and_marks_is_the_first() -> None:
+    day = _AT + timedelta(days=3)
+    value = {(f"x:{mark_of(3)}7", 1): [day, day.isoformat(), "2026-05-05T12:00:00Z", 2.5, None]}
+
+    assert ledger.unmarked(value, mark_of(3), shift_of(3)) == {
+        ("x:7", 1): [_AT, _AT.isoformat(), "2026-05-02T12:00:00+00:00", 2.5, None]
+    }
+
+
+def test_writes_are_kept_once_and_copied() -> None:
+    acknowledged = {"key": "id"}
+
+    assert ledger.writes(acknowledged, [("key", "id")], frozenset({"id"})) == []
+    assert ledger.writes(acknowledged, [], frozenset({"id"})) == ["1 acknowledged writes are lost: key"]
+    assert ledger.writes(acknowledged, [("key", "id"), ("key", "b")], frozenset({"id"})) == [
+        "1 writes were done twice: key"
+    ]
+    assert len(ledger.writes(acknowledged, [("key", "id")], frozenset())) == 1
+
+
+def test_what_is_left_over_is_said() -> None:
+    assert ledger.left_over({"api": 0}, {"q.dead": 0}, {"api": 0}) == []
+    assert ledger.left_over({"api": 2}, {"q.dead": 1}, {"api": 0}) == [
+        "api holds 2 unconfirmed rows",
+        "q.dead holds 1 messages",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seqs", "snapshots", "wrong"),
+    [([3, 4, 5], 1, 0), ([3, 5], 1, 1), ([3, 4, 4], 1, 1), ([3, 4], 2, 1)],
+)
+def test_a_stream_has_no_gap_and_no_repeat(seqs: list[int], snapshots: int, wrong: int) -> None:
+    follower = Follower.__new__(Follower)
+    follower.seqs, follower.snapshots = seqs, ["start"] * snapshots
+
+    assert len(follower.faults("one")) == wrong
+
+
+def test_the_longest_gap_counts_the_borders() -> None:
+    times = Timeline([2.0, 3.0, 7.0, 7.5])
+
+    assert times.longest(0.0, 8.0) == (3.0, 4.0)
+    assert times.longest(0.0, 13.0).seconds == 5.5
+    assert times.longest(20.0, 21.0).seconds == 1.0
+    assert times.back_at(0.0, 8.0, 1.5) == 7.0
+    assert times.back_at(0.0, 8.0, 4.0) is None
