@@ -1,7 +1,15 @@
 """Every drill, in the order in which they are explained in docs/architecture/faults.md."""
 
 from drills.drill import Bound, Fault
-from drills.faults import gateway
+from drills.faults import broker, gateway, notifier, primary, redis, replica, services
 
 UNDISTURBED = Fault("undisturbed", "nothing (what the others are held against)", Bound())
-FAULTS: tuple[Fault, ...] = (*gateway.FAULTS,)
+FAULTS: tuple[Fault, ...] = (
+    *gateway.FAULTS,
+    *replica.FAULTS,
+    *primary.FAULTS,
+    *redis.FAULTS,
+    *broker.FAULTS,
+    *services.FAULTS,
+    *notifier.FAULTS,
+)

@@ -14,8 +14,8 @@ _UNDISTURBED = "0 failed, nothing lost"
 @dataclass(frozen=True, slots=True)
 class Bound:
     """What may come of a fault: requests that fail (None: not judged), seconds without a success for each function, and
-    seconds until all is as before, from the mend, or from the strike where nobody mends. Nothing may ever be lost, and
-    no alert may come under two ids; `repeats` says that one may come twice under one."""
+    seconds until all (or writes alone) is as before, from the mend, or from the strike where nobody mends. Nothing may
+    ever be lost, and no alert may come under two ids; `repeats` says that one may come twice under one."""
 
     failed_reads: int | None = 0
     failed_writes: int | None = 0
@@ -24,6 +24,7 @@ class Bound:
     events: float | None = None
     notifications: float | None = None
     recovered: float | None = None
+    writes_back: float | None = None
     repeats: bool = False
 
     def __str__(self) -> str:
@@ -38,7 +39,8 @@ class Bound:
             ("writes", self.writes),
             ("events", self.events),
             ("alerts", self.notifications),
-            ("back", self.recovered),
+            ("writes back", self.writes_back),
+            ("all back", self.recovered),
         )
         said += [f"{name} ≤ {seconds:g} s" for name, seconds in named if seconds is not None]
         return ", ".join(said) or _UNDISTURBED

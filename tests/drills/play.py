@@ -85,6 +85,8 @@ class Play:
         if reason is not None:
             return Row(fault.name, fault.title, str(fault.bound), skipped=reason)
         self.stage.notes = {}
+        self.stage.receiver = self.receiver
+        self.receiver.arriving = self.receiver.answered = None
         self.receiver.received.clear()
         self.tap.sets.clear()
         wrong: list[str] = []
@@ -97,6 +99,7 @@ class Play:
                 await self._strike(fault, moments)
                 try:
                     await self._until_over(load, subscription)
+                    await asyncio.to_thread(self.stage.finish)
                 except StageError as error:
                     wrong.append(str(error))
                 moments.played = time.monotonic()
@@ -139,14 +142,13 @@ class Play:
             return
         await self._until_position(fault.at)
         self.say(f"{fault.title}: struck")
-        moments.struck = time.monotonic()
+        moments.struck = moments.mended = time.monotonic()
         await asyncio.to_thread(fault.strike, self.stage)
-        moments.mended = moments.struck
         if fault.mend is not None:
             await asyncio.sleep(max(0.0, moments.struck + fault.hold - time.monotonic()))
+            await asyncio.to_thread(fault.mend, self.stage)
             self.say(f"{fault.title}: mended")
             moments.mended = time.monotonic()
-            await asyncio.to_thread(fault.mend, self.stage)
 
     async def _until_position(self, position: int) -> None:
         reached = lambda: self.stage.position() >= position  # noqa: E731 - said where it is asked
@@ -194,13 +196,12 @@ class Play:
         gaps = {name: lines[name].longest(*windows[name]).seconds for name in FUNCTIONS}
         if fault.strike is None and self.undisturbed.ending is None:
             self.undisturbed.usual = gaps
-        backs = [
-            lines[name].back_at(max(windows[name][0], moments.struck), windows[name][1], self.undisturbed.limit(name))
+        backs = {
+            name: (lines[name].back_at(max(windows[name][0], moments.struck), windows[name][1], limit) or 0.0)
             for name in FUNCTIONS
-        ]
-        recovered = (
-            max((back - moments.mended for back in backs if back is not None), default=0.0) if fault.strike else 0.0
-        )
+            for limit in [self.undisturbed.limit(name)]
+        }
+        recovered = {name: max(0.0, at - moments.mended) if fault.strike else 0.0 for name, at in backs.items()}
         row = Row(
             fault=fault.name,
             title=fault.title,
@@ -216,7 +217,8 @@ class Play:
             doubled=told.doubled,
             repeated=told.repeated,
             superseded=[f"{one.opportunity} opening {one.number}: {life:.2f} s" for one, life in told.superseded],
-            recovered=round(max(0.0, recovered), 3),
+            recovered=round(max(recovered.values()), 3),
+            back={name: round(seconds, 3) for name, seconds in recovered.items()},
         )
         wrong += _beyond(fault, row, load)
         return row
@@ -280,6 +282,10 @@ def _beyond(fault: Fault, row: Row, load: _Load) -> list[str]:
     if bound.recovered is not None and row.recovered > bound.recovered:
         said.append(
             f"all was as before only after {row.recovered:.2f} s, and at most {bound.recovered:g} s are allowed"
+        )
+    if bound.writes_back is not None and row.back["writes"] > bound.writes_back:
+        said.append(
+            f"no writes until {row.back['writes']:.2f} s after the mend, and {bound.writes_back:g} s are allowed"
         )
     if row.repeated and not bound.repeats:
         said.append(f"{row.repeated} alerts came a second time under their id")

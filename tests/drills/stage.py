@@ -4,10 +4,9 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
-
-import msgspec
+from typing import Any, Literal
 
 from bet_intel.compose.cluster import control
 from bet_intel.compose.cluster.engines import VHOST, Engines
@@ -17,6 +16,7 @@ from bet_intel.compose.servers.folder import ServersFolder
 from bet_intel.compose.servers.nginx import Nginx
 from bet_intel.compose.servers.processes import ServerError
 from drills.recording import Recording, start_of
+from fixtures.webhooks import Receiver
 
 SCHEDULE = "odds-ingest.schedule"
 _POLL_SECONDS = 0.1
@@ -39,6 +39,9 @@ class Stage:
         self.play = -1
         self.notes: dict[str, Any] = {}
         """What a strike leaves for the mend, the judge and the settling of its fault."""
+        self.receiver: Receiver | None = None
+        self._later: list[Future[None]] = []
+        self._threads = ThreadPoolExecutor(4, thread_name_prefix="drills")
 
     @property
     def engines(self) -> Engines:
@@ -107,6 +110,27 @@ class Stage:
         query = f"select case when count(*) > {self.play} then {newest} else 0 end from source_position"
         return self.number("odds_ingest", query)
 
+    def later(self, seconds: float, deed: "Callable[[Stage], None]") -> None:
+        """Do it after so many seconds, while the drill goes on; :meth:`finish` waits for it."""
+
+        def do() -> None:
+            time.sleep(seconds)
+            deed(self)
+
+        self._later.append(self._threads.submit(do))
+
+    def finish(self) -> None:
+        """Returns when all that was to be done later is done; raises what it raised."""
+        later, self._later = self._later, []
+        for one in later:
+            one.result()
+
+    def at_webhook(self, moment: Literal["arriving", "answered"], deed: Callable[[], None]) -> None:
+        """Do it, on the receiver's own event loop, as each webhook comes, or as soon as it is answered."""
+        if self.receiver is None:
+            raise StageError("nobody receives webhooks")
+        setattr(self.receiver, moment, deed)
+
     def depths(self) -> dict[str, int]:
         """Messages in each queue, about a second old."""
         found = self.engines.rabbitmq.manage("GET", f"queues/{VHOST}?columns=name,messages")
@@ -164,8 +188,3 @@ class Stage:
         if pid is None:
             raise StageError(f"{name} does not run")
         return pid
-
-
-def decoded(text: str) -> Any:
-    """A value that a database gave as JSON."""
-    return msgspec.json.decode(text)

@@ -24,7 +24,9 @@ _GREEN, _RED, _DIM, _PLAIN = "\033[32m", "\033[31m", "\033[2m", "\033[0m"
 @dataclass(frozen=True, slots=True)
 class Row:
     """One drill. Gaps are the longest times without a success, in seconds; `doubled` alerts came under two ids,
-    `repeated` ones twice under one. `wrong` says what is against the bound; `skipped` why there was no drill."""
+    `repeated` ones twice under one. `back` is how long after the mend (or the strike, where nobody mended) each
+    function was as before, `recovered` the longest of these. `wrong` says what is against the bound; `skipped` why
+    there was no drill."""
 
     fault: str
     title: str
@@ -41,6 +43,7 @@ class Row:
     repeated: int = 0
     superseded: list[str] = field(default_factory=list)
     recovered: float = 0.0
+    back: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     wrong: list[str] = field(default_factory=list)
     skipped: str | None = None

@@ -1,0 +1,49 @@
+"""Processes of the services die at their work: what they had not confirmed is done by the next."""
+
+import os
+import signal
+
+from drills.drill import Bound, Fault
+from drills.stage import Stage, StageError
+
+_BOUND = Bound(events=5.0, recovered=5.0)
+
+
+def _kill_engines(stage: Stage) -> None:
+    for one in stage.members("ev-engine.consume"):
+        stage.kill(one.name)
+
+
+def _kill_scheduler(stage: Stage) -> None:
+    stage.kill("odds-ingest.schedule.1")
+
+
+def _kill_projector(stage: Stage) -> None:
+    stage.kill("api.consume.1")
+
+
+def _kill_sweeper(stage: Stage) -> None:
+    """Whoever sweeps the outbox of odds-ingest: one of its workers, or the scheduler."""
+    _kill_leader(stage, "odds_ingest", "odds-ingest sweeper")
+
+
+def _kill_leaders(stage: Stage) -> None:
+    for service, ticker in (("api", "api"), ("ev_engine", "ev-engine"), ("notifier", "notifier")):
+        _kill_leader(stage, service, ticker)
+
+
+def _kill_leader(stage: Stage, service: str, ticker: str) -> None:
+    rows = stage.sql(service, f"select holder from ticker where name = '{ticker}'")
+    if not rows:
+        raise StageError(f"nobody leads {ticker}")
+    # Named by its machine and process id.
+    os.kill(int(rows[0][0].split()[-1]), signal.SIGKILL)
+
+
+FAULTS = (
+    Fault("engine-kill", "kill -9 ev-engine in a batch", _BOUND, strike=_kill_engines),
+    Fault("ingest-kill", "kill -9 odds-ingest in a fetch", _BOUND, strike=_kill_scheduler),
+    Fault("projector-kill", "kill -9 the projector", _BOUND, strike=_kill_projector),
+    Fault("sweeper-kill", "kill -9 the relay sweeper", _BOUND, strike=_kill_sweeper),
+    Fault("leader-kill", "kill -9 every ticker's leader", _BOUND, strike=_kill_leaders),
+)
