@@ -1,7 +1,7 @@
 """Every drill, in the order in which they are explained in docs/architecture/faults.md."""
 
 from drills.drill import Bound, Fault
-from drills.faults import broker, gateway, notifier, primary, redis, replica, services
+from drills.faults import broker, clock, gateway, notifier, poison, primary, redis, replica, rolling, services, slow
 
 UNDISTURBED = Fault("undisturbed", "nothing (what the others are held against)", Bound())
 FAULTS: tuple[Fault, ...] = (
@@ -12,4 +12,8 @@ FAULTS: tuple[Fault, ...] = (
     *broker.FAULTS,
     *services.FAULTS,
     *notifier.FAULTS,
+    *poison.FAULTS,
+    *slow.FAULTS,
+    *rolling.FAULTS,
+    *clock.FAULTS,
 )

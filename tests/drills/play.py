@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -13,7 +13,7 @@ from drills.clients import Follower, Reads, Writes
 from drills.drill import Fault
 from drills.ledger import Alerts, Ending
 from drills.recording import mark_of
-from drills.stage import Stage, StageError
+from drills.stage import LETTERS, Stage, StageError
 from drills.table import Row
 from drills.tap import Tap
 from drills.timeline import Timeline
@@ -238,7 +238,11 @@ class Play:
         return [
             *ledger.differences(found, self.undisturbed.ending),
             *ledger.writes(load.writes.acknowledged, facts.kept_writes(stage), facts.copied_writes(stage)),
-            *ledger.left_over(stage.outboxes(), facts.dead_queues(stage), facts.dead_letters(stage)),
+            *ledger.left_over(
+                stage.outboxes(),
+                facts.dead_queues(stage),
+                _unexpected(facts.dead_letters(stage), stage.notes.get(LETTERS, {})),
+            ),
         ]
 
     def _settle(self, fault: Fault) -> None:
@@ -249,6 +253,11 @@ class Play:
 
 
 _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100)
+
+
+def _unexpected(letters: Mapping[str, int], expected: Mapping[str, int]) -> dict[str, int]:
+    """The dead letters that a fault did not mean to make."""
+    return {service: number - expected.get(service, 0) for service, number in letters.items()}
 
 
 def _silence(times: Timeline) -> float:

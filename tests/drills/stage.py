@@ -19,6 +19,8 @@ from drills.recording import Recording, start_of
 from fixtures.webhooks import Receiver
 
 SCHEDULE = "odds-ingest.schedule"
+LETTERS = "letters"
+"""A note of how many dead letters of each service are as they should be."""
 _POLL_SECONDS = 0.1
 _HEAL_SECONDS = 90.0
 
