@@ -220,7 +220,10 @@ class Play:
             recovered=round(max(recovered.values()), 3),
             back={name: round(seconds, 3) for name, seconds in recovered.items()},
         )
-        wrong += _beyond(fault, row, load)
+        row.late.extend(_late(fault, row))
+        wrong += _failed(fault, load)
+        if told.repeated and not fault.bound.repeats:
+            wrong.append(f"{told.repeated} alerts came a second time under their id")
         return row
 
     def _alerts(self, subscription: str) -> Alerts:
@@ -269,36 +272,30 @@ def _window(times: Timeline) -> tuple[float, float]:
     return (min(times.done), max(times.done)) if times.done else (0.0, 0.0)
 
 
-def _beyond(fault: Fault, row: Row, load: _Load) -> list[str]:
-    """What is against the bound."""
-    bound, said = fault.bound, []
-    for name, number, most, timeline in (
-        ("reads", row.failed_reads, bound.failed_reads, load.reads.times),
-        ("writes", row.failed_writes, bound.failed_writes, load.writes.times),
-    ):
-        if most is not None and number > most:
-            said.append(f"{number} {name} failed, as {timeline.failed[0][1]}")
-    longest = {name: row.gaps[name] for name in FUNCTIONS}
-    longest["reads"] = max(longest["reads"], row.slowest_read)
-    for name, most_seconds in (
-        ("reads", bound.reads),
-        ("writes", bound.writes),
-        ("events", bound.events),
-        ("notifications", bound.notifications),
-    ):
-        if most_seconds is not None and longest[name] > most_seconds:
-            said.append(f"no {name} for {longest[name]:.2f} s, and at most {most_seconds:g} s are allowed")
-    if bound.recovered is not None and row.recovered > bound.recovered:
-        said.append(
-            f"all was as before only after {row.recovered:.2f} s, and at most {bound.recovered:g} s are allowed"
+def _failed(fault: Fault, load: _Load) -> list[str]:
+    """Requests that failed against the bound."""
+    return [
+        f"{len(times.failed)} {name} failed, the first: {times.failed[0][1]}"
+        for name, most, times in (
+            ("reads", fault.bound.failed_reads, load.reads.times),
+            ("writes", fault.bound.failed_writes, load.writes.times),
         )
-    if bound.writes_back is not None and row.back["writes"] > bound.writes_back:
-        said.append(
-            f"no writes until {row.back['writes']:.2f} s after the mend, and {bound.writes_back:g} s are allowed"
-        )
-    if row.repeated and not bound.repeats:
-        said.append(f"{row.repeated} alerts came a second time under their id")
-    return said
+        if most is not None and len(times.failed) > most
+    ]
+
+
+def _late(fault: Fault, row: Row) -> list[str]:
+    """What took longer than its bound."""
+    bound = fault.bound
+    gaps = {**row.gaps, "reads": max(row.gaps["reads"], row.slowest_read)}
+    held = (
+        *((f"no {name} for", gaps[name], getattr(bound, name)) for name in FUNCTIONS),
+        ("no writes after the mend for", row.back["writes"], bound.writes_back),
+        ("all was as before only after", row.recovered, bound.recovered),
+    )
+    return [
+        f"{what} {took:.2f} s; the bound is {most:g} s" for what, took, most in held if most is not None and took > most
+    ]
 
 
 def _timed(row: Row, seconds: float) -> Row:

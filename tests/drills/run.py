@@ -90,7 +90,9 @@ def _remove(parent: Path) -> None:
 
 
 @asynccontextmanager
-async def playing(stage: Stage, say: Callable[[str], None]) -> AsyncIterator[Play]:
+async def playing(
+    stage: Stage, say: Callable[[str], None], undisturbed: Undisturbed | None = None
+) -> AsyncIterator[Play]:
     """What listens to all drills: a receiver of webhooks, and a queue of our own."""
     broker = ",".join(stage.engines.rabbitmq.urls(VHOST))
     tap = Tap(broker)
@@ -99,7 +101,7 @@ async def playing(stage: Stage, say: Callable[[str], None]) -> AsyncIterator[Pla
         try:
             async with asyncio.timeout(60):
                 await tap.listening.wait()
-            yield Play(stage, receiver, tap, Undisturbed(), say)
+            yield Play(stage, receiver, tap, undisturbed or Undisturbed(), say)
         finally:
             listening.cancel()
             await asyncio.wait({listening})

@@ -23,10 +23,13 @@ _GREEN, _RED, _DIM, _PLAIN = "\033[32m", "\033[31m", "\033[2m", "\033[0m"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One drill. Gaps are the longest times without a success, in seconds; `doubled` alerts came under two ids,
-    `repeated` ones twice under one. `back` is how long after the mend (or the strike, where nobody mended) each
-    function was as before, `recovered` the longest of these. `wrong` says what is against the bound; `skipped` why
-    there was no drill."""
+    """One drill.
+
+    Gaps are the longest times without a success, in seconds; `doubled` alerts came under two ids, `repeated` ones twice
+    under one. `back` is how long after the mend (or the strike, where nobody mended) each function was as before,
+    `recovered` the longest of these. `wrong` says what is lost, failed or false, `late` what took longer than its
+    bound; `skipped` why there was no drill.
+    """
 
     fault: str
     title: str
@@ -46,11 +49,12 @@ class Row:
     back: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     wrong: list[str] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
     skipped: str | None = None
 
     @property
     def within(self) -> bool:
-        return not self.wrong
+        return not self.wrong and not self.late
 
     def document(self) -> dict[str, Any]:
         return {**asdict(self), "within_bound": self.within}
@@ -81,7 +85,7 @@ def lines(row: Row, *, colours: bool) -> Iterator[str]:
         f"{dim}{row.bound}{plain}",
     )
     yield " ".join(cells)
-    for sentence in row.wrong:
+    for sentence in (*row.wrong, *row.late):
         yield f"    {red}{sentence}{plain}"
 
 
