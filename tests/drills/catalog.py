@@ -1,7 +1,20 @@
 """Every drill, in the order in which they are explained in docs/architecture/faults.md."""
 
 from drills.drill import Bound, Fault
-from drills.faults import broker, clock, gateway, notifier, poison, primary, redis, replica, rolling, services, slow
+from drills.faults import (
+    broker,
+    clock,
+    gateway,
+    notifier,
+    partition,
+    poison,
+    primary,
+    redis,
+    replica,
+    rolling,
+    services,
+    slow,
+)
 
 UNDISTURBED = Fault("undisturbed", "nothing (what the others are held against)", Bound())
 FAULTS: tuple[Fault, ...] = (
@@ -14,6 +27,7 @@ FAULTS: tuple[Fault, ...] = (
     *notifier.FAULTS,
     *poison.FAULTS,
     *slow.FAULTS,
+    *partition.FAULTS,
     *rolling.FAULTS,
     *clock.FAULTS,
 )

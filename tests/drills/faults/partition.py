@@ -1,0 +1,92 @@
+"""The services cannot reach the primary, which lives on: as if it were lost, and it stays unwritten when it is reached
+again."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from bet_intel.compose.databases import SERVICES
+from bet_intel.compose.servers.postgres import PostgresHost
+from drills.drill import Bound, Fault
+from drills.stage import Stage
+
+_OLD, _COUNTED = "old", "counted"
+_CHANGED = "select coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) from pg_stat_user_tables"
+_HEALED_AFTER = 4.0
+
+
+def _lacks_network() -> str | None:
+    if os.geteuid() != 0:
+        return "needs root, to cut a network"
+    if shutil.which("ip") is None:
+        return "needs ip: apt-get install iproute2"
+    if Path("/proc/self/ns/net").readlink() == Path("/proc/1/ns/net").readlink():
+        return "needs a network of its own: run it by make drills"
+    return None
+
+
+def _cut(stage: Stage) -> None:
+    """Nothing of ours reaches the primary; its replicas, who are another user's, do."""
+    old = stage.engines.postgres.primary
+    stage.notes[_OLD] = old
+    # Before what is local is looked up.
+    _ip("rule", "add", "pref", "2", "lookup", "local")
+    _ip("rule", "del", "pref", "0")
+    _ip("rule", "add", "pref", "1", *_to(old))
+
+
+def _promote(stage: Stage) -> None:
+    group = stage.engines.postgres
+    group.promote(group.replicas[0])
+    stage.later(_HEALED_AFTER, _heal)
+
+
+def _heal(stage: Stage) -> None:
+    old: PostgresHost = stage.notes[_OLD]
+    _ip("rule", "del", "pref", "1", *_to(old))
+    _ip("rule", "add", "pref", "0", "lookup", "local")
+    _ip("rule", "del", "pref", "2")
+    stage.notes[_COUNTED] = _changes(stage)
+
+
+def _to(host: PostgresHost) -> tuple[str, ...]:
+    return ("uidrange", "0-0", "ipproto", "tcp", "dport", str(host.port), "blackhole")
+
+
+def _ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True, capture_output=True)
+
+
+def _changes(stage: Stage) -> dict[str, int]:
+    group, old = stage.engines.postgres, stage.notes[_OLD]
+    return {service: int(group.sql(old, _CHANGED, database=service)) for service in SERVICES}
+
+
+def _never_written(stage: Stage) -> list[str]:
+    before: dict[str, int] = stage.notes[_COUNTED]
+    return [
+        f"{rows - before[service]} rows of {service} were written to the old primary"
+        for service, rows in _changes(stage).items()
+        if rows > before[service]
+    ]
+
+
+def _rebase(stage: Stage) -> None:
+    with stage.folder.lock("servers"):
+        stage.engines.postgres.rebase(stage.notes[_OLD])
+
+
+FAULTS = (
+    Fault(
+        "partition",
+        "services cut off from the primary, promote",
+        Bound(failed_writes=None, reads=3.0, writes_back=2.0, recovered=5.0),
+        strike=_cut,
+        mend=_promote,
+        hold=3.0,
+        judge=_never_written,
+        settle=_rebase,
+        lacks=_lacks_network,
+    ),
+)
