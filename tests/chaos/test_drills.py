@@ -12,7 +12,7 @@ import pytest
 
 from bet_intel.compose.cluster.engines import Sizes
 from bet_intel.compose.servers.programs import CLUSTER
-from drills.catalog import FAULTS, UNDISTURBED
+from drills.catalog import UNDISTURBED
 from drills.drill import Bound, Fault
 from drills.play import Undisturbed
 from drills.recording import Recording
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("drills")]
 
 _SNAPSHOTS = 20
 _SABOTAGE = Path(__file__).parents[1] / "drills/sabotage"
-_SHORT = ("gateway-kill", "engine-kill", "notifier-in")
+_VICTIMS = ("api.serve.1", "ev-engine.consume.1", "api.consume.1", "notifier.worker.1")
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +55,14 @@ def undisturbed(stage: Stage) -> Undisturbed:
     return known
 
 
-@pytest.mark.parametrize("name", _SHORT)
-async def test_nothing_is_lost(stage: Stage, undisturbed: Undisturbed, name: str) -> None:
-    fault = next(one for one in FAULTS if one.name == name)
+async def test_nothing_is_lost_when_gateway_engine_projector_and_sender_are_killed(
+    stage: Stage, undisturbed: Undisturbed
+) -> None:
+    def kill(stage: Stage) -> None:
+        for name in _VICTIMS:
+            stage.kill(name)
 
-    row = await _drilled(stage, undisturbed, fault, at=4)
+    row = await _drilled(stage, undisturbed, Fault("kill", "kill -9 of four", Bound(repeats=True), strike=kill))
 
     assert row.wrong == []
     assert min(row.reads, row.writes, row.alerts) > 0

@@ -23,10 +23,9 @@ FUNCTIONS = ("reads", "writes", "events", "notifications")
 CLASSES = frozenset({"take", "marginal", "suspect"})
 MIN_EV = 0.02
 _FOLLOWERS = 3
-_START_SECONDS = 60.0
-_PLAY_SECONDS = 150.0
-_QUIET_SECONDS = 60.0
-_POLL_SECONDS = 0.2
+_START_SECONDS = 120.0
+_PLAY_SECONDS = 300.0
+_QUIET_SECONDS = 120.0
 _LEAST_GAP = 1.0
 """A shorter one is no disturbance, however quick all else is."""
 _SLACK = 1.5

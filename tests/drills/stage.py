@@ -22,7 +22,7 @@ SCHEDULE = "odds-ingest.schedule"
 LETTERS = "letters"
 """A note of how many dead letters of each service are as they should be."""
 _POLL_SECONDS = 0.1
-_HEAL_SECONDS = 90.0
+_HEAL_SECONDS = 180.0
 
 
 class StageError(Exception):
@@ -100,11 +100,11 @@ class Stage:
         self.play += 1
         self.recording.write(self.source, self.play)
         control.scale(self.folder.path, {SCHEDULE: 1})
-        self.until(lambda: bool(self.members(SCHEDULE)), 10, "the scheduler starts")
+        self.until(lambda: bool(self.members(SCHEDULE)), 30, "the scheduler starts")
 
     def end_play(self) -> None:
         control.scale(self.folder.path, {SCHEDULE: 0})
-        self.until(lambda: not self.members(SCHEDULE), 45, "the scheduler stops")
+        self.until(lambda: not self.members(SCHEDULE), 90, "the scheduler stops")
 
     def position(self) -> int:
         """How much of the present play is stored: each is another source, which has a position of its own."""
