@@ -2,10 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import count, pairwise
-from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -21,10 +20,9 @@ _SECONDS = 10.0
 _SILENCE = 3.0
 """A follower who hears nothing, not even a heartbeat, comes back by another way."""
 _PAUSE = 0.1
+_SHOWN = 3
 _PATHS = ("/v1/opportunities?limit=20", "/v1/events?limit=20", "/v1/opportunities?min_ev=0.02&limit=50", "/v1/status")
 _EVERYTHING = {"min_ev": "0", "class": "take,marginal,suspect"}
-
-Again = Callable[[], Coroutine[Any, Any, None]]
 
 
 @dataclass(slots=True)
@@ -119,6 +117,8 @@ class Follower:
     snapshots: list[str] = field(default_factory=list)
     """Why it was given one."""
     last: str | None = None
+    start: int = 0
+    """Where its first snapshot stood."""
     position: int = 0
     """Up to where it has heard everything."""
 
@@ -159,21 +159,24 @@ class Follower:
             self.snapshots.append(data[:60])
         if not id:
             return
-        self.last = id
         seq = int(id.partition("-")[2])
+        if self.last is None:
+            self.start = seq
+        self.last = id
         if name not in ("heartbeat", "snapshot"):
             self.seqs.append(seq)
             self.times.done.append(time.monotonic())
         self.position = seq
 
-    def faults(self, name: str) -> list[str]:
-        """What is wrong with what it heard: gaps, repeats, and snapshots that it did not ask for."""
-        found = [f"{name} was given {len(self.snapshots) - 1} snapshots more: {self.snapshots[-1]}"] * (
-            len(self.snapshots) > 1
-        )
-        for one, other in pairwise(self.seqs):
-            if other <= one:
-                found.append(f"{name} heard {other} after {one}: a repeat")
-            elif other > one + 1:
-                found.append(f"{name} heard {other} after {one}: {other - one - 1} missing")
+    def faults(self, name: str, told: Collection[int]) -> list[str]:
+        """What is wrong with what it heard against what there was to tell: gaps, repeats, and needless snapshots."""
+        found = []
+        if len(self.snapshots) > 1:
+            found.append(f"{name} was given {len(self.snapshots) - 1} snapshots more: {self.snapshots[-1]}")
+        repeats = [other for one, other in pairwise(self.seqs) if other <= one]
+        if repeats:
+            found.append(f"{name} heard again what it had heard: {repeats[:_SHOWN]}")
+        missing = sorted(seq for seq in set(told).difference(self.seqs) if self.start < seq <= self.position)
+        if missing:
+            found.append(f"{name} missed {len(missing)} events: {missing[:_SHOWN]}")
         return found

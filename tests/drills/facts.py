@@ -55,6 +55,11 @@ def copied_writes(stage: Stage) -> frozenset[str]:
     return frozenset(row[0] for row in stage.sql("notifier", "select id from subscription"))
 
 
+def feed_odds(stage: Stage) -> frozenset[int]:
+    """Where the feed tells of changed odds: every follower is told of each."""
+    return frozenset(int(row[0]) for row in stage.sql("api", "select seq from feed where kind = 'odds.changed'"))
+
+
 def feed_seq(stage: Stage) -> int:
     return stage.number("api", "select seq from feed_position")
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from bet_intel.notifier.domain.opportunities import OpportunitySet
 
 _SHOWN = 3
+_PROFILE = "consensus"
 _ROUNDING = 1e-9
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 
@@ -131,7 +132,7 @@ def openings(sets: Mapping[str, Mapping[int, OpportunitySet]], classes: frozense
             now = {
                 (one.id, one.opening)
                 for one in told[revision].opportunities
-                if one.class_ in classes and one.ev >= min_ev - _ROUNDING
+                if one.profile == _PROFILE and one.class_ in classes and one.ev >= min_ev - _ROUNDING
             }
             found += [Opening(*gone, open_.pop(gone), at) for gone in open_.keys() - now]
             for key in now - known:

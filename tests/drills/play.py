@@ -179,8 +179,10 @@ class Play:
         wrong += told.faults
         if fault.judge is not None:
             wrong += await asyncio.to_thread(fault.judge, stage)
+        # Of opportunities the filters leave some out, but the same for all followers.
+        there = (await asyncio.to_thread(facts.feed_odds, stage)).union(*(one.seqs for one in load.followers))
         for number, follower in enumerate(load.followers, 1):
-            wrong += follower.faults(f"follower {number}")
+            wrong += follower.faults(f"follower {number}", there)
         if load.writes.stale:
             wrong.append(f"{len(load.writes.stale)} reads were older than their token: {load.writes.stale[0]}")
         alerts = Timeline([one.at for one in self.receiver.received])

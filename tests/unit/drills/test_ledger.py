@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from bet_intel.notifier.domain.opportunities import Opportunity, OpportunitySet, Side, SportingEvent
@@ -141,14 +142,20 @@ def test_what_is_left_over_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seqs", "snapshots", "wrong"),
-    [([3, 4, 5], 1, 0), ([3, 5], 1, 1), ([3, 4, 4], 1, 1), ([3, 4], 2, 1)],
+    ("seqs", "snapshots", "said"),
+    [
+        ([3, 4, 6], ["start"], []),
+        ([3, 6], ["start"], ["one missed 1 events: [4]"]),
+        ([3, 4, 4, 6], ["start"], ["one heard again what it had heard: [4]"]),
+        ([3, 4, 6], ["start", "too_old"], ["one was given 1 snapshots more: too_old"]),
+    ],
 )
-def test_a_stream_has_no_gap_and_no_repeat(seqs: list[int], snapshots: int, wrong: int) -> None:
-    follower = Follower.__new__(Follower)
-    follower.seqs, follower.snapshots = seqs, ["start"] * snapshots
+async def test_a_stream_has_no_gap_and_no_repeat(seqs: list[int], snapshots: list[str], said: list[str]) -> None:
+    async with httpx.AsyncClient() as client:
+        follower = Follower(client, seqs=seqs, snapshots=snapshots, start=2, position=6)
 
-    assert len(follower.faults("one")) == wrong
+    # 2 was in its snapshot, 7 it has not come to, 5 is none of its business.
+    assert follower.faults("one", {2, 3, 4, 6, 7}) == said
 
 
 def test_the_longest_gap_counts_the_borders() -> None:
