@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bet_intel.api import wire
+from bet_intel.api import wire, wire_values
 from bet_intel.api.domain.model import MarketKey, Quote
 from bet_intel.api.working import SetWorking
 from bet_intel.events.v1.odds_changed_pb2 import OddsChanged
@@ -112,5 +112,5 @@ def test_row_that_points_nowhere_is_refused() -> None:
 
 
 def test_absent_numbers_are_none() -> None:
-    assert wire.number(math.nan) is None
-    assert wire.time(0) is None
+    assert wire_values.number(math.nan) is None
+    assert wire_values.time(0) is None

@@ -40,6 +40,7 @@ def price_command(
     as_of: str | None = None,
     line: int | None = None,
     all_: Annotated[bool, Parameter(name="--all", negative=())] = False,
+    explain: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Price a response of The Odds API v4.
@@ -65,6 +66,8 @@ def price_command(
         Which line of a recording to take, counted from 1 (default: the last).
     all_:
         Show every outcome with its fair odds and the best price for it, not only opportunities.
+    explain:
+        Say in sentences how each price that is shown came about; with --json also why each refused one is none.
     json:
         Print the whole report as JSON.
     """
@@ -84,7 +87,7 @@ def price_command(
         "timestamp" if response.form == "historical" else "captured_at": response.taken_at,
         "newest_last_update": parsed.newest_update,
     }
-    report = _report(response, parsed, times, judged_by, Wanted(min_ev, class_))
+    report = _report(response, parsed, times, judged_by, Wanted(min_ev, class_, explain))
     if json:
         print_json(report)
     else:

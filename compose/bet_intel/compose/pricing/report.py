@@ -58,6 +58,7 @@ class Opportunity(Offer, frozen=True, kw_only=True):
     books_used: int
     dispersion: float
     gates: list[Gate]
+    explanation: list[str]
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -67,6 +68,7 @@ class Refused(msgspec.Struct, frozen=True):
     price: float
     ev: float | None
     reason: str
+    explanation: list[str]
 
 
 class NotComputable(msgspec.Struct, frozen=True):

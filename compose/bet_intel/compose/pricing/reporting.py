@@ -1,12 +1,13 @@
 """From priced events to the report of `bet-intel price`. Pure."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from bet_intel.compose.pricing.explaining import Price, explainer
 from bet_intel.compose.pricing.report import (
     Band,
     Best,
@@ -40,15 +41,17 @@ EXPLANATIONS = {
 
 
 class Wanted(NamedTuple):
-    """Which opportunities are listed."""
+    """Which opportunities are listed, and whether each price listed or refused is explained in sentences."""
 
     min_ev: float
     classes: Collection[str]
+    explained: bool = False
 
 
 def event_report(priced: PricedEvent, wanted: Wanted) -> Event:
     """Everything about one event, its markets by name, period, subject and line; opportunities best first."""
     event = priced.boards.event
+    told = explainer(priced) if wanted.explained else None
     return Event(
         event.id,
         event.sport,
@@ -58,7 +61,7 @@ def event_report(priced: PricedEvent, wanted: Wanted) -> Event:
         event.home or None,
         event.away or None,
         [
-            Market(market, period, [_Line(priced, one, wanted).report() for one in lines])
+            Market(market, period, [_Line(priced, one, wanted, told).report() for one in lines])
             for (market, period), lines in groupby(priced.markets, lambda one: (one.key.market, one.key.period))
         ],
     )
@@ -100,7 +103,10 @@ def _counted(reasons: Iterator[str]) -> dict[str, int]:
 class _Line:
     """The report of one market's line while it is being made."""
 
-    def __init__(self, priced: PricedEvent, market: PricedMarket, wanted: Wanted) -> None:
+    def __init__(
+        self, priced: PricedEvent, market: PricedMarket, wanted: Wanted, told: Callable[[Price], list[str]] | None
+    ) -> None:
+        self.told = told
         board, profile = market.board, priced.profile
         self.boards: EventBoards = priced.boards
         self.profile: Profile = profile
@@ -153,7 +159,13 @@ class _Line:
             self._best(o),
             [self._opportunity(one) for one in sorted(listed, key=lambda one: -one.ev)],
             [
-                Refused(book, round(float(market.board.back[o, b]), 4), _number(self.ev[o, b]), reason)
+                Refused(
+                    book,
+                    round(float(market.board.back[o, b]), 4),
+                    _number(self.ev[o, b]),
+                    reason,
+                    self._explanation(o, b),
+                )
                 for b, book in enumerate(market.board.bookmakers)
                 if (reason := market.refused.get((name, book)))
             ],
@@ -203,7 +215,17 @@ class _Line:
             books_used=int((one.shares > 0).sum()),
             dispersion=one.dispersion,
             gates=[Gate(*verdict) for verdict in one.judgement.verdicts],
+            explanation=self._explanation(one.outcome, one.bookmaker),
         )
+
+    def _refused(self, o: int, b: int, reason: str) -> Refused:
+        board = self.market.board
+        price = round(float(board.back[o, b]), 4)
+        return Refused(board.bookmakers[b], price, _number(self.ev[o, b]), reason, self._explanation(o, b))
+
+    def _explanation(self, o: int, b: int) -> list[str]:
+        board = self.market.board
+        return [] if self.told is None else self.told(Price(self.market.key, board.outcomes[o], board.bookmakers[b]))
 
 
 def _number(value: Any) -> float | None:

@@ -31,6 +31,9 @@ def show(report: Report, *, everything: bool) -> None:
         if found:
             found.sort(key=lambda row: -(row[4].ev or 0.0))
             print_table(_COLUMNS, (_opportunity_row(*row) for row in found), right=_RIGHT)
+            for *_, one in found:
+                if one.explanation:
+                    print(printable(" ".join(one.explanation)), end="\n\n")
     for sentence in _summary(report):
         print(printable(sentence))
     for rejection in report.rejections[:_SHOWN_REJECTIONS]:

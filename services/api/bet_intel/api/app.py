@@ -30,8 +30,10 @@ from bet_intel.api.resync import TellAgain, has_no_events, has_no_sets
 from bet_intel.api.retention import ReadModelRetention
 from bet_intel.api.routes import (
     bookmakers,
+    combinations,
     deliveries,
     events,
+    explain,
     history,
     opportunities,
     pricing,
@@ -186,8 +188,10 @@ def _operations(api: Api, parts: Parts, engines: Engines) -> tuple[Operation, ..
     operations: list[Operation] = []
     registry: CollectorRegistry = engines.registry
     operations += opportunities.operations(reads, api.demand)
+    operations += combinations.operations(reads, api.demand)
     operations += stream.operations(parts.streams, api.demand)
     operations += events.operations(reads, api.demand)
+    operations += explain.operations(reads)
     operations += history.operations(reads)
     operations += sports.operations(reads)
     operations += bookmakers.operations(reads)

@@ -8,13 +8,29 @@ import msgspec
 from sse_starlette import ServerSentEvent
 
 from bet_intel.api.answers import Opportunity
+from bet_intel.api.combination_members import Staking, legs_of, shown
 from bet_intel.api.feed import Entry, FeedId
 from bet_intel.api.members import members
 from bet_intel.api.query import OddsFormat
 from bet_intel.api.read_model import OpportunityFilter
 from bet_intel.api.stream_events import Followed, OddsMoved, OpportunityGone
 
-EventKind = Literal["opportunity.opened", "opportunity.updated", "opportunity.closed", "odds.changed"]
+EventKind = Literal[
+    "opportunity.opened",
+    "opportunity.updated",
+    "opportunity.closed",
+    "arbitrage.opened",
+    "arbitrage.updated",
+    "arbitrage.closed",
+    "low_hold.opened",
+    "low_hold.updated",
+    "low_hold.closed",
+    "middle.opened",
+    "middle.updated",
+    "middle.closed",
+    "odds.changed",
+]
+COMBINATIONS = ("arbitrage", "low_hold", "middle")
 ODDS_CHANGED = "odds.changed"
 CLOSED = "opportunity.closed"
 
@@ -38,6 +54,8 @@ def told(
         return None
     if entry.kind == ODDS_CHANGED:
         return _odds(entry, epoch, which)
+    if entry.kind.partition(".")[0] in COMBINATIONS:
+        return _combination(entry, epoch, which, odds_format)
     payload = entry.payload
     if not _selects(
         which, payload, payload["event_id"], [payload["market"]], [payload["bookmaker"]], payload["profile"]
@@ -57,6 +75,25 @@ def told(
             data = Followed(listed, Opportunity(**members(payload, odds_format)))
         entry.frames[key] = frame(entry.kind, data, FeedId(epoch, entry.seq))
     return entry.frames[key]
+
+
+def _combination(entry: Entry, epoch: int, which: OpportunityFilter, odds_format: OddsFormat) -> bytes | None:
+    """By what is not a number of one price: EV and odds of the filters are those of single prices."""
+    payload = entry.payload
+    markets = {payload["market"], *(leg["market"] for leg in payload["legs"])}
+    if not _selects(which, payload, payload["event_id"], markets, legs_of(payload), payload["profile"]):
+        return None
+    # A low hold is of no class that is asked for; what holds a price too good to be true is told to those who ask.
+    if payload["class"] == "suspect" and which.classes and "suspect" not in which.classes:
+        return None
+    if (odds_format,) not in entry.frames:
+        data: msgspec.Struct
+        if entry.kind.endswith(".closed"):
+            data = OpportunityGone(payload["id"], payload["event_id"], payload["close_reason"], payload["closed_at"])
+        else:
+            data = shown(payload, odds_format, Staking())
+        entry.frames[odds_format,] = frame(entry.kind, data, FeedId(epoch, entry.seq))
+    return entry.frames[odds_format,]
 
 
 def _odds(entry: Entry, epoch: int, which: OpportunityFilter) -> bytes | None:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from bet_intel.api.answers import Bookmaker, EventRef, MarketRef, Peak
+from bet_intel.api.domain.explanation import OPPORTUNITY
 from bet_intel.api.domain.odds_format import rendered
-from bet_intel.api.domain.working import Band
+from bet_intel.api.domain.working import Band, PriceWorking, Working
 from bet_intel.api.query import OddsFormat
 from bet_intel.api.read_model import Record
 
@@ -49,3 +50,37 @@ def members(row: Record | Mapping[str, Any], odds_format: OddsFormat) -> dict[st
         "price_age_seconds": row["price_age"],
         "as_of": row["as_of"],
     }
+
+
+def of_opportunity(row: Record, working: Working) -> PriceWorking:
+    """The price of an opportunity with its working, open or closed: what its sentences are made of."""
+    judged = next((one.age_seconds for one in working.bookmakers if one.judged), None)
+    return PriceWorking(
+        event=f"{row['home']} v {row['away']}" if row["home"] else row["league_title"],
+        profile=row["profile"],
+        market=row["market"],
+        period=row["period"],
+        line=row["line"],
+        subject=row["subject"] or None,
+        outcome=row["outcome"],
+        bookmaker=row["bookmaker"],
+        title=row["bookmaker_title"],
+        price=row["price"],
+        net_price=row["net_price"],
+        age_seconds=judged,
+        verdict=OPPORTUNITY,
+        reason=None,
+        class_=row["class"],
+        fair_probability=row["fair"],
+        consensus_probability=row["consensus"],
+        band=Band(row["band_low"], row["band_high"]),
+        ev=row["ev"],
+        ev_worst=row["ev_worst"],
+        as_of=working.as_of,
+        method=working.method,
+        books_used=working.books_used,
+        dispersion=working.dispersion,
+        outcomes=working.outcomes,
+        bookmakers=working.bookmakers,
+        gates=working.gates,
+    )

@@ -15,7 +15,8 @@ import msgspec
 from prometheus_client import CollectorRegistry
 from prometheus_client import Counter as Metric
 
-from bet_intel.api import closed_store, refresh_store, store, wire
+from bet_intel.api import closed_store, combination_store, refresh_store, store, wire
+from bet_intel.api.domain.combinations import changed
 from bet_intel.api.domain.life import Closed, transition
 from bet_intel.api.domain.model import Closing, FeedEntry, MarketChange, OddsUpdate, OpportunitySet
 from bet_intel.api.line_history import LineHistory
@@ -132,11 +133,14 @@ async def _apply(connection: Writer, sets: Sequence[OpportunitySet], closed: Cou
     # The working of what closes is in the set that is about to be replaced.
     closing = {each.event_id for each in change.closed}
     bodies = await store.set_bodies(connection, closing) if closing else {}
+    combinations = changed(await combination_store.open_now(connection, [each.event.id for each in newer]), newer)
     await store.put_sets(connection, newer)
     await store.put_opportunities(connection, [one for each in newer for one in each.opportunities])
+    await combination_store.put(connection, [one for each in newer for one in each.combinations])
+    await combination_store.remove(connection, combinations.gone)
     closed.subtract(await closed_store.reopen(connection, change.opened))
     closed.update(await closed_store.close(connection, _closings(change.closed, bodies)))
-    return change.entries
+    return change.entries + combinations.entries
 
 
 def _newest_per_event(updates: Sequence[OddsUpdate]) -> list[OddsUpdate]:

@@ -19,7 +19,7 @@ class Position(NamedTuple):
     as_of: datetime | None
 
 
-class _Conditions:
+class Conditions:
     """Conditions of a WHERE clause and their arguments; `{}` in a condition stands for its argument."""
 
     def __init__(self, *conditions: str) -> None:
@@ -48,8 +48,8 @@ class Order(NamedTuple):
     id: str = "id"
 
 
-async def _page(
-    connection: Reader, select: str, where: _Conditions, order: Order, after: tuple[Any, Any] | None, limit: int
+async def page(
+    connection: Reader, select: str, where: Conditions, order: Order, after: tuple[Any, Any] | None, limit: int
 ) -> list[Record]:
     """The rows of a list behind `after`, the sort key and id of the last one seen, or its first rows."""
     by, descending, id = order
@@ -124,7 +124,7 @@ async def opportunities(
     limit: int,
 ) -> list[Record]:
     """Open opportunities in one of the ORDERS, then by id; `after` is the `sort_key` and id of the last one seen."""
-    where = _Conditions()
+    where = Conditions()
     where.add("o.profile = {}", which.profile)
     where.add_if("o.class = any({})", which.classes)
     where.add_if("o.sport = any({})", which.sports)
@@ -138,7 +138,7 @@ async def opportunities(
     where.add_if("o.price <= {}", which.max_odds)
     where.add_if("o.commence_time < {}", which.starts_before)
     order = ORDERS[sort]
-    return await _page(
+    return await page(
         connection, _OPPORTUNITY.format(more=f"{order.expression} as sort_key"), where, order, after, limit
     )
 
@@ -182,13 +182,13 @@ async def events(
     connection: Reader, which: EventFilter, after: tuple[datetime, str] | None, limit: int
 ) -> list[Record]:
     """Events by start, then by id; `after` is the start and id of the last one seen."""
-    where = _Conditions()
+    where = Conditions()
     where.add("status = {}", which.status)
     where.add_if("sport = any({})", which.sports)
     where.add_if("league = any({})", which.leagues)
     where.add_if("commence_time < {}", which.starts_before)
     where.add_if("commence_time >= {}", which.starts_after)
-    return await _page(connection, "select * from sporting_event", where, Order("commence_time"), after, limit)
+    return await page(connection, "select * from sporting_event", where, Order("commence_time"), after, limit)
 
 
 async def event(connection: Reader, id: str) -> Record | None:
@@ -197,11 +197,11 @@ async def event(connection: Reader, id: str) -> Record | None:
 
 async def markets(connection: Reader, event_id: str, names: tuple[str, ...]) -> list[Record]:
     """The boards of an event's markets that are not closed."""
-    where = _Conditions("status <> 'closed'")
+    where = Conditions("status <> 'closed'")
     where.add("event_id = {}", event_id)
     where.add_if("market = any({})", names)
     return await connection.fetch(
-        f"select * from market where {where} order by market, period, line, subject",  # noqa: S608 - _Conditions writes numbers, never a value
+        f"select * from market where {where} order by market, period, line, subject",  # noqa: S608 - Conditions writes numbers, never a value
         *where.arguments,
     )
 
@@ -230,7 +230,7 @@ async def price_changes(
     connection: Reader, which: HistoryFilter, after: tuple[datetime, int] | None, limit: int
 ) -> list[Record]:
     """Price changes, the oldest first; `after` is the source time and the id of the last one seen."""
-    where = _Conditions()
+    where = Conditions()
     where.add("event_id = {}", which.event)
     where.add_if("market = any({})", which.markets)
     where.add_if("period = {}", which.period)
@@ -240,7 +240,7 @@ async def price_changes(
     where.add_if("outcome = any({})", which.outcomes)
     where.add_if("as_of >= {}", which.since)
     where.add_if("as_of < {}", which.until)
-    return await _page(connection, "select * from price_history", where, Order("as_of"), after, limit)
+    return await page(connection, "select * from price_history", where, Order("as_of"), after, limit)
 
 
 async def has_history(connection: Reader, event_id: str) -> bool:

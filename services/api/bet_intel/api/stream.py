@@ -13,15 +13,18 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from bet_intel.api import read_model
-from bet_intel.api.answers import Opportunity
+from bet_intel.api.answers import Combination, Opportunity
+from bet_intel.api.combination_members import Staking
+from bet_intel.api.combination_members import shown as combination
+from bet_intel.api.combination_reads import CombinationFilter, combinations
 from bet_intel.api.feed import Entry, FeedId, FeedTail, entry
-from bet_intel.api.following import frame, told
+from bet_intel.api.following import COMBINATIONS, frame, told
 from bet_intel.api.members import members
 from bet_intel.api.problems import TooManyRequestsError
 from bet_intel.api.query import OddsFormat
 from bet_intel.api.read_model import OpportunityFilter
 from bet_intel.api.stream_events import OpportunitySnapshot, StreamHeartbeat
-from bet_intel.shared.postgres import Database, DatabaseUnavailableError
+from bet_intel.shared.postgres import Database, DatabaseUnavailableError, Reader
 from bet_intel.shared.times import Monotonic
 
 _ID = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
@@ -165,16 +168,38 @@ class Streams:
             if any(kind.startswith("opportunity.") for kind in wanted.kinds):
                 rows = await read_model.opportunities(connection, wanted.which, "ev", None, _EVERY_OPPORTUNITY)
                 shown = [Opportunity(**members(row, wanted.odds_format)) for row in rows]
+            combined = await self._combined(connection, wanted)
         id = FeedId(now.epoch, now.seq)
         cut = [shown[start : start + _PART] for start in range(0, len(shown), _PART)] or [[]]
         return id, [
             frame(
                 "snapshot",
-                OpportunitySnapshot(reason, number, len(cut), now.as_of, part),
+                OpportunitySnapshot(reason, number, len(cut), now.as_of, part, combined if number == len(cut) else []),
                 id if number == len(cut) else None,
             )
             for number, part in enumerate(cut, 1)
         ]
+
+    async def _combined(self, connection: Reader, wanted: Wanted) -> list[Combination]:
+        """What is open of the kinds whose events are wanted."""
+        kinds = tuple(kind for kind in COMBINATIONS if any(one.startswith(f"{kind}.") for one in wanted.kinds))
+        if not kinds:
+            return []
+        which = wanted.which
+        classes = tuple({"take", "marginal", "no_ev", *which.classes}) if which.classes else ()
+        chosen = CombinationFilter(
+            kinds,
+            which.profile,
+            classes,
+            which.sports,
+            which.leagues,
+            which.event,
+            which.markets,
+            which.bookmakers,
+            starts_before=which.starts_before,
+        )
+        rows = await combinations(connection, chosen, None, _EVERY_OPPORTUNITY)
+        return [combination(row, wanted.odds_format, Staking()) for row in rows]
 
     async def _stored(self, at: FeedId) -> list[Entry] | None:
         """The next entries behind `at` as the database has them; None where they are not there any more."""

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from bet_intel.api.answers import AsOf, Opportunity
+from bet_intel.api.answers import AsOf, Combination, Opportunity
 
 
 class OpportunitySnapshot(msgspec.Struct, frozen=True):
@@ -24,6 +24,9 @@ class OpportunitySnapshot(msgspec.Struct, frozen=True):
     parts: int
     as_of: AsOf
     opportunities: list[Opportunity]
+    combinations: Annotated[
+        list[Combination], Meta(description="Of the kinds whose events were asked for; all in the last part.")
+    ] = []
 
 
 class Followed(msgspec.Struct, frozen=True):
@@ -35,7 +38,7 @@ class Followed(msgspec.Struct, frozen=True):
 
 
 class OpportunityGone(msgspec.Struct, frozen=True):
-    """Event `opportunity.closed`."""
+    """Event `opportunity.closed`, and `closed` of other kinds."""
 
     id: str
     event_id: str

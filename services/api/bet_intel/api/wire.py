@@ -3,8 +3,7 @@
 Pure; an undecodable message raises `WireError`.
 """
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -16,14 +15,14 @@ from bet_intel.api.domain.model import (
     Heartbeat,
     MarketChange,
     MarketFreshness,
-    MarketKey,
     OddsUpdate,
     OpenOpportunity,
     OpportunitySet,
     ProviderReport,
     Quote,
 )
-from bet_intel.events.v1.common_pb2 import SportingEvent
+from bet_intel.api.wire_combinations import combinations
+from bet_intel.api.wire_values import SIDES, bookmakers_of, event_facts, market_keys, number, pools_of, time
 from bet_intel.events.v1.demand_observed_pb2 import DemandObserved
 from bet_intel.events.v1.odds_changed_pb2 import OddsChanged
 from bet_intel.events.v1.opportunities_updated_pb2 import OpportunitiesUpdated
@@ -38,7 +37,6 @@ SOURCE = "api"
 DEMAND_OBSERVED = "demand.observed.v1"
 REFRESH_REQUESTED = "refresh.requested.v1"
 
-SIDES = ("back", "lay")
 _MARKET_STATUS = {1: "open", 2: "suspended", 3: "closed"}
 
 
@@ -134,7 +132,8 @@ def _opportunity_set(message: OpportunitiesUpdated, tables: dict[str, Columns], 
         if len(tables["opportunities"]["id_s"])
         else []
     )
-    return OpportunitySet(event, as_of, message.revision, dict(bookmakers), opportunities, reasons, data)
+    found = combinations(message, tables, event, bookmakers) if len(tables["combinations"]["id_s"]) else []
+    return OpportunitySet(event, as_of, message.revision, dict(bookmakers), opportunities, reasons, data, found)
 
 
 def _opportunities(
@@ -294,56 +293,3 @@ def heartbeat(data: bytes) -> Heartbeat:
         )
     except (DecodeError, OverflowError) as error:
         raise WireError(f"not a valid service.heartbeat.v1: {error}") from error
-
-
-def event_facts(event: SportingEvent) -> EventFacts:
-    return EventFacts(
-        event.id,
-        event.provider,
-        event.sport,
-        event.league,
-        event.league_title,
-        event.home or None,
-        event.away or None,
-        from_us(event.commence_time_us),
-    )
-
-
-def market_keys(markets: Columns, strings: Sequence[str]) -> list[MarketKey]:
-    return [
-        MarketKey(strings[market], strings[period], number(line), strings[subject])
-        for market, period, line, subject in zip(
-            markets["market_s"].tolist(),
-            markets["period_s"].tolist(),
-            markets["line"].tolist(),
-            markets["subject_s"].tolist(),
-            strict=True,
-        )
-    ]
-
-
-def pools_of(tables: Mapping[str, Columns], markets: int) -> list[int]:
-    """For each row of `markets` the row whose references and prices stand for it: mostly its own."""
-    rows = list(range(markets))
-    same = tables["same_pools"]
-    for market, pooled_as in zip(same["market"].tolist(), same["pooled_as"].tolist(), strict=True):
-        rows[market] = pooled_as
-    return rows
-
-
-def number(value: float) -> float | None:
-    """NaN, the wire's "absent", as None."""
-    return None if math.isnan(value) else value
-
-
-def time(us: int) -> datetime | None:
-    """0, the wire's "unknown", as None."""
-    return from_us(us) if us else None
-
-
-def bookmakers_of(bookmakers: Columns, strings: Sequence[str]) -> list[tuple[str, str]]:
-    """Key and title of each bookmaker, in the order of the message's rows."""
-    return [
-        (strings[key], strings[title] or strings[key])
-        for key, title in zip(bookmakers["key_s"].tolist(), bookmakers["title_s"].tolist(), strict=True)
-    ]

@@ -5,7 +5,8 @@ from uuid import UUID
 from google.protobuf.message import DecodeError
 
 from bet_intel.api.domain.subscriptions import DeliveryReport
-from bet_intel.api.wire import WireError, time
+from bet_intel.api.wire import WireError
+from bet_intel.api.wire_values import time
 from bet_intel.events.v1.delivery_updated_pb2 import DeliveryKind, DeliveryState, DeliveryUpdated
 from bet_intel.shared.times import from_us
 

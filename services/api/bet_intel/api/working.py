@@ -3,6 +3,7 @@
 from functools import cached_property
 from typing import Any
 
+from bet_intel.api.domain.explanation import NO_EV, NOT_JUDGED, OPPORTUNITY, REFUSED
 from bet_intel.api.domain.model import MarketKey
 from bet_intel.api.domain.working import (
     Band,
@@ -13,10 +14,12 @@ from bet_intel.api.domain.working import (
     Gate,
     LeaveOneOut,
     OutcomeWorking,
+    PriceWorking,
     Working,
 )
-from bet_intel.api.wire import bookmakers_of, market_keys, number, pools_of, time
+from bet_intel.api.wire_values import bookmakers_of, market_keys, number, pools_of, time
 from bet_intel.events.v1.opportunities_updated_pb2 import OpportunitiesUpdated
+from bet_intel.odds import expected_value, net_price
 from bet_intel.shared.columns import read
 from bet_intel.shared.times import from_us
 
@@ -77,6 +80,116 @@ class SetWorking:
         names = [self._strings[row] for row in told["profile_s"]]
         revision: int = told["revision"][names.index(profile)] if profile in names else self._message.pricing_revision
         return revision
+
+    def price(self, key: MarketKey, outcome: str, bookmaker: str, profile: str) -> PriceWorking | None:
+        """The working of any price, as a profile judges it; None where the set does not hold market, outcome or
+        bookmaker."""
+        market = self._market_row(key, profile)
+        books = [key for key, _ in self._bookmakers]
+        if market is None or bookmaker not in books:
+            return None
+        book = books.index(bookmaker)
+        row = self._outcome_row(market, outcome)
+        if row is None:
+            return None
+        return self._price_working(market, row, book, profile)
+
+    def _price_working(self, market: int, row: int, book: int, profile: str) -> PriceWorking:
+        key, name = self._keys[market], self._strings[self._tables["outcomes"]["outcome_s"][row]]
+        bookmaker, title = self._bookmakers[book]
+        outcomes = self._outcomes(market)
+        shown = next(one for one in outcomes if one.outcome == name)
+        offered = next((one for one in shown.prices if one.bookmaker == bookmaker), None)
+        price = None if offered is None else offered.back
+        net = None if price is None else net_price(price, self._commission(profile, book))
+        found, refused = self._opportunity_row(row, book), self._refusal_row(row, book)
+        fair = self._judged(self._pool_outcome_row(market, name), book)
+        ev = None if fair is None or net is None else expected_value(fair, net)
+        band, ev_worst = shown.consensus_band, None
+        gates: list[Gate] = []
+        verdict = NO_EV
+        reason: str | None = "no_ev"
+        ev_class: str | None = None
+        if found is not None:
+            of = self._tables["opportunities"]
+            fair, ev, ev_worst = of["fair"][found], of["ev"][found], of["ev_worst"][found]
+            band = Band(number(of["band_low"][found]), number(of["band_high"][found]))
+            verdict, reason, ev_class = OPPORTUNITY, None, self._strings[of["class_s"][found]]
+            gates = self._gates(found)
+        elif refused is not None:
+            of = self._tables["refusals"]
+            verdict, reason = REFUSED, self._strings[of["reason_s"][refused]]
+            gate = self._strings[of["gate_s"][refused]]
+            gates = [Gate(gate, False, number(of["value"][refused]), number(of["bound"][refused]))]
+        elif fair is None:
+            told = self._strings[self._tables["markets"]["reason_s"][market]]
+            verdict, reason = NOT_JUDGED, told or "reference_missing"
+        pool = self._leave_one_out_pool(found) if found is not None else {}
+        event = self._message.event
+        return PriceWorking(
+            event=f"{event.home} v {event.away}" if event.home else event.league_title,
+            profile=profile,
+            market=key.market,
+            period=key.period,
+            line=key.line,
+            subject=key.subject or None,
+            outcome=name,
+            bookmaker=bookmaker,
+            title=title,
+            price=price,
+            net_price=net,
+            age_seconds=None if offered is None else offered.age_seconds,
+            verdict=verdict,
+            reason=reason,
+            class_=ev_class,
+            fair_probability=fair,
+            consensus_probability=shown.consensus_probability,
+            band=band,
+            ev=ev,
+            ev_worst=ev_worst,
+            as_of=from_us(self._message.as_of_us),
+            method=self._strings[self._tables["markets"]["method_s"][market]],
+            books_used=self._tables["markets"]["books_used"][market],
+            dispersion=number(self._tables["markets"]["dispersion"][market]),
+            outcomes=outcomes,
+            bookmakers=self._market_bookmakers(market, book, pool),
+            gates=gates,
+        )
+
+    def _market_row(self, key: MarketKey, profile: str) -> int | None:
+        profiles = self._tables["markets"]["profile_s"]
+        rows = (row for row, one in enumerate(self._keys) if one == key and self._strings[profiles[row]] == profile)
+        return next(rows, None)
+
+    def _outcome_row(self, market: int, name: str) -> int | None:
+        outcomes = self._tables["outcomes"]
+        pairs = zip(outcomes["market"], outcomes["outcome_s"], strict=True)
+        return next((row for row, (m, o) in enumerate(pairs) if m == market and self._strings[o] == name), None)
+
+    def _pool_outcome_row(self, market: int, name: str) -> int | None:
+        return self._outcome_row(self._pool[market], name)
+
+    def _commission(self, profile: str, book: int) -> float:
+        told = self._tables["commissions"]
+        rows = zip(told["profile_s"], told["bookmaker"], told["commission"], strict=True)
+        return next((c for name, row, c in rows if row == book and self._strings[name] == profile), 0.0)
+
+    def _judged(self, outcome: int | None, book: int) -> float | None:
+        """The leave-one-out probability of a price; `outcome` is the row that tells its price."""
+        prices, judged = self._tables["prices"], self._tables["judged"]
+        pairs = zip(prices["outcome"], prices["bookmaker"], strict=True)
+        row = next((row for row, pair in enumerate(pairs) if pair == (outcome, book)), None)
+        return dict(zip(judged["price"], judged["fair"], strict=True)).get(row)
+
+    def _opportunity_row(self, outcome: int, book: int) -> int | None:
+        of = self._tables["opportunities"]
+        pairs = zip(of["outcome"], of["bookmaker"], strict=True)
+        return next((row for row, pair in enumerate(pairs) if pair == (outcome, book)), None)
+
+    def _refusal_row(self, outcome: int, book: int) -> int | None:
+        of = self._tables["refusals"]
+        pairs = zip(of["outcome"], of["bookmaker"], strict=True)
+        return next((row for row, pair in enumerate(pairs) if pair == (outcome, book)), None)
 
     def fair_markets(self, profile: str) -> dict[MarketKey, FairMarket]:
         """Fair prices of every market that a pricing profile has judged."""

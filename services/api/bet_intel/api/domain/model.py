@@ -114,6 +114,54 @@ class OpenOpportunity(NamedTuple):
     revision: int
 
 
+class Leg(msgspec.Struct, frozen=True):
+    """One bet. `net_price` and `share` of a lay are per unit of, and of, its liability; `fair` that the bet wins."""
+
+    market: str
+    line: float | None
+    category: str
+    outcome: str
+    bookmaker: str
+    title: str
+    side: str
+    price: float
+    net_price: float
+    limit: float | None
+    share: float
+    fair: float | None
+    last_update: datetime | None
+
+
+class OpenCombination(msgspec.Struct, frozen=True):
+    """An open combination as its set tells; the fields, encoded, are the columns of the read model's table."""
+
+    id: str
+    event_id: str
+    sport: str
+    league: str
+    commence_time: datetime
+    kind: str
+    profile: str
+    class_: str = msgspec.field(name="class")
+    market: str
+    period: str
+    subject: str
+    legs: list[Leg]
+    cost: float
+    ev: float
+    window_low: float | None
+    window_high: float | None
+    window_probability: float | None
+    opening: int
+    opened_at: datetime
+    first_seen: datetime
+    last_seen: datetime
+    peak_ev: float
+    peak_at: datetime
+    as_of: datetime
+    revision: int
+
+
 class OpportunitySet(msgspec.Struct, frozen=True):
     """All open opportunities of one event at one source time, and why those just closed are not among them."""
 
@@ -124,6 +172,7 @@ class OpportunitySet(msgspec.Struct, frozen=True):
     opportunities: list[OpenOpportunity]
     close_reasons: dict[str, str]
     body: bytes
+    combinations: list[OpenCombination] = []
 
 
 class Numbers(NamedTuple):

@@ -108,3 +108,37 @@ class FairMarket(msgspec.Struct, frozen=True):
     dispersion: float | None
     not_computable: Annotated[str | None, Meta(description="Why there is no fair price; null where there is one.")]
     outcomes: list[FairOutcome]
+
+
+class PriceWorking(msgspec.Struct, frozen=True, kw_only=True):
+    """One bookmaker's price as a profile judged it, whether it is an opportunity or not."""
+
+    event: str
+    profile: str
+    market: str
+    period: str
+    line: float | None
+    subject: str | None
+    outcome: str
+    bookmaker: str
+    title: str
+    price: float | None
+    net_price: Annotated[float | None, Meta(description="After the bookmaker's commission.")]
+    age_seconds: float | None
+    verdict: Annotated[
+        str, Meta(description="opportunity, refused (by a gate), no_ev, or not_judged: nobody gives it a fair price.")
+    ]
+    reason: Annotated[str | None, Meta(description="Why it is no opportunity.")]
+    class_: Annotated[str | None, Meta(description="Of an opportunity.")] = msgspec.field(name="class")
+    fair_probability: Annotated[float | None, Meta(description="Leave-one-out.")]
+    consensus_probability: float | None
+    band: Annotated[Band, Meta(description="Of the fair probability of an opportunity, else of the consensus.")]
+    ev: float | None
+    ev_worst: float | None
+    as_of: datetime
+    method: str
+    books_used: Annotated[int, Meta(description="Bookmakers in the consensus.")]
+    dispersion: float | None
+    outcomes: list[OutcomeWorking]
+    bookmakers: list[BookmakerWorking]
+    gates: Annotated[list[Gate], Meta(description="All that were asked; of a refused price the one that refused it.")]

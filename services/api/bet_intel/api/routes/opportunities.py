@@ -11,9 +11,10 @@ from msgspec import Meta
 from bet_intel.api import cursor, read_model
 from bet_intel.api.answers import Opportunity, OpportunityDetail, OpportunityList
 from bet_intel.api.demand import Demand
+from bet_intel.api.domain.explanation import explain
 from bet_intel.api.domain.odds_format import rendered_or_none
 from bet_intel.api.domain.working import Working
-from bet_intel.api.members import members
+from bet_intel.api.members import members, of_opportunity
 from bet_intel.api.operation import Operation, Reads
 from bet_intel.api.problems import NotFoundError, ParameterError
 from bet_intel.api.query import Cursor, Ev, Limit, Odds, OddsFormat, Query, Text, TextList, Time
@@ -163,13 +164,15 @@ async def _detail(
     if row["closed_at"] is None:
         demand.asked_for(leagues=[row["league"]])
     closed_at: datetime | None = row["closed_at"]
+    working = await _working(connection, row)
     return OpportunityDetail(
         **members(row, asked.odds_format),
         state="open" if closed_at is None else "closed",
         opening=row["opening"],
         closed_at=closed_at,
         close_reason=row["close_reason"],
-        working=_in_format(await _working(connection, row), asked.odds_format),
+        explanation=explain(of_opportunity(row, working)),
+        working=_in_format(working, asked.odds_format),
     )
 
 

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from bet_intel.api.answers import Combination
 from bet_intel.api.demand import Demand
 from bet_intel.api.following import EventKind
 from bet_intel.api.operation import Operation
@@ -23,7 +24,9 @@ _SEND_SECONDS = 30.0
 _DESCRIPTION = """\
 Server-sent events. It begins with `snapshot`: the open opportunities that the filters select, in parts. Then comes what
 changes: `opportunity.opened`, `opportunity.updated`, `opportunity.closed`, and `odds.changed` for an event whose prices
-moved; `heartbeat` every few seconds. The filters are those of /v1/opportunities; an update is told as long as the
+moved; `heartbeat` every few seconds. Asked for by `type`, `arbitrage.`, `low_hold.` and `middle.` `opened`, `updated` \
+and `closed` tell of several legs, those that are open being in the snapshot; filters of EV and odds, and of class but \
+for `suspect`, do not look at them. The filters are those of /v1/opportunities; an update is told as long as the
 opportunity is in the list they give, and once more, with `listed` false, when it leaves it. `odds.changed` looks at
 sport, league, event, market and starts_before alone.
 
@@ -46,7 +49,11 @@ class _Stream(EventSourceResponse):
 
 class StreamQuery(OpportunityFilters, frozen=True):
     type: Annotated[
-        tuple[EventKind, ...], Meta(max_length=4, description="Which events, separated by commas; all by default.")
+        tuple[EventKind, ...],
+        Meta(
+            max_length=13,
+            description="Which events, separated by commas; by default those of single prices, and odds.changed.",
+        ),
     ] = ("opportunity.opened", "opportunity.updated", "opportunity.closed", "odds.changed")
 
 
@@ -73,7 +80,7 @@ def operations(streams: Streams, demand: Demand) -> tuple[Operation, ...]:
             StreamQuery,
             media_type="text/event-stream",
             headers={"Last-Event-ID": "Id of the last event that was read: the stream goes on behind it."},
-            structures=(OpportunitySnapshot, Followed, OpportunityGone, OddsMoved, StreamHeartbeat),
+            structures=(OpportunitySnapshot, Followed, Combination, OpportunityGone, OddsMoved, StreamHeartbeat),
             problems=(400, 429),
         ),
     )

@@ -1,0 +1,48 @@
+"""SQL that reads opportunities of several legs."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from bet_intel.api.read_model import Conditions, Order, Record, page
+from bet_intel.shared.postgres import Reader
+
+_SELECT = """
+    select o.*, e.league_title, e.home, e.away, greatest(e.as_of, o.as_of) as newest
+    from combination o join sporting_event e on e.id = o.event_id
+"""
+BY_EV = Order("o.ev", descending=True, id="o.id")
+
+
+class CombinationFilter(NamedTuple):
+    """What a list holds; None and () stand for "any". `bookmakers`: of whom one has a leg."""
+
+    kinds: tuple[str, ...]
+    profile: str
+    classes: tuple[str, ...] = ()
+    sports: tuple[str, ...] = ()
+    leagues: tuple[str, ...] = ()
+    event: str | None = None
+    markets: tuple[str, ...] = ()
+    bookmakers: tuple[str, ...] = ()
+    min_ev: float | None = None
+    starts_before: datetime | None = None
+
+
+async def combinations(
+    connection: Reader, which: CombinationFilter, after: tuple[float, str] | None, limit: int
+) -> list[Record]:
+    """Open combinations by EV, the highest first, then by id; `after` is EV and id of the last one seen."""
+    where = Conditions()
+    where.add("o.kind = any({})", which.kinds)
+    where.add("o.profile = {}", which.profile)
+    where.add_if("o.class = any({})", which.classes)
+    where.add_if("o.sport = any({})", which.sports)
+    where.add_if("o.league = any({})", which.leagues)
+    where.add_if("o.event_id = {}", which.event)
+    where.add_if("o.market = any({})", which.markets)
+    where.add_if(
+        "exists (select from jsonb_array_elements(o.legs) leg where leg ->> 'bookmaker' = any({}))", which.bookmakers
+    )
+    where.add_if("o.ev >= {}", which.min_ev)
+    where.add_if("o.commence_time < {}", which.starts_before)
+    return await page(connection, _SELECT, where, BY_EV, after, limit)

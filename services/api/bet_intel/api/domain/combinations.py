@@ -1,0 +1,73 @@
+"""Opportunities of several legs as the read model keeps them, and what the arrival of newer sets means for them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from bet_intel.api.domain.life import SUPERSEDED
+from bet_intel.api.domain.model import FeedEntry, Leg, OpenCombination, OpportunitySet
+
+
+class KnownCombination(NamedTuple):
+    """One that the read model holds as open: what a follower's filters look at."""
+
+    id: str
+    event_id: str
+    kind: str
+    profile: str
+    class_: str
+    sport: str
+    league: str
+    commence_time: datetime
+    market: str
+    ev: float
+    legs: list[Leg]
+
+
+class CombinationChange(NamedTuple):
+    """The ids of those that are gone, and what followers are told, in the order of events."""
+
+    gone: list[str]
+    entries: list[FeedEntry]
+
+
+def changed(known: Mapping[str, KnownCombination], sets: Sequence[OpportunitySet]) -> CombinationChange:
+    """Compare what is open, by id, with the newer `sets` of the same events. One whose prices, EV and class are as
+    before is no news."""
+    gone: list[str] = []
+    entries: list[FeedEntry] = []
+    for each in sets:
+        still_open = {one.id for one in each.combinations}
+        for one in each.combinations:
+            before = known.get(one.id)
+            if before is None:
+                entries.append(_entry("opened", each, one))
+            elif (before.ev, before.class_, _prices(before.legs)) != (one.ev, one.class_, _prices(one.legs)):
+                entries.append(_entry("updated", each, one))
+        for id, before in sorted(known.items()):
+            if before.event_id == each.event.id and id not in still_open:
+                gone.append(id)
+                entries.append(_closed(each, before))
+    return CombinationChange(gone, entries)
+
+
+def _prices(legs: Sequence[Leg]) -> list[tuple[str, float]]:
+    return [(leg.bookmaker, leg.price) for leg in legs]
+
+
+def _entry(what: str, of_set: OpportunitySet, one: OpenCombination) -> FeedEntry:
+    """The combination with everything that is shown of it, under the names of the read model's columns."""
+    event = of_set.event
+    payload: dict[str, Any] = msgspec.to_builtins(one, builtin_types=(datetime,))
+    payload |= {"league_title": event.league_title, "home": event.home, "away": event.away}
+    return FeedEntry(f"{one.kind}.{what}", one.event_id, one.as_of, payload)
+
+
+def _closed(of_set: OpportunitySet, before: KnownCombination) -> FeedEntry:
+    payload: dict[str, Any] = before._asdict()
+    payload["class"] = payload.pop("class_")
+    reason = of_set.close_reasons.get(before.id) or SUPERSEDED
+    payload |= {"close_reason": reason, "closed_at": of_set.as_of}
+    return FeedEntry(f"{before.kind}.closed", before.event_id, of_set.as_of, payload)

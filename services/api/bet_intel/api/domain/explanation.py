@@ -1,0 +1,206 @@
+"""Why a price is an opportunity, or is none: sentences made of its working. Pure.
+
+Odds are decimal and rounded to cents, probabilities and EV in percent, ages in whole seconds of source time.
+"""
+
+from collections.abc import Callable, Sequence
+
+from bet_intel.api.domain.model import Leg
+from bet_intel.api.domain.working import BookmakerWorking, Gate, PriceWorking
+
+OPPORTUNITY, REFUSED, NO_EV, NOT_JUDGED = "opportunity", "refused", "no_ev", "not_judged"
+
+_NAMED = 8
+"""How many bookmakers are named of a pool, those of the greatest weight; of the others there is the range."""
+
+REASONS = {
+    "incomplete_market": "it does not price every outcome, or its book is too thin",
+    "no_overround": "its prices add up to less than 100 %",
+    "reference_stale": "its prices are too old",
+    "outlier_excluded": "it is too far from the others",
+    "different_outcomes": "it prices other outcomes under this name",
+    "not_mutually_exclusive": "more than one outcome wins",
+    "not_computable": "the method finds no probabilities between 0 and 1",
+    "not_asked": "this profile asks sharper bookmakers alone",
+    "reference_missing": "no other bookmaker gives it a fair price",
+}
+
+_GATES: dict[str, Callable[[float, float], str]] = {
+    "not_started": lambda value, _: f"the event had started {-value:.0f} s before",
+    "market_open": lambda _value, _: "the market is not open",
+    "all_sides_priced": lambda value, bound: f"its bookmaker prices {value:.0f} of {bound:.0f} outcomes",
+    "price_fresh": lambda value, bound: f"it is {value:.0f} s old, at most {bound:.0f} s are allowed",
+    "in_step_with_references": lambda value, bound: (
+        f"it is {value:.0f} s behind the newest price, at most {bound:.0f} s are allowed"
+    ),
+    "enough_references": lambda value, bound: (
+        f"{value:.0f} other bookmakers can be referred to, at least {bound:.0f} or a sharp one are wanted"
+    ),
+    "references_agree": lambda value, bound: (
+        f"the others disagree by {value:.3f} in log-odds, at most {bound:.2f} is allowed"
+    ),
+    "near_median_book": lambda value, bound: (
+        f"the fair probability is {_percent(value)} from the median bookmaker's, at most {_percent(bound)} is allowed"
+    ),
+    "probability_not_too_low": lambda value, bound: (
+        f"its fair probability is {_percent(value)}, at least {_percent(bound)} is wanted"
+    ),
+    "probability_not_too_high": lambda value, bound: (
+        f"its fair probability is {_percent(value)}, at most {_percent(bound)} is allowed"
+    ),
+    "ev_positive": lambda value, _: f"its EV is {_signed(value)}",
+    "ev_plausible": lambda value, bound: (
+        f"an EV of {_signed(value)} is more than the {_percent(bound)} that prices which are no mistake offer"
+    ),
+}
+
+
+def explain(price: PriceWorking) -> list[str]:
+    """The sentences of one price: what is offered, who was asked, what they think, what it is worth, the verdict."""
+    if price.price is None:
+        return [f"{price.title} offers no price on {_selection(price)}."]
+    sentences = [_offer(price)]
+    asked = [one for one in price.bookmakers if _weight(price, one) > 0]
+    if asked:
+        sentences.append(_asked(price, asked))
+    left_out = [one for one in price.bookmakers if one.left_out_reason and not one.judged]
+    if left_out:
+        sentences.append(f"Not asked: {_listed([_why(one) for one in left_out])}.")
+    if price.fair_probability is not None:
+        sentences.append(_fair(price, price.fair_probability))
+    sentences.append(_verdict(price))
+    return sentences
+
+
+def explain_legs(
+    kind: str, legs: Sequence[Leg], cost: float, ev: float, window: tuple[float, float, float] | None
+) -> list[str]:
+    """The sentences of a combination."""
+    bets = [
+        f"{'lay' if leg.side == 'lay' else 'back'} {leg.outcome}{'' if leg.line is None else f' ({leg.line:g})'} at "
+        f"{leg.price:.2f} with {leg.title} ({_percent(leg.share)} of the stake)"
+        for leg in legs
+    ]
+    listed = _listed(bets)
+    sentences = [f"{listed[0].upper()}{listed[1:]}."]
+    net = " + ".join(f"1/{leg.net_price:.3f}" for leg in legs)
+    sentences.append(f"After commission the prices cost {net} = {_percent(cost)} of what is returned.")
+    if kind == "middle" and window is not None:
+        low, high, probability = window
+        sentences.append(
+            f"Both win between {low:g} and {high:g}, with a probability of {_percent(probability)}; outside it "
+            f"{_percent(max(0.0, 1.0 - 1.0 / cost))} of the stake is lost."
+        )
+        sentences.append(f"By the fair prices at both lines that is worth {_signed(ev)} of the stake.")
+    elif ev > 0:
+        sentences.append(f"One leg always wins: {_signed(ev)} of the stake is certain, before rounding.")
+    else:
+        sentences.append(f"One leg always wins: covering everything costs {_percent(-ev)} of the stake.")
+    return sentences
+
+
+def _offer(price: PriceWorking) -> str:
+    age = "of unknown age" if price.age_seconds is None else f"{price.age_seconds:.0f} s old"
+    net = ""
+    if price.price is not None and price.net_price is not None and price.net_price < price.price:
+        net = f", {price.net_price:.3f} after commission"
+    return (
+        f"{price.title} offers {price.price:.2f}{net} on {_selection(price)} in {price.event}, {age} as of "
+        f"{price.as_of:%Y-%m-%d %H:%M:%S} UTC."
+    )
+
+
+def _selection(price: PriceWorking) -> str:
+    market = price.market if price.period == "full" else f"{price.market} {price.period}"
+    line = "" if price.line is None else f" {price.line:g}"
+    subject = "" if not price.subject else f"{price.subject} "
+    return f"{subject}{price.outcome} ({market}{line})"
+
+
+def _weight(price: PriceWorking, one: BookmakerWorking) -> float:
+    """Of the pool that judged it, where that is known, else of the consensus; never the judged bookmaker's own."""
+    if one.judged:
+        return 0.0
+    known = any(other.leave_one_out_weight > 0 for other in price.bookmakers)
+    return one.leave_one_out_weight if known else one.consensus_weight
+
+
+def _asked(price: PriceWorking, asked: Sequence[BookmakerWorking]) -> str:
+    devigged = {
+        each.bookmaker: each.devigged_probability
+        for outcome in price.outcomes
+        if outcome.outcome == price.outcome
+        for each in outcome.prices
+    }
+    said = []
+    ranked = sorted(asked, key=lambda one: (-_weight(price, one), one.bookmaker))
+    for one in ranked[:_NAMED]:
+        opinion = devigged.get(one.bookmaker)
+        age = "" if one.age_seconds is None else f", {one.age_seconds:.0f} s old"
+        thinks = "nothing" if opinion is None else _percent(opinion)
+        said.append(f"{one.title} {thinks} (weight {_percent(_weight(price, one))}{age})")
+    others = [p for one in ranked[_NAMED:] if (p := devigged.get(one.bookmaker)) is not None]
+    if others:
+        said.append(f"{len(others)} more between {_percent(min(others))} and {_percent(max(others))}")
+    return f"The others without their margin, by the method {price.method}: {_listed(said)}."
+
+
+def _why(one: BookmakerWorking) -> str:
+    reason = one.left_out_reason or ""
+    age = f" ({one.age_seconds:.0f} s)" if reason == "reference_stale" and one.age_seconds is not None else ""
+    return f"{one.title}, because {REASONS.get(reason, reason)}{age}"
+
+
+def _fair(price: PriceWorking, fair: float) -> str:
+    band = price.band
+    width = ""
+    if band.low is not None and band.high is not None:
+        width = f", between {_percent(band.low)} and {_percent(band.high)} over the methods"
+    consensus = price.consensus_probability
+    every = "" if consensus is None else f"; with {price.title} the consensus is {_percent(consensus)}"
+    return f"Pooled that is a fair probability of {_percent(fair)}, odds of {1 / fair:.3f}{width}{every}."
+
+
+def _verdict(price: PriceWorking) -> str:
+    worst = "" if price.ev_worst is None else f", {_signed(price.ev_worst)} at the low end of the band"
+    worth = "" if price.ev is None else f"Against it the price is worth {_signed(price.ev)} per unit staked{worst}"
+    if price.verdict == OPPORTUNITY:
+        passed = sum(gate.passed for gate in price.gates)
+        doubt = "".join(f"; but {_gate(gate)}" for gate in price.gates if not gate.passed)
+        return f"{worth}; it passed {passed} gates and is of the class {price.class_}{doubt}."
+    if price.verdict == NO_EV and price.fair_probability is not None:
+        needed = f"a net price above {1 / price.fair_probability:.3f} would be an edge"
+        return f"{worth}: no opportunity; {needed} ({price.reason})."
+    if price.verdict == REFUSED:
+        why = "; ".join(_gate(gate) for gate in price.gates if not gate.passed)
+        return f"{worth or 'It beats its fair price'}, but it is refused: {why} ({price.reason})."
+    return f"It cannot be judged: {_unjudged(price.reason)} ({price.reason})."
+
+
+def _unjudged(reason: str | None) -> str:
+    return {
+        "incomplete_market": "no other bookmaker prices every outcome",
+        "no_overround": "the prices of the others add up to less than 100 %: there is no margin to remove",
+        "reference_stale": "the prices of the others are too old",
+        "different_outcomes": "the bookmakers price different outcomes under this name",
+        "not_mutually_exclusive": "more than one outcome wins: fair probabilities do not add up to 1",
+    }.get(reason or "", REASONS["reference_missing"])
+
+
+def _gate(gate: Gate) -> str:
+    say = _GATES.get(gate.gate)
+    value = float("inf") if gate.value is None else gate.value
+    bound = float("inf") if gate.bound is None else gate.bound
+    return gate.gate if say is None else say(value, bound)
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return "; ".join(parts)
+
+
+def _percent(value: float) -> str:
+    return f"{value * 100:.1f} %"
+
+
+def _signed(value: float) -> str:
+    return f"{value * 100:+.1f} %".replace("-", "−")

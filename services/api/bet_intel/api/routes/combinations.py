@@ -1,0 +1,115 @@
+"""`/v1/arbitrage`, `/v1/low-holds` and `/v1/middles`: opportunities of several legs."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import partial
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from bet_intel.api import combination_reads, cursor, read_model
+from bet_intel.api.answers import Combination, CombinationList
+from bet_intel.api.combination_members import Staking, shown
+from bet_intel.api.combination_reads import CombinationFilter
+from bet_intel.api.demand import Demand
+from bet_intel.api.operation import Operation, Reads
+from bet_intel.api.query import Cursor, Ev, Limit, OddsFormat, Query, Text, TextList, Time
+from bet_intel.shared.postgres import Reader
+
+Class = Literal["take", "marginal", "no_ev", "suspect"]
+Amount = Annotated[float, Meta(gt=0, le=10_000_000)]
+
+_COMMON = """\
+Prices are fresh, net of commission, and of two bookmakers at least. Stakes are those of `stake` in all, rounded to \
+`step` and within the limits that bookmakers tell; what is said to be won or lost is after rounding. A `suspect` one \
+holds a price too good to be true, and is listed only when `class` asks for it."""
+
+
+class CombinationQuery(Query, frozen=True):
+    """Filters, and the stakes to be shown."""
+
+    sport: Annotated[TextList, Meta(description="Sports, separated by commas.")] = ()
+    league: Annotated[TextList, Meta(description="Leagues, separated by commas.")] = ()
+    event: Annotated[Text, Meta(description="Id of one event.")] | None = None
+    market: Annotated[TextList, Meta(description="Markets of the first leg, separated by commas.")] = ()
+    bookmaker: Annotated[TextList, Meta(description="Keys of bookmakers of whom one has a leg.")] = ()
+    class_: Annotated[tuple[Class, ...], Meta(max_length=4, description="Classes, separated by commas.")] = (
+        msgspec.field(default=("take", "marginal", "no_ev"), name="class")
+    )
+    profile: Annotated[Text, Meta(description="Pricing profile.")] = "consensus"
+    min_ev: Annotated[Ev, Meta(description="Least EV per unit staked; below 0 of a low hold.")] | None = None
+    starts_before: Annotated[Time, Meta(description="Only events that start before.")] | None = None
+    odds_format: Annotated[OddsFormat, Meta(description="Format of price and net_price.")] = "decimal"
+    stake: Annotated[Amount, Meta(description="Money on all legs together.")] = 1000.0
+    step: Annotated[Amount, Meta(description="Stakes are multiples of it: 1, 0.01, …")] = 1.0
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+def operations(reads: Reads, demand: Demand) -> tuple[Operation, ...]:
+    def listing(path: str, id: str, kind: str, summary: str, description: str) -> Operation:
+        return Operation(
+            path,
+            id,
+            "opportunities",
+            summary,
+            reads.cached(CombinationQuery, partial(_list, demand, kind)),
+            f"{description} {_COMMON}",
+            CombinationQuery,
+            answer=CombinationList,
+            conditional=True,
+        )
+
+    return (
+        listing(
+            "/v1/arbitrage",
+            "listArbitrage",
+            "arbitrage",
+            "Bets that win whatever happens",
+            "Every outcome of a market covered at a profit, the largest first.",
+        ),
+        listing(
+            "/v1/low-holds",
+            "listLowHolds",
+            "low_hold",
+            "Markets that can be covered at little cost",
+            "Every outcome covered at a small certain loss, the smallest first.",
+        ),
+        listing(
+            "/v1/middles",
+            "listMiddles",
+            "middle",
+            "Two bets that may both win",
+            "Both sides backed at lines that leave a band between them, in which both win; the highest EV first.",
+        ),
+    )
+
+
+async def _list(
+    demand: Demand, kind: str, connection: Reader, _path: Mapping[str, str], asked: CombinationQuery
+) -> CombinationList:
+    if asked.event is None:
+        demand.asked_for(asked.sport, asked.league)
+    after = cursor.decode(asked.cursor, asked, tuple[float, cursor.Id]) if asked.cursor else None
+    which = CombinationFilter(
+        (kind,),
+        asked.profile,
+        asked.class_,
+        asked.sport,
+        asked.league,
+        asked.event,
+        asked.market,
+        asked.bookmaker,
+        asked.min_ev,
+        asked.starts_before,
+    )
+    rows = await combination_reads.combinations(connection, which, after, asked.limit + 1)
+    position = await read_model.position(connection)
+    page = rows[: asked.limit]
+    more = len(rows) > asked.limit
+    staking = Staking(Decimal(repr(asked.stake)), Decimal(repr(asked.step)))
+    data: list[Combination] = [shown(row, asked.odds_format, staking) for row in page]
+    return CombinationList(
+        data, cursor.encode((page[-1]["ev"], page[-1]["id"]), asked) if more else None, position.as_of
+    )

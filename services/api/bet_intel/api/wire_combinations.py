@@ -1,0 +1,92 @@
+"""The combinations of an `opportunities.updated` → what the read model keeps of them. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from bet_intel.api.domain.model import EventFacts, Leg, OpenCombination
+from bet_intel.api.wire_values import SIDES, market_keys, number, pools_of, time
+from bet_intel.events.v1.opportunities_updated_pb2 import OpportunitiesUpdated
+from bet_intel.shared.columns import Columns
+from bet_intel.shared.times import from_us
+
+
+def combinations(
+    message: OpportunitiesUpdated,
+    tables: Mapping[str, Columns],
+    event: EventFacts,
+    bookmakers: Sequence[tuple[str, str]],
+) -> list[OpenCombination]:
+    """Every combination of a set that was read and checked."""
+    strings = list(message.strings)
+    columns = {name: column.tolist() for name, column in tables["combinations"].items()}
+    keys = market_keys(tables["markets"], strings)
+    profiles: list[int] = tables["markets"]["profile_s"].tolist()
+    legs = _legs(tables, strings, bookmakers)
+    found = []
+    for row, id in enumerate(columns["id_s"]):
+        key = keys[columns["market"][row]]
+        found.append(
+            OpenCombination(
+                id=strings[id],
+                event_id=event.id,
+                sport=event.sport,
+                league=event.league,
+                commence_time=event.commence_time,
+                kind=strings[columns["kind_s"][row]],
+                profile=strings[profiles[columns["market"][row]]],
+                class_=strings[columns["class_s"][row]],
+                market=key.market,
+                period=key.period,
+                subject=key.subject,
+                legs=legs.get(row, []),
+                cost=columns["cost"][row],
+                ev=columns["ev"][row],
+                window_low=number(columns["window_low"][row]),
+                window_high=number(columns["window_high"][row]),
+                window_probability=number(columns["window_probability"][row]),
+                opening=columns["opening"][row],
+                opened_at=from_us(columns["opened_us"][row]),
+                first_seen=from_us(columns["first_seen_us"][row]),
+                last_seen=from_us(columns["last_seen_us"][row]),
+                peak_ev=columns["peak_ev"][row],
+                peak_at=from_us(columns["peak_us"][row]),
+                as_of=from_us(message.as_of_us),
+                revision=message.revision,
+            )
+        )
+    return found
+
+
+def _legs(
+    tables: Mapping[str, Columns], strings: Sequence[str], bookmakers: Sequence[tuple[str, str]]
+) -> dict[int, list[Leg]]:
+    """By the row of the combination."""
+    legs = {name: column.tolist() for name, column in tables["legs"].items()}
+    keys = market_keys(tables["markets"], strings)
+    categories = tables["markets"]["category_s"].tolist()
+    outcome_market = tables["outcomes"]["market"].tolist()
+    outcome_name = tables["outcomes"]["outcome_s"].tolist()
+    pooled_as = pools_of(tables, len(keys))
+    references = (tables["references"][name].tolist() for name in ("market", "bookmaker", "last_update_us"))
+    confirmed = {(market, book): us for market, book, us in zip(*references, strict=True)}
+    found: dict[int, list[Leg]] = {}
+    for row, combination in enumerate(legs["combination"]):
+        outcome, book = legs["outcome"][row], legs["bookmaker"][row]
+        market = outcome_market[outcome]
+        found.setdefault(combination, []).append(
+            Leg(
+                market=keys[market].market,
+                line=keys[market].line,
+                category=strings[categories[market]],
+                outcome=strings[outcome_name[outcome]],
+                bookmaker=bookmakers[book][0],
+                title=bookmakers[book][1],
+                side=SIDES[legs["side"][row]],
+                price=legs["price"][row],
+                net_price=legs["net_price"][row],
+                limit=number(legs["limit"][row]),
+                share=legs["share"][row],
+                fair=number(legs["fair"][row]),
+                last_update=time(confirmed.get((pooled_as[market], book), 0)),
+            )
+        )
+    return found

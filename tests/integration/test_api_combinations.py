@@ -1,0 +1,133 @@
+"""Arbitrages, low holds, middles and explanations: from the engine's own message to what a client is answered."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from bet_intel.ev_engine.domain.boards import Board, MarketKey
+from bet_intel.ev_engine.domain.lives import Life, live_on
+from bet_intel.ev_engine.domain.pricing import price_side_by_side
+from bet_intel.ev_engine.domain.profile import STARTING
+from bet_intel.ev_engine.wire_sets import opportunities_updated
+from bet_intel.shared.messaging import Message
+from fixtures.api_gateway import Gateway, served
+from fixtures.engine_boards import H2H, board, boards, line
+from fixtures.sse import streaming
+
+__all__ = ["served"]
+
+pytestmark = pytest.mark.integration
+
+SIX = ("a", "b", "c", "d", "e", "f")
+FAIR = {name: {"Away": 1.91, "Home": 1.91} for name in SIX}
+ARBITRAGE = board({**FAIR, "low": {"Away": 2.06, "Home": 1.8}, "high": {"Away": 1.8, "Home": 2.08}})
+LOW_HOLD = board({**FAIR, "low": {"Away": 1.98, "Home": 1.8}, "high": {"Away": 1.8, "Home": 1.98}})
+LOWER = board({**{name: {"Over": 1.765, "Under": 2.158} for name in SIX}, "low": {"Over": 1.92, "Under": 1.9}})
+UPPER = board({**{name: {"Over": 2.207, "Under": 1.734} for name in SIX}, "high": {"Over": 1.9, "Under": 1.92}})
+
+
+class Engine:
+    """Tells sets of one event as the engine would."""
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self.lives: dict[str, Life] = {}
+
+    def tells(self, markets: Mapping[MarketKey, Board]) -> Message:
+        self.revision += 1
+        one = replace(boards(markets), titles={name: name.title() for name in (*SIX, "low", "high")})
+        (side_by_side,) = price_side_by_side([one], [*STARTING.values()])
+        change = live_on(self.lives, side_by_side)
+        self.lives = {life.key: life for life in change.living}
+        return opportunities_updated(side_by_side, change, self.revision)
+
+
+async def test_an_arbitrage_is_listed_with_stakes_that_can_be_placed(served: Gateway) -> None:
+    await served.tell(Engine().tells({H2H: ARBITRAGE}))
+    (one,) = (await served.get("/v1/arbitrage"))["data"]
+    assert (one["kind"], one["profile"], one["opening"]) == ("arbitrage", "consensus", 1)
+    assert one["cost"] == pytest.approx(1 / 2.06 + 1 / 2.08)
+    assert [(leg["outcome"], leg["bookmaker"]["title"], leg["price"], leg["age_seconds"]) for leg in one["legs"]] == [
+        ("Away", "Low", 2.06, 0.0),
+        ("Home", "High", 2.08, 0.0),
+    ]
+    assert [leg["stake"] for leg in one["legs"]] == ["502.00", "498.00"]
+    assert [leg["profit"] for leg in one["legs"]] == ["34.12", "35.84"]
+    assert one["stakes"] == {"total": "1000.00", "step": "1.00", "worst_profit": "34.12"}
+    assert one["explanation"][-1] == "One leg always wins: +3.5 % of the stake is certain, before rounding."
+    (coarse,) = (await served.get("/v1/arbitrage", stake=100, step=25))["data"]
+    assert [leg["stake"] for leg in coarse["legs"]] == ["50.00", "50.00"]
+    for profile in ("sharp", "conservative"):
+        (other,) = (await served.get("/v1/arbitrage", profile=profile))["data"]
+        assert (other["profile"], other["legs"]) == (profile, one["legs"])
+    assert (await served.get("/v1/middles"))["data"] == (await served.get("/v1/low-holds"))["data"] == []
+
+
+async def test_filters_choose_and_pages_go_on(served: Gateway) -> None:
+    lines = {line("totals", point): LOW_HOLD for point in (6.5, 7.5, 8.5)}
+    await served.tell(Engine().tells({H2H: LOW_HOLD, **lines}))
+    every = (await served.get("/v1/low-holds"))["data"]
+    assert len(every) == 4
+    assert [one["class"] for one in every] == ["no_ev"] * 4
+    assert len((await served.get("/v1/low-holds", market="totals"))["data"]) == 3
+    assert len((await served.get("/v1/low-holds", bookmaker="low,nobody"))["data"]) == 4
+    for nothing in ({"bookmaker": "a"}, {"min_ev": 0}, {"sport": "tennis"}, {"class": "take"}, {"event": "x"}):
+        assert (await served.get("/v1/low-holds", **nothing))["data"] == []
+    first = await served.get("/v1/low-holds", limit=3)
+    rest = await served.get("/v1/low-holds", limit=3, cursor=first["next_cursor"])
+    assert [one["id"] for one in first["data"] + rest["data"]] == [one["id"] for one in every]
+    assert rest["next_cursor"] is None
+
+
+async def test_a_middle_has_its_band(served: Gateway) -> None:
+    await served.tell(Engine().tells({line("totals", 8.5): LOWER, line("totals", 9.5): UPPER}))
+    (one,) = (await served.get("/v1/middles"))["data"]
+    assert [(leg["outcome"], leg["market"]["line"]) for leg in one["legs"]] == [("Over", 8.5), ("Under", 9.5)]
+    window = one["window"]
+    assert (window["low"], window["high"], window["profit"]) == (8.5, 9.5, "920.00")
+    assert window["probability"] == pytest.approx(sum(leg["fair_probability"] for leg in one["legs"]) - 1)
+    assert one["stakes"]["worst_profit"] == "-40.00"
+
+
+async def test_the_stream_tells_of_them_when_asked(served: Gateway) -> None:
+    engine = Engine()
+    await served.tell(engine.tells({H2H: ARBITRAGE}))
+    kinds = "arbitrage.opened,arbitrage.updated,arbitrage.closed"
+    async with streaming(served.client, type=kinds) as stream:
+        (snapshot,) = await stream.events(1)
+        listed = (await served.get("/v1/arbitrage"))["data"]
+        assert snapshot.data["combinations"] == listed
+        better = board({**FAIR, "low": {"Away": 2.06, "Home": 1.8}, "high": {"Away": 1.8, "Home": 2.09}})
+        await served.tell(engine.tells({H2H: better}))
+        await served.tell(engine.tells({H2H: LOW_HOLD}))
+        updated, closed = await stream.events(2)
+        assert (updated.name, updated.data["id"], updated.data["legs"][1]["price"]) == (
+            "arbitrage.updated",
+            listed[0]["id"],
+            2.09,
+        )
+        assert (closed.name, closed.data["id"], closed.data["close_reason"]) == (
+            "arbitrage.closed",
+            listed[0]["id"],
+            "prices_moved",
+        )
+    assert (await served.get("/v1/arbitrage"))["data"] == []
+
+
+async def test_any_price_is_explained(served: Gateway) -> None:
+    message = Engine().tells({H2H: ARBITRAGE})
+    await served.tell(message)
+    path = f"/v1/events/{message.subject}/explain"
+    good = await served.get(path, outcome="Home", bookmaker="high")
+    assert (good["working"]["verdict"], good["working"]["class"]) == ("opportunity", "marginal")
+    (item,) = (await served.get("/v1/opportunities", bookmaker="high"))["data"]
+    detail = await served.get(f"/v1/opportunities/{item['id']}")
+    assert detail["explanation"] == good["explanation"]
+    poor = await served.get(path, outcome="Home", bookmaker="a")
+    assert (poor["working"]["verdict"], poor["working"]["reason"]) == ("no_ev", "no_ev")
+    assert "no opportunity" in poor["explanation"][-1]
+    assert (await served.get(path, outcome="Home", bookmaker="a", profile="sharp"))["working"]["profile"] == "sharp"
+    assert (await served.problem(f"{path}?bookmaker=a", 400))["parameter"] == "outcome"
+    await served.problem(f"{path}?bookmaker=nobody&outcome=Home", 404)
+    await served.problem("/v1/events/nothing/explain?bookmaker=a&outcome=Home", 404)

@@ -1,0 +1,102 @@
+"""Sentences about real prices: who was asked, what they think, and why the price is an opportunity or none."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bet_intel.api.domain.explanation import REASONS, explain
+from bet_intel.api.domain.model import MarketKey
+from bet_intel.api.domain.working import PriceWorking
+from bet_intel.api.working import SetWorking
+from bet_intel.compose.pricing.boards import price_answer
+from bet_intel.ev_engine.domain.gates import REFUSING
+from bet_intel.ev_engine.domain.lives import live_on
+from bet_intel.ev_engine.domain.pricing import PricedEvent
+from bet_intel.ev_engine.domain.profile import STARTING
+from bet_intel.ev_engine.wire_sets import opportunities_updated
+from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
+from fixtures.odds_payloads import SHARED_DATA
+
+WORLD = SHARED_DATA / "odds_api_world_2026_04_16" / "v4_json_reconstructed"
+FILES = sorted(WORLD.glob("*.json"))
+
+pytestmark = pytest.mark.skipif(not FILES, reason=f"no real odds in {WORLD}")
+
+
+def priced(profile: str, files: int = 2) -> Iterator[PricedEvent]:
+    for path in FILES[:files]:
+        response: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))
+        parsed = parse_response(json.dumps(response).encode(), provider="the_odds_api")
+        assert parsed.newest_update is not None
+        yield from price_answer(parsed.events, parsed.newest_update, STARTING[profile])
+
+
+def workings(profile: str) -> Iterator[PriceWorking]:
+    """Every price of these files as the profile judges it."""
+    for event in priced(profile):
+        told = SetWorking(opportunities_updated((event,), live_on({}, (event,)), 1).data)
+        for market in event.markets:
+            for outcome in market.board.outcomes:
+                for bookmaker in market.board.bookmakers:
+                    working = told.price(MarketKey(*market.key), outcome, bookmaker, profile)
+                    assert working is not None
+                    yield working
+
+
+@pytest.mark.parametrize("profile", STARTING)
+def test_every_real_price_is_explained_by_its_own_numbers(profile: str) -> None:
+    verdicts = set()
+    for working in workings(profile):
+        sentences = explain(working)
+        text = " ".join(sentences)
+        assert all(re.fullmatch(r"\w.*\.", sentence, re.DOTALL) for sentence in sentences), text
+        assert "nan" not in text.split()
+        if working.price is None:
+            continue
+        verdicts.add(working.verdict)
+        assert working.title in sentences[0]
+        assert f"{working.price:.2f}" in sentences[0]
+        if working.fair_probability is not None:
+            assert f"a fair probability of {working.fair_probability * 100:.1f} %" in text
+        if working.verdict == "opportunity":
+            assert working.ev is not None
+            assert f"worth {working.ev * 100:+.1f} %" in text
+            assert f"of the class {working.class_}" in text
+        else:
+            assert text.endswith(f"({working.reason}).")
+    assert verdicts >= {"opportunity", "refused", "no_ev"}
+
+
+def test_what_is_told_of_a_price_is_what_the_engine_found() -> None:
+    for event in priced("consensus"):
+        told = SetWorking(opportunities_updated((event,), live_on({}, (event,)), 1).data)
+        for market in event.markets:
+            for one in market.opportunities:
+                working = told.price(
+                    MarketKey(*market.key),
+                    market.board.outcomes[one.outcome],
+                    market.board.bookmakers[one.bookmaker],
+                    "consensus",
+                )
+                assert working is not None
+                assert (working.verdict, working.ev, working.fair_probability) == ("opportunity", one.ev, one.fair)
+                assert [(gate.gate, gate.passed) for gate in working.gates] == [
+                    (verdict.gate, verdict.passed) for verdict in one.judgement.verdicts
+                ]
+            for (outcome, bookmaker), reason in market.refused.items():
+                working = told.price(MarketKey(*market.key), outcome, bookmaker, "consensus")
+                assert working is not None
+                assert working.verdict in ("refused", "not_judged")
+                assert working.verdict == "not_judged" or working.reason == reason
+
+
+def test_every_gate_and_every_reason_has_its_words() -> None:
+    gates = {gate.name for gate in REFUSING}
+    said = {working.gates[0].gate: explain(working)[-1] for working in workings("consensus") if working.gates}
+    assert said.keys() <= gates
+    assert all(gate not in sentence for gate, sentence in said.items())
+    left_out = {b.left_out_reason for w in workings("sharp") for b in w.bookmakers if b.left_out_reason}
+    assert left_out <= REASONS.keys()
