@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.markets import implied
 from bench.measure import Figure
-from bet_intel.odds import Method, devig
+from bet_intel.odds import MODELS, Method, devig
 
 _DIGITS = 50
 _MARKETS = 40
@@ -20,7 +20,7 @@ def run(rounds: int) -> Iterable[Figure]:
     """The largest error of any probability of any method; `rounds` does not matter to it."""
     with mpmath.workdps(_DIGITS):
         for outcomes in (2, 3, 20):
-            worst = {method.value: _worst(method, outcomes) for method in Method}
+            worst = {method.value: _worst(method, outcomes) for method in MODELS}
             detail = ", ".join(f"{method} {error:.1e}" for method, error in worst.items())
             what = f"largest error of a probability, {outcomes} outcomes"
             yield Figure(what, max(worst.values()), 1e-15, at_least=False, unit="", detail=detail)
@@ -67,5 +67,6 @@ _FORMULAS: Mapping[Method, Formula] = {
     Method.POWER: lambda k, r: [one**k for one in r],
     Method.SHIN: _shin,
     Method.ODDS_RATIO: lambda c, r: [one / (c + one - c * one) for one in r],
+    Method.LOGARITHMIC: lambda c, r: [one / (mpmath.exp(c) * (1 - one) + one) for one in r],
     Method.PROBIT: _probit,
 }

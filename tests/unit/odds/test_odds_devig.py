@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bet_intel.odds import DevigStatus, FloatArray, Method, devig
+from bet_intel.odds import MODELS, DevigStatus, FloatArray, Method, devig
 
 ORACLE = Path(__file__).parents[3].parent / "shared" / "data" / "oracles" / "devig_oracle.json"
-ORACLE_METHODS = (*Method, "wpo")
+ORACLE_METHODS = (*MODELS, "wpo")
 PARAMETER_NAMES = {
     Method.POWER: "k",
     Method.SHIN: "z",
@@ -44,6 +44,7 @@ def oracle() -> list[dict[str, Any]]:
 @pytest.mark.parametrize("name", ORACLE_METHODS)
 def test_every_oracle_set_is_met_to_nine_digits(oracle: list[dict[str, Any]], name: str) -> None:
     method = Method.ADDITIVE if name == "wpo" else Method(name)
+    name = Method.ODDS_RATIO.value if method is Method.LOGARITHMIC else name  # the same probabilities
     for entry in oracle:
         implied = from_odds(*(UNROUNDED.get(price, price) for price in entry["odds"]))
         assert implied.sum() == pytest.approx(entry["booksum"], abs=1e-12)
@@ -102,7 +103,7 @@ def test_two_way_odds_ratio_keeps_the_ratio_of_the_odds() -> None:
     np.testing.assert_allclose((implied / (1 - implied)) / (p / (1 - p)), result.parameter[0], rtol=1e-14)
 
 
-@pytest.mark.parametrize("method", Method)
+@pytest.mark.parametrize("method", MODELS)
 @pytest.mark.parametrize("outcomes", [2, 3, 7, 30])
 def test_equal_prices_give_equal_chances_by_every_method(method: Method, outcomes: int) -> None:
     result = devig(np.full((outcomes, 1), 1.08 / outcomes), method)
@@ -110,7 +111,7 @@ def test_equal_prices_give_equal_chances_by_every_method(method: Method, outcome
     assert result.overround[0] == pytest.approx(0.08)
 
 
-@pytest.mark.parametrize("method", Method)
+@pytest.mark.parametrize("method", MODELS)
 def test_two_of_four_reach_the_final(method: Method) -> None:
     implied = column(0.81, 0.62, 0.41, 0.26)
     result = devig(implied, method, target=2.0)
@@ -151,7 +152,7 @@ def test_roots_agree_with_fifty_digits(odds: tuple[float, ...]) -> None:
         assert max(abs(Decimal(float(a)) - b) for a, b in zip(p, expected, strict=True)) <= Decimal("1e-15"), method
 
 
-@pytest.mark.parametrize("method", Method)
+@pytest.mark.parametrize("method", MODELS)
 def test_underround_is_refused_not_divided_away(method: Method) -> None:
     result = devig(column(0.45, 0.5), method)
     assert result.status[0] == DevigStatus.NO_OVERROUND
@@ -160,7 +161,7 @@ def test_underround_is_refused_not_divided_away(method: Method) -> None:
     assert np.isnan(result.parameter).all()
 
 
-@pytest.mark.parametrize("method", Method)
+@pytest.mark.parametrize("method", MODELS)
 def test_a_market_without_margin_is_its_own_fair_price(method: Method) -> None:
     result = devig(column(0.25, 0.35, 0.4), method)
     assert result.status[0] == DevigStatus.OK
@@ -168,7 +169,7 @@ def test_a_market_without_margin_is_its_own_fair_price(method: Method) -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, 0.0, 1.0, 1.4, -0.2, np.inf])
-@pytest.mark.parametrize("method", Method)
+@pytest.mark.parametrize("method", MODELS)
 def test_a_missing_or_impossible_price_spoils_its_own_market_only(method: Method, bad: float) -> None:
     implied = np.array([[0.55, 0.55], [bad, 0.5]])
     result = devig(implied, method)
@@ -178,7 +179,7 @@ def test_a_missing_or_impossible_price_spoils_its_own_market_only(method: Method
     np.testing.assert_array_equal(result.probability[:, 1], devig(implied[:, 1:], method).probability[:, 0])
 
 
-@pytest.mark.parametrize("method", Method)
+@pytest.mark.parametrize("method", MODELS)
 @pytest.mark.parametrize(
     "implied",
     [
@@ -218,7 +219,7 @@ def test_more_markets_than_one_chunk_are_all_devigged() -> None:
 def test_the_input_array_is_left_as_it_was() -> None:
     implied = from_odds(1.9, 1.95)
     before = implied.copy()
-    for method in Method:
+    for method in MODELS:
         devig(implied, method)
     np.testing.assert_array_equal(implied, before)
 
@@ -233,3 +234,44 @@ def test_a_wrong_shape_is_refused(shape: tuple[int, ...]) -> None:
 def test_a_target_that_cannot_be_reached_is_refused(target: float) -> None:
     with pytest.raises(ValueError, match="target must lie between 0 and the number of outcomes"):
         devig(from_odds(1.9, 1.9), target=target)
+
+
+def test_logarithmic_is_odds_ratio_with_the_logarithm_of_its_parameter() -> None:
+    implied = from_odds(2.7, 2.3, 4.4)
+    shift, ratio = devig(implied, Method.LOGARITHMIC), devig(implied, Method.ODDS_RATIO)
+    np.testing.assert_array_equal(shift.probability, ratio.probability)
+    assert shift.parameter[0] == pytest.approx(np.log(ratio.parameter[0]), abs=1e-15)
+    p = shift.probability
+    np.testing.assert_allclose(np.log(implied / (1 - implied)) - np.log(p / (1 - p)), shift.parameter[0], atol=1e-14)
+
+
+def test_the_worst_case_is_the_lowest_of_the_models_and_is_not_brought_up_to_the_target() -> None:
+    implied = np.concatenate([from_odds(1.10, 8.00), from_odds(1.95, 1.87)], axis=1)
+    worst = devig(implied, Method.WORST_CASE)
+    models = np.stack([devig(implied, model).probability for model in MODELS])
+    np.testing.assert_array_equal(worst.probability, models.min(axis=0))
+    assert (worst.probability.sum(axis=0) < 1.0).all()
+    assert worst.status.tolist() == [DevigStatus.OK, DevigStatus.OK]
+    assert np.isnan(worst.parameter).all()
+
+
+def test_the_worst_case_leaves_out_a_model_that_is_not_fair_for_these_prices() -> None:
+    implied = column(0.87, 0.2, 0.1, 0.05, 0.02, 0.01)
+    worst = devig(implied, Method.WORST_CASE)
+    assert devig(implied, Method.ADDITIVE).status[0] == DevigStatus.NEGATIVE
+    assert worst.status[0] == DevigStatus.OK
+    assert (worst.probability > 0.0).all()
+
+
+@pytest.mark.parametrize(
+    ("implied", "status"),
+    [
+        ((0.45, 0.5), DevigStatus.NO_OVERROUND),
+        ((0.6, np.nan), DevigStatus.INCOMPLETE),
+        ((0.6, 1.0), DevigStatus.INCOMPLETE),
+    ],
+)
+def test_the_worst_case_invents_nothing(implied: tuple[float, float], status: DevigStatus) -> None:
+    worst = devig(column(*implied), Method.WORST_CASE)
+    assert worst.status[0] == status
+    assert np.isnan(worst.probability).all()

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bet_intel.odds import DevigStatus, FloatArray, Method, devig
+from bet_intel.odds import MODELS, DevigStatus, FloatArray, Method, devig
 
-methods = st.sampled_from(list(Method))
-always_fair = st.sampled_from([method for method in Method if method not in (Method.ADDITIVE, Method.GOTO)])
+methods = st.sampled_from(list(MODELS))
+always_fair = st.sampled_from([method for method in MODELS if method not in (Method.ADDITIVE, Method.GOTO)])
 
 
 @st.composite

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bet_intel.odds import (
+    DISTINCT_MODELS,
+    MODELS,
     Band,
     DevigStatus,
     FairPrices,
@@ -58,7 +60,7 @@ def flat(result: FairPrices) -> dict[str, FloatArray]:
     return arrays
 
 
-@given(groups(), st.sampled_from(list(Method)))
+@given(groups(), st.sampled_from(list(MODELS)))
 def test_a_batch_is_its_markets_one_by_one(
     group: tuple[FloatArray, FloatArray, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]], method: Method
 ) -> None:
@@ -71,7 +73,7 @@ def test_a_batch_is_its_markets_one_by_one(
             np.testing.assert_allclose(together[name][..., one], values, rtol=1e-12, atol=1e-13, err_msg=name)
 
 
-@given(groups(), st.sampled_from(list(Method)))
+@given(groups(), st.sampled_from(list(MODELS)))
 def test_the_band_holds_the_pooled_price_and_only_fair_numbers(
     group: tuple[FloatArray, FloatArray, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]], method: Method
 ) -> None:
@@ -88,7 +90,7 @@ def test_the_band_holds_the_pooled_price_and_only_fair_numbers(
         assert np.isnan(band.lowest[~there]).all()
         np.testing.assert_array_equal(band.methods_used[0], pool.books_used > 0)
         assert band.methods[0] == method
-        assert sorted(band.methods) == sorted(Method)
+        assert sorted(band.methods) == sorted({*DISTINCT_MODELS, method})
 
 
 def test_composition_is_devig_then_pool() -> None:
@@ -155,7 +157,7 @@ def test_the_mid_of_an_exchange_is_only_brought_to_the_target(total: float) -> N
     mid = np.array([0.55, 0.45]) * total
     implied = np.concatenate([board((1.75, 2.15)), mid[:, np.newaxis, np.newaxis]], axis=1)
     is_mid = np.array([[False], [True]])
-    for method in Method:
+    for method in MODELS:
         result = fair_prices(implied, ones(implied), is_mid=is_mid, method=method)
         assert result.status[1, 0] == DevigStatus.OK
         np.testing.assert_allclose(result.devigged[:, 1, 0], [0.55, 0.45], atol=1e-15)
@@ -223,3 +225,17 @@ def test_bad_input_is_refused_with_the_reason() -> None:
         fair_prices(implied, ones(implied), is_mid=np.zeros((2, 2), dtype=np.bool_))
     with pytest.raises(ValueError, match="target must lie between"):
         fair_prices(implied, ones(implied), target=2.5)
+
+
+@given(groups())
+def test_the_worst_case_judges_by_the_lower_end_of_the_band(
+    group: tuple[FloatArray, FloatArray, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]],
+) -> None:
+    implied, weight, is_mid = group
+    worst = fair_prices(implied, weight, is_mid=is_mid, method=Method.WORST_CASE)
+    by_power = fair_prices(implied, weight, is_mid=is_mid)
+    np.testing.assert_array_equal(worst.consensus.share, by_power.consensus.share)
+    np.testing.assert_array_equal(worst.consensus.probability, by_power.consensus_band.lowest)
+    np.testing.assert_array_equal(worst.leave_one_out.probability, by_power.leave_one_out_band.lowest)
+    lower = worst.devigged <= by_power.devigged + 1e-15
+    assert (lower | np.isnan(worst.devigged)).all()

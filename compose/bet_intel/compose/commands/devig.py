@@ -9,13 +9,14 @@ from cyclopts import Parameter
 from bet_intel.compose.commands.errors import CommandError, UsageError
 from bet_intel.compose.commands.output import complain, odds, percent, print_json, print_table, probability
 from bet_intel.compose.commands.prices import OddsFormat, read_prices
-from bet_intel.odds import Devigged, DevigStatus, Method, decimal_to_american, devig
+from bet_intel.odds import DISTINCT_MODELS, Devigged, DevigStatus, Method, decimal_to_american, devig
 
 _PARAMETERS = {
     Method.ADDITIVE: "margin_per_outcome",
     Method.POWER: "k",
     Method.SHIN: "z",
     Method.ODDS_RATIO: "c",
+    Method.LOGARITHMIC: "ln c",
     Method.PROBIT: "c",
     Method.GOTO: "s",
 }
@@ -134,7 +135,7 @@ def _outcome(price: float, implied: float, p: float, band: Band | None) -> FairO
 
 
 def _bands(implied: "np.typing.NDArray[np.float64]", winners: float) -> list[Band | None]:
-    found: list[Devigged] = [devig(implied, method, winners) for method in Method]
+    found: list[Devigged] = [devig(implied, method, winners) for method in DISTINCT_MODELS]
     usable = [one.probability[:, 0] for one in found if one.status[0] == DevigStatus.OK]
     if not usable:
         return [None] * len(implied)

@@ -14,7 +14,7 @@ from bet_intel.odds.conversion import (
     implied_probability,
     net_price,
 )
-from bet_intel.odds.devig import Devigged, DevigStatus, Method, devig
+from bet_intel.odds.devig import DISTINCT_MODELS, MODELS, Devigged, DevigStatus, Method, devig
 from bet_intel.odds.ev import (
     exchange_mid,
     expected_value,
@@ -30,6 +30,8 @@ from bet_intel.odds.pooling import Pool, PoolingRule, consensus, leave_one_out
 from bet_intel.odds.settlement import Settlement, Split, Threshold, line_probability, settlement, threshold
 
 __all__ = [
+    "DISTINCT_MODELS",
+    "MODELS",
     "Band",
     "BoolArray",
     "DevigStatus",

@@ -13,29 +13,40 @@ from types import MappingProxyType
 import numpy as np
 
 from bet_intel.odds import margin
-from bet_intel.odds.arrays import FloatArray, IntArray, StatusArray, require_target
+from bet_intel.odds.arrays import FloatArray, StatusArray, require_target
 
 CHUNK_MARKETS = 4096
+_CHUNK_QUOTES = 16_384  # of long markets fewer go into a chunk, so that its arrays stay in the cache
+_LEAST_MARKETS = 256
 EXACT_SUM = 1e-12
 _SMALLEST = 1e-12  # prices above 10¹² or below 1 + 10⁻¹² are not prices, and their squares leave the number range
 
 
 class Method(enum.StrEnum):
-    """How a bookmaker is taken to have spread its margin over the outcomes."""
+    """How a bookmaker is taken to have spread its margin over the outcomes.
+
+    WORST_CASE is no model of that but a bound on all of them: the lowest fair probability of each outcome over the
+    models. Its probabilities sum to less than the target.
+    """
 
     MULTIPLICATIVE = "multiplicative"
     ADDITIVE = "additive"
     POWER = "power"
     SHIN = "shin"
     ODDS_RATIO = "odds_ratio"
+    LOGARITHMIC = "logarithmic"
     PROBIT = "probit"
     GOTO = "goto"
+    WORST_CASE = "worst_case"
+
+
+MODELS = tuple(method for method in Method if method is not Method.WORST_CASE)
 
 
 class DevigStatus(enum.IntEnum):
     """What became of one market of one book.
 
-    OK: fair probabilities in (0, 1) that sum to the target.
+    OK: fair probabilities in (0, 1) that sum to the target (those of the worst case to less).
     NO_OVERROUND: Σr is below the target; there is no margin to take out, probabilities are NaN.
     NEGATIVE: the formula left (0, 1) (additive and goto on long shots); the raw numbers are kept, not clipped.
     INCOMPLETE: a price is missing (NaN), or an implied probability is not strictly between 0 and 1.
@@ -49,6 +60,9 @@ class DevigStatus(enum.IntEnum):
     NOT_CONVERGED = 4
 
 
+# Logarithmic is odds ratio with another parameter: its probabilities add nothing to a comparison of the models.
+DISTINCT_MODELS = tuple(method for method in MODELS if method is not Method.LOGARITHMIC)
+
 _MODELS: Mapping[Method, margin.MarginModel] = MappingProxyType(
     {
         Method.MULTIPLICATIVE: margin.multiplicative,
@@ -56,6 +70,7 @@ _MODELS: Mapping[Method, margin.MarginModel] = MappingProxyType(
         Method.POWER: margin.power,
         Method.SHIN: margin.shin,
         Method.ODDS_RATIO: margin.odds_ratio,
+        Method.LOGARITHMIC: margin.logarithmic,
         Method.PROBIT: margin.probit,
         Method.GOTO: margin.goto,
     }
@@ -68,6 +83,7 @@ _NEUTRAL_PARAMETER: Mapping[Method, float] = MappingProxyType(
         Method.POWER: 1.0,
         Method.SHIN: 0.0,
         Method.ODDS_RATIO: 1.0,
+        Method.LOGARITHMIC: 0.0,
         Method.PROBIT: 0.0,
         Method.GOTO: 0.0,
     }
@@ -102,45 +118,74 @@ def devig(implied: FloatArray, method: Method = Method.POWER, target: float = 1.
     outcomes, markets = implied.shape
     require_target(target, outcomes)
 
-    complete = ((implied >= _SMALLEST) & (implied <= 1.0 - _SMALLEST)).all(axis=0)
-    overround = np.where(complete, implied.sum(axis=0) - target, np.nan)
-    probability = np.full(implied.shape, np.nan)
-    parameter = np.full(markets, np.nan)
-    status = np.where(complete, DevigStatus.NO_OVERROUND, DevigStatus.INCOMPLETE).astype(np.int8)
-
-    fair = complete & (np.abs(overround) <= EXACT_SUM)
-    probability[:, fair] = implied[:, fair]
-    parameter[fair] = _NEUTRAL_PARAMETER[method]
-    status[fair] = DevigStatus.OK
-
-    columns = np.flatnonzero(complete & (overround > EXACT_SUM))
-    model = _MODELS[method]
-    for begin in range(0, columns.size, CHUNK_MARKETS):
-        chunk = _as_slice(columns[begin : begin + CHUNK_MARKETS])
-        result = model(np.ascontiguousarray(implied[:, chunk]), target)
-        probability[:, chunk] = result.probability
-        parameter[chunk] = result.parameter
-        status[chunk] = _verdict(result, target)
-    _forget(probability, parameter, status)
+    if method is Method.WORST_CASE:
+        return _worst_case(implied, target)
+    probability = np.empty(implied.shape)
+    parameter, overround = np.empty(markets), np.empty(markets)
+    status = np.empty(markets, dtype=np.int8)
+    model, neutral = _MODELS[method], _NEUTRAL_PARAMETER[method]
+    size = min(CHUNK_MARKETS, max(_LEAST_MARKETS, _CHUNK_QUOTES // outcomes))
+    for begin in range(0, markets, size):
+        chunk = slice(begin, begin + size)
+        one = _devig_chunk(implied[:, chunk], model, neutral, target)
+        probability[:, chunk], parameter[chunk], overround[chunk], status[chunk] = one
     return Devigged(method, probability, parameter, overround, status)
 
 
-def _as_slice(columns: IntArray) -> IntArray | slice:
-    """Neighbouring columns as a slice: an array is copied by slices far faster than by indices."""
-    first, last = int(columns[0]), int(columns[-1])
-    return slice(first, last + 1) if last - first + 1 == columns.size else columns
+def _worst_case(implied: FloatArray, target: float) -> Devigged:
+    """The lowest fair probability of every outcome over the models that have a fair answer (status OK)."""
+    bound = devig(implied, Method.MULTIPLICATIVE, target)
+    lowest = np.where(bound.status == DevigStatus.OK, bound.probability, np.nan)
+    status = bound.status.copy()
+    for method in DISTINCT_MODELS:
+        other = devig(implied, method, target)
+        fair = other.status == DevigStatus.OK
+        np.fmin(lowest, other.probability, out=lowest, where=fair)
+        status[fair] = DevigStatus.OK
+    return Devigged(Method.WORST_CASE, lowest, np.full(status.shape, np.nan), bound.overround, status)
+
+
+def _devig_chunk(
+    r: FloatArray, model: margin.MarginModel, neutral: float, target: float
+) -> tuple[FloatArray, FloatArray, FloatArray, StatusArray]:
+    """Probability, parameter, overround and status of a chunk's markets."""
+    overround = r.sum(axis=0) - target
+    # Three numbers tell whether every market of the chunk has a margin to take out: the usual case, without masks.
+    if r.min() >= _SMALLEST and r.max() <= 1.0 - _SMALLEST and overround.min() > EXACT_SUM:
+        result = model(r, target)
+        status = _verdict(result, target)
+        if (status == DevigStatus.NOT_CONVERGED).any():
+            _forget(result, status)
+        return result.probability, result.parameter, overround, status
+
+    complete = ((r >= _SMALLEST) & (r <= 1.0 - _SMALLEST)).all(axis=0)
+    overround = np.where(complete, overround, np.nan)
+    probability = np.full(r.shape, np.nan)
+    parameter = np.full(r.shape[1], np.nan)
+    status = np.where(complete, DevigStatus.NO_OVERROUND, DevigStatus.INCOMPLETE).astype(np.int8)
+    fair = complete & (np.abs(overround) <= EXACT_SUM)
+    probability[:, fair] = r[:, fair]
+    parameter[fair] = neutral
+    status[fair] = DevigStatus.OK
+    columns = np.flatnonzero(complete & (overround > EXACT_SUM))
+    if columns.size:
+        solved = _devig_chunk(np.ascontiguousarray(r[:, columns]), model, neutral, target)
+        probability[:, columns], parameter[columns], _, status[columns] = solved
+    return probability, parameter, overround, status
 
 
 def _verdict(result: margin.FairColumns, target: float) -> StatusArray:
     p = result.probability
+    near = np.abs(p.sum(axis=0) - target) <= EXACT_SUM * p.shape[0]
+    if result.converged.all() and near.all() and p.min() > 0.0 and p.max() < 1.0:
+        return np.zeros(p.shape[1], dtype=np.int8)  # DevigStatus.OK
     inside = ((p > 0.0) & (p < 1.0)).all(axis=0)
-    solved = result.converged & (np.abs(p.sum(axis=0) - target) <= EXACT_SUM * p.shape[0])
     verdict = np.where(inside, DevigStatus.OK, DevigStatus.NEGATIVE)
-    return np.where(solved, verdict, DevigStatus.NOT_CONVERGED).astype(np.int8)
+    return np.where(result.converged & near, verdict, DevigStatus.NOT_CONVERGED).astype(np.int8)
 
 
-def _forget(probability: FloatArray, parameter: FloatArray, status: StatusArray) -> None:
+def _forget(result: margin.FairColumns, status: StatusArray) -> None:
     """Blank the numbers of markets whose equation was not solved, in place: they are not fair probabilities."""
     unsolved = status == DevigStatus.NOT_CONVERGED
-    probability[:, unsolved] = np.nan
-    parameter[unsolved] = np.nan
+    result.probability[:, unsolved] = np.nan
+    result.parameter[unsolved] = np.nan

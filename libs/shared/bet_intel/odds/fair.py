@@ -4,17 +4,18 @@ The same composition serves a batch and a single market: a market's numbers do n
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from bet_intel.odds.arrays import BoolArray, FloatArray, StatusArray, refuse, require_target
 from bet_intel.odds.band import Band, band
-from bet_intel.odds.devig import Devigged, DevigStatus, Method, devig
+from bet_intel.odds.devig import DISTINCT_MODELS, Devigged, DevigStatus, Method, devig
 from bet_intel.odds.pooling import DEFAULT_RULE, Pool, PoolingRule, consensus, leave_one_out
 
-ALL_METHODS = tuple(Method)
+# What the worst case pools, weighs and finds outliers by: it bounds models and is none itself.
+_WORST_CASE_POOL = Method.POWER
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def fair_prices(
     *,
     is_mid: BoolArray | None = None,
     method: Method = Method.POWER,
-    band_methods: Sequence[Method] = ALL_METHODS,
+    band_methods: Sequence[Method] = DISTINCT_MODELS,
     rule: PoolingRule = DEFAULT_RULE,
     target: float = 1.0,
 ) -> FairPrices:
@@ -52,7 +53,9 @@ def fair_prices(
     A weight of 0 shows a book without using it (a stale one, say). Where `is_mid` (b, m) the column is the mid of back
     and lay of an exchange: it carries no margin and is only brought to the target by division, whatever its sum. Any
     other book without overround is reported (NO_OVERROUND) and not pooled. `band_methods` are the methods of the band;
-    `method` always takes part in it. ValueError: shapes that do not fit, a weight that is negative or not finite.
+    `method` always takes part in it. By `Method.WORST_CASE` books are pooled by power, and every probability of a book
+    or a pool is then the lowest over the band's methods: it sums to less than the target. ValueError: shapes that do
+    not fit, a weight that is negative or not finite.
     """
     if implied.ndim != 3 or implied.shape[0] < 2:
         raise ValueError(f"implied must have the shape (n_outcomes >= 2, n_books, n_markets), got {implied.shape}")
@@ -66,7 +69,8 @@ def fair_prices(
 
     columns = np.ascontiguousarray(implied).reshape(outcomes, books * markets)
     mids = np.flatnonzero(is_mid) if is_mid is not None else np.empty(0, dtype=np.intp)
-    own = _devig_books(columns, mids, method, target)
+    pooled_by = _WORST_CASE_POOL if method is Method.WORST_CASE else method
+    own = _devig_books(columns, mids, pooled_by, target)
     used_weight = np.where(own.status.reshape(books, markets) == DevigStatus.OK, weight, 0.0)
     probability = own.probability.reshape(implied.shape)
 
@@ -74,20 +78,29 @@ def fair_prices(
     without = leave_one_out(probability, used_weight, rule, target)
     alternatives = []
     for other in dict.fromkeys(band_methods):
-        if other != method:
+        if other not in (pooled_by, Method.WORST_CASE):
             devigged = _devig_books(columns, mids, other, target)
             fair = np.where(devigged.status == DevigStatus.OK, devigged.probability, np.nan)
             alternatives.append((other, fair.reshape(implied.shape)))
+    over_all_band = band(over_all, pooled_by, alternatives, target)
+    without_band = band(without, pooled_by, alternatives, target)
+    if method is Method.WORST_CASE:
+        usable = [np.where(own.status.reshape(books, markets) == DevigStatus.OK, probability, np.nan)]
+        probability = np.fmin.reduce([*usable, *(fair for _, fair in alternatives)])
+        over_all = replace(over_all, probability=over_all_band.lowest)
+        without = replace(without, probability=without_band.lowest)
     return FairPrices(
         method=method,
         devigged=probability,
-        parameter=own.parameter.reshape(books, markets),
+        parameter=np.full((books, markets), np.nan)
+        if method is Method.WORST_CASE
+        else own.parameter.reshape(books, markets),
         overround=own.overround.reshape(books, markets),
         status=own.status.reshape(books, markets),
         consensus=over_all,
         leave_one_out=without,
-        consensus_band=band(over_all, method, alternatives, target),
-        leave_one_out_band=band(without, method, alternatives, target),
+        consensus_band=over_all_band,
+        leave_one_out_band=without_band,
     )
 
 

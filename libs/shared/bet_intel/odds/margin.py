@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bet_intel.odds.arrays import BoolArray, FloatArray
-from bet_intel.odds.normal import normal_cdf, normal_density, normal_quantile
-from bet_intel.odds.roots import decreasing_root
+from bet_intel.odds.normal import cdf_and_density, normal_cdf, normal_density, normal_quantile
+from bet_intel.odds.roots import Derivatives, falling_root
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +46,48 @@ def additive(r: FloatArray, target: float) -> FairColumns:
 
 
 def power(r: FloatArray, target: float) -> FairColumns:
-    """p = r^k with Σp = T; parameter k ≥ 1. ln Σ r^k is convex and falls, so Newton climbs to k from 1."""
+    """p = r^k with Σp = T; parameter k ≥ 1. The derivatives of p by k are p·(ln r)^i; at k = 1, p is r."""
     log_r = np.log(r)
-    log_target = np.log(target)
+    p = r.copy()
+    term = np.empty_like(r)
 
-    def residual(k: FloatArray) -> tuple[FloatArray, FloatArray]:
-        p = np.exp(k * log_r)
+    def derivatives() -> Derivatives:
         total = p.sum(axis=0)
-        return np.log(total) - log_target, (p * log_r).sum(axis=0) / total
+        np.multiply(p, log_r, out=term)
+        first = term.sum(axis=0)
+        np.multiply(term, log_r, out=term)
+        second = term.sum(axis=0)
+        np.multiply(term, log_r, out=term)
+        return Derivatives(total - target, first, second, term.sum(axis=0))
+
+    def equation(k: FloatArray) -> Derivatives:
+        np.multiply(log_r, k, out=p)
+        np.exp(p, out=p)
+        return derivatives()
 
     markets = r.shape[1]
-    roots = decreasing_root(residual, np.ones(markets), np.full(markets, np.inf))
-    return FairColumns(np.exp(roots.value * log_r), roots.value, roots.converged)
+    roots = falling_root(equation, np.ones(markets), derivatives(), np.full(markets, np.inf))
+    # The last step x = δ·ln r without another exponential, by its series: e^x = 1 + x(1 + x/2(1 + x/3)).
+    x = np.multiply(log_r, roots.step, out=log_r)
+    np.multiply(x, 1.0 / 3.0, out=term)
+    term += 1.0
+    term *= x
+    term *= 0.5
+    term += 1.0
+    term *= x
+    term *= p
+    p += term
+    return FairColumns(p, roots.root, roots.converged)
 
 
 def shin(r: FloatArray, target: float) -> FairColumns:
     """p = (√(z² + 4(1 − z) r²/S) − z) / (2(1 − z)) with S = Σr and Σp = 1; parameter z, the share of insiders.
 
     Two outcomes: equal to additive, z in closed form. The model is one of a single winner: another target T is solved
-    for r/T and scaled back by T. Solved is Σ√(z² + 4(1 − z) r²/S) − (n − 2)z − 2 = 0, convex and falling from z = 0.
+    for r/T and scaled back by T. Solved is Σ√(z² + 4(1 − z)w) − (n − 2)z − 2 = 0 with w = r²/S, convex and falling
+    from z = 0, where the roots are 2r/√S.
     """
-    scaled = r / target
+    scaled = r if target == 1.0 else r / target
     total = scaled.sum(axis=0)
     outcomes, markets = r.shape
     if outcomes == 2:
@@ -75,22 +96,45 @@ def shin(r: FloatArray, target: float) -> FairColumns:
             z = (total - 1.0) * (total - difference_squared) / (total * (1.0 - difference_squared))
         return _closed_form(additive(r, target).probability, z)
 
-    weight = scaled * scaled / total
+    weight = scaled * scaled
+    weight /= total
+    curvature = 1.0 - weight
+    curvature *= weight
+    curvature *= 4.0
+    root = np.empty_like(r)
+    term = np.empty_like(r)
 
-    def residual(z: FloatArray) -> tuple[FloatArray, FloatArray]:
-        root = np.sqrt(z * z + 4.0 * (1.0 - z) * weight)
-        slope = ((z - 2.0 * weight) / root).sum(axis=0) - (outcomes - 2)
-        return root.sum(axis=0) - (outcomes - 2) * z - 2.0, slope
+    def equation(z: FloatArray) -> Derivatives:
+        # With u = z² + 4(1 − z)w: (√u)' = (z − 2w)/√u and (√u)'' = 4w(1 − w)/u√u.
+        np.multiply(weight, 4.0 * (1.0 - z), out=root)
+        np.add(root, z * z, out=root)
+        np.divide(curvature, root, out=term)
+        np.sqrt(root, out=root)
+        np.divide(term, root, out=term)
+        second = term.sum(axis=0)
+        np.multiply(weight, -2.0, out=term)
+        np.add(term, z, out=term)
+        np.divide(term, root, out=term)
+        return Derivatives(root.sum(axis=0) - (outcomes - 2) * z - 2.0, term.sum(axis=0) - (outcomes - 2), second)
 
-    roots = decreasing_root(residual, np.zeros(markets), np.ones(markets))
-    z = roots.value
-    root = np.sqrt(z * z + 4.0 * (1.0 - z) * weight)
-    # The formula above with its numerator rationalised: no cancellation for long shots.
-    return FairColumns(2.0 * target * weight / (root + z), z, roots.converged)
+    root_total = np.sqrt(total)
+    np.divide(1.0, scaled, out=term)
+    begin = Derivatives(
+        2.0 * root_total - 2.0, -root_total - (outcomes - 2), 0.5 * root_total * (term.sum(axis=0) - 1.0)
+    )
+    roots = falling_root(equation, np.zeros(markets), begin, np.ones(markets))
+    z = roots.root
+    np.multiply(weight, 4.0 * (1.0 - z), out=root)
+    root += z * z
+    np.sqrt(root, out=root)
+    root += z
+    # The formula above with its numerator rationalised, 2w/(√u + z): no cancellation for long shots.
+    weight *= 2.0 * target
+    return FairColumns(np.divide(weight, root, out=weight), z, roots.converged)
 
 
 def odds_ratio(r: FloatArray, target: float) -> FairColumns:
-    """p = r/(c + r − c·r) with Σp = T; parameter c ≥ 1. 1/Σp is concave and rises, so Newton climbs to c from 1.
+    """p = r/(c + r − c·r) with Σp = T; parameter c ≥ 1. The derivatives of p by c are p·i!·(−(1 − p)/c)^i.
 
     Two outcomes with T = 1: c = √(r₁r₂/((1 − r₁)(1 − r₂))).
     """
@@ -100,33 +144,82 @@ def odds_ratio(r: FloatArray, target: float) -> FairColumns:
         c = np.sqrt(r[0] * r[1] / (against[0] * against[1]))
         return _closed_form(r / (r + c * against), c)
 
-    def residual(c: FloatArray) -> tuple[FloatArray, FloatArray]:
-        denominator = r + c * against
-        p = r / denominator
-        total = p.sum(axis=0)
-        return 1.0 / target - 1.0 / total, -(p * against / denominator).sum(axis=0) / (total * total)
+    p = r.copy()
+    q = against.copy()
 
-    roots = decreasing_root(residual, np.ones(markets), np.full(markets, np.inf))
-    return FairColumns(r / (r + roots.value * against), roots.value, roots.converged)
+    def derivatives(c: FloatArray) -> Derivatives:
+        total = p.sum(axis=0)
+        np.multiply(p, q, out=p)
+        first = p.sum(axis=0)
+        np.multiply(p, q, out=p)
+        second = p.sum(axis=0)
+        np.multiply(p, q, out=p)
+        third = p.sum(axis=0)
+        return Derivatives(total - target, -first / c, 2.0 * second / (c * c), -6.0 * third / (c * c * c))
+
+    def equation(c: FloatArray) -> Derivatives:
+        np.multiply(against, c, out=q)
+        np.add(q, r, out=p)
+        np.divide(q, p, out=q)
+        np.divide(r, p, out=p)
+        return derivatives(c)
+
+    start = np.ones(markets)
+    roots = falling_root(equation, start, derivatives(start), np.full(markets, np.inf))
+    against *= roots.root
+    against += r
+    return FairColumns(np.divide(r, against, out=against), roots.root, roots.converged)
+
+
+def logarithmic(r: FloatArray, target: float) -> FairColumns:
+    """logit p = logit r − c' with Σp = T: the probabilities of odds ratio, whose c is e^c'; parameter c' = ln c ≥ 0."""
+    by_ratio = odds_ratio(r, target)
+    return FairColumns(by_ratio.probability, np.log(by_ratio.parameter), by_ratio.converged)
 
 
 def probit(r: FloatArray, target: float) -> FairColumns:
-    """p = Φ(Φ⁻¹(r) − c) with Σp = T; parameter c ≥ 0. Two outcomes with T = 1: c = (Φ⁻¹(r₁) + Φ⁻¹(r₂))/2."""
-    x = normal_quantile(r)
+    """p = Φ(Φ⁻¹(r) − c) with Σp = T; parameter c ≥ 0. Two outcomes with T = 1: c = (Φ⁻¹(r₁) + Φ⁻¹(r₂))/2.
+
+    With y = Φ⁻¹(r) − c the derivatives of p by c are −φ(y), −yφ(y), (1 − y²)φ(y).
+    """
+    quantile = normal_quantile(r)
     outcomes = r.shape[0]
     if outcomes == 2 and target == 1.0:
-        c = 0.5 * (x[0] + x[1])
-        return _closed_form(normal_cdf(x - c), c)
+        c = 0.5 * (quantile[0] + quantile[1])
+        return _closed_form(normal_cdf(quantile - c), c)
 
-    def residual(c: FloatArray) -> tuple[FloatArray, FloatArray]:
-        shifted = x - c
-        return normal_cdf(shifted).sum(axis=0) - target, -normal_density(shifted).sum(axis=0)
+    y = quantile.copy()
+    p, density = r, normal_density(quantile)
+    term = np.empty_like(r)
+
+    def derivatives() -> Derivatives:
+        slope = density.sum(axis=0)
+        np.multiply(density, y, out=term)
+        second = term.sum(axis=0)
+        np.multiply(term, y, out=term)
+        return Derivatives(p.sum(axis=0) - target, -slope, -second, slope - term.sum(axis=0))
+
+    def equation(c: FloatArray) -> Derivatives:
+        nonlocal p, density
+        np.subtract(quantile, c, out=y)
+        p, density = cdf_and_density(y)
+        return derivatives()
 
     # Where even the likeliest outcome is down to T/n the sum is at or below T.
     equal_share = float(normal_quantile(np.array([target / outcomes]))[0])
-    upper = np.maximum(x.max(axis=0) - equal_share, 0.0)
-    roots = decreasing_root(residual, np.zeros(r.shape[1]), upper)
-    return FairColumns(normal_cdf(x - roots.value), roots.value, roots.converged)
+    upper = np.maximum(quantile.max(axis=0) - equal_share, 0.0)
+    roots = falling_root(equation, np.zeros(r.shape[1]), derivatives(), upper)
+    # The last step δ without another Φ, by its series: Φ(y − δ) = p − φ(y)·δ(1 + δ/2·(y + δ/3·(y² − 1))).
+    step = roots.step
+    np.multiply(y, y, out=term)
+    term -= 1.0
+    term *= step / 3.0
+    term += y
+    term *= 0.5 * step
+    term += 1.0
+    term *= step
+    term *= density
+    return FairColumns(p - term, roots.root, roots.converged)
 
 
 def goto(r: FloatArray, target: float) -> FairColumns:
@@ -134,6 +227,8 @@ def goto(r: FloatArray, target: float) -> FairColumns:
 
     √(1 − r) = √((r − r²)/r) is the standard error that the published goto conversion uses.
     """
-    standard_error = np.sqrt(1.0 - r)
+    standard_error = 1.0 - r
+    np.sqrt(standard_error, out=standard_error)
     step = (r.sum(axis=0) - target) / standard_error.sum(axis=0)
-    return _closed_form(r - step * standard_error, step)
+    standard_error *= step
+    return _closed_form(np.subtract(r, standard_error, out=standard_error), step)

@@ -136,41 +136,46 @@ def _polynomial(coefficients: Sequence[float], x: FloatArray) -> FloatArray:
 
 def normal_density(x: FloatArray) -> FloatArray:
     """φ(x), any shape."""
-    density: FloatArray = np.exp(-0.5 * x * x) / _ROOT_2_PI
+    density: FloatArray = np.square(x)
+    density *= -0.5
+    np.exp(density, out=density)
+    density *= 1.0 / _ROOT_2_PI
     return density
-
-
-def _upper_tail(y: FloatArray) -> FloatArray:
-    """1 − Φ(y) for y above the centre."""
-    tail = np.empty_like(y)
-    far = y > _TAIL
-    near = ~far
-    near_y = y[near]
-    tail[near] = _polynomial(_MIDDLE_TOP, near_y) / _polynomial(_MIDDLE_BOTTOM, near_y)
-    if far.any():
-        far_y = y[far]
-        inverse_square = 1.0 / (far_y * far_y)
-        ratio = inverse_square * _polynomial(_TAIL_TOP, inverse_square) / _polynomial(_TAIL_BOTTOM, inverse_square)
-        tail[far] = (1.0 / _ROOT_2_PI - ratio) / far_y
-    # exp(−y²/2) in two factors: the first argument is exact, so that the rounding of y² is not magnified by exp.
-    coarse = np.trunc(y * 16.0) / 16.0
-    rest = (y - coarse) * (y + coarse)
-    tail *= np.exp(-0.5 * coarse * coarse) * np.exp(-0.5 * rest)
-    return tail
 
 
 def normal_cdf(x: FloatArray) -> FloatArray:
     """Φ(x), any shape, finite x."""
-    y = np.abs(x)
+    return cdf_and_density(x)[0]
+
+
+def cdf_and_density(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Φ(x) and φ(x), any shape, finite x: one exponential serves both."""
+    density = normal_density(x)
     cdf = np.empty_like(x)
+    y = np.abs(x)
     centre = y <= _CENTRE
     centre_x = x[centre]
     square = centre_x * centre_x
     cdf[centre] = 0.5 + centre_x * (_polynomial(_CENTRE_TOP, square) / _polynomial(_CENTRE_BOTTOM, square))
     outside = ~centre
-    tail = _upper_tail(y[outside])
+    tail = _mills_ratio(y[outside])
+    tail *= density[outside]
+    tail *= _ROOT_2_PI
     cdf[outside] = np.where(x[outside] > 0.0, 1.0 - tail, tail)
-    return cdf
+    return cdf, density
+
+
+def _mills_ratio(y: FloatArray) -> FloatArray:
+    """(1 − Φ(y))·exp(y²/2) for y above the centre."""
+    ratio = _polynomial(_MIDDLE_TOP, y)
+    ratio /= _polynomial(_MIDDLE_BOTTOM, y)
+    far = y > _TAIL
+    if far.any():
+        far_y = y[far]
+        inverse_square = 1.0 / (far_y * far_y)
+        correction = inverse_square * _polynomial(_TAIL_TOP, inverse_square) / _polynomial(_TAIL_BOTTOM, inverse_square)
+        ratio[far] = (1.0 / _ROOT_2_PI - correction) / far_y
+    return ratio
 
 
 def normal_quantile(p: FloatArray) -> FloatArray:
