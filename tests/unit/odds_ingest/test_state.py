@@ -101,6 +101,13 @@ def test_a_new_time_alone_is_no_new_revision() -> None:
     assert second.markets[H2H].board.last_update == {"alpha": minutes(5)}
 
 
+def test_a_market_that_is_as_it_was_stays_the_same_object() -> None:
+    before = advance(None, odds({H2H: board(EVEN), TOTAL: board(EVEN)}), T0, 1)
+    after = advance(before, odds({H2H: board(EVEN), TOTAL: board(LONGER)}), minutes(1), 2)
+    assert after.markets[H2H] is before.markets[H2H]
+    assert after.markets[TOTAL] is not before.markets[TOTAL]
+
+
 def test_a_changed_limit_is_told() -> None:
     first = advance(None, odds({H2H: board(EVEN, limit=500)}), T0, 1)
     assert advance(first, odds({H2H: board(EVEN, limit=50)}), T0, 2).markets[H2H].revision == 2

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import asyncpg
@@ -92,7 +92,7 @@ class Store:
     async def save(self, connection: Writer, before: dict[str, Stored], after: Sequence[EventState]) -> None:
         """Write what differs between `before` and `after`. The cache follows: a rolled-back state fails its check."""
         await _save_events(connection, after)
-        stored = await _save_markets(connection, before, after)
+        stored = await _add_markets(connection, before, after)
         await _save_boards(connection, before, stored)
         for one in stored:
             if one.state.open:
@@ -196,13 +196,17 @@ async def _save_events(connection: Writer, states: Sequence[EventState]) -> None
     )
 
 
-async def _save_markets(connection: Writer, before: dict[str, Stored], after: Sequence[EventState]) -> list[Stored]:
-    changed = [
-        (state.event.id, key, market)
-        for state in after
-        for key, market in state.markets.items()
-        if market.revision == state.revision
+async def _add_markets(connection: Writer, before: dict[str, Stored], after: Sequence[EventState]) -> list[Stored]:
+    """Insert the markets that have no id yet; `after` with the ids of all its markets."""
+    stored = [Stored(state, _known_ids(before, state)) for state in after]
+    new = [
+        (one.state.event.id, key, market)
+        for one in stored
+        for key, market in one.state.markets.items()
+        if key not in one.market_ids
     ]
+    if not new:
+        return stored
     rows = await connection.fetch(
         """
         insert into market (event_id, market, period, line, subject, status, revision)
@@ -211,66 +215,102 @@ async def _save_markets(connection: Writer, before: dict[str, Stored], after: Se
         do update set status = excluded.status, revision = excluded.revision
         returning id, event_id, market, period, line, subject
         """,
-        [event_id for event_id, _, _ in changed],
-        [key.market for _, key, _ in changed],
-        [key.period for _, key, _ in changed],
-        [key.line for _, key, _ in changed],
-        [key.subject for _, key, _ in changed],
-        [market.status.value for _, _, market in changed],
-        [market.revision for _, _, market in changed],
+        [event_id for event_id, _, _ in new],
+        [key.market for _, key, _ in new],
+        [key.period for _, key, _ in new],
+        [key.line for _, key, _ in new],
+        [key.subject for _, key, _ in new],
+        [market.status.value for _, _, market in new],
+        [market.revision for _, _, market in new],
     )
-    ids: defaultdict[str, MarketIds] = defaultdict(dict)
-    for event_id, stored in before.items():
-        ids[event_id].update(stored.market_ids)
+    ids = {one.state.event.id: one.market_ids for one in stored}
     for row in rows:
         ids[row["event_id"]][MarketKey(row["market"], row["period"], row["line"], row["subject"])] = row["id"]
-    return [Stored(state, ids[state.event.id]) for state in after]
+    return stored
+
+
+def _known_ids(before: dict[str, Stored], state: EventState) -> MarketIds:
+    # A dictionary of its own only where it will grow: what is cached must stay as it is until the commit.
+    earlier = before.get(state.event.id)
+    if earlier is None:
+        return {}
+    known = earlier.market_ids
+    return known if state.markets.keys() <= known.keys() else dict(known)
+
+
+@dataclass(slots=True)
+class _Changes:
+    """Rows that differ from those in the database."""
+
+    markets: list[tuple[int, MarketState]] = field(default_factory=list)
+    quotes: list[tuple[int, QuoteKey, Price]] = field(default_factory=list)
+    gone_quotes: list[tuple[int, QuoteKey]] = field(default_factory=list)
+    books: list[tuple[int, str, datetime]] = field(default_factory=list)
+    gone_books: list[tuple[int, str]] = field(default_factory=list)
+
+    def add(self, id: int, old: MarketState | None, new: MarketState) -> None:
+        if old is not None and (old.revision, old.status) != (new.revision, new.status):
+            self.markets.append((id, new))
+        old_board = _EMPTY if old is None else old.board
+        was, now = old_board.prices, new.board.prices
+        if old is None or old.revision != new.revision:
+            self.quotes += [(id, quote, price) for quote, price in now.items() if was.get(quote) != price]
+            self.gone_quotes += [(id, quote) for quote in was if quote not in now]
+        confirmed, confirms = old_board.last_update, new.board.last_update
+        if confirmed != confirms:
+            self.books += [(id, book, at) for book, at in confirms.items() if confirmed.get(book) != at]
+            self.gone_books += [(id, book) for book in confirmed if book not in confirms]
+
+
+_EMPTY = MarketBoard()
 
 
 async def _save_boards(connection: Writer, before: dict[str, Stored], after: Sequence[Stored]) -> None:
-    quotes: list[tuple[int, QuoteKey, Price]] = []
-    gone_quotes: list[tuple[int, QuoteKey]] = []
-    books: list[tuple[int, str, datetime]] = []
-    gone_books: list[tuple[int, str]] = []
-    empty = MarketBoard()
+    changes = _Changes()
     for stored in after:
         earlier = before.get(stored.state.event.id)
+        known = earlier.state.markets if earlier else {}
         for key, market in stored.state.markets.items():
-            market_id = stored.market_ids[key]
-            known = earlier.state.markets.get(key) if earlier else None
-            old = known.board if known else empty
-            new = market.board
-            if new is old:
-                continue
-            if market.revision == stored.state.revision:
-                quotes += [
-                    (market_id, quote, price) for quote, price in new.prices.items() if old.prices.get(quote) != price
-                ]
-                gone_quotes += [(market_id, quote) for quote in old.prices if quote not in new.prices]
-            gone_books += [(market_id, book) for book in old.last_update if book not in new.last_update]
-            books += [(market_id, book, at) for book, at in new.last_update.items() if old.last_update.get(book) != at]
-    await _upsert_quotes(connection, quotes)
-    await _delete_quotes(connection, gone_quotes)
-    await _upsert_books(connection, books)
-    await _delete_books(connection, gone_books)
+            old = known.get(key)
+            if market is not old:
+                changes.add(stored.market_ids[key], old, market)
+    await _put(connection, changes)
+    await _delete_quotes(connection, changes.gone_quotes)
+    await _delete_books(connection, changes.gone_books)
 
 
-async def _upsert_quotes(connection: Writer, quotes: list[tuple[int, QuoteKey, Price]]) -> None:
-    if not quotes:
+async def _put(connection: Writer, changes: _Changes) -> None:
+    """What is new or different, in one statement: each is a round trip, which costs more than its rows."""
+    if not (changes.markets or changes.quotes or changes.books):
         return
     await connection.execute(
         """
-        insert into quote (market_id, bookmaker, outcome, side, price, bet_limit)
-        select * from unnest($1::bigint[], $2::text[], $3::text[], $4::smallint[], $5::float8[], $6::float8[])
-        on conflict (market_id, bookmaker, outcome, side)
-        do update set price = excluded.price, bet_limit = excluded.bet_limit
+        with changed as (
+            update market set status = new.status, revision = new.revision
+            from unnest($1::bigint[], $2::smallint[], $3::bigint[]) as new (id, status, revision)
+            where market.id = new.id
+        ), quoted as (
+            insert into quote (market_id, bookmaker, outcome, side, price, bet_limit)
+            select * from unnest($4::bigint[], $5::text[], $6::text[], $7::smallint[], $8::float8[], $9::float8[])
+            on conflict (market_id, bookmaker, outcome, side)
+            do update set price = excluded.price, bet_limit = excluded.bet_limit
+        )
+        insert into book (market_id, bookmaker, last_update)
+        select * from unnest($10::bigint[], $11::text[], $12::timestamptz[])
+        on conflict (market_id, bookmaker) do update set last_update = excluded.last_update
         """,
-        [market_id for market_id, _, _ in quotes],
-        [quote.bookmaker for _, quote, _ in quotes],
-        [quote.outcome for _, quote, _ in quotes],
-        [quote.side.value for _, quote, _ in quotes],
-        [price.decimal for _, _, price in quotes],
-        [price.limit for _, _, price in quotes],
+        [id for id, _ in changes.markets],
+        [market.status.value for _, market in changes.markets],
+        [market.revision for _, market in changes.markets],
+        [id for id, _, _ in changes.quotes],
+        [quote.bookmaker for _, quote, _ in changes.quotes],
+        [quote.outcome for _, quote, _ in changes.quotes],
+        [quote.side.value for _, quote, _ in changes.quotes],
+        [price.decimal for _, _, price in changes.quotes],
+        [price.limit for _, _, price in changes.quotes],
+        [id for id, _, _ in changes.books],
+        [bookmaker for _, bookmaker, _ in changes.books],
+        [at for _, _, at in changes.books],
     )
 
 
@@ -288,21 +328,6 @@ async def _delete_quotes(connection: Writer, quotes: list[tuple[int, QuoteKey]])
         [quote.bookmaker for _, quote in quotes],
         [quote.outcome for _, quote in quotes],
         [quote.side.value for _, quote in quotes],
-    )
-
-
-async def _upsert_books(connection: Writer, books: list[tuple[int, str, datetime]]) -> None:
-    if not books:
-        return
-    await connection.execute(
-        """
-        insert into book (market_id, bookmaker, last_update)
-        select * from unnest($1::bigint[], $2::text[], $3::timestamptz[])
-        on conflict (market_id, bookmaker) do update set last_update = excluded.last_update
-        """,
-        [market_id for market_id, _, _ in books],
-        [bookmaker for _, bookmaker, _ in books],
-        [at for _, _, at in books],
     )
 
 

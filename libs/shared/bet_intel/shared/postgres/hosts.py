@@ -86,6 +86,7 @@ class Host:
             max_size=max_size,
             timeout=_CONNECT_SECONDS,
             command_timeout=_COMMAND_SECONDS,
+            reset=_leave_as_it_is,
             server_settings={"application_name": name},
         )
         return cls(address, pool)
@@ -139,6 +140,11 @@ class Host:
                 await self.pool.close()
         except TimeoutError:
             self.pool.terminate()
+
+
+async def _leave_as_it_is(_connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """In place of a round trip that clears what a session may hold: connections of a pool are lent within a
+    transaction, which leaves nothing behind. The driver itself ends one that is still open."""
 
 
 def _cut(connections: set[Connection]) -> None:

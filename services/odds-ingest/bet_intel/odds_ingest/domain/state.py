@@ -70,16 +70,18 @@ def advance(
     """The state after a successful answer that showed `odds` of this event.
 
     What the answer does not contain is withdrawn, where it was asked for by (market, period); None asks for everything.
-    A market keeps its revision while its prices stay as they are.
+    A market keeps its revision while its prices stay as they are, and stays the same object where it is as it was.
     """
     known = state.markets if state else {}
     markets: dict[MarketKey, MarketState] = {}
     for key, board in odds.markets.items():
         before = known.get(key)
-        if before and before.board.prices == board.prices and before.status is MarketStatus.OPEN:
+        if before is None or before.status is not MarketStatus.OPEN or before.board.prices != board.prices:
+            markets[key] = MarketState(board, MarketStatus.OPEN, revision)
+        elif before.board.last_update != board.last_update:
             markets[key] = MarketState(board, MarketStatus.OPEN, before.revision)
         else:
-            markets[key] = MarketState(board, MarketStatus.OPEN, revision)
+            markets[key] = before
     for key, before in known.items():
         if key not in markets:
             asked = markets_asked is None or (key.market, key.period) in markets_asked
