@@ -10,7 +10,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import codec, devig_accuracy, devig_speed, polls, publishing
+from bench import codec, consuming, devig_accuracy, devig_speed, polls, publishing
 from bench.measure import Calibration, Figure, Row, Verdict, calibrate
 
 ROWS = (
@@ -20,8 +20,9 @@ ROWS = (
     Row("8", "devig against roots of 50 digits", devig_accuracy.run),
     Row("11", "a poll stored of which 2 % changed", polls.run),
     Row("12", "events published with confirms", publishing.run),
+    Row("13", "consumed and processed", consuming.run),
 )
-_PEERS = ("mpmath", "numpy", "penaltyblog", "protobuf", "psycopg", "scipy", "shin", "sqlalchemy")
+_PEERS = ("celery", "mpmath", "numpy", "penaltyblog", "protobuf", "psycopg", "scipy", "shin", "sqlalchemy")
 _LEAST_ROUNDS = 7
 
 

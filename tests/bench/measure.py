@@ -74,8 +74,16 @@ def calibrate(clock: Clock = time.perf_counter) -> Calibration:
     return Calibration(median(taken), cuts[98])
 
 
-def interleaved(ways: Mapping[str, Work], rounds: int, clock: Clock = time.process_time) -> Mapping[str, list[float]]:
-    """Seconds of every way in every round, after one round that is not counted; each round begins with another way."""
+def interleaved(
+    ways: Mapping[str, Work],
+    rounds: int,
+    clock: Clock = time.process_time,
+    ready: Mapping[str, Work] | None = None,
+) -> Mapping[str, list[float]]:
+    """Seconds of every way in every round, after one round that is not counted; each round begins with another way.
+
+    `ready` is what has to be done before a way's turn, outside its time.
+    """
     names = list(ways)
     # What is there by now, the modules of the peers above all, need not be looked through before each turn.
     gc.freeze()
@@ -83,6 +91,8 @@ def interleaved(ways: Mapping[str, Work], rounds: int, clock: Clock = time.proce
     for round_number in range(-1, rounds):
         turn = round_number % len(names)
         for name in names[turn:] + names[:turn]:
+            if ready is not None:
+                ready[name]()
             gc.collect()
             begin = clock()
             ways[name]()
