@@ -66,18 +66,22 @@ class Found:
     fair: float
     ev: float
     ev_class: str
+    push: float | None
 
 
 @dataclass(frozen=True)
 class Line:
-    """The working of one line. `pools` are by the bookmaker left out, `found` by outcome and bookmaker."""
+    """The working of one line. `pools` are by the bookmaker left out, `pushes` by the bookmaker judged (None where it
+    is not known how often its stake is returned), `found` by outcome and bookmaker."""
 
     board: Board
     category: str
     opinions: dict[str, Opinion]
     consensus: Pool | None
     pools: dict[str, Pool | None]
-    found: dict[tuple[str, str], Found]
+    late: frozenset[str]
+    pushes: dict[str, float | None] = field(default_factory=dict)
+    found: dict[tuple[str, str], Found] = field(default_factory=dict)
 
 
 def commission(book: str) -> float:
@@ -101,7 +105,12 @@ def worked(event: Mapping[str, Any], now: datetime) -> dict[LineKey, Line]:
         _keep_what_is_comparable(board)
     kinds = _categories(boards)
     started = datetime.fromisoformat(event["commence_time"]) <= now
-    return {key: _line(board, kinds[key], started=started) for key, board in boards.items()}
+    lines = {key: _line(board, kinds[key]) for key, board in boards.items()}
+    for key, line in lines.items():
+        line.pushes.update({book: _push(key, book, lines, event["home_team"]) for book in line.board.books})
+        if not started:
+            line.found.update(_found(line, key))
+    return lines
 
 
 def readable_prices(event: Mapping[str, Any]) -> Iterator[tuple[str, LineKey, str, str, float, datetime]]:
@@ -151,32 +160,98 @@ def _categories(boards: Mapping[LineKey, Board]) -> dict[LineKey, str]:
     return kinds
 
 
-def _line(board: Board, category: str, *, started: bool) -> Line:
+def _line(board: Board, category: str) -> Line:
     heard = {book: opinion for book in board.books if (opinion := _opinion(board, book)) is not None}
     newest = min((max(board.age[book], 0.0) for book in heard), default=0.0)
-
-    def late(book: str) -> bool:
-        return board.age[book] > STALE[category] or board.age[book] - newest > BEHIND
-
-    fresh = {book: opinion for book, opinion in heard.items() if not late(book)}
-    consensus = pooled(fresh)
+    late = frozenset(
+        book for book in board.books if board.age[book] > STALE[category] or board.age[book] - newest > BEHIND
+    )
+    fresh = {book: opinion for book, opinion in heard.items() if book not in late}
     pools = {book: pooled({other: fresh[other] for other in fresh if other != book}) for book in board.books}
-    found = {}
+    return Line(board, category, heard, pooled(fresh), pools, late)
+
+
+def _found(line: Line, key: LineKey) -> Iterator[tuple[tuple[str, str], Found]]:
+    board, category, consensus = line.board, line.category, line.consensus
     for book in board.books:
-        pool = pools[book]
-        if started or pool is None or consensus is None or not board.complete(book) or late(book):
+        pool = line.pools[book]
+        if pool is None or consensus is None or not board.complete(book) or book in line.late:
             continue
         enough = len(pool.share) >= 3 or "pinnacle" in pool.share
         for outcome in board.outcomes:
             price, fair = board.back[book, outcome], pool.probability[outcome]
             net = 1 + (price - 1) * (1 - commission(book))
-            ev = fair * net - 1
-            middle = median(fresh[other].fair[outcome] for other in consensus.share)
+            # Half the stake of a quarter line is at the whole line beside it, and only that half is ever returned.
+            returned = (line.pushes[book] or 0.0) * (1.0 if _is_whole(key[1]) else 0.5)
+            ev = (1 - returned) * (fair * net - 1)
+            middle = median(line.opinions[other].fair[outcome] for other in consensus.share)
             near = abs(fair - middle) <= DIVERGENCE[category] and pool.dispersion <= 0.20
             if ev > 0 and enough and near and 0.02 <= fair <= 0.98:
                 ev_class = "suspect" if ev > PLAUSIBLE[category] else "take" if ev >= 0.045 else "marginal"
-                found[outcome, book] = Found(price, net, fair, ev, ev_class)
-    return Line(board, category, heard, consensus, pools, found)
+                yield (outcome, book), Found(price, net, fair, ev, ev_class, line.pushes[book])
+
+
+def _is_whole(line: float | None) -> bool:
+    return line is not None and line == math.floor(line)
+
+
+def _push(key: LineKey, book: str, lines: Mapping[LineKey, Line], home: str) -> float | None:
+    """How often the whole number that a line is at, or beside, comes: by the half lines around it, without `book`.
+
+    With Q the probability of the side that wins above the line where the stake stands, H and L those of the half lines
+    above and below the whole number: whole Q = H/(1 − push); ¼ below it, where the whole number wins half,
+    Q = (H + push/2)/(1 − push/2); ¼ above it, where it loses half, Q = H/(1 − push/2). L = H + push.
+    """
+    market, line = key
+    pool = lines[key].pools[book]
+    if line is None or line * 2 % 2 == 1:
+        return 0.0
+    if pool is None:
+        return None
+    sign = -1 if market == "spreads" else 1
+    side = home if market == "spreads" else "Over"
+    at = sign * line
+    whole = round(at)
+    own = pool.probability[side]
+
+    def beside(threshold: float) -> float | None:
+        other = lines.get((market, sign * threshold))
+        if other is None:
+            return None
+        others = other.pools.get(book, other.consensus)
+        return others.probability[side] if others is not None else None
+
+    below, above = beside(whole - 0.5), beside(whole + 0.5)
+
+    def by_the_curve(push: float, high: float) -> float:
+        if at == whole:
+            return high / (1 - push)
+        return (high + (push / 2 if at < whole else 0)) / (1 - push / 2)
+
+    if below is not None and above is not None:
+        push = below - above
+        if not 0 <= push < 1 or abs(by_the_curve(push, above) - own) > 0.05:
+            return None
+    elif above is None and below is None:
+        return None
+    else:
+        # Of what is one half line the other is the push away: by bisection on what Q it would have.
+        def off(push: float) -> float:
+            high = above if above is not None else (below or 0.0) - push
+            return by_the_curve(push, high) - own
+
+        ends = off(0.0), off(1 - 1e-12)
+        if ends[0] * ends[1] > 0:
+            return None
+        low, high = 0.0, 1 - 1e-12
+        for _ in range(100):
+            middle = (low + high) / 2
+            low, high = (middle, high) if off(middle) * ends[0] > 0 else (low, middle)
+        push = low
+    win = own * (1 - push * (1.0 if at == whole else 0.5))
+    lose = (1 - own) * (1 - push * (1.0 if at == whole else 0.5))
+    impossible = (at < whole and win < push / 2) or (at > whole and lose < push / 2)
+    return None if impossible else push
 
 
 def _opinion(board: Board, book: str) -> Opinion | None:

@@ -4,9 +4,10 @@ Written from docs/domain.md without the engine's code: dictionaries, one market 
 """
 
 import asyncio
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bet_intel.odds import FairPrices, exchange_mid, fair_prices
+from bet_intel.odds import FairPrices, Split, exchange_mid, fair_prices, push_probability, threshold
 from bet_intel.odds_ingest.domain.quotes import Answer, EventOdds, MarketBoard, MarketKey, QuoteKey, Side
 from bet_intel.odds_ingest.providers.replay.client import ReplayProvider
 
+# The share of the stake that a push returns, by the quarters beyond the whole number.
+_RETURNED = {0.0: 1.0, 1.0: 0.5, 2.0: 0.0, 3.0: 0.5}
 EXCHANGES = {"smarkets": 0.02, "matchbook": 0.02, "prophetx": 0.02, "novig": 0.02}
 
 
@@ -43,14 +46,18 @@ def _of_event(odds: EventOdds, answer: Answer) -> Iterator[tuple[OpportunityKey,
     if odds.event.commence_time <= answer.as_of:
         return
     main = _main_markets(odds, answer)
-    for key, board in odds.markets.items():
-        yield from _of_market(
-            odds,
-            key,
-            board,
-            answer,
-            is_main=(key.line is None and not key.market.startswith("alternate_")) or key in main,
-        )
+    lines = {
+        key: one
+        for key, board in odds.markets.items()
+        if (one := _line(board, answer, is_main=key in main)) is not None
+    }
+    for key, line in lines.items():
+        for (outcome, book), found in _of_line(line):
+            push = _push(key, book, lines, odds.event.home or "")
+            returned = 0.0 if math.isnan(push) else push * (0.0 if key.line is None else _RETURNED[key.line * 4 % 4])
+            ev = (1 - returned) * found.ev
+            ev_class = "suspect" if ev > line.plausible else "take" if ev >= 0.045 else "marginal"
+            yield (odds.event.id, key, outcome, book), replace(found, ev=ev, ev_class=ev_class)
 
 
 def _main_markets(odds: EventOdds, answer: Answer) -> set[MarketKey]:
@@ -92,23 +99,62 @@ def _commission(book: str) -> float:
     return 0.05 if book == "betfair" or book.startswith("betfair_ex_") else EXCHANGES.get(book, 0.0)
 
 
-def _of_market(
-    odds: EventOdds, key: MarketKey, board: MarketBoard, answer: Answer, *, is_main: bool
-) -> Iterator[tuple[OpportunityKey, Expected]]:
+@dataclass(frozen=True)
+class Line:
+    """One market of the snapshot with its fair prices."""
+
+    board: MarketBoard
+    outcomes: list[str]
+    books: list[str]
+    fresh: set[str]
+    fair: FairPrices
+    divergence: float
+    plausible: float
+
+    def probability(self, outcome: str, without: str) -> float:
+        """Of `outcome`, as everybody but the bookmaker `without` sees it."""
+        row = self.outcomes.index(outcome)
+        if without in self.books:
+            return float(self.fair.leave_one_out.probability[self.books.index(without), row, 0])
+        return float(self.fair.consensus.probability[row, 0])
+
+
+def _line(board: MarketBoard, answer: Answer, *, is_main: bool) -> Line | None:
     outcomes, books = _names(board)
     if len(outcomes) < 2:
-        return
+        return None
     stale_after, divergence, plausible = (600, 0.08, 0.10) if is_main else (900, 0.12, 0.20)
     age = {book: (answer.as_of - board.last_update[book]).total_seconds() for book in books}
     complete = [book for book in books if all(QuoteKey(book, outcome) in board.prices for outcome in outcomes)]
     newest = min((age[book] for book in complete if _has_margin(board, book, outcomes)), default=np.inf)
     fresh = {book for book in books if age[book] <= stale_after and age[book] - newest <= 300}
-    fair = _fair(board, outcomes, books, fresh)
-    usable = [b for b in range(len(books)) if fair.consensus.share[b, 0] > 0]
-    for b, book in enumerate(books):
+    return Line(board, outcomes, books, fresh, _fair(board, outcomes, books, fresh), divergence, plausible)
+
+
+def _push(key: MarketKey, book: str, lines: dict[MarketKey, Line], home: str) -> float:
+    """The probability that the whole number beside the line comes, NaN where the half lines around it do not tell."""
+    if key.line is None or key.line * 2 % 2 == 1:
+        return 0.0
+    line = lines[key]
+    side, sign = ("Over", 1) if "Over" in line.outcomes else (home, -1)
+    split, whole = threshold(sign * key.line) or (Split.NONE, math.nan)
+
+    def beside(at: float) -> float:
+        other = lines.get(key._replace(line=sign * at))
+        return math.nan if other is None else other.probability(side, book)
+
+    return push_probability(split, line.probability(side, book), beside(whole - 0.5), beside(whole + 0.5), 0.05)
+
+
+def _of_line(line: Line) -> Iterator[tuple[tuple[str, str], Expected]]:
+    """Every opportunity with the EV of a stake that stands, and no class."""
+    fair, board, outcomes = line.fair, line.board, line.outcomes
+    usable = [b for b in range(len(line.books)) if fair.consensus.share[b, 0] > 0]
+    for b, book in enumerate(line.books):
         references = int(fair.leave_one_out.books_used[b, 0])
-        sharp = "pinnacle" in books and fair.leave_one_out.share[b, books.index("pinnacle"), 0] > 0
-        if book not in complete or book not in fresh or not (references >= 3 or sharp):
+        sharp = "pinnacle" in line.books and fair.leave_one_out.share[b, line.books.index("pinnacle"), 0] > 0
+        complete = all(QuoteKey(book, outcome) in board.prices for outcome in outcomes)
+        if not complete or book not in line.fresh or not (references >= 3 or sharp):
             continue
         if fair.leave_one_out.dispersion[b, 0] > 0.20:
             continue
@@ -117,9 +163,8 @@ def _of_market(
             p = float(fair.leave_one_out.probability[b, o, 0])
             ev = p * (1 + (price - 1) * (1 - _commission(book))) - 1
             median = float(np.median([fair.devigged[o, u, 0] for u in usable]))
-            if ev > 0 and 0.02 <= p <= 0.98 and abs(p - median) <= divergence:
-                ev_class = "suspect" if ev > plausible else "take" if ev >= 0.045 else "marginal"
-                yield (odds.event.id, key, outcome, book), Expected(price, p, ev, ev_class)
+            if ev > 0 and 0.02 <= p <= 0.98 and abs(p - median) <= line.divergence:
+                yield (outcome, book), Expected(price, p, ev, "")
 
 
 def _fair(board: MarketBoard, outcomes: list[str], books: list[str], fresh: set[str]) -> FairPrices:

@@ -145,7 +145,11 @@ def test_no_opportunity_is_outside_the_gates(path: Path) -> None:
                 assert starts[event] > as_of
                 assert one["price"] == asked[event, book, market, line["line"], outcome["outcome"]]
                 assert one["net_price"] == pytest.approx(1 + (one["price"] - 1) * (1 - by_hand.commission(book)))
-                assert one["ev"] == pytest.approx(fair * (1 + (one["price"] - 1) * (1 - by_hand.commission(book))) - 1)
+                push = one["push_probability"]
+                assert one["ev_per"] == ("standing_stake" if push is None else "stake")
+                standing = 1 - (push or 0) * _returned(line["line"])
+                net = 1 + (one["price"] - 1) * (1 - by_hand.commission(book))
+                assert one["ev"] == pytest.approx(standing * (fair * net - 1))
                 assert all((event, book, market, line["line"], other["outcome"]) in asked for other in line["outcomes"])
                 assert one["age_seconds"] <= by_hand.STALE[category]
                 assert one["books_used"] >= 3 or shares.get("pinnacle", 0) > 0
@@ -186,6 +190,35 @@ def test_every_number_is_that_of_a_calculation_by_hand(path: Path) -> None:
     by_class = Counter(one.ev_class for one in expected(response(path)).values())
     assert Counter(report(path)["summary"]["opportunities"]) == by_class
     _assert_found(found, expected(response(path)), "leave_one_out_fair_probability")
+    pushes = {place: one["push_probability"] for place, one in found.items()}
+    assert pushes == {
+        place: None if one.push is None else pytest.approx(one.push, abs=1e-9)
+        for place, one in expected(response(path)).items()
+    }
+
+
+def _returned(line: float | None) -> float:
+    """The share of the stake that a push returns."""
+    quarters = 0.0 if line is None else line * 4 % 4
+    return {0.0: 1.0, 2.0: 0.0}.get(quarters, 0.5) if line is not None else 0.0
+
+
+def test_pushes_are_known_where_half_lines_tell_them() -> None:
+    """In a day of real odds: most whole and quarter lines, at the rates that such results have."""
+    pushes = {
+        (path.stem, market, line["line"]): one["push_probability"]
+        for path in FILES
+        for _, market, line in lines(path)
+        if _returned(line["line"]) > 0
+        for outcome in line["outcomes"]
+        for one in [*outcome["opportunities"], *([outcome["best"]] if outcome["best"] else [])]
+    }
+    known = [push for push in pushes.values() if push is not None]
+    assert len(known) > len(pushes) / 3
+    goals = [push for (sport, market, _), push in pushes.items() if push and "soccer" in sport and market == "totals"]
+    points = [push for (sport, _, _), push in pushes.items() if push and "basketball" in sport]
+    assert 0.15 < sum(goals) / len(goals) < 0.30
+    assert 0.0 < sum(points) / len(points) < 0.06
 
 
 def _assert_found(found: Mapping[Place, Any], by_hand: Mapping[Place, by_hand.Found], fair: str) -> None:

@@ -26,7 +26,11 @@ class Gate(msgspec.Struct, frozen=True):
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """One bookmaker's price. `net_price` is after its commission."""
+    """One bookmaker's price. `net_price` is after its commission.
+
+    `push_probability` is how often the line returns the stake (half of it on a quarter line), 0 where it never does.
+    `ev_per` is `stake`, or `standing_stake` where that cannot be known and `push_probability` is null.
+    """
 
     bookmaker: str
     title: str
@@ -38,6 +42,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     leave_one_out_fair_probability: float | None
     leave_one_out_fair_odds: float | None
     ev: float | None
+    ev_per: str
+    push_probability: float | None
 
 
 class Best(Offer, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ from bet_intel.compose.pricing.report import (
     Summary,
 )
 from bet_intel.ev_engine.domain.boards import Board, EventBoards
+from bet_intel.ev_engine.domain.lines import STAKE, STANDING_STAKE
 from bet_intel.ev_engine.domain.priced import Priced, PricedMarket
 from bet_intel.ev_engine.domain.pricing import PricedEvent
 from bet_intel.ev_engine.domain.profile import Profile
@@ -114,7 +115,7 @@ class _Line:
         self.wanted = wanted
         commission = np.array([profile.bookmaker(key).commission for key in board.bookmakers])
         self.net = net_price(board.back, commission)
-        self.ev = expected_value(market.leave_one_out, self.net)
+        self.ev = expected_value(market.leave_one_out, self.net) * market.terms.standing
         self.age = [(to_us(self.boards.as_of) - us) / 1e6 if us else None for us in board.updated_us.tolist()]
 
     def report(self) -> Line:
@@ -192,6 +193,7 @@ class _Line:
     def _offer(self, o: int, b: int) -> dict[str, Any]:
         board, key = self.market.board, self.market.board.bookmakers[b]
         us, fair = int(board.updated_us[b]), _number(self.market.leave_one_out[o, b])
+        push = _number(self.market.terms.push[b])
         return {
             "bookmaker": key,
             "title": self.boards.titles.get(key, key),
@@ -203,6 +205,8 @@ class _Line:
             "leave_one_out_fair_probability": fair,
             "leave_one_out_fair_odds": _odds(fair),
             "ev": _number(self.ev[o, b]),
+            "ev_per": STAKE if push is not None else STANDING_STAKE,
+            "push_probability": push,
         }
 
     def _opportunity(self, one: Priced) -> Opportunity:

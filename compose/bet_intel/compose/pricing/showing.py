@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from bet_intel.compose.commands.output import complain, odds, percent, print_table, printable
 from bet_intel.compose.pricing.report import Band, Best, Event, Line, Market, Opportunity, Outcome, Report
 from bet_intel.compose.pricing.reporting import outcomes
+from bet_intel.ev_engine.domain.lines import STANDING_STAKE
 
 _SHOWN_REJECTIONS = 5
 _COLUMNS = (
@@ -124,6 +125,14 @@ def _summary(report: Report) -> list[str]:
         f"Lines priced: {counts.lines_priced} of {counts.lines}{_reasons(counts.not_computable)}.",
         f"Opportunities: {_counts(found)}; shown {counts.shown}, {shown}.",
     ]
+    standing = sum(
+        one.ev_per == STANDING_STAKE for _, _, _, outcome in outcomes(report.events) for one in outcome.opportunities
+    )
+    if standing:
+        sentences.append(
+            f"The EV of {standing} shown is per unit of stake that stands: no other line tells how often theirs is "
+            "returned."
+        )
     if counts.refused:
         sentences.append(f"Prices that were refused or cannot be judged{_reasons(counts.refused)}.")
     return sentences

@@ -27,7 +27,15 @@ from bet_intel.odds.fair import FairPrices, fair_prices
 from bet_intel.odds.kelly import kelly_exclusive, kelly_settled, scaled_stakes
 from bet_intel.odds.maker import maker_back_price, maker_lay_price
 from bet_intel.odds.pooling import Pool, PoolingRule, consensus, leave_one_out
-from bet_intel.odds.settlement import Settlement, Split, Threshold, line_probability, settlement, threshold
+from bet_intel.odds.settlement import (
+    Settlement,
+    Split,
+    Threshold,
+    line_probability,
+    push_probability,
+    settlement,
+    threshold,
+)
 
 __all__ = [
     "DISTINCT_MODELS",
@@ -70,6 +78,7 @@ __all__ = [
     "maker_back_price",
     "maker_lay_price",
     "net_price",
+    "push_probability",
     "rounded_stakes",
     "scaled_stakes",
     "settlement",

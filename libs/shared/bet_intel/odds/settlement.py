@@ -131,3 +131,36 @@ def line_probability(split: Split, below: float, above: float) -> float | None:
     standing = 1.0 - (1.0 - split.standing) * push
     won = above + (0.5 * push if split is Split.HALF_WON else 0.0)
     return won / standing
+
+
+def push_probability(split: Split, probability: float, below: float, above: float, disagreement: float) -> float:
+    """π of a line with the fair probability `probability` = q, from the half lines beside its whole number.
+
+    `below` = P(X > W − ½) and `above` = P(X > W + ½), NaN where one is not known. With both π is their difference; with
+    one it is what brings q and that line together:
+
+    | split | from `above` | from `below` |
+    |---|---|---|
+    | returned | 1 − above/q | 1 − (1 − below)/(1 − q) |
+    | half won | 2(q − above)/(1 + q) | 2(1 − (1 − below)/(1 − q)) |
+    | half lost | 2(1 − above/q) | 2(below − q)/(2 − q) |
+
+    NaN where neither is known, where the numbers contradict each other (a curve that rises, a line that cannot be
+    settled so), or where the two half lines put q more than `disagreement` elsewhere.
+    """
+    q = probability
+    if not 0.0 < q < 1.0:
+        return math.nan
+    if not math.isnan(below) and not math.isnan(above):
+        implied = line_probability(split, below, above)
+        push = math.nan if implied is None or abs(implied - q) > disagreement else below - above
+    elif not math.isnan(above):
+        push = 2.0 * (q - above) / (1.0 + q) if split is Split.HALF_WON else 1.0 - above / q
+        push = 2.0 * push if split is Split.HALF_LOST else push
+    elif not math.isnan(below):
+        push = 2.0 * (below - q) / (2.0 - q) if split is Split.HALF_LOST else 1.0 - (1.0 - below) / (1.0 - q)
+        push = 2.0 * push if split is Split.HALF_WON else push
+    else:
+        return math.nan
+    possible = 0.0 <= push < 1.0 and settlement(q, split, push) is not None
+    return push if possible else math.nan

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from bet_intel.ev_engine.domain.boards import Board, FloatArray, MarketKey
 from bet_intel.ev_engine.domain.gates import Judgement
+from bet_intel.ev_engine.domain.lines import Terms
 from bet_intel.ev_engine.domain.profile import Category
 
 BoolArray = npt.NDArray[np.bool_]
@@ -17,7 +18,8 @@ BoolArray = npt.NDArray[np.bool_]
 @dataclass(frozen=True, slots=True)
 class Priced:
     """A price that passed every gate. `outcome` and `bookmaker` index the market's; `fair`, its band and `dispersion`
-    are those of the pool without this bookmaker."""
+    are those of the pool without this bookmaker. `push` is the probability that the line returns the stake, NaN where
+    it cannot be known; `ev` and `ev_worst` then are per unit of stake that stands."""
 
     outcome: int
     bookmaker: int
@@ -33,6 +35,7 @@ class Priced:
     judgement: Judgement
     shares: FloatArray
     outliers: BoolArray
+    push: float
 
 
 class Refusal(NamedTuple):
@@ -66,7 +69,8 @@ class PricedMarket:
     outcome, by the bookmaker left out; `share`, `overround`: (b,), shares of the consensus; `left_out`: why a bookmaker
     is not in it, "" where it is. `refused`: (outcome, bookmaker) → reason, for prices that beat their fair price and
     were refused, and for those that no other bookmaker gives a fair price for; `refusals` are the former with the
-    verdict that refused them. `offers`: the best fresh prices, None in a market of one outcome.
+    verdict that refused them. `offers`: the best fresh prices, None in a market of one outcome. `terms`: how its bets
+    are settled.
     """
 
     key: MarketKey
@@ -87,3 +91,4 @@ class PricedMarket:
     refused: Mapping[tuple[str, str], str]
     refusals: tuple[Refusal, ...]
     offers: Offers | None
+    terms: Terms

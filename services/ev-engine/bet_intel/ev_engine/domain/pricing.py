@@ -17,6 +17,7 @@ from bet_intel.ev_engine.domain.categories import categories
 from bet_intel.ev_engine.domain.combinations import Combination, combinations
 from bet_intel.ev_engine.domain.comparable import comparable
 from bet_intel.ev_engine.domain.gates import Candidate, Judgement, judge
+from bet_intel.ev_engine.domain.lines import Lines, Place, Terms
 from bet_intel.ev_engine.domain.priced import BoolArray, Offers, Priced, PricedMarket, Refusal
 from bet_intel.ev_engine.domain.profile import Bookmaker, Category, Profile
 from bet_intel.odds import DevigStatus, exchange_mid, expected_value, fair_prices, lay_as_back
@@ -143,6 +144,7 @@ def _one_sided(entry: _Entry) -> PricedMarket:
         {},
         (),
         None,
+        Terms.plain(books),
     )
 
 
@@ -252,6 +254,8 @@ class _Pooled:
         lays = np.where(stale, np.nan, lay_as_back(group.lay, group.commission))
         self.lay, self.lay_bookmaker = _best(lays)
         self.left_out: dict[int, tuple[str, ...]] = {}
+        places = [Place(e.boards.event.id, e.boards.event.home, e.key, e.board) for e in group.entries]
+        self.lines = Lines(places, fair.consensus.probability, self.without)
 
     def cost(self) -> FloatArray:
         """The least sum of inverse net prices that covers every outcome of a market, infinite where nothing does."""
@@ -292,8 +296,9 @@ class _Judged:
     def market(self, m: int) -> PricedMarket:
         entry, fair = self.group.entries[m], self.fair
         board, n = entry.board, len(entry.board.bookmakers)
+        terms = self.pooled.lines.terms(m)
         candidates = [(int(o), int(b)) for o, b in zip(*np.nonzero(self.beats[:, :n, m]), strict=True)]
-        judged = [(o, b, self._judge(o, b, m)) for o, b in candidates]
+        judged = [(o, b, self._judge(o, b, m, terms)) for o, b in candidates]
         refused = {(board.outcomes[o], board.bookmakers[b]): j.refused for o, b, j in judged if j.refused}
         for o, b in zip(*np.nonzero(self.unjudged[:, :n, m]), strict=True):
             refused[board.outcomes[o], board.bookmakers[b]] = self._reason(m, (book for book in range(n) if book != b))
@@ -312,7 +317,7 @@ class _Judged:
             left_out=self._all_left_out(m),
             dispersion=float(fair.consensus.dispersion[m]),
             books_used=int(fair.consensus.books_used[m]),
-            opportunities=tuple(self._priced(o, b, m, j) for o, b, j in judged if not j.refused),
+            opportunities=tuple(self._priced(o, b, m, terms, j) for o, b, j in judged if not j.refused),
             refused=refused,
             refusals=tuple(Refusal(o, b, j) for o, b, j in judged if j.refused),
             offers=Offers(
@@ -322,9 +327,10 @@ class _Judged:
                 self.pooled.lay_bookmaker[:, m],
                 bool(self.covering[m]),
             ),
+            terms=terms,
         )
 
-    def _judge(self, o: int, b: int, m: int) -> Judgement:
+    def _judge(self, o: int, b: int, m: int, terms: Terms) -> Judgement:
         group, entry = self.group, self.group.entries[m]
         share = self.fair.leave_one_out.share[b, :, m]
         fair = float(self.judged_by[o, b, m])
@@ -340,11 +346,11 @@ class _Judged:
             dispersion=float(self.fair.leave_one_out.dispersion[b, m]),
             divergence=abs(fair - float(self.pooled.median[o, m])),
             fair=fair,
-            ev=float(self.ev[o, b, m]),
+            ev=float(self.ev[o, b, m] * terms.standing[b]),
         )
         return judge(candidate, self.profile, self.profile.bounds[entry.category])
 
-    def _priced(self, o: int, b: int, m: int, judgement: Judgement) -> Priced:
+    def _priced(self, o: int, b: int, m: int, terms: Terms, judgement: Judgement) -> Priced:
         board, fair = self.group.entries[m].board, self.fair
         n = len(board.bookmakers)
         return Priced(
@@ -356,12 +362,13 @@ class _Judged:
             fair=float(self.judged_by[o, b, m]),
             band_low=float(fair.leave_one_out_band.lowest[b, o, m]),
             band_high=float(fair.leave_one_out_band.highest[b, o, m]),
-            ev=float(self.ev[o, b, m]),
-            ev_worst=float(self.pooled.worst[o, b, m]),
+            ev=float(self.ev[o, b, m] * terms.standing[b]),
+            ev_worst=float(self.pooled.worst[o, b, m] * terms.standing[b]),
             dispersion=float(fair.leave_one_out.dispersion[b, m]),
             judgement=judgement,
             shares=fair.leave_one_out.share[b, :n, m],
             outliers=fair.leave_one_out.outlier[b, :n, m],
+            push=float(terms.push[b]),
         )
 
     def _all_left_out(self, m: int) -> tuple[str, ...]:

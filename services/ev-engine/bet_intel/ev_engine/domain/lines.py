@@ -1,0 +1,143 @@
+"""What the lines of one result say of each other: the probability of a push from the half lines beside a line.
+
+A market's lines (its alternates too) are points of one curve, P(X > t). A half line is read from it directly; a whole
+line and a quarter line hold where the stake stands, and how often it does not is the fall of the curve between the half
+lines beside it. What a bookmaker's price is judged by never comes from that bookmaker, at no line.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from bet_intel.ev_engine.domain.boards import Board, FloatArray, MarketKey
+from bet_intel.odds import Split, push_probability, threshold
+
+STAKE = "stake"
+STANDING_STAKE = "standing_stake"
+"""What an EV is per unit of: the stake, or where a push is possible and not known the part of it that stands."""
+
+_ALTERNATE = "alternate_"
+_OVER = "Over"
+_DISAGREE = 0.05
+"""How far the fair probability of a line may be from that of the half lines beside it, before these tell no push."""
+
+
+class Place(NamedTuple):
+    """A market of an event whose home side is `home`."""
+
+    event_id: str
+    home: str
+    key: MarketKey
+    board: Board
+
+
+class Curve(NamedTuple):
+    """Which result a line is about: of lines that share it, each is a point of one curve."""
+
+    event_id: str
+    market: str
+    period: str
+    subject: str
+
+
+class LineView(NamedTuple):
+    """A two-way line from the side that wins above it: `above` is that side's row, `at` its threshold."""
+
+    curve: Curve
+    above: int
+    at: float
+    split: Split
+    whole: float
+
+
+def line_view(place: Place) -> LineView | None:
+    """A line of which one of two sides wins above and the other below; None for any other market."""
+    key, outcomes = place.key, place.board.outcomes
+    if key.line is None or len(outcomes) != 2:
+        return None
+    if _OVER in outcomes:
+        above, at = outcomes.index(_OVER), key.line
+    elif place.home and place.home in outcomes:
+        above, at = outcomes.index(place.home), -key.line
+    else:
+        return None
+    found = threshold(at)
+    if found is None:
+        return None
+    curve = Curve(place.event_id, key.market.removeprefix(_ALTERNATE), key.period, key.subject)
+    return LineView(curve, above, at, *found)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a market's bets are settled, each (b,) by the bookmaker whose price is judged.
+
+    `push`: π, 0 where nothing is returned, NaN where it cannot be known. `standing`: the expected share of the stake
+    that is won or lost, by which the EV of a stake that stands is multiplied; 1 where π is not known, so that the EV
+    is that of the stake that stands.
+    """
+
+    push: FloatArray
+    standing: FloatArray
+
+    @classmethod
+    def plain(cls, books: int) -> "Terms":
+        """Of a market whose every stake is won or lost."""
+        return cls(np.zeros(books), np.ones(books))
+
+
+class Lines:
+    """The lines among `places`, with their fair probabilities.
+
+    `consensus` (o, m); `without` (o, b, m), the pool by the bookmaker left out.
+    """
+
+    def __init__(self, places: Sequence[Place], consensus: FloatArray, without: FloatArray) -> None:
+        self._places = places
+        self._consensus = consensus
+        self._without = without
+        self._views = [line_view(place) for place in places]
+        self._halves: dict[tuple[Curve, float], list[int]] = {}
+        for m, view in enumerate(self._views):
+            if view is not None and view.split is Split.NONE:
+                self._halves.setdefault((view.curve, view.at), []).append(m)
+        self._columns: dict[int, Mapping[str, int]] = {}
+
+    def terms(self, m: int) -> Terms:
+        """How the bets of market `m` are settled."""
+        books = self._places[m].board.bookmakers
+        view = self._views[m]
+        if view is None:
+            # Without two sides of a number nothing tells what a line returns.
+            known = Terms.plain(len(books))
+            return known if self._places[m].key.line is None else Terms(known.push + np.nan, known.standing)
+        if view.split is Split.NONE:
+            return Terms.plain(len(books))
+        nothing = [np.nan] * len(books)
+        below, beyond = (self._half(m, view, step) or nothing for step in (-0.5, 0.5))
+        own = self._without[view.above, : len(books), m].tolist()
+        rows = zip(own, below, beyond, strict=True)
+        push = np.array([push_probability(view.split, *row, _DISAGREE) for row in rows])
+        return Terms(push, np.where(np.isnan(push), 1.0, 1.0 - (1.0 - view.split.standing) * push))
+
+    def _half(self, m: int, view: LineView, step: float) -> list[float] | None:
+        """P(X > W + `step`) for each bookmaker of `m`, without its own prices; None where no such line is priced."""
+        candidates = self._halves.get((view.curve, view.whole + step))
+        if not candidates:
+            return None
+        market = self._places[m].key.market
+        chosen = max(candidates, key=lambda other: self._places[other].key.market == market)
+        row = self._views[chosen]
+        if row is None:
+            return None
+        columns = self._columns.get(chosen)
+        if columns is None:
+            columns = {book: b for b, book in enumerate(self._places[chosen].board.bookmakers)}
+            self._columns[chosen] = columns
+        every = float(self._consensus[row.above, chosen])
+        return [
+            every if (b := columns.get(book)) is None else float(self._without[row.above, b, chosen])
+            for book in self._places[m].board.bookmakers
+        ]
