@@ -162,6 +162,7 @@ def opportunities_updated() -> Message:
         peak_ev=[0.0611],
         peak_us=[AS_OF_US - 120_000_000],
     )
+    fill(body.terms, opportunity=[0], push=[NAN], per_s=[strings.row("standing_stake")], stake=[0.0125])
     fill(body.leave_one_out, opportunity=[0, 0], bookmaker=[0, 1], weight=[0.0, 1.0], outlier=[1, 0])
     fill(
         body.gates,

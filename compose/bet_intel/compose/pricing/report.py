@@ -55,11 +55,16 @@ class Best(Offer, frozen=True, kw_only=True):
 
 
 class Opportunity(Offer, frozen=True, kw_only=True):
-    """A price that passed every gate. Band, books and dispersion are those of the pool without its bookmaker."""
+    """A price that passed every gate. Band, books and dispersion are those of the pool without its bookmaker.
+
+    `kelly_fraction` is the whole Kelly stake of this price alone; `stake_fraction` the profile's part of it, together
+    with the market's other outcomes and within the cap of the event.
+    """
 
     band: Band
     ev_worst: float
     kelly_fraction: float
+    stake_fraction: float
     class_: str = msgspec.field(name="class")
     books_used: int
     dispersion: float

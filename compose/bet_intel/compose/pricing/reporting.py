@@ -1,7 +1,7 @@
 """From priced events to the report of `bet-intel price`. Pure."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -27,7 +27,8 @@ from bet_intel.ev_engine.domain.lines import STAKE, STANDING_STAKE
 from bet_intel.ev_engine.domain.priced import Priced, PricedMarket
 from bet_intel.ev_engine.domain.pricing import PricedEvent
 from bet_intel.ev_engine.domain.profile import Profile
-from bet_intel.odds import expected_value, kelly_fraction, net_price
+from bet_intel.ev_engine.domain.stakes import Bet, kelly_alone, stakes
+from bet_intel.odds import expected_value, net_price
 from bet_intel.shared.times import from_us, to_us
 
 EXPLANATIONS = {
@@ -53,6 +54,7 @@ def event_report(priced: PricedEvent, wanted: Wanted) -> Event:
     """Everything about one event, its markets by name, period, subject and line; opportunities best first."""
     event = priced.boards.event
     told = explainer(priced) if wanted.explained else None
+    worth = stakes(priced.markets, priced.profile)
     return Event(
         event.id,
         event.sport,
@@ -62,7 +64,7 @@ def event_report(priced: PricedEvent, wanted: Wanted) -> Event:
         event.home or None,
         event.away or None,
         [
-            Market(market, period, [_Line(priced, one, wanted, told).report() for one in lines])
+            Market(market, period, [_Line(priced, one, wanted, told, worth).report() for one in lines])
             for (market, period), lines in groupby(priced.markets, lambda one: (one.key.market, one.key.period))
         ],
     )
@@ -105,7 +107,12 @@ class _Line:
     """The report of one market's line while it is being made."""
 
     def __init__(
-        self, priced: PricedEvent, market: PricedMarket, wanted: Wanted, told: Callable[[Price], list[str]] | None
+        self,
+        priced: PricedEvent,
+        market: PricedMarket,
+        wanted: Wanted,
+        told: Callable[[Price], list[str]] | None,
+        worth: Mapping[Bet, float],
     ) -> None:
         self.told = told
         board, profile = market.board, priced.profile
@@ -113,6 +120,7 @@ class _Line:
         self.profile: Profile = profile
         self.market = market
         self.wanted = wanted
+        self.worth = worth
         commission = np.array([profile.bookmaker(key).commission for key in board.bookmakers])
         self.net = net_price(board.back, commission)
         self.ev = expected_value(market.leave_one_out, self.net) * market.terms.standing
@@ -214,7 +222,8 @@ class _Line:
             **self._offer(one.outcome, one.bookmaker),
             band=Band(one.band_low, one.band_high),
             ev_worst=one.ev_worst,
-            kelly_fraction=kelly_fraction(one.fair, one.net_price),
+            kelly_fraction=kelly_alone(self.market, one),
+            stake_fraction=self.worth[Bet(self.market.key, one.outcome, one.bookmaker)],
             class_=one.judgement.ev_class,
             books_used=int((one.shares > 0).sum()),
             dispersion=one.dispersion,

@@ -80,8 +80,22 @@ class Opportunity(msgspec.Struct, frozen=True):
         Meta(description="Pooled from all bookmakers, the one judged included; EV is not taken from it."),
     ]
     band: Annotated[Band, Meta(description="Of fair_probability, over devig methods.")]
-    ev: Annotated[float, Meta(description="Expected value per unit staked: 0.05 is +5 %.")]
+    ev: Annotated[float, Meta(description="Expected value per unit of ev_per: 0.05 is +5 %.")]
     ev_worst: Annotated[float, Meta(description="EV at the low end of the band.")]
+    ev_per: Annotated[
+        str,
+        Meta(
+            description="stake; or standing_stake where the line may return the stake and no other line tells how often"
+        ),
+    ]
+    push_probability: Annotated[
+        float | None,
+        Meta(description="How often the line returns the stake (half of it on a quarter line); null = not known."),
+    ]
+    stake_fraction: Annotated[
+        float | None,
+        Meta(description="Share of the bankroll to stake: a part of the Kelly stake, within the cap of the event."),
+    ]
     dispersion: Annotated[float | None, Meta(description="Disagreement of the other bookmakers, in log-odds.")]
     first_seen: datetime
     opened_at: Annotated[datetime, Meta(description="Source time of its present opening, which may not be its first.")]

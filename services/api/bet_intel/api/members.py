@@ -42,6 +42,10 @@ def members(row: Record | Mapping[str, Any], odds_format: OddsFormat) -> dict[st
         "band": Band(row["band_low"], row["band_high"]),
         "ev": row["ev"],
         "ev_worst": row["ev_worst"],
+        # An entry of the feed may be of before there were terms.
+        "ev_per": row.get("ev_per") or "standing_stake",
+        "push_probability": row.get("push"),
+        "stake_fraction": row.get("stake"),
         "dispersion": row["dispersion"],
         "first_seen": row["first_seen"],
         "opened_at": row["opened_at"],

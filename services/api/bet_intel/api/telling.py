@@ -56,6 +56,8 @@ def pricing_settings_changed(profile: str, revision: int, settings: PricingSetti
         lowest_probability=settings.lowest_probability,
         highest_probability=settings.highest_probability,
         take_ev=settings.take_ev,
+        kelly_fraction=settings.kelly_fraction,
+        stake_cap=settings.stake_cap,
         reopen_seconds=settings.reopen_seconds,
         low_hold=settings.low_hold,
         middle_cost=settings.middle_cost,

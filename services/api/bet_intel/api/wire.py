@@ -33,6 +33,8 @@ from bet_intel.shared.columns import ColumnError, Columns, read
 from bet_intel.shared.messaging import Message
 from bet_intel.shared.times import from_us, to_us
 
+# Of a set that was told before there were terms: nothing is known of a push.
+_NO_TERMS = (None, "standing_stake", None)
 SOURCE = "api"
 DEMAND_OBSERVED = "demand.observed.v1"
 REFRESH_REQUESTED = "refresh.requested.v1"
@@ -161,6 +163,7 @@ def _opportunities(
             strict=True,
         )
     }
+    terms = _terms(tables["terms"], strings)
     opportunities = []
     columns = {name: column.tolist() for name, column in tables["opportunities"].items()}
     for row, outcome in enumerate(columns["outcome"]):
@@ -203,9 +206,16 @@ def _opportunities(
                 time(last_update.get((pooled_as[market], book), 0)),
                 as_of,
                 message.revision,
+                *terms.get(row, _NO_TERMS),
             )
         )
     return opportunities
+
+
+def _terms(table: Columns, strings: Sequence[str]) -> dict[int, tuple[float | None, str, float | None]]:
+    """By an opportunity's row: how often its stake is returned, what its EV is per unit of, what is to be staked."""
+    columns = (table[name].tolist() for name in ("opportunity", "push", "per_s", "stake"))
+    return {row: (number(push), strings[per], number(stake)) for row, push, per, stake in zip(*columns, strict=True)}
 
 
 def provider_report(data: bytes) -> ProviderReport:

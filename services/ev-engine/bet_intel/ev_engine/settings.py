@@ -58,6 +58,8 @@ class ProfileSettings(BaseModel):
     highest_probability: Probability | None = None
     take_ev: Annotated[float, Field(gt=0, le=1)] | None = None
     reopen_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    kelly_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
+    stake_cap: Annotated[float, Field(gt=0, le=1)] | None = None
     sharp_references: bool | None = None
     worst_case: bool | None = None
     low_hold: Probability | None = None

@@ -1,5 +1,6 @@
 """An event's set of opportunities, as `opportunities.updated` tells it."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -9,10 +10,12 @@ import numpy.typing as npt
 
 from bet_intel.ev_engine.domain.boards import MarketKey
 from bet_intel.ev_engine.domain.combinations import Kind, Side
+from bet_intel.ev_engine.domain.lines import STAKE, STANDING_STAKE
 from bet_intel.ev_engine.domain.lives import Change, Life
 from bet_intel.ev_engine.domain.priced import PricedMarket
 from bet_intel.ev_engine.domain.pricing import PricedEvent
 from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.ev_engine.domain.stakes import Bet, stakes
 from bet_intel.ev_engine.wire import SOURCE, fill_bookmakers, market_columns, wire_event
 from bet_intel.events.v1.opportunities_updated_pb2 import OpportunitiesUpdated
 from bet_intel.shared.columns import Strings, fill
@@ -43,6 +46,7 @@ def opportunities_updated(side_by_side: Sequence[PricedEvent], change: Change, r
     filling.pools()
     filling.refusals()
     filling.opportunities(change)
+    filling.terms(change, side_by_side)
     filling.combinations(change)
     filling.profiles(profiles)
     body.strings.extend(strings.table())
@@ -225,6 +229,21 @@ class _Filling:
             self._body.closed,
             id_s=strings.rows(life.id for life in change.closed),
             reason_s=strings.rows(life.close_reason or "" for life in change.closed),
+        )
+
+    def terms(self, change: Change, side_by_side: Sequence[PricedEvent]) -> None:
+        """How each opportunity's bet is settled, and how much it is worth staking."""
+        worth = {priced.profile.name: stakes(priced.markets, priced.profile) for priced in side_by_side}
+        sightings = [sighting for _, sighting in change.open]
+        pushes = [one.priced.push for one in sightings]
+        fill(
+            self._body.terms,
+            opportunity=range(len(sightings)),
+            push=pushes,
+            per_s=self._strings.rows(STANDING_STAKE if math.isnan(push) else STAKE for push in pushes),
+            stake=[
+                worth[one.profile][Bet(one.market.key, one.priced.outcome, one.priced.bookmaker)] for one in sightings
+            ],
         )
 
     def combinations(self, change: Change) -> None:

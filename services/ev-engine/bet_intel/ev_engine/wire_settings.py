@@ -23,6 +23,8 @@ _PLAIN = (
     "middle_cost",
     "stake",
     "stake_step",
+    "kelly_fraction",
+    "stake_cap",
 )
 
 

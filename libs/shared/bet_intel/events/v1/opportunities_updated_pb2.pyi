@@ -51,6 +51,7 @@ class OpportunitiesUpdated(_message.Message):
     REFUSALS_FIELD_NUMBER: _builtins.int
     PROFILES_FIELD_NUMBER: _builtins.int
     COMMISSIONS_FIELD_NUMBER: _builtins.int
+    TERMS_FIELD_NUMBER: _builtins.int
     as_of_us: _builtins.int
     """Source time that ages, starts and expiry were judged against."""
     revision: _builtins.int
@@ -95,6 +96,8 @@ class OpportunitiesUpdated(_message.Message):
     def profiles(self) -> Global___ProfileColumns: ...
     @_builtins.property
     def commissions(self) -> Global___CommissionColumns: ...
+    @_builtins.property
+    def terms(self) -> Global___TermsColumns: ...
     def __init__(
         self,
         *,
@@ -120,10 +123,11 @@ class OpportunitiesUpdated(_message.Message):
         refusals: Global___RefusalColumns | None = ...,
         profiles: Global___ProfileColumns | None = ...,
         commissions: Global___CommissionColumns | None = ...,
+        terms: Global___TermsColumns | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["bookmakers", b"bookmakers", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "legs", b"legs", "markets", b"markets", "opportunities", b"opportunities", "outcomes", b"outcomes", "prices", b"prices", "profiles", b"profiles", "references", b"references", "refusals", b"refusals", "same_pools", b"same_pools"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bookmakers", b"bookmakers", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "legs", b"legs", "markets", b"markets", "opportunities", b"opportunities", "outcomes", b"outcomes", "prices", b"prices", "profiles", b"profiles", "references", b"references", "refusals", b"refusals", "same_pools", b"same_pools", "terms", b"terms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_us", b"as_of_us", "bookmakers", b"bookmakers", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "legs", b"legs", "markets", b"markets", "odds_revision", b"odds_revision", "opportunities", b"opportunities", "outcomes", b"outcomes", "prices", b"prices", "pricing_revision", b"pricing_revision", "profiles", b"profiles", "references", b"references", "refusals", b"refusals", "revision", b"revision", "same_pools", b"same_pools", "strings", b"strings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_us", b"as_of_us", "bookmakers", b"bookmakers", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "legs", b"legs", "markets", b"markets", "odds_revision", b"odds_revision", "opportunities", b"opportunities", "outcomes", b"outcomes", "prices", b"prices", "pricing_revision", b"pricing_revision", "profiles", b"profiles", "references", b"references", "refusals", b"refusals", "revision", b"revision", "same_pools", b"same_pools", "strings", b"strings", "terms", b"terms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -740,3 +744,36 @@ class CommissionColumns(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CommissionColumns: _TypeAlias = CommissionColumns  # noqa: Y015
+
+@_typing.final
+class TermsColumns(_message.Message):
+    """How an opportunity's bet is settled, and how much it is worth staking; one row of each."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPPORTUNITY_FIELD_NUMBER: _builtins.int
+    PUSH_FIELD_NUMBER: _builtins.int
+    PER_S_FIELD_NUMBER: _builtins.int
+    STAKE_FIELD_NUMBER: _builtins.int
+    opportunity: _builtins.bytes
+    push: _builtins.bytes
+    """probability that its line returns the stake (half on a quarter line), NaN = unknown"""
+    per_s: _builtins.bytes
+    """what ev is per unit of: stake, standing_stake"""
+    stake: _builtins.bytes
+    """share of the bankroll to stake"""
+    def __init__(
+        self,
+        *,
+        opportunity: _builtins.bytes = ...,
+        push: _builtins.bytes = ...,
+        per_s: _builtins.bytes = ...,
+        stake: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["opportunity", b"opportunity", "per_s", b"per_s", "push", b"push", "stake", b"stake"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TermsColumns: _TypeAlias = TermsColumns  # noqa: Y015

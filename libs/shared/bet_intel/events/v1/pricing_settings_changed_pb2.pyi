@@ -45,6 +45,8 @@ class PricingSettingsChanged(_message.Message):
     STAKE_STEP_FIELD_NUMBER: _builtins.int
     SHARP_REFERENCES_FIELD_NUMBER: _builtins.int
     WORST_CASE_FIELD_NUMBER: _builtins.int
+    KELLY_FRACTION_FIELD_NUMBER: _builtins.int
+    STAKE_CAP_FIELD_NUMBER: _builtins.int
     profile: _builtins.str
     revision: _builtins.int
     """Revision of the document at its owner; only grows."""
@@ -70,6 +72,10 @@ class PricingSettingsChanged(_message.Message):
     """decimal"""
     sharp_references: _builtins.bool
     worst_case: _builtins.bool
+    kelly_fraction: _builtins.float
+    """part of the Kelly stake that is staked"""
+    stake_cap: _builtins.float
+    """of the bankroll, on one event"""
     @_builtins.property
     def bookmakers(self) -> _containers.RepeatedCompositeFieldContainer[Global___BookmakerPricing]: ...
     @_builtins.property
@@ -96,10 +102,12 @@ class PricingSettingsChanged(_message.Message):
         stake_step: _builtins.str | None = ...,
         sharp_references: _builtins.bool | None = ...,
         worst_case: _builtins.bool | None = ...,
+        kelly_fraction: _builtins.float | None = ...,
+        stake_cap: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_behind_newest_seconds", b"_behind_newest_seconds", "_dispersion", b"_dispersion", "_highest_probability", b"_highest_probability", "_low_hold", b"_low_hold", "_lowest_probability", b"_lowest_probability", "_method", b"_method", "_middle_cost", b"_middle_cost", "_min_references", b"_min_references", "_reopen_seconds", b"_reopen_seconds", "_sharp_references", b"_sharp_references", "_stake", b"_stake", "_stake_step", b"_stake_step", "_take_ev", b"_take_ev", "_worst_case", b"_worst_case", "behind_newest_seconds", b"behind_newest_seconds", "dispersion", b"dispersion", "highest_probability", b"highest_probability", "low_hold", b"low_hold", "lowest_probability", b"lowest_probability", "method", b"method", "middle_cost", b"middle_cost", "min_references", b"min_references", "reopen_seconds", b"reopen_seconds", "sharp_references", b"sharp_references", "stake", b"stake", "stake_step", b"stake_step", "take_ev", b"take_ev", "worst_case", b"worst_case"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_behind_newest_seconds", b"_behind_newest_seconds", "_dispersion", b"_dispersion", "_highest_probability", b"_highest_probability", "_kelly_fraction", b"_kelly_fraction", "_low_hold", b"_low_hold", "_lowest_probability", b"_lowest_probability", "_method", b"_method", "_middle_cost", b"_middle_cost", "_min_references", b"_min_references", "_reopen_seconds", b"_reopen_seconds", "_sharp_references", b"_sharp_references", "_stake", b"_stake", "_stake_cap", b"_stake_cap", "_stake_step", b"_stake_step", "_take_ev", b"_take_ev", "_worst_case", b"_worst_case", "behind_newest_seconds", b"behind_newest_seconds", "dispersion", b"dispersion", "highest_probability", b"highest_probability", "kelly_fraction", b"kelly_fraction", "low_hold", b"low_hold", "lowest_probability", b"lowest_probability", "method", b"method", "middle_cost", b"middle_cost", "min_references", b"min_references", "reopen_seconds", b"reopen_seconds", "sharp_references", b"sharp_references", "stake", b"stake", "stake_cap", b"stake_cap", "stake_step", b"stake_step", "take_ev", b"take_ev", "worst_case", b"worst_case"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_behind_newest_seconds", b"_behind_newest_seconds", "_dispersion", b"_dispersion", "_highest_probability", b"_highest_probability", "_low_hold", b"_low_hold", "_lowest_probability", b"_lowest_probability", "_method", b"_method", "_middle_cost", b"_middle_cost", "_min_references", b"_min_references", "_reopen_seconds", b"_reopen_seconds", "_sharp_references", b"_sharp_references", "_stake", b"_stake", "_stake_step", b"_stake_step", "_take_ev", b"_take_ev", "_worst_case", b"_worst_case", "at_us", b"at_us", "behind_newest_seconds", b"behind_newest_seconds", "bookmakers", b"bookmakers", "bounds", b"bounds", "dispersion", b"dispersion", "highest_probability", b"highest_probability", "low_hold", b"low_hold", "lowest_probability", b"lowest_probability", "method", b"method", "middle_cost", b"middle_cost", "min_references", b"min_references", "profile", b"profile", "reopen_seconds", b"reopen_seconds", "revision", b"revision", "sharp_references", b"sharp_references", "stake", b"stake", "stake_step", b"stake_step", "take_ev", b"take_ev", "worst_case", b"worst_case"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_behind_newest_seconds", b"_behind_newest_seconds", "_dispersion", b"_dispersion", "_highest_probability", b"_highest_probability", "_kelly_fraction", b"_kelly_fraction", "_low_hold", b"_low_hold", "_lowest_probability", b"_lowest_probability", "_method", b"_method", "_middle_cost", b"_middle_cost", "_min_references", b"_min_references", "_reopen_seconds", b"_reopen_seconds", "_sharp_references", b"_sharp_references", "_stake", b"_stake", "_stake_cap", b"_stake_cap", "_stake_step", b"_stake_step", "_take_ev", b"_take_ev", "_worst_case", b"_worst_case", "at_us", b"at_us", "behind_newest_seconds", b"behind_newest_seconds", "bookmakers", b"bookmakers", "bounds", b"bounds", "dispersion", b"dispersion", "highest_probability", b"highest_probability", "kelly_fraction", b"kelly_fraction", "low_hold", b"low_hold", "lowest_probability", b"lowest_probability", "method", b"method", "middle_cost", b"middle_cost", "min_references", b"min_references", "profile", b"profile", "reopen_seconds", b"reopen_seconds", "revision", b"revision", "sharp_references", b"sharp_references", "stake", b"stake", "stake_cap", b"stake_cap", "stake_step", b"stake_step", "take_ev", b"take_ev", "worst_case", b"worst_case"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__behind_newest_seconds: _TypeAlias = _typing.Literal["behind_newest_seconds"]  # noqa: Y015
     _WhichOneofArgType__behind_newest_seconds: _TypeAlias = _typing.Literal["_behind_newest_seconds", b"_behind_newest_seconds"]  # noqa: Y015
@@ -107,6 +115,8 @@ class PricingSettingsChanged(_message.Message):
     _WhichOneofArgType__dispersion: _TypeAlias = _typing.Literal["_dispersion", b"_dispersion"]  # noqa: Y015
     _WhichOneofReturnType__highest_probability: _TypeAlias = _typing.Literal["highest_probability"]  # noqa: Y015
     _WhichOneofArgType__highest_probability: _TypeAlias = _typing.Literal["_highest_probability", b"_highest_probability"]  # noqa: Y015
+    _WhichOneofReturnType__kelly_fraction: _TypeAlias = _typing.Literal["kelly_fraction"]  # noqa: Y015
+    _WhichOneofArgType__kelly_fraction: _TypeAlias = _typing.Literal["_kelly_fraction", b"_kelly_fraction"]  # noqa: Y015
     _WhichOneofReturnType__low_hold: _TypeAlias = _typing.Literal["low_hold"]  # noqa: Y015
     _WhichOneofArgType__low_hold: _TypeAlias = _typing.Literal["_low_hold", b"_low_hold"]  # noqa: Y015
     _WhichOneofReturnType__lowest_probability: _TypeAlias = _typing.Literal["lowest_probability"]  # noqa: Y015
@@ -123,6 +133,8 @@ class PricingSettingsChanged(_message.Message):
     _WhichOneofArgType__sharp_references: _TypeAlias = _typing.Literal["_sharp_references", b"_sharp_references"]  # noqa: Y015
     _WhichOneofReturnType__stake: _TypeAlias = _typing.Literal["stake"]  # noqa: Y015
     _WhichOneofArgType__stake: _TypeAlias = _typing.Literal["_stake", b"_stake"]  # noqa: Y015
+    _WhichOneofReturnType__stake_cap: _TypeAlias = _typing.Literal["stake_cap"]  # noqa: Y015
+    _WhichOneofArgType__stake_cap: _TypeAlias = _typing.Literal["_stake_cap", b"_stake_cap"]  # noqa: Y015
     _WhichOneofReturnType__stake_step: _TypeAlias = _typing.Literal["stake_step"]  # noqa: Y015
     _WhichOneofArgType__stake_step: _TypeAlias = _typing.Literal["_stake_step", b"_stake_step"]  # noqa: Y015
     _WhichOneofReturnType__take_ev: _TypeAlias = _typing.Literal["take_ev"]  # noqa: Y015
@@ -135,6 +147,8 @@ class PricingSettingsChanged(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__dispersion) -> _WhichOneofReturnType__dispersion | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__highest_probability) -> _WhichOneofReturnType__highest_probability | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__kelly_fraction) -> _WhichOneofReturnType__kelly_fraction | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__low_hold) -> _WhichOneofReturnType__low_hold | None: ...
     @_typing.overload
@@ -151,6 +165,8 @@ class PricingSettingsChanged(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__sharp_references) -> _WhichOneofReturnType__sharp_references | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__stake) -> _WhichOneofReturnType__stake | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__stake_cap) -> _WhichOneofReturnType__stake_cap | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__stake_step) -> _WhichOneofReturnType__stake_step | None: ...
     @_typing.overload

@@ -112,6 +112,9 @@ class OpenOpportunity(NamedTuple):
     last_update: datetime | None
     as_of: datetime
     revision: int
+    push: float | None = 0.0
+    ev_per: str = "stake"
+    stake: float | None = None
 
 
 class Leg(msgspec.Struct, frozen=True):

@@ -65,6 +65,10 @@ class PricingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
         | None
     ) = None
     worst_case: Annotated[bool, Meta(description="Judge by the lower end of the band.")] | None = None
+    kelly_fraction: Annotated[float, Meta(gt=0, le=1, description="The part of the Kelly stake staked.")] | None = None
+    stake_cap: (
+        Annotated[float, Meta(gt=0, le=1, description="The largest share of the bankroll on one event.")] | None
+    ) = None
 
     def contradiction(self) -> str | None:
         """What makes the document unusable as a whole, or None."""

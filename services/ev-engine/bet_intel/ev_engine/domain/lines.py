@@ -76,11 +76,12 @@ class Terms:
 
     `push`: π, 0 where nothing is returned, NaN where it cannot be known. `standing`: the expected share of the stake
     that is won or lost, by which the EV of a stake that stands is multiplied; 1 where π is not known, so that the EV
-    is that of the stake that stands.
+    is that of the stake that stands. `splits`: what a push does to the stake, by outcome; empty where there is none.
     """
 
     push: FloatArray
     standing: FloatArray
+    splits: tuple[Split, ...] = ()
 
     @classmethod
     def plain(cls, books: int) -> "Terms":
@@ -120,7 +121,12 @@ class Lines:
         own = self._without[view.above, : len(books), m].tolist()
         rows = zip(own, below, beyond, strict=True)
         push = np.array([push_probability(view.split, *row, _DISAGREE) for row in rows])
-        return Terms(push, np.where(np.isnan(push), 1.0, 1.0 - (1.0 - view.split.standing) * push))
+        splits = (view.split, view.split.other_side)
+        return Terms(
+            push,
+            np.where(np.isnan(push), 1.0, 1.0 - (1.0 - view.split.standing) * push),
+            splits if view.above == 0 else splits[::-1],
+        )
 
     def _half(self, m: int, view: LineView, step: float) -> list[float] | None:
         """P(X > W + `step`) for each bookmaker of `m`, without its own prices; None where no such line is priced."""

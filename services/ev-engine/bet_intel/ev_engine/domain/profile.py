@@ -87,6 +87,8 @@ class Profile:
     middle_cost: float = 0.05
     stake: Decimal = Decimal(1000)
     stake_step: Decimal = Decimal(1)
+    kelly_fraction: float = 0.25
+    stake_cap: float = 0.05
 
     def bookmaker(self, key: str) -> Bookmaker:
         known = self.bookmakers.get(key)
