@@ -24,8 +24,8 @@ def totals(over: float, *, soft: Mapping[str, float] | None = None) -> Board:
 
 
 def priced(markets: Mapping[MarketKey, Board]) -> dict[MarketKey, PricedMarket]:
-    ((_, _, found_markets),) = price([boards(markets)], Profile())
-    return {market.key: market for market in found_markets}
+    (event,) = price([boards(markets)], Profile())
+    return {market.key: market for market in event.markets}
 
 
 def of_lines(at: float, soft: Mapping[str, float], *beside: float, name: str = "totals") -> PricedMarket:

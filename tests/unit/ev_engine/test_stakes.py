@@ -1,11 +1,11 @@
 """How much of a bankroll the opportunities of one event are worth."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
 from bet_intel.ev_engine.domain.boards import MarketKey
-from bet_intel.ev_engine.domain.priced import PricedMarket
 from bet_intel.ev_engine.domain.pricing import price
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.ev_engine.domain.stakes import stakes
@@ -20,12 +20,12 @@ def agreed(*fair: float) -> dict[str, float]:
     return {name: p ** (-1 / 1.05) for name, p in zip("ABC", fair, strict=False)}
 
 
-def worth(markets: dict[MarketKey, Prices], profile: Profile) -> dict[tuple[str, str, str], float]:
+def worth(markets: Mapping[MarketKey, Prices], profile: Profile) -> dict[tuple[str, str, str], float]:
     """(market, outcome, bookmaker) → stake."""
-    ((_, _, priced),) = price([boards({key: board(prices) for key, prices in markets.items()})], profile)
-    by_key: dict[MarketKey, PricedMarket] = {market.key: market for market in priced}
+    (event,) = price([boards({key: board(prices) for key, prices in markets.items()})], profile)
+    by_key = {market.key: market for market in event.markets}
     named = {}
-    for bet, stake in stakes(priced, profile).items():
+    for bet, stake in stakes(event.markets, profile).items():
         one = by_key[bet.market].board
         named[bet.market.market, one.outcomes[bet.outcome], one.bookmakers[bet.bookmaker]] = stake
     return named

@@ -37,7 +37,7 @@ EXPLANATIONS = {
     "reference_stale": "the prices of every bookmaker that has them all are too old",
     "reference_missing": "no bookmaker's prices give a fair price",
     "different_outcomes": "the bookmakers price different outcomes under this name: different markets",
-    "not_mutually_exclusive": "more than one outcome wins: fair probabilities do not add up to 1",
+    "not_mutually_exclusive": "more outcomes win than the market's name says: nobody knows what they add up to",
     "not_computable": "the method finds no probabilities between 0 and 1",
 }
 

@@ -20,15 +20,16 @@ from bet_intel.ev_engine.domain.gates import Candidate, Judgement, judge
 from bet_intel.ev_engine.domain.lines import Lines, Place, Terms
 from bet_intel.ev_engine.domain.priced import BoolArray, Offers, Priced, PricedMarket, Refusal
 from bet_intel.ev_engine.domain.profile import Bookmaker, Category, Profile
+from bet_intel.ev_engine.domain.winners import winners
 from bet_intel.odds import DevigStatus, exchange_mid, expected_value, fair_prices, lay_as_back
 
 _SECOND = 1e6
 _CLOCK_SKEW = 300.0
-# How far the mids of an exchange may be from adding up to 1 before they are placeholders.
+# How far the mids of an exchange may be from adding up to the winners before they are placeholders.
 _MID_OFF = 0.10
-# Implied probabilities that add up to this are those of two winners: no bookmaker keeps half of what is staked.
-_TWO_WINNERS = 2.0
-_SEVERAL_WIN = frozenset({"double_chance"})
+# Implied probabilities that add up to this much more than the winners are those of one more: no bookmaker keeps half of
+# what is staked.
+_ANOTHER_WINNER = 1.0
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
@@ -89,15 +90,16 @@ def _same_basis(one: Profile, other: Profile) -> bool:
 
 
 def _groups(events: Sequence[EventBoards], profile: Profile) -> "list[_Group | _OneSided]":
-    by_outcomes: defaultdict[int, list[_Entry]] = defaultdict(list)
+    by_outcomes: defaultdict[tuple[int, int], list[_Entry]] = defaultdict(list)
     for boards in events:
         kept = {key: comparable(board) for key, board in boards.priced()}
         lines = ((key, one.board) for key, one in kept.items())
         kinds = categories(lines, _us(boards.as_of), profile.bounds[Category.MAIN].stale_seconds * _SECOND)
         for key, (board, others) in kept.items():
-            by_outcomes[len(board.outcomes)].append(_Entry(boards, key, board, others, kinds[key]))
+            by_outcomes[len(board.outcomes), winners(key.market)].append(_Entry(boards, key, board, others, kinds[key]))
     return [
-        _Group(entries, profile) if outcomes > 1 else _OneSided(entries) for outcomes, entries in by_outcomes.items()
+        _Group(entries, profile, winning) if outcomes > winning else _OneSided(entries)
+        for (outcomes, winning), entries in by_outcomes.items()
     ]
 
 
@@ -149,13 +151,14 @@ def _one_sided(entry: _Entry) -> PricedMarket:
 
 
 class _Group:
-    """Markets of the same number of outcomes as tensors: outcomes × bookmakers × markets.
+    """Markets of as many outcomes, of which as many win, as tensors: outcomes × bookmakers × markets.
 
     Serves every profile that has the same bookmakers and the same main lines as `profile`.
     """
 
-    def __init__(self, entries: Sequence[_Entry], profile: Profile) -> None:
+    def __init__(self, entries: Sequence[_Entry], profile: Profile, winning: int) -> None:
         self.entries = entries
+        self.winning = float(winning)
         self.books = max(len(entry.board.bookmakers) for entry in entries)
         shape = (len(entries[0].board.outcomes), self.books, len(entries))
         self.back, self.lay = np.full(shape, np.nan), np.full(shape, np.nan)
@@ -180,13 +183,12 @@ class _Group:
         self._pooled: list[_Pooled] = []
 
     def _several_win(self) -> BoolArray:
-        """Markets of which more than one outcome wins: by their name, or because most bookmakers price them so. Their
-        fair probabilities do not add up to 1. Exchanges have no say: nearly empty, they look the same. (markets,)"""
+        """Markets of which more outcomes win than their name says, because most bookmakers price them so: nobody says
+        what their fair probabilities add up to. Exchanges have no say: nearly empty, they look the same. (markets,)"""
         sums = (1.0 / self.back).sum(axis=0)
         complete = ~np.isnan(sums) & ~self.exchange
-        priced_so = complete & (sums >= _TWO_WINNERS)
-        named = np.array([entry.key.market in _SEVERAL_WIN for entry in self.entries])
-        several: BoolArray = named | (2 * priced_so.sum(axis=0) > complete.sum(axis=0))
+        priced_so = complete & (sums >= self.winning + _ANOTHER_WINNER)
+        several: BoolArray = 2 * priced_so.sum(axis=0) > complete.sum(axis=0)
         return several
 
     def _prepare(self) -> None:
@@ -195,14 +197,14 @@ class _Group:
         # from its back prices, is too thin to refer to. Without any lay price it is read like a bookmaker's.
         self.two_sided = self.exchange & ~np.isnan(self.lay).all(axis=0)
         mid = exchange_mid(self.back, self.lay)
-        mid[:, np.abs(mid.sum(axis=0) - 1.0) > _MID_OFF] = np.nan
+        mid[:, np.abs(mid.sum(axis=0) - self.winning) > _MID_OFF] = np.nan
         self.implied = np.where(self.two_sided, mid, 1.0 / self.back)
         self.implied[..., self.several_win] = np.nan
         self.weight = np.where(self.exchange & ~self.two_sided, np.minimum(self.weight, 1.0), self.weight)
         # The newest among those that could be referred to, the judged one included: a price that has just moved is not
         # held against others that have not been confirmed since.
         complete = ~np.isnan(self.implied).any(axis=0)
-        self.usable = (self.weight > 0) & complete & (self.two_sided | (self.implied.sum(axis=0) > 1.0))
+        self.usable = (self.weight > 0) & complete & (self.two_sided | (self.implied.sum(axis=0) > self.winning))
         # A time after the answer itself is the feed's error: it makes nobody else late.
         newest = np.where(self.usable, np.maximum(self.age, 0.0), np.inf).min(axis=0)
         self.behind = np.where(np.isfinite(self.age), self.age, np.inf) - np.where(np.isfinite(newest), newest, 0.0)
@@ -242,7 +244,9 @@ class _Pooled:
 
     def __init__(self, group: _Group, weight: FloatArray, stale: BoolArray, profile: Profile) -> None:
         self.group, self.weight, self.stale = group, weight, stale
-        self.fair = fair = fair_prices(group.implied, weight, is_mid=group.two_sided, method=profile.method)
+        self.fair = fair = fair_prices(
+            group.implied, weight, is_mid=group.two_sided, method=profile.method, target=group.winning
+        )
         self.without = np.moveaxis(fair.leave_one_out.probability, 0, 1)  # (outcomes, bookmaker left out, markets)
         self.lowest = np.moveaxis(fair.leave_one_out_band.lowest, 0, 1)
         self.ev = expected_value(self.without, group.net)

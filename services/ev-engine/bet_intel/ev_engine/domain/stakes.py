@@ -8,6 +8,7 @@ import numpy as np
 from bet_intel.ev_engine.domain.boards import MarketKey
 from bet_intel.ev_engine.domain.priced import Priced, PricedMarket
 from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.ev_engine.domain.winners import winners
 from bet_intel.odds import Split, kelly_exclusive, kelly_settled, scaled_stakes, settlement
 
 SUSPECT = "suspect"
@@ -62,8 +63,9 @@ def _best(ones: Iterable[Priced]) -> Mapping[int, Priced]:
 
 def _together(market: PricedMarket, ones: list[Priced]) -> list[float]:
     """The full Kelly stakes of prices of different outcomes of one market."""
-    if len(ones) == 1:
-        return [kelly_alone(market, ones[0])]
+    if len(ones) == 1 or winners(market.key.market) > 1:
+        # Outcomes that win together hold each other down less than exclusive ones; the cap of the event holds all.
+        return [kelly_alone(market, one) for one in ones]
     # Each is judged without its own bookmaker: what different pools say may add up to more than 1.
     total = max(sum(one.fair for one in ones), 1.0)
     return kelly_exclusive([one.fair / total for one in ones], [one.net_price for one in ones])
