@@ -1,6 +1,7 @@
 """Sentences about real prices: who was asked, what they think, and why the price is an opportunity or none."""
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -83,6 +84,10 @@ def test_what_is_told_of_a_price_is_what_the_engine_found() -> None:
                 )
                 assert working is not None
                 assert (working.verdict, working.ev, working.fair_probability) == ("opportunity", one.ev, one.fair)
+                known = not math.isnan(one.push)
+                assert working.push_probability == (one.push if known else None)
+                assert working.ev_per == ("stake" if known else "standing_stake")
+                assert ("stands" in explain(working)[-1]) == (not known)
                 assert [(gate.gate, gate.passed) for gate in working.gates] == [
                     (verdict.gate, verdict.passed) for verdict in one.judgement.verdicts
                 ]

@@ -94,6 +94,15 @@ class SetWorking:
             return None
         return self._price_working(market, row, book, profile)
 
+    def _terms(self, key: MarketKey, opportunity: int | None) -> tuple[float | None, str]:
+        """How often a bet's stake is returned, and what its EV is per unit of; told of opportunities."""
+        terms = self._tables["terms"]
+        if opportunity is not None and opportunity in terms["opportunity"]:
+            row = terms["opportunity"].index(opportunity)
+            return number(terms["push"][row]), self._strings[terms["per_s"][row]]
+        returned = key.line is not None and key.line * 2 % 2 != 1
+        return (None, "standing_stake") if returned else (0.0, "stake")
+
     def _price_working(self, market: int, row: int, book: int, profile: str) -> PriceWorking:
         key, name = self._keys[market], self._strings[self._tables["outcomes"]["outcome_s"][row]]
         bookmaker, title = self._bookmakers[book]
@@ -125,6 +134,7 @@ class SetWorking:
             told = self._strings[self._tables["markets"]["reason_s"][market]]
             verdict, reason = NOT_JUDGED, told or "reference_missing"
         pool = self._leave_one_out_pool(found) if found is not None else {}
+        push, per = self._terms(key, found)
         event = self._message.event
         return PriceWorking(
             event=f"{event.home} v {event.away}" if event.home else event.league_title,
@@ -142,6 +152,8 @@ class SetWorking:
             verdict=verdict,
             reason=reason,
             class_=ev_class,
+            ev_per=per,
+            push_probability=push,
             fair_probability=fair,
             consensus_probability=shown.consensus_probability,
             band=band,

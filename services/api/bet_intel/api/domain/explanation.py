@@ -163,7 +163,7 @@ def _fair(price: PriceWorking, fair: float) -> str:
 
 def _verdict(price: PriceWorking) -> str:
     worst = "" if price.ev_worst is None else f", {_signed(price.ev_worst)} at the low end of the band"
-    worth = "" if price.ev is None else f"Against it the price is worth {_signed(price.ev)} per unit staked{worst}"
+    worth = "" if price.ev is None else f"Against it the price is worth {_signed(price.ev)} {_per(price)}{worst}"
     if price.verdict == OPPORTUNITY:
         passed = sum(gate.passed for gate in price.gates)
         doubt = "".join(f"; but {_gate(gate)}" for gate in price.gates if not gate.passed)
@@ -177,13 +177,22 @@ def _verdict(price: PriceWorking) -> str:
     return f"It cannot be judged: {_unjudged(price.reason)} ({price.reason})."
 
 
+def _per(price: PriceWorking) -> str:
+    if price.ev_per == "standing_stake":
+        return "per unit of the stake that stands (how often the line returns it is not counted)"
+    if price.push_probability:
+        half = " half of" if price.line is not None and price.line * 4 % 2 else ""
+        return f"per unit staked, the line returning{half} the stake in {_percent(price.push_probability)}"
+    return "per unit staked"
+
+
 def _unjudged(reason: str | None) -> str:
     return {
         "incomplete_market": "no other bookmaker prices every outcome",
         "no_overround": "the prices of the others add up to less than 100 %: there is no margin to remove",
         "reference_stale": "the prices of the others are too old",
         "different_outcomes": "the bookmakers price different outcomes under this name",
-        "not_mutually_exclusive": "more than one outcome wins: fair probabilities do not add up to 1",
+        "not_mutually_exclusive": "more outcomes win than the market's name says",
     }.get(reason or "", REASONS["reference_missing"])
 
 

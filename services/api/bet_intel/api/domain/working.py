@@ -135,6 +135,12 @@ class PriceWorking(msgspec.Struct, frozen=True, kw_only=True):
     band: Annotated[Band, Meta(description="Of the fair probability of an opportunity, else of the consensus.")]
     ev: float | None
     ev_worst: float | None
+    ev_per: Annotated[
+        str, Meta(description="stake; or standing_stake on a line that may return it, where that is not counted.")
+    ] = "stake"
+    push_probability: Annotated[
+        float | None, Meta(description="How often the line returns the stake; null = not known.")
+    ] = 0.0
     as_of: datetime
     method: str
     books_used: Annotated[int, Meta(description="Bookmakers in the consensus.")]
