@@ -39,6 +39,7 @@ from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import DatabaseUnavailableError
 from bet_intel.shared.runtime import stop_signals
 from bet_intel.shared.secret_box import key_file
+from bet_intel.shared.service_metrics import show_build
 from bet_intel.shared.times import Clock, system_clock
 
 _CACHE_ENTRIES = 2048
@@ -107,7 +108,9 @@ async def open_system(
     rng = random.Random()  # noqa: S311 - spreads retries, keeps no secret
     bus, tasks = InProcessBus(rng), InProcessTasks(rng)
     cache = InProcessCache(_CACHE_ENTRIES, time.monotonic)
-    engines = Engines(bus, tasks, cache, CollectorRegistry(), clock, time.monotonic)
+    registry = CollectorRegistry()
+    show_build(registry, "bet-intel", "up")
+    engines = Engines(bus, tasks, cache, registry, clock, time.monotonic)
     systems: list[System] = []
 
     async def caught_up() -> None:

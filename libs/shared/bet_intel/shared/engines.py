@@ -8,6 +8,7 @@ from bet_intel.shared.cache import Cache
 from bet_intel.shared.messaging import EventBus
 from bet_intel.shared.postgres import PoolMetrics
 from bet_intel.shared.rate_limits import RateLimits
+from bet_intel.shared.service_metrics import Hops, OutboxMetrics
 from bet_intel.shared.tasks import TaskQueues
 from bet_intel.shared.ticker import TickerMetrics
 from bet_intel.shared.times import Clock, Monotonic
@@ -27,8 +28,12 @@ class Engines:
     """Rate limits that processes share; each process counts for itself where there are none."""
     pools: PoolMetrics = field(init=False)
     tickers: TickerMetrics = field(init=False)
+    outboxes: OutboxMetrics = field(init=False)
+    hops: Hops = field(init=False)
 
     def __post_init__(self) -> None:
         # One registry knows a metric once, however many databases the services of a process have.
         object.__setattr__(self, "pools", PoolMetrics(self.registry))
         object.__setattr__(self, "tickers", TickerMetrics(self.registry))
+        object.__setattr__(self, "outboxes", OutboxMetrics(self.registry))
+        object.__setattr__(self, "hops", Hops(self.registry, self.clock))

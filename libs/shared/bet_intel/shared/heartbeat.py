@@ -11,6 +11,7 @@ from bet_intel.shared.messaging import DeadLetters, EventBus, Message
 from bet_intel.shared.outbox import Backlog
 from bet_intel.shared.postgres import DatabaseUnavailableError
 from bet_intel.shared.runtime import every
+from bet_intel.shared.service_metrics import OutboxMetrics
 from bet_intel.shared.times import Clock, to_us
 
 HEARTBEAT = "service.heartbeat.v1"
@@ -29,6 +30,7 @@ class Heart:
         dead_letters: DeadLetters,
         backlog: Callable[[], Awaitable[Backlog]],
         clock: Clock,
+        metrics: OutboxMetrics | None = None,
     ) -> None:
         self._service = service
         self._version = version("bet-intel")
@@ -36,6 +38,7 @@ class Heart:
         self._dead_letters = dead_letters
         self._backlog = backlog
         self._clock = clock
+        self._metrics = metrics
 
     async def run(self) -> None:
         await every(_EVERY, self.beat)
@@ -49,6 +52,7 @@ class Heart:
         except DatabaseUnavailableError as error:
             _log.warning("no heartbeat: the database does not answer", service=self._service, reason=str(error))
             return
+        self._show(backlog, dead_letters)
         body = service_heartbeat_pb2.ServiceHeartbeat(
             service=self._service,
             version=self._version,
@@ -68,3 +72,10 @@ class Heart:
                 data=body.SerializeToString(),
             )
         )
+
+    def _show(self, backlog: Backlog, dead_letters: int) -> None:
+        if self._metrics is not None:
+            self._metrics.depth.labels(self._service).set(backlog.depth)
+            self._metrics.age.labels(self._service).set(backlog.age)
+            self._metrics.set_aside.labels(self._service).set(backlog.set_aside)
+            self._metrics.dead_letters.labels(self._service).set(dead_letters)

@@ -29,8 +29,8 @@ from bet_intel.shared.rabbitmq.bus import RabbitBus
 from bet_intel.shared.rabbitmq.connection import Connector, Nodes
 from bet_intel.shared.rediscluster.connection import RedisAddressError
 from bet_intel.shared.rediscluster.engines import RedisEngines, open_redis
-from bet_intel.shared.rediscluster.wake import RedisWake
 from bet_intel.shared.runtime import hold_stop_signals, stop_signals
+from bet_intel.shared.service_metrics import show_build
 from bet_intel.shared.settings import Settings
 from bet_intel.shared.times import system_clock
 from bet_intel.shared.wake import InProcessWake
@@ -102,7 +102,7 @@ class Service:
 class _Distributed:
     bus: RabbitBus
     tasks: DramatiqTasks
-    wake: RedisWake | None
+    redis: RedisEngines | None
     engines: Engines
 
 
@@ -122,12 +122,13 @@ def _distributed(
     cache = InProcessCache(_CACHE_ENTRIES, time.monotonic) if redis is None else redis.cache
     wake, limits = (None, None) if redis is None else (redis.wake, redis.limits)
     engines = Engines(bus, tasks, cache, registry, system_clock, time.monotonic, wake or InProcessWake(), limits)
-    return _Distributed(bus, tasks, wake, engines)
+    return _Distributed(bus, tasks, redis, engines)
 
 
 async def run(service: Service, kind: str, settings: ProcessSettings) -> str | None:
     """Run one process until it is asked to stop, or something of it ends. Returns why it should begin anew, if so."""
     registry = CollectorRegistry()
+    show_build(registry, service.name, kind)
     process = service.types[kind]
     with stop_signals() as stopped:
         async with AsyncExitStack() as stack:
@@ -171,7 +172,15 @@ async def _work(
     async with asyncio.TaskGroup() as group:
         own = group.create_task(opened.work(), name="service")
         telling = group.create_task(bus.run() if process.consumes else bus.run_announcing(), name="bus")
-        waking = [] if distributed.wake is None else [group.create_task(distributed.wake.run(), name="wake")]
+        redis = distributed.redis
+        waking = (
+            []
+            if redis is None
+            else [
+                group.create_task(redis.wake.run(), name="wake"),
+                group.create_task(redis.watch.run(), name="redis watch"),
+            ]
+        )
         working = [group.create_task(tasks.run(), name="tasks")] if process.works else []
         ends: set[asyncio.Future[Any]] = {stopped, own, *working}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

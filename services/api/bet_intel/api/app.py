@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from bet_intel.api import openapi
 from bet_intel.api.answers import OpportunityList
 from bet_intel.api.auth import Operators
+from bet_intel.api.counts import OpenOpportunities
 from bet_intel.api.deliveries import DeliveryLog
 from bet_intel.api.demand import Demand
 from bet_intel.api.feed import FEED_MOVED, FeedTail
@@ -76,6 +77,7 @@ class Api:
     ticker: Ticker
     retention: ReadModelRetention
     resync: Resync
+    connections: Gauge
     draining: bool = False
     asgi: ASGIApp = field(init=False)
 
@@ -127,7 +129,7 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         outbox = Outbox(database, engines.bus, engines.tasks)
         log = DeliveryLog(outbox, engines.clock)
         engines.bus.subscribe(Queue("api.delivery-updated", "delivery.updated.v1"), log.updated, dead_letters)
-        heart = Heart("api", engines.bus, dead_letters, outbox.backlog, engines.clock)
+        heart = Heart("api", engines.bus, dead_letters, outbox.backlog, engines.clock, engines.outboxes)
         tell_again = TellAgain(outbox, engines.clock)
         engines.bus.subscribe(Queue("api.resync-requested", "resync.requested.v1"), tell_again.requested, dead_letters)
         kinds = {ODDS: has_no_events, OPPORTUNITIES: has_no_sets}
@@ -136,7 +138,12 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         retention = ReadModelRetention(database, settings)
         ticker.add("api sweeper", outbox.sweep)
         ticker.add("api retention", lambda: keep(retention, engines.clock))
-        api = Api(tail, heart, database, outbox, Demand(engines.bus, engines.clock), ticker, retention, resync)
+        ticker.add("api counts", OpenOpportunities(database, engines.registry).run)
+        connections = Gauge(
+            "bet_intel_http_active_connections", "Connections of clients that are open.", registry=engines.registry
+        )
+        demand = Demand(engines.bus, engines.clock)
+        api = Api(tail, heart, database, outbox, demand, ticker, retention, resync, connections)
         api.asgi = _gateway(_operations(api, _parts(settings, engines, api), engines), engines)
         await outbox.recover()
         yield api
@@ -144,10 +151,10 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
 
 def _subscribe(projector: Projector, engines: Engines, dead_letters: PostgresDeadLetters) -> None:
     subscribe = engines.bus.subscribe
-    subscribe(Queue("api.odds-changed", "odds.changed.v1"), projector.odds_changed, dead_letters)
-    subscribe(
-        Queue("api.opportunities-updated", "opportunities.updated.v1"), projector.opportunities_updated, dead_letters
-    )
+    on_board = engines.hops.after("board", projector.odds_changed)
+    as_opportunity = engines.hops.after("opportunity", projector.opportunities_updated)
+    subscribe(Queue("api.odds-changed", "odds.changed.v1"), on_board, dead_letters)
+    subscribe(Queue("api.opportunities-updated", "opportunities.updated.v1"), as_opportunity, dead_letters)
     subscribe(Queue("api.provider-status", "provider.status.v1"), projector.provider_status, dead_letters)
     subscribe(Queue("api.service-heartbeat", "service.heartbeat.v1"), projector.service_heartbeat, dead_letters)
 
@@ -174,7 +181,7 @@ def _parts(settings: ApiSettings, engines: Engines, api: Api) -> Parts:
     return Parts(
         Reads(api.database, cache, api.tail, settings.cache_seconds),
         Writes(api.outbox, box, engines.clock),
-        Streams(api.database, api.tail, streaming, engines.monotonic, engines.registry),
+        Streams(api.database, api.tail, streaming, engines.monotonic, engines.registry, engines.hops),
         Operators(settings.operator_token, open_on_loopback=settings.operator_open_on_loopback),
         limits,
         limits.limit("refresh", settings.refresh_burst, settings.refresh_seconds),

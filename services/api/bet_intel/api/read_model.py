@@ -301,6 +301,11 @@ async def opportunity_counts(connection: Reader, profile: str) -> list[Record]:
     )
 
 
+async def open_by_class(connection: Reader) -> dict[str, int]:
+    rows = await connection.fetch("select class, count(*) as opportunities from opportunity group by class")
+    return {row["class"]: row["opportunities"] for row in rows}
+
+
 async def providers(connection: Reader) -> list[Record]:
     return await connection.fetch("select * from provider_status order by provider")
 

@@ -66,6 +66,7 @@ async def serve(api: Api, listening: socket.socket, *, grace_seconds: int = 3) -
             http=_Protocol,
         )
     )
+    api.connections.set_function(lambda: len(server.server_state.connections))
     serving = asyncio.create_task(server.serve(sockets=[listening]), name="uvicorn")
     try:
         # Shielded, so that a cancelled caller can still let the requests under way end.

@@ -25,6 +25,7 @@ from bet_intel.api.query import OddsFormat
 from bet_intel.api.read_model import OpportunityFilter
 from bet_intel.api.stream_events import OpportunitySnapshot, StreamHeartbeat
 from bet_intel.shared.postgres import Database, DatabaseUnavailableError, Reader
+from bet_intel.shared.service_metrics import Hops
 from bet_intel.shared.times import Monotonic
 
 _ID = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
@@ -73,7 +74,9 @@ class Streams:
         streaming: Streaming,
         monotonic: Monotonic,
         registry: CollectorRegistry,
+        hops: Hops,
     ) -> None:
+        self._hops = hops
         self._database = database
         self._tail = tail
         self._streaming = streaming
@@ -132,6 +135,8 @@ class Streams:
                 at = FeedId(at.epoch, entries[-1].seq)
                 if chunk:
                     yield chunk
+                    if is_live:
+                        self._hops.reached("client", entries[-1].as_of)
             if self._monotonic() >= due:
                 yield self._heartbeat(at)
                 due = self._monotonic() + self._streaming.heartbeat_seconds

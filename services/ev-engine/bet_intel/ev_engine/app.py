@@ -70,7 +70,7 @@ async def open_ev_engine(settings: EvEngineSettings, engines: Engines) -> AsyncI
         store = Store()
         profiles = Profiles(settings.profiles())
         pricing = PriceBoards(database, outbox, store, DaysOf(database, CLOSED), profiles, engines.clock)
-        engines.bus.subscribe(ODDS_QUEUE, pricing.handle, dead_letters)
+        engines.bus.subscribe(ODDS_QUEUE, engines.hops.after("priced", pricing.handle), dead_letters)
         take_settings = TakeSettings(outbox, settings.calc_shards)
         engines.bus.subscribe(SETTINGS_QUEUE, take_settings.handle, dead_letters)
         engines.tasks.register(
@@ -80,7 +80,7 @@ async def open_ev_engine(settings: EvEngineSettings, engines: Engines) -> AsyncI
         engines.bus.subscribe(RESYNC_QUEUE, tell_again.requested, dead_letters)
         kinds = {ODDS: has_no_events, PRICING: has_no_settings}
         resync = Resync(SOURCE, database, outbox, kinds, engines.clock, settings.resync_seconds)
-        heart = Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock)
+        heart = Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock, engines.outboxes)
         # What an earlier run left unconfirmed goes first.
         await outbox.recover()
         retention = EngineRetention(database, settings)

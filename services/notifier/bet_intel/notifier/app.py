@@ -10,6 +10,7 @@ from bet_intel.notifier.alert import AlertOnSets
 from bet_intel.notifier.channels.log import LogChannel
 from bet_intel.notifier.channels.port import Channel
 from bet_intel.notifier.channels.webhook import WEBHOOK, WebhookChannel
+from bet_intel.notifier.counts import DeliveriesByState
 from bet_intel.notifier.delivery_store import DELIVERIES
 from bet_intel.notifier.hear import HearOfRequests, HearOfSubscriptions
 from bet_intel.notifier.metrics import Metrics
@@ -90,11 +91,11 @@ async def open_notifier(
         )
         hear = HearOfSubscriptions(outbox)
         requests = HearOfRequests(outbox, days, engines.clock)
-        engines.bus.subscribe(_QUEUE, alert.handle, dead_letters)
+        engines.bus.subscribe(_QUEUE, engines.hops.after("alerted", alert.handle), dead_letters)
         engines.bus.subscribe(_SUBSCRIPTIONS, hear.changed, dead_letters)
         engines.bus.subscribe(_REQUESTS, requests.requested, dead_letters)
         engines.tasks.register(NOTIFICATIONS, {SEND_NOTIFICATION: send}, dead_letters, settings.concurrency)
-        heart = Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock)
+        heart = Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock, engines.outboxes)
         # What an earlier run left unconfirmed goes first.
         await outbox.recover()
         sweeper = Sweeper(outbox, settings.sweep_seconds, engines.clock)
@@ -104,6 +105,7 @@ async def open_notifier(
         ticker = Ticker(SOURCE, database, metrics=engines.tickers)
         ticker.add("notifier sweeper", outbox.sweep)
         ticker.add("notifier retention", lambda: keep(retention, engines.clock))
+        ticker.add("notifier counts", DeliveriesByState(database, engines.registry).run)
         yield Notifier(outbox, heart, sweeper, resync, ticker, retention)
 
 

@@ -10,7 +10,7 @@ import asyncpg
 
 from bet_intel.notifier.domain.alerts import Alert
 from bet_intel.shared.partitions import DailyTable
-from bet_intel.shared.postgres import Writer
+from bet_intel.shared.postgres import Reader, Writer
 
 DELIVERIES = DailyTable("delivery", "created_at")
 """By the clock."""
@@ -190,6 +190,14 @@ async def take_due(connection: Writer, now: datetime, look_at: datetime, limit: 
         limit,
     )
     return [(row["id"], row["attempts"]) for row in rows]
+
+
+async def by_state(connection: Reader) -> dict[str, int]:
+    """How many deliveries of the last hour are in each state that any is in."""
+    rows = await connection.fetch(
+        "select state, count(*) as deliveries from delivery where created_at > now() - interval '1 hour' group by state"
+    )
+    return {row["state"]: row["deliveries"] for row in rows}
 
 
 async def lock(connection: Writer, id: int) -> Delivery | None:

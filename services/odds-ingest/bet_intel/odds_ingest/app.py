@@ -116,7 +116,7 @@ async def open_odds_ingest(
 
         position = await stored_position()
         ticker = Ticker(SOURCE, database, metrics=engines.tickers)
-        ingest = IngestOdds(outbox, store, engines.clock, ticker.guard)
+        ingest = IngestOdds(outbox, store, engines.clock, ticker.guard, engines.hops)
         refreshes, demand = Refreshes(database, outbox, engines.clock), Demand()
         subscribe = engines.bus.subscribe
         subscribe(Queue("odds-ingest.refresh-requested", "refresh.requested.v1"), refreshes.requested, dead_letters)
@@ -131,7 +131,7 @@ async def open_odds_ingest(
         if isinstance(provider, PollableProvider):
             budget = Budget(settings.quota_month, settings.quota_day)
             quota = Quota(database, provider.name, budget, engines.clock)
-            asked = IngestOdds(outbox, store, engines.clock)
+            asked = IngestOdds(outbox, store, engines.clock, hops=engines.hops)
             means = Means(database, ingest, quota, demand, company, asked)
             tasks = RefreshTasks(outbox, provider.name, engines.clock)
             scheduled = ScheduledPoller(provider, source, position, means, pace, engines.clock, dispatch=tasks.dispatch)
@@ -140,7 +140,7 @@ async def open_odds_ingest(
         else:
             poller = Poller(provider, source, position, ingest, company, pace, engines.clock, engines.monotonic)
         engines.tasks.register(DATA_REFRESH, actors, dead_letters, settings.concurrency)
-        heart = Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock)
+        heart = Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock, engines.outboxes)
         # What an earlier run left unconfirmed goes first.
         await outbox.recover()
         retention = IngestRetention(database, settings)

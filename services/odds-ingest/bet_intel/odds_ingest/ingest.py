@@ -13,6 +13,7 @@ from bet_intel.odds_ingest.store import Store, Stored
 from bet_intel.odds_ingest.wire import odds_changed
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import Writer
+from bet_intel.shared.service_metrics import Hops
 
 _log = structlog.get_logger(__name__)
 
@@ -65,9 +66,11 @@ class IngestOdds:
         store: Store,
         clock: Callable[[], datetime],
         guard: Callable[[Writer], Awaitable[None]] | None = None,
+        hops: Hops | None = None,
     ) -> None:
         """`guard` refuses the transaction of a process that may not store what it has fetched (any more)."""
         self._guard = guard
+        self._hops = hops
         self._outbox = outbox
         self._store = store
         self._clock = clock
@@ -97,6 +100,8 @@ class IngestOdds:
             await self._store.save_position(unit.connection, source, answer.position)
             unit.append(*[odds_changed(state, restate=_restates(before, state)) for state in after])
             unit.append(*[odds_changed(state, unanswered=True) for state in others])
+        if self._hops is not None:
+            self._hops.reached("stored", answer.as_of)
         self._say(identified)
         shown = identified.shown
         return Ingested(

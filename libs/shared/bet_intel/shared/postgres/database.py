@@ -205,6 +205,7 @@ class Database:
     async def _lent(self, choice: Choice, *, writes: bool) -> AsyncIterator[Connection]:
         host = self._hosts[choice.host]
         connection = await self._acquire(host, choice, writes=writes)
+        began = perf_counter()
         try:
             yield connection
         except DRIVER_ERRORS as error:
@@ -222,6 +223,7 @@ class Database:
                 raise DatabaseUnavailableError(f"{self._name}: {host.name} gave way to replaying: {error}") from error
             raise
         finally:
+            self._took(host, choice, perf_counter() - began)
             if not await host.release(connection):
                 await self._lost(host)
 
@@ -237,6 +239,11 @@ class Database:
             self._metrics.acquire.labels(self._name, host.name).observe(perf_counter() - began)
             self._metrics.routed.labels(self._name, self._inspection.role(host.name), choice.reason).inc()
         return connection
+
+    def _took(self, host: Host, choice: Choice, seconds: float) -> None:
+        if self._metrics is not None:
+            operation = choice.reason if choice.reason in {"write", "latest"} else "read"
+            self._metrics.transaction.labels(self._name, self._inspection.role(host.name), operation).observe(seconds)
 
     async def _lost(self, host: Host) -> None:
         await host.forget()

@@ -37,6 +37,13 @@ class PoolMetrics:
             buckets=_ACQUIRE_SECONDS,
             registry=registry,
         )
+        self.transaction = Histogram(
+            "bet_intel_postgres_transaction_seconds",
+            "How long transactions took, by the role of their host: write, latest (a read on the primary), read.",
+            ("database", "to", "operation"),
+            buckets=_ACQUIRE_SECONDS,
+            registry=registry,
+        )
         self.routed = Counter(
             "bet_intel_postgres_routed",
             "Transactions by the role of the host they went to, and why there.",

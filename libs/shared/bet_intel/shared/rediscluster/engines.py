@@ -12,6 +12,7 @@ from bet_intel.shared.rediscluster.cache import NearAndFar, RedisClusterCache
 from bet_intel.shared.rediscluster.connection import connected
 from bet_intel.shared.rediscluster.leases import RedisRateLimits
 from bet_intel.shared.rediscluster.wake import RedisWake
+from bet_intel.shared.rediscluster.watching import RedisWatch
 from bet_intel.shared.times import Monotonic
 
 _NEAR_ENTRIES = 512
@@ -19,11 +20,12 @@ _NEAR_ENTRIES = 512
 
 @dataclass(frozen=True, slots=True)
 class RedisEngines:
-    """`wake.run()` is background work of the process."""
+    """`wake.run()` and `watch.run()` are background work of the process."""
 
     cache: Cache
     limits: RateLimits
     wake: RedisWake
+    watch: RedisWatch
 
 
 @asynccontextmanager
@@ -38,6 +40,6 @@ async def open_redis(url: str, monotonic: Monotonic, registry: CollectorRegistry
         try:
             await limits.connect()
             cache = NearAndFar(InProcessCache(_NEAR_ENTRIES, monotonic), RedisClusterCache(redis))
-            yield RedisEngines(cache, limits, RedisWake(redis.client))
+            yield RedisEngines(cache, limits, RedisWake(redis.client), RedisWatch(redis.client, registry))
         finally:
             await limits.aclose()
