@@ -39,5 +39,5 @@ lock: setup  ## Resolve the dependencies anew
 	@scripts/lock
 
 clean:  ## Remove the virtual environment and every cache
-	@rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	@rm -rf .venv .venv-bench .venv-deploy .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

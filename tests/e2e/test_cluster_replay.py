@@ -5,19 +5,24 @@ import gzip
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 
 from bet_intel.compose.cluster import databases
 from bet_intel.compose.cluster.engines import VHOST
 from bet_intel.compose.cluster.services import KINDS, ONE_OF_EACH
+from bet_intel.compose.observability.catalogue import Catalogue
 from bet_intel.compose.servers.folder import ServersFolder, is_gone
 from bet_intel.compose.servers.programs import CLUSTER
 from bet_intel.compose.servers.rabbitmq import RabbitMQ
+from bet_intel.odds_ingest.providers.call_metrics import CallMetrics
 from bet_intel.odds_ingest.providers.simulator.recording import write_recording
 from bet_intel.shared.dramatiq_workers.queues import DramatiqTasks
 from bet_intel.shared.tasks import Task
@@ -32,6 +37,7 @@ from fixtures.waiting import until
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("cluster-replay")]
 
 _MLB = Path(__file__).parents[3] / "shared/data/odds_api_mlb_5min/mlb_2026-08-04_2026-08-05.jsonl.gz"
+_METRICS_PAGE = Path(__file__).parents[2] / "docs/operations/metrics.md"
 _SNAPSHOTS = 20
 _COUNTS = {**ONE_OF_EACH, "api.serve": 2, "ev-engine.consume": 2}
 _NOTIFICATIONS = "notifications"
@@ -100,6 +106,27 @@ def test_status_shows_every_process_of_the_services(cluster: Cluster) -> None:
     assert processes["nginx"]["detail"] == "before 2 gateways"
     assert processes["postgres2"]["lag"] is not None
     assert {"ev-engine.odds-changed", _NOTIFICATIONS} <= {one["queue"] for one in status["queues"]}
+
+
+def test_every_process_exposes_the_metrics_that_are_listed(cluster: Cluster) -> None:
+    listed = Catalogue.read(_METRICS_PAGE).own
+    # Of a provider that is reached over the network, which a recording is not.
+    registry = CollectorRegistry()
+    CallMetrics("some", time.monotonic).register(registry)
+    exposed = [generate_latest(registry).decode()]
+    ports = [one["port"] for name, one in cluster.processes().items() if name.rpartition(".")[0] in KINDS]
+    assert len(ports) == sum(_COUNTS.values())
+    exposed += [httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text for port in ports]
+
+    types: dict[str, str] = {}
+    for family in (each for text in exposed for each in text_string_to_metric_families(text)):
+        if not family.name.startswith("bet_intel_") or family.name.endswith("_created"):
+            continue
+        name = family.name + ("_total" if family.type == "counter" else "")
+        types[name] = family.type
+        for sample in family.samples:
+            assert set(sample.labels) - {"le"} == listed[name].labels, name
+    assert types == {name: one.type for name, one in listed.items()}
 
 
 def test_no_password_is_in_an_environment_or_readable_by_others(cluster: Cluster) -> None:

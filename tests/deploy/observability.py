@@ -1,0 +1,156 @@
+"""Checks of what watches the system: Prometheus, Alertmanager, Grafana's dashboards, the collector of traces."""
+
+import json
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bet_intel.compose.observability import dashboards
+from bet_intel.compose.observability.catalogue import Catalogue
+from deploy.faults import ran
+
+_METRICS_PAGE = "docs/operations/metrics.md"
+_RULES = "compose/prometheus/rules"
+_TESTS = "compose/prometheus/tests"
+_DASHBOARDS = "compose/grafana/dashboards"
+# Series, in an expression without its texts and label matchers: what is no function and no keyword.
+_TEXTS = re.compile(r'"(?:[^"\\]|\\.)*"')
+_MATCHERS = re.compile(r"\{[^}]*\}")
+_GROUPING = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)")
+_RANGE = re.compile(r"\[[^\]]*\]")
+_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_KEYWORDS = frozenset({"and", "or", "unless", "by", "without", "on", "ignoring", "bool", "offset"})
+
+
+def series(expression: str) -> set[str]:
+    """The names of the series that an expression asks for."""
+    text = expression
+    for pattern in (_TEXTS, _MATCHERS, _GROUPING, _RANGE):
+        text = pattern.sub(" ", text)
+    return {
+        match[0]
+        for match in _NAME.finditer(text)
+        if match[0] not in _KEYWORDS and not text[match.end() :].lstrip().startswith("(")
+    }
+
+
+def prometheus(root: Path) -> Sequence[str]:
+    """Configuration, rules, and the rules' own tests; every alert is tested, and has its page."""
+    wrong = []
+    for command in (
+        ("promtool", "check", "config", "compose/prometheus/prometheus.yaml"),
+        ("promtool", "check", "rules", *_files(root, _RULES, "*.yaml")),
+        ("promtool", "test", "rules", *_files(root, _TESTS, "*.yaml")),
+    ):
+        code, said = ran(*command, cwd=root)
+        if code or "FAILED" in said:
+            wrong.append(said.strip())
+    tested = {
+        one["alertname"]
+        for file in _files(root, _TESTS, "*.yaml")
+        for test in _yaml(root / file)["tests"]
+        for one in test["alert_rule_test"]
+        if one.get("exp_alerts")
+    }
+    for rule in _rules(root):
+        if "alert" not in rule:
+            continue
+        if rule["alert"] not in tested:
+            wrong.append(f"{rule['alert']}: no test in {_TESTS} sees it fire")
+        if not (root / rule["annotations"].get("runbook", "none")).is_file():
+            wrong.append(f"{rule['alert']}: its runbook is not there")
+    return wrong
+
+
+def alertmanager(root: Path) -> Sequence[str]:
+    """Configuration, and that what it silences exists."""
+    code, said = ran("amtool", "check-config", root / "compose/alertmanager/alertmanager.yaml")
+    wrong = [said.strip()] if code else []
+    known = {rule["alert"] for rule in _rules(root) if "alert" in rule}
+    text = (root / "compose/alertmanager/alertmanager.yaml").read_text("utf-8")
+    for names in re.findall(r'alertname=~?"([^"]*)"', text):
+        wrong += [f"alertmanager.yaml: there is no alert {name}" for name in names.split("|") if name not in known]
+    return wrong
+
+
+def grafana(root: Path) -> Sequence[str]:
+    """The files are those of the code, and Prometheus can read every expression."""
+    with tempfile.TemporaryDirectory() as made:
+        dashboards.write(Path(made))
+        wanted = {file.name: file.read_text("utf-8") for file in Path(made).glob("*.json")}
+    found = {file.name: file.read_text("utf-8") for file in (root / _DASHBOARDS).glob("*.json")}
+    wrong = [
+        f"{_DASHBOARDS}/{name} is not what the code makes: make deploy-files"
+        for name in wanted.keys() | found.keys()
+        if wanted.get(name) != found.get(name)
+    ]
+    rules = [
+        {"record": f"panel:{number}", "expr": expression}
+        for number, expression in enumerate(_panel_expressions(found.values()))
+    ]
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
+        yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}, file)
+        file.flush()
+        code, said = ran("promtool", "check", "rules", file.name)
+    return [*wrong, said.strip()] if code else wrong
+
+
+def metrics(root: Path) -> Sequence[str]:
+    """Every series that a panel or a rule asks for is one that docs/operations/metrics.md lists, or a rule records."""
+    catalogue = Catalogue.read(root / _METRICS_PAGE)
+    rules = _rules(root)
+    recorded = {rule["record"] for rule in rules if "record" in rule}
+    texts = [file.read_text("utf-8") for file in (root / _DASHBOARDS).glob("*.json")]
+    asked = {name for expression in _panel_expressions(texts) for name in series(expression)}
+    asked |= {name for rule in rules for name in series(rule["expr"])}
+    return [
+        f"{name}: asked for, and not in {_METRICS_PAGE}"
+        for name in sorted(asked)
+        if name not in recorded and not catalogue.has(name)
+    ]
+
+
+def collector(root: Path) -> Sequence[str]:
+    """Every part that a pipeline names is there, every part that is there is used, and nothing is sent to itself."""
+    wrong = []
+    configuration = _yaml(root / "compose/otel/collector.yaml")
+    used: dict[str, set[str]] = {"receivers": set(), "processors": set(), "exporters": set()}
+    for name, pipeline in configuration["service"]["pipelines"].items():
+        for kind, parts in used.items():
+            of_pipeline = set(pipeline.get(kind, ()))
+            wrong += [f"pipeline {name}: no {kind} {one}" for one in of_pipeline - set(configuration.get(kind, {}))]
+            parts |= of_pipeline
+    used["extensions"] = set(configuration["service"].get("extensions", ()))
+    for kind, parts in used.items():
+        defined = set(configuration.get(kind, {}))
+        wrong += [f"{kind} {one} is in no pipeline" for one in defined - parts]
+    wrong += [f"extension {one} is not there" for one in used["extensions"] - set(configuration.get("extensions", {}))]
+    return wrong
+
+
+def _files(root: Path, folder: str, pattern: str) -> list[str]:
+    return sorted(str(file.relative_to(root)) for file in (root / folder).glob(pattern))
+
+
+def _yaml(file: Path) -> Any:
+    return yaml.safe_load(file.read_text("utf-8"))
+
+
+def _rules(root: Path) -> list[dict[str, Any]]:
+    return [
+        rule
+        for file in _files(root, _RULES, "*.yaml")
+        for group in _yaml(root / file)["groups"]
+        for rule in group["rules"]
+    ]
+
+
+def _panel_expressions(texts: Any) -> Iterator[str]:
+    for text in texts:
+        for panel in json.loads(text)["panels"]:
+            for target in panel["targets"]:
+                yield target["expr"]
