@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run cluster test drills bench check proto lock clean
+.PHONY: help setup run cluster test drills bench check check-deploy deploy-files proto lock clean
 
 # Everything runs in the project's own virtual environment.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -9,7 +9,7 @@ ARGS ?=
 ONLY ?=
 
 help:  ## Show what can be made
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup:  ## Make the virtual environment from requirements.lock
 	@scripts/setup
@@ -31,6 +31,12 @@ bench: setup  ## Measure against peers and goals (ARGS="5 11 --json figures.json
 
 check: setup  ## Formatting, lint, types, architecture, contracts, spelling
 	@scripts/check
+
+check-deploy: setup  ## Images, compose, Kubernetes, nginx, Prometheus, dashboards (ARGS="dashboards metrics")
+	@scripts/check-deploy $(ARGS)
+
+deploy-files: setup  ## Write the files of deployment that are made from code
+	@scripts/deploy-files
 
 proto: setup  ## Generate the event classes from proto/
 	@scripts/proto

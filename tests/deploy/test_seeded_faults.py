@@ -1,0 +1,79 @@
+"""A fault of each kind makes `make check-deploy` fail, and says where it is."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from deploy.__main__ import CHECKS
+from deploy.faults import PROJECT, TOOLS, CannotTellError
+
+_COPIED = ("compose", "services", "docs")
+
+
+@pytest.fixture(scope="session")
+def checked() -> None:
+    """The tools are there; they are installed by `make check-deploy`, which CI has run before."""
+    if not TOOLS.is_dir():
+        if os.environ.get("CI"):
+            pytest.fail("make check-deploy has not been run before")
+        pytest.skip("the tools of deployment are not installed: scripts/deploy-tools")
+
+
+@pytest.fixture
+def copy(tmp_path: Path, checked: None) -> Path:
+    """The files of deployment, to be broken."""
+    for folder in _COPIED:
+        shutil.copytree(PROJECT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "*.py"))
+    return tmp_path
+
+
+_FAULTS = [
+    ("images", "services/api/Dockerfile", r"USER 10001:10001\n", "", "runs as root"),
+    ("images", "services/notifier/Dockerfile", r":3\.11-slim-bookworm", "", "DL3006"),
+    ("prometheus", "compose/prometheus/prometheus.yaml", "scrape_configs", "scrape_config", "scrape_config"),
+    ("prometheus", "compose/prometheus/rules/alerts.yaml", r"humanizeDuration", "humanizeDuratio", "humanizeDuratio"),
+    ("prometheus", "compose/prometheus/rules/recording.yaml", r"mean_5m\n", "mean_1m\n", "FAILED"),
+    ("prometheus", "compose/prometheus/rules/alerts.yaml", r"seconds\) > 60", "seconds) > 600", "OutboxStuck"),
+    ("prometheus", "compose/prometheus/rules/alerts.yaml", r"runbooks/no-primary", "runbooks/none", "its runbook"),
+    ("alertmanager", "compose/alertmanager/alertmanager.yaml", r"receiver: operators", "receiver: nobody", "nobody"),
+    ("alertmanager", "compose/alertmanager/alertmanager.yaml", r"NoPrimary", "NoPrimaries", "no alert NoPrimaries"),
+    ("dashboards", "compose/grafana/dashboards/cache.json", r"sum by", "sum bye", "could not parse"),
+    ("dashboards", "compose/grafana/dashboards/cache.json", r"Hit rate", "Hits", "is not what the code makes"),
+    (
+        "metrics",
+        "compose/grafana/dashboards/tasks.json",
+        r"bet_intel_tasks_at_work",
+        "bet_intel_tasks_idle",
+        "tasks_idle",
+    ),
+    ("metrics", "compose/prometheus/rules/alerts.yaml", r"bet_intel_dead_letters", "bet_intel_dead", "bet_intel_dead:"),
+    (
+        "collector",
+        "compose/otel/collector.yaml",
+        r"exporters: \[otlphttp/traces\]",
+        "exporters: [none]",
+        "no exporters",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "file", "pattern", "fault", "said"), _FAULTS)
+def test_a_fault_is_found(copy: Path, name: str, file: str, pattern: str, fault: str, said: str) -> None:
+    [check] = [one for one in CHECKS if one.name == name]
+    text = (copy / file).read_text("utf-8")
+    broken = re.sub(pattern, fault, text)
+    assert broken != text
+    (copy / file).write_text(broken, "utf-8")
+
+    try:
+        found = "\n".join(check.look(copy))
+    except CannotTellError as error:
+        pytest.skip(str(error))
+    assert said in found
+
+
+def test_every_check_has_a_fault_that_it_finds() -> None:
+    assert {check.name for check in CHECKS} == {name for name, *_ in _FAULTS}
