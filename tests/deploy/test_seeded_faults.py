@@ -14,17 +14,19 @@ _COPIED = ("compose", "services", "docs")
 
 
 @pytest.fixture(scope="session")
-def checked() -> None:
+def tools() -> Path:
     """The tools are there; they are installed by `make check-deploy`, which CI has run before."""
     if not TOOLS.is_dir():
         if os.environ.get("CI"):
             pytest.fail("make check-deploy has not been run before")
         pytest.skip("the tools of deployment are not installed: scripts/deploy-tools")
+    return TOOLS
 
 
 @pytest.fixture
-def copy(tmp_path: Path, checked: None) -> Path:
+def copy(tmp_path: Path, tools: Path) -> Path:
     """The files of deployment, to be broken."""
+    assert tools.is_dir()
     for folder in _COPIED:
         shutil.copytree(PROJECT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "*.py"))
     return tmp_path
