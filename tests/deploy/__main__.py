@@ -4,11 +4,13 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from deploy import images, observability
+from deploy import composing, images, observability, proxy
 from deploy.faults import PROJECT, CannotTellError, Check
 
 CHECKS = (
     Check("images", images.dockerfiles),
+    Check("compose", composing.compose),
+    Check("nginx", proxy.nginx),
     Check("prometheus", observability.prometheus),
     Check("alertmanager", observability.alertmanager),
     Check("dashboards", observability.grafana),

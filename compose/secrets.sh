@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Makes compose/secrets, which compose.yaml reads: a password for everybody, and the addresses that hold them.
+# What is there stays; `compose/secrets.sh --small` writes the addresses for one server of each kind.
+set -euo pipefail
+cd "$(dirname "$0")"
+umask 077
+mkdir -p secrets
+# Containers read them as users of their own; the folder lets nobody else of this host in.
+chmod 700 secrets
+
+hosts="postgres-1:5432,postgres-2:5432,postgres-3:5432"
+brokers="rabbitmq-1:5672,rabbitmq-2:5672,rabbitmq-3:5672"
+shards="redis-1:6379,redis-2:6379,redis-3:6379,redis-4:6379,redis-5:6379,redis-6:6379"
+if [ "${1:-}" = --small ]; then
+    hosts=postgres-1:5432
+    brokers=rabbitmq-1:5672
+    shards=redis-1:6379,redis-2:6379,redis-3:6379
+fi
+
+random() { head -c 24 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n'; }
+once() { [ -s "secrets/$1" ] || printf %s "${2:-$(random)}" >"secrets/$1"; }
+put() { printf %s "$2" >"secrets/$1"; }
+
+once postgres_password
+once replication_password
+once redis_password
+once rabbitmq_password
+once erlang_cookie
+once operator_token
+once grafana_password
+once smtp_password
+# A key of Fernet: 32 bytes in URL-safe base64.
+once secrets_key "$(head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '\n')"
+for service in api ev_engine notifier odds_ingest; do
+    once "${service}_password"
+    once "${service}_owner_password"
+    put "${service}_dsn" "postgresql://$service:$(cat "secrets/${service}_password")@$hosts/$service"
+    put "${service}_owner_dsn" \
+        "postgresql://${service}_owner:$(cat "secrets/${service}_owner_password")@${hosts%%,*}/$service"
+done
+put broker_url "amqp://bet-intel:$(cat secrets/rabbitmq_password)@$brokers/bet-intel"
+put redis_url "redis://:$(cat secrets/redis_password)@$shards"
+put redis_passwords.json "{\"redis://redis-1:6379\": \"$(cat secrets/redis_password)\"}"
+put rabbitmq_login "default_user = bet-intel
+default_pass = $(cat secrets/rabbitmq_password)
+"
+chmod 644 secrets/*

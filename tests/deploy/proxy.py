@@ -1,0 +1,65 @@
+"""Checks of nginx before the gateways, as compose.yaml has it run, without and with TLS."""
+
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from deploy.composing import configuration
+from deploy.faults import TOOLS, ran
+
+_TEMPLATE = "compose/bet_intel/compose/servers/nginx.conf"
+_TLS = "compose/nginx/tls.conf"
+_NGINX = "/usr/sbin/nginx"
+# Links that clients follow keep their port, and no answer is made of the host that a client names.
+_SKIPPED = "host_spoofing"
+_LEFT = re.compile(r"\$\{[A-Z_]+\}")
+
+
+def nginx(root: Path) -> Sequence[str]:
+    """nginx and gixy accept the file with the addresses of compose.yaml, and every value is given."""
+    try:
+        service = configuration(root)["services"]["nginx"]
+    except ValueError as error:
+        return [str(error)]
+    given = {name: str(value) for name, value in service["environment"].items()}
+    wrong: list[str] = []
+    for tls in (False, True):
+        with tempfile.TemporaryDirectory() as folder:
+            wrong += _checked(root, given, Path(folder), tls=tls)
+    return wrong
+
+
+def _checked(root: Path, given: dict[str, str], folder: Path, *, tls: bool) -> list[str]:
+    # Names of containers are known to nobody here.
+    local = {"FOLDER": str(folder), "GATEWAYS": re.sub(r"server [a-z0-9-]+:", "server 127.0.0.1:", given["GATEWAYS"])}
+    text = (root / _TEMPLATE).read_text("utf-8")
+    for name, value in (given | local).items():
+        text = text.replace(f"${{{name}}}", value)
+    left = _LEFT.findall(text)
+    if left:
+        return [f"nginx.conf: {', '.join(left)} is given by nobody"]
+    # The container runs it as who it is; the ports below 1024 and the standard output are not ours here.
+    file = folder / "nginx.conf"
+    file.write_text(text.replace("/dev/stdout", str(folder / "access.log")), "utf-8")
+    if tls:
+        _certificate(folder)
+        server = (root / _TLS).read_text("utf-8")
+        (folder / "tls.conf").write_text(server.replace("/run/secrets", str(folder)), "utf-8")
+    wrong = []
+    program = shutil.which("nginx") or _NGINX
+    code, said = ran(program, "-t", "-c", file, "-p", folder, "-e", "stderr")
+    if code or "[warn]" in said:
+        wrong.append(said.strip())
+    code, said = ran(TOOLS / "gixy", "--skips", _SKIPPED, file)
+    if code:
+        wrong.append(said.strip())
+    return wrong
+
+
+def _certificate(folder: Path) -> None:
+    names = ("-keyout", folder / "tls_key", "-out", folder / "tls_certificate")
+    code, said = ran("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", *names)
+    if code:
+        raise ValueError(said)
