@@ -4,13 +4,16 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from deploy import composing, images, observability, proxy
+from deploy import composing, images, kubernetes, observability, proxy
 from deploy.faults import PROJECT, CannotTellError, Check
 
 CHECKS = (
     Check("images", images.dockerfiles),
     Check("compose", composing.compose),
     Check("nginx", proxy.nginx),
+    Check("files", kubernetes.files),
+    Check("kubernetes", kubernetes.kubernetes),
+    Check("policy", kubernetes.policy),
     Check("prometheus", observability.prometheus),
     Check("alertmanager", observability.alertmanager),
     Check("dashboards", observability.grafana),

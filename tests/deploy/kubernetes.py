@@ -1,0 +1,148 @@
+"""Checks of the overlays for Kubernetes: what kustomize makes of them, held against the schemas of every kind."""
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from deploy.faults import PROJECT, TOOLS, CannotTellError, ran
+from deploy.kubernetes_files import made
+
+_OVERLAYS = "compose/k8s/overlays"
+_SCHEMAS = PROJECT.parent / "shared/crds"
+_CORE = re.compile(r"^(v1|apps/v1|batch/v1|autoscaling/v2|policy/v1|networking\.k8s\.io/v1)$")
+# Each with its reason: what an overlay of an example cannot have.
+_SKIPPED = {
+    "CKV_K8S_43": "images are named by version; the digest is the operator's, of his registry",
+}
+
+
+def files(root: Path) -> Sequence[str]:
+    """What is made from code is what lies there."""
+    return [
+        f"{path} is not what the code makes: make deploy-files"
+        for path, text in made(root).items()
+        if not (root / path).is_file() or (root / path).read_text("utf-8") != text
+    ]
+
+
+def kubernetes(root: Path) -> Sequence[str]:
+    """Every overlay is built; every object keeps its kind's schema; what the plan says holds."""
+    wrong: list[str] = []
+    for overlay in sorted((root / _OVERLAYS).iterdir()):
+        code, said = ran(_kubectl(), "kustomize", overlay)
+        if code:
+            wrong.append(f"{overlay.name}: {said.strip()}")
+            continue
+        objects = list(yaml.safe_load_all(said))
+        wrong += [f"{overlay.name}: {fault}" for fault in (*_schemas(objects), *_promises(objects))]
+        wrong += [f"{overlay.name}: {fault}" for fault in _validated(objects)]
+    return wrong
+
+
+def policy(root: Path) -> Sequence[str]:
+    """What checkov has to say of the rendered overlays."""
+    wrong: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for overlay in sorted((root / _OVERLAYS).iterdir()):
+            code, said = ran(_kubectl(), "kustomize", overlay)
+            if code:
+                return [said.strip()]
+            (Path(folder) / f"{overlay.name}.yaml").write_text(said, "utf-8")
+        code, said = ran(
+            *(TOOLS / "checkov", "--directory", folder, "--framework", "kubernetes", "--skip-download", "--quiet"),
+            *("--compact", "--skip-check", ",".join(_SKIPPED), "--output", "cli"),
+        )
+        if code:
+            wrong.append(said.strip())
+    return wrong
+
+
+def _kubectl() -> str:
+    return shutil.which("kubectl") or str(TOOLS / "kubectl")
+
+
+def _validated(objects: Sequence[dict[str, Any]]) -> Iterator[str]:
+    core = [one for one in objects if _CORE.match(one["apiVersion"])]
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
+        yaml.safe_dump_all(core, file)
+        file.flush()
+        code, said = ran(TOOLS / "kubernetes-validate", "--strict", file.name)
+    if code or "ERROR" in said:
+        yield said.strip()
+
+
+def _schemas(objects: Sequence[dict[str, Any]]) -> Iterator[str]:
+    for one in objects:
+        if _CORE.match(one["apiVersion"]):
+            continue
+        name = f"{one['kind'].lower()}_{one['apiVersion'].rpartition('/')[2]}.json"
+        schema = _schema(name)
+        if schema is None:
+            continue
+        for error in jsonschema.Draft7Validator(schema).iter_errors(one):
+            where = "/".join(str(part) for part in error.absolute_path)
+            yield f"{one['kind']} {one['metadata']['name']}: {where}: {error.message[:300]}"
+
+
+@cache
+def _schema(name: str) -> dict[str, Any] | None:
+    """That of a custom resource; None at a desk where there is none.
+
+    Raises:
+        CannotTellError: there is none in CI, or none of this kind.
+    """
+    if not _SCHEMAS.is_dir():
+        if os.environ.get("CI"):
+            raise CannotTellError(f"the schemas of custom resources are not in {_SCHEMAS}")
+        return None
+    if not (_SCHEMAS / name).is_file():
+        raise CannotTellError(f"there is no schema {name} in {_SCHEMAS}")
+    return _closed(json.loads((_SCHEMAS / name).read_text("utf-8")))
+
+
+def _closed(schema: Any) -> Any:
+    """A schema that refuses what it does not know, as the API of Kubernetes does when it is strict."""
+    if isinstance(schema, dict):
+        closed = {name: _closed(value) for name, value in schema.items()}
+        open_ = "additionalProperties" in schema or schema.get("x-kubernetes-preserve-unknown-fields")
+        if isinstance(schema.get("properties"), dict) and not open_ and "apiVersion" not in schema["properties"]:
+            closed["additionalProperties"] = False
+        return closed
+    return [_closed(one) for one in schema] if isinstance(schema, list) else schema
+
+
+def _promises(objects: Sequence[dict[str, Any]]) -> Iterator[str]:
+    scaled = [
+        one["spec"]["scaleTargetRef"]["name"]
+        for one in objects
+        if one["kind"] in ("HorizontalPodAutoscaler", "ScaledObject")
+    ]
+    yield from (f"{name} has two autoscalers" for name in {name for name in scaled if scaled.count(name) > 1})
+    deployments = {one["metadata"]["name"]: one["spec"] for one in objects if one["kind"] == "Deployment"}
+    yield from (f"{name} is scaled, and is not there" for name in scaled if name not in deployments)
+    protected = {one["metadata"]["name"] for one in objects if one["kind"] == "PodDisruptionBudget"}
+    for name, spec in deployments.items():
+        if name in scaled and "replicas" in spec:
+            yield f"{name} says how many it is, and so does its autoscaler"
+        if name not in protected:
+            yield f"{name} has no PodDisruptionBudget"
+        yield from (f"{name}: {fault}" for fault in _probes(spec["template"]["spec"]))
+
+
+def _probes(pod: dict[str, Any]) -> Iterator[str]:
+    container = pod["containers"][0]
+    for probe, wanted in (("readinessProbe", (10, 5)), ("livenessProbe", (30, 10))):
+        found = container.get(probe, {})
+        if (found.get("periodSeconds"), found.get("timeoutSeconds")) != wanted:
+            yield f"{probe} is not every {wanted[0]} s with {wanted[1]} s"
+    if "topologySpreadConstraints" not in pod:
+        yield "is not spread over hosts"
