@@ -65,7 +65,7 @@ _FAULTS = [
         "maxReplicas",
     ),
     ("kubernetes", "compose/k8s/components/postgres/cluster.yaml", r"instances: 3", "instances: three", "instances"),
-    ("kubernetes", "compose/k8s/components/rabbitmq/cluster.yaml", r"persistence", "persistance", "persistance"),
+    ("kubernetes", "compose/k8s/components/rabbitmq/cluster.yaml", r"persistence:", "persistent:", "persistent"),
     ("kubernetes", "compose/k8s/components/keda/kustomization.yaml", r"\$patch: delete", "", "two autoscalers"),
     ("policy", "compose/k8s/base/notifier-worker.yaml", r"runAsNonRoot: true", "runAsNonRoot: false", "CKV_K8S_23"),
     ("prometheus", "compose/prometheus/prometheus.yaml", "scrape_configs", "scrape_config", "scrape_config"),
