@@ -10,6 +10,7 @@ import yaml
 
 from bet_intel.compose.cluster.services import KINDS
 from deploy.faults import PROJECT, CannotTellError, ran
+from deploy.known_settings import unknown
 
 _MAIN = "compose/compose.yaml"
 _BESIDE = ("compose/compose.observability.yaml", "compose/compose.tls.yaml")
@@ -52,6 +53,7 @@ def compose(root: Path) -> Sequence[str]:
         *_rights(watching),
         *_sizes(watching),
         *_secrets(watching),
+        *_settings(main),
         *_watched(root, main),
     ]
 
@@ -114,6 +116,12 @@ def _secrets(services: Mapping[str, Any]) -> Iterator[str]:
         for variable, value in (one.get("environment") or {}).items():
             if _SECRET.search(variable) and not str(value).startswith("/"):
                 yield f"compose.yaml: {name} has {variable} in its environment, not in a file"
+
+
+def _settings(services: Mapping[str, Any]) -> Iterator[str]:
+    for name, process, one in _ours(services):
+        for variable in unknown(process.partition(".")[0], one["environment"]):
+            yield f"compose.yaml: {name} has {variable}, which it does not read"
 
 
 def _watched(root: Path, services: Mapping[str, Any]) -> Iterator[str]:

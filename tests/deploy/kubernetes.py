@@ -14,6 +14,7 @@ import jsonschema
 import yaml
 
 from deploy.faults import PROJECT, TOOLS, CannotTellError, ran
+from deploy.known_settings import unknown
 from deploy.kubernetes_files import made
 
 _OVERLAYS = "compose/k8s/overlays"
@@ -43,7 +44,9 @@ def kubernetes(root: Path) -> Sequence[str]:
             wrong.append(f"{overlay.name}: {said.strip()}")
             continue
         objects = list(yaml.safe_load_all(said))
-        wrong += [f"{overlay.name}: {fault}" for fault in (*_schemas(objects), *_promises(objects))]
+        wrong += [
+            f"{overlay.name}: {fault}" for fault in (*_schemas(objects), *_promises(objects), *_settings(objects))
+        ]
         wrong += [f"{overlay.name}: {fault}" for fault in _validated(objects)]
     return wrong
 
@@ -106,7 +109,8 @@ def _schema(name: str) -> dict[str, Any] | None:
         return None
     if not (_SCHEMAS / name).is_file():
         raise CannotTellError(f"there is no schema {name} in {_SCHEMAS}")
-    return _closed(json.loads((_SCHEMAS / name).read_text("utf-8")))
+    schema: dict[str, Any] = _closed(json.loads((_SCHEMAS / name).read_text("utf-8")))
+    return schema
 
 
 def _closed(schema: Any) -> Any:
@@ -136,6 +140,21 @@ def _promises(objects: Sequence[dict[str, Any]]) -> Iterator[str]:
         if name not in protected:
             yield f"{name} has no PodDisruptionBudget"
         yield from (f"{name}: {fault}" for fault in _probes(spec["template"]["spec"]))
+
+
+def _settings(objects: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Variables that nobody reads, of Deployments, Jobs and the maps of settings."""
+    for one in objects:
+        name = one["metadata"]["name"]
+        if one["kind"] == "ConfigMap" and "-settings-" in name:
+            given, service = list(one["data"]), name.partition("-settings-")[0]
+        elif one["kind"] in ("Deployment", "Job") and name != "redis-create":
+            pod = one["spec"]["template"]
+            given = [variable["name"] for variable in pod["spec"]["containers"][0]["env"]]
+            service = pod["metadata"]["labels"]["app.kubernetes.io/name"]
+        else:
+            continue
+        yield from (f"{name} has {variable}, which nobody reads" for variable in unknown(service, given))
 
 
 def _probes(pod: dict[str, Any]) -> Iterator[str]:

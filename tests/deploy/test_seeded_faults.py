@@ -42,6 +42,7 @@ _FAULTS = [
     ("compose", "compose/compose.yaml", r"memory: 256M, cpus: \"0.2\"", 'memory: 128M, cpus: "0.2"', "the plan gives"),
     ("compose", "compose/compose.yaml", r"API_DSN_FILE: ", "API_DSN: x", "in its environment"),
     ("compose", "compose/compose.yaml", r"  read_only: true\n  tmpfs", "  tmpfs", "may write to its image"),
+    ("compose", "compose/compose.yaml", r"NOTIFIER_POOL_SIZE", "NOTIFIER_POOLSIZE", "which it does not read"),
     ("compose", "compose/prometheus/prometheus.yaml", r"          - notifier-worker\n", "", "notifier-worker is not"),
     ("nginx", "compose/bet_intel/compose/servers/nginx.conf", r"least_conn", "least_con", "least_con"),
     (
@@ -67,6 +68,7 @@ _FAULTS = [
     ("kubernetes", "compose/k8s/components/postgres/cluster.yaml", r"instances: 3", "instances: three", "instances"),
     ("kubernetes", "compose/k8s/components/rabbitmq/cluster.yaml", r"persistence:", "persistent:", "persistent"),
     ("kubernetes", "compose/k8s/components/keda/kustomization.yaml", r"\$patch: delete", "", "two autoscalers"),
+    ("kubernetes", "compose/k8s/base/api-migrate.yaml", r"OWNER_DSN_FILE", "OWNERS_DSN_FILE", "which nobody reads"),
     ("policy", "compose/k8s/base/notifier-worker.yaml", r"runAsNonRoot: true", "runAsNonRoot: false", "CKV_K8S_23"),
     ("prometheus", "compose/prometheus/prometheus.yaml", "scrape_configs", "scrape_config", "scrape_config"),
     ("prometheus", "compose/prometheus/rules/alerts.yaml", r"humanizeDuration", "humanizeDuratio", "humanizeDuratio"),

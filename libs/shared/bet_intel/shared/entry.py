@@ -4,7 +4,6 @@ Exit codes: 0 done or asked to stop, 1 failed, 2 asked wrongly or set wrongly.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Protocol, TypeVar, cast
@@ -18,6 +17,7 @@ from bet_intel.shared.migrate import MigrationError
 from bet_intel.shared.postgres import DatabaseError
 from bet_intel.shared.process import ProcessSettings, Service, StartError, begin_anew, prepare, redrive, run
 from bet_intel.shared.rabbitmq.errors import BrokerError, BrokerUnavailableError
+from bet_intel.shared.settings import secret
 from bet_intel.shared.telemetry import configure_logging
 from bet_intel.shared.tracing import configure_tracing
 
@@ -55,8 +55,15 @@ class _HasDsn(Protocol):
 
 
 def owner_dsn(kind: type[BaseSettings]) -> str:
-    """The address for migrations: that of the tables' owner where it is given, else the service's own."""
-    given = os.environ.get(_owner_dsn(kind))
+    """The address for migrations: that of the tables' owner where it is given, else the service's own.
+
+    Raises:
+        WrongSettingsError: the file that it is in cannot be read, or there is no address at all.
+    """
+    try:
+        given = secret(_owner_dsn(kind))
+    except SettingsError as error:
+        raise WrongSettingsError(str(error)) from None
     return given or cast("_HasDsn", load(kind)).dsn.get_secret_value()
 
 

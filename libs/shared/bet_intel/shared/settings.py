@@ -37,6 +37,16 @@ def variables(kind: type[BaseSettings], name: str, field: FieldInfo) -> list[str
     return [f"{kind.model_config.get('env_prefix', '')}{name}".upper()]
 
 
+def secret(variable: str) -> str | None:
+    """What the environment, or the file that it names, says; None where neither does.
+
+    Raises:
+        SettingsError: both do, or the file cannot be read.
+    """
+    path = os.environ.get(variable + FILE)
+    return _read(variable, path, os.environ) if path else os.environ.get(variable) or None
+
+
 def is_secret(field: FieldInfo) -> bool:
     """Whether a field may be read from a file."""
     return "Secret" in str(field.annotation)
