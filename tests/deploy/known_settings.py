@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import import_module
 
+from pydantic_settings import BaseSettings
+
 from bet_intel.shared.process import ProcessSettings, Service
 from bet_intel.shared.settings import FILE, variables
 
@@ -14,9 +16,10 @@ _OURS = "BET_INTEL_"
 def known(service: str) -> frozenset[str]:
     """Of `ev-engine`, say: every setting, also as the file it may lie in."""
     found: Service = import_module(f"bet_intel.{service.replace('-', '_')}.processes").SERVICE
+    kinds: list[type[BaseSettings]] = [ProcessSettings, *found.settings]
     names = {
         variable
-        for kind in (ProcessSettings, *found.settings)
+        for kind in kinds
         for name, field in kind.model_fields.items()
         for variable in variables(kind, name, field)
     }
