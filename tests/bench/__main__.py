@@ -10,7 +10,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import codec, consuming, devig_accuracy, devig_speed, polls, publishing
+from bench import codec, consuming, devig_accuracy, devig_speed, ev_pass, polls, publishing
 from bench.measure import Calibration, Figure, Row, Verdict, calibrate
 
 ROWS = (
@@ -18,11 +18,27 @@ ROWS = (
     Row("6", "devig of 100,000 markets, Shin", devig_speed.run_shin),
     Row("7", "devig of 100,000 markets, every method", devig_speed.run_methods),
     Row("8", "devig against roots of 50 digits", devig_accuracy.run),
+    Row("9", "kernel of the EV pass over 156,000 quotes", ev_pass.run_kernel),
+    Row("10", "one event through the default pipeline", ev_pass.run_one_event),
     Row("11", "a poll stored of which 2 % changed", polls.run),
     Row("12", "events published with confirms", publishing.run),
     Row("13", "consumed and processed", consuming.run),
+    Row("16", "cost against size", ev_pass.run_size),
 )
-_PEERS = ("celery", "mpmath", "numpy", "penaltyblog", "protobuf", "psycopg", "scipy", "shin", "sqlalchemy")
+_PEERS = (
+    "celery",
+    "duckdb",
+    "mpmath",
+    "numpy",
+    "pandas",
+    "penaltyblog",
+    "polars",
+    "protobuf",
+    "psycopg",
+    "scipy",
+    "shin",
+    "sqlalchemy",
+)
 _LEAST_ROUNDS = 7
 
 

@@ -31,29 +31,48 @@ def weighted_median(values: Sequence[float], shares: Sequence[float]) -> float:
     raise AssertionError("the shares do not reach one half")
 
 
-def scalar_pool(
-    books: Sequence[Sequence[float]], weights: Sequence[float], rule: PoolingRule, target: float = 1.0
-) -> tuple[list[float], list[float], list[bool], float]:
-    """Probabilities, shares, outliers and dispersion from complete books of positive weight."""
-    count = len(books)
-    shares = capped(weights, max(rule.median_share, 1.0 / count))
-    relative = [0.0] * count
+def distances(
+    books: Sequence[Sequence[float]], weights: Sequence[float], rule: PoolingRule
+) -> tuple[list[float], float]:
+    """Each book's distance from the median as a part of an outlier's, and the dispersion."""
+    shares = capped(weights, max(rule.median_share, 1.0 / len(books)))
+    relative = [0.0] * len(books)
     dispersion = 0.0
     for outcome in range(len(books[0])):
         log_odds = [math.log(book[outcome] / (1.0 - book[outcome])) for book in books]
         centre = weighted_median(log_odds, shares)
-        distances = [abs(value - centre) for value in log_odds]
-        mad = statistics.median(distances)
+        apart = [abs(value - centre) for value in log_odds]
+        mad = statistics.median(apart)
         dispersion = max(dispersion, mad)
         limit = max(rule.outlier_scale * 1.4826 * mad, rule.outlier_floor)
-        relative = [max(a, b / limit) for a, b in zip(relative, distances, strict=True)]
+        relative = [max(a, b / limit) for a, b in zip(relative, apart, strict=True)]
+    return relative, dispersion
 
-    judged = count >= rule.outlier_from_books
-    outliers = [judged and value > 1.0 for value in relative]
-    within = rule.full_weight_within
+
+def _influence(relative: float, books: int, rule: PoolingRule) -> float:
+    judged = books >= rule.outlier_from_books and relative > 0.0
+    return min(1.0, rule.full_weight_within / relative) if judged else 1.0
+
+
+def scalar_pool(
+    books: Sequence[Sequence[float]], weights: Sequence[float], rule: PoolingRule, target: float = 1.0
+) -> tuple[list[float], list[float], list[bool], float]:
+    """Probabilities, shares, outliers and dispersion from complete books of positive weight."""
+    relative, dispersion = distances(books, weights, rule)
+    named = [len(books) >= rule.outlier_from_books and value > 1.0 for value in relative]
+    influence = [_influence(value, len(books), rule) for value in relative]
+    outliers = list(named)
+    while any(named):
+        left = [index for index, outlier in enumerate(outliers) if not outlier]
+        again, _ = distances([books[index] for index in left], [weights[index] for index in left], rule)
+        named = [False] * len(books)
+        for index, value in zip(left, again, strict=True):
+            named[index] = len(left) >= rule.outlier_from_books and value > 1.0
+            influence[index] = _influence(value, len(left), rule)
+        outliers = [a or b for a, b in zip(outliers, named, strict=True)]
+
     kept = [0.0 if outlier else weight for weight, outlier in zip(weights, outliers, strict=True)]
     ceiling = rule.max_share if sum(weight > 0.0 for weight in kept) >= rule.cap_from_books else 1.0
-    influence = [min(1.0, within / value) if judged and value > 0.0 else 1.0 for value in relative]
     bounded = [share * factor for share, factor in zip(capped(kept, ceiling), influence, strict=True)]
     shares = capped(bounded, ceiling)
     pooled = []

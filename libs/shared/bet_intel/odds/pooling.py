@@ -5,15 +5,17 @@ against which the price of book j is judged, so that no price is its own referen
 
 Both work in log-odds, λ = ln(p/(1 − p)), per outcome:
 
-1. the median of λ by weight, no book counting for more than a quarter, so that the median stays among the sound books
-   when two of five are wrong; and MAD, the plain median of |λ − median| over the books present;
-2. a book further than max(4 · 1.4826 · MAD, 0.10) from the median on any outcome is an *outlier* and is not used;
+1. the median of λ by weight, no book counting for more than .15 (or an equal part, where they are fewer than seven), so
+   that it stays among the sound books when two of five are wrong; and MAD, the plain median of |λ − median| over the
+   books present;
+2. a book further than max(3 · 1.4826 · MAD, 0.10) from the median on any outcome is an *outlier* and is not used; the
+   others are judged again as if it had never been there, from 1. on, until nobody is named;
 3. shares of the weights of the others, none above 40 % where three or more books are left; a book beyond a third of the
    distance of an outlier has its share reduced in inverse proportion to its distance, and the shares are taken anew;
 4. the mean of λ by the shares, back to probabilities, divided by their sum over outcomes.
 
 1.4826 · MAD estimates the standard deviation σ of normal errors, so that the rule is Huber's with the customary bound
-of about 4/3 σ on a book's influence, and a rejection at 4 σ (Huber, "Robust statistics", 1981).
+of about 1 σ on a book's influence, and a rejection at 3 σ (Huber, "Robust statistics", 1981).
 """
 
 from dataclasses import dataclass
@@ -42,8 +44,8 @@ class PoolingRule:
 
     max_share: float = 0.40
     cap_from_books: int = 3
-    median_share: float = 0.25
-    outlier_scale: float = 4.0
+    median_share: float = 0.15
+    outlier_scale: float = 3.0
     outlier_floor: float = 0.10
     outlier_from_books: int = 4
     full_weight_within: float = 1.0 / 3.0
@@ -129,22 +131,22 @@ def _present_weight(probability: FloatArray, weight: FloatArray, target: float) 
 
 def _pool(probability: FloatArray, weight: FloatArray, rule: PoolingRule, target: float) -> Pool:
     """The pools for each row of `weight` (l, b, m)."""
-    present = weight > 0.0
-    count = present.sum(axis=1)  # (l, m)
-    log_odds = log_odds_of(probability, np.asarray(present.any(axis=0)))
-
-    equal_share = 1.0 / np.maximum(count, 1)
-    median_ceiling = np.maximum(rule.median_share, equal_share)[:, np.newaxis]
-    centre = _weighted_median(log_odds, capped_shares(weight, median_ceiling))  # (l, n, m)
-    distance = np.abs(log_odds - centre[:, :, np.newaxis])  # (l, n, b, m)
-    mad = _median_of_present(distance, present, count)
-    limit = np.maximum(rule.outlier_scale * _MAD_TO_SIGMA * mad, rule.outlier_floor)
-    relative = (distance / limit[:, :, np.newaxis]).max(axis=1)  # (l, b, m)
-    judged = present & (count >= rule.outlier_from_books)[:, np.newaxis]
-    outlier = judged & (relative > 1.0)
-    influence = np.where(judged, rule.full_weight_within / np.maximum(relative, rule.full_weight_within), 1.0)
-
+    log_odds = log_odds_of(probability, np.asarray((weight > 0.0).any(axis=0)))
+    outlier, influence, dispersion = _judge_books(log_odds, weight, rule)
     kept = np.where(outlier, 0.0, weight)
+    # A book is named against the others: without those just named, what is left is judged again as if they had never
+    # been there, until nobody is named any more. So a named book moves neither the median nor the limit of the rest.
+    named = outlier.any(axis=1)
+    while named.any():
+        level, market = np.nonzero(named)
+        again = _judge_books(log_odds[:, :, market], kept[level, :, market].T[np.newaxis], rule)
+        more, changed = again[0][0].T, again[1][0].T
+        influence[level, :, market] = changed
+        outlier[level, :, market] |= more
+        kept[level, :, market] = np.where(more, 0.0, kept[level, :, market])
+        named = np.zeros_like(named)
+        named[level, market] = more.any(axis=1)
+
     books_used = (kept > 0.0).sum(axis=1)
     ceiling = np.where(books_used >= rule.cap_from_books, rule.max_share, 1.0)[:, np.newaxis]
     # The influence reduces the share, not the weight: the weight of a book far above the ceiling could bear any loss.
@@ -153,9 +155,27 @@ def _pool(probability: FloatArray, weight: FloatArray, rule: PoolingRule, target
         probability=pooled_probability(log_odds, share, target),
         share=share,
         outlier=outlier,
-        dispersion=np.where(count > 0, mad.max(axis=1), np.nan),
+        dispersion=dispersion,
         books_used=books_used,
     )
+
+
+def _judge_books(
+    log_odds: FloatArray, weight: FloatArray, rule: PoolingRule
+) -> tuple[BoolArray, FloatArray, FloatArray]:
+    """Who is an outlier among the books with `weight` (l, b, m), each one's influence (l, b, m), and the MAD (l, m)."""
+    present = weight > 0.0
+    count = present.sum(axis=1)  # (l, m)
+    equal_share = 1.0 / np.maximum(count, 1)
+    median_ceiling = np.maximum(rule.median_share, equal_share)[:, np.newaxis]
+    centre = _weighted_median(log_odds, capped_shares(weight, median_ceiling))  # (l, n, m)
+    distance = np.abs(log_odds - centre[:, :, np.newaxis])  # (l, n, b, m)
+    mad = _median_of_present(distance, present, count)
+    limit = np.maximum(rule.outlier_scale * _MAD_TO_SIGMA * mad, rule.outlier_floor)
+    relative = (distance / limit[:, :, np.newaxis]).max(axis=1)  # (l, b, m)
+    judged = present & (count >= rule.outlier_from_books)[:, np.newaxis]
+    influence = np.where(judged, rule.full_weight_within / np.maximum(relative, rule.full_weight_within), 1.0)
+    return judged & (relative > 1.0), influence, np.where(count > 0, mad.max(axis=1), np.nan)
 
 
 def log_odds_of(probability: FloatArray, counts: BoolArray) -> FloatArray:
