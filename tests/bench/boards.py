@@ -1,24 +1,14 @@
-"""Made-up boards of many bookmakers, as tensors and as the engine's events."""
+"""Made-up boards of many bookmakers, as the engine's events."""
 
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from bench.markets import FloatArray
+from bench.markets import prices
 from bet_intel.ev_engine.domain.boards import Board, EventBoards, MarketKey, MarketStatus, SportingEvent
 
 AS_OF = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _BOOKMAKERS = ("pinnacle", "smarkets", *(f"book{number}" for number in range(60)))
-
-
-def prices(outcomes: int, books: int, markets: int, seed: int = 5) -> FloatArray:
-    """Decimal odds (outcomes, books, markets), rounded to 2 places: opinions apart by .03 in log-odds, margins of 2 to
-    8 %."""
-    rng = np.random.default_rng(seed)
-    opinion = rng.normal(0.0, 0.6, (outcomes, 1, markets)) + rng.normal(0.0, 0.03, (outcomes, books, markets))
-    fair = np.exp(opinion) / np.exp(opinion).sum(axis=0)
-    odds: FloatArray = np.maximum(np.round(1.0 / (fair * rng.uniform(1.02, 1.08, (books, markets))), 2), 1.01)
-    return odds
 
 
 def events(count: int, books: int, seed: int = 5) -> list[EventBoards]:

@@ -1,12 +1,12 @@
 """Rows 9, 10 and 16: the pass over a board of 156,000 quotes beside data frames, SQL and objects; one event; the cost
 against the size."""
 
-import resource
 import subprocess
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from statistics import median, quantiles
 from typing import NamedTuple
 
@@ -15,36 +15,16 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from bench.boards import events, prices
-from bench.markets import FloatArray
+from bench.boards import events
+from bench.kernel import BOOKS, MARKETS, OUTCOMES, kernel
+from bench.markets import FloatArray, prices
 from bench.measure import Figure, interleaved, times_faster
 from bet_intel.ev_engine.domain.pricing import price
 from bet_intel.ev_engine.domain.profile import Profile
-from bet_intel.odds import Method, devig
 
-_OUTCOMES, _BOOKS, _MARKETS = 2, 20, 3_900
 _AGREE = 1e-9
 _EVENT_BOOKS = 11
 _EVENTS = 200
-_MEGABYTE = 1024.0
-
-
-class Answer(NamedTuple):
-    """Per market: the mean fair probability, best price and EV of each outcome (2, m), and Σ 1/best (m,)."""
-
-    fair: FloatArray
-    best: FloatArray
-    ev: FloatArray
-    arbitrage: FloatArray
-
-
-def kernel(odds: FloatArray) -> Answer:
-    """Devig every bookmaker, take the mean, the best price, its EV, and whether the best prices are an arbitrage."""
-    outcomes, books, markets = odds.shape
-    devigged = devig((1.0 / odds).reshape(outcomes, books * markets), Method.MULTIPLICATIVE).probability
-    fair = devigged.reshape(odds.shape).mean(axis=1)
-    best = odds.max(axis=1)
-    return Answer(fair, best, fair * best - 1.0, (1.0 / best).sum(axis=0))
 
 
 _SQL = """
@@ -101,15 +81,15 @@ def _per_object(quotes: Sequence[_Quote]) -> Mapping[int, tuple[list[float], lis
             best[key] = max(best.get(key, 0.0), quote.price)
     answer = {}
     for market in {quote.market for quote in quotes}:
-        means = [sum(fair[market, o]) / len(fair[market, o]) for o in range(_OUTCOMES)]
-        tops = [best[market, o] for o in range(_OUTCOMES)]
+        means = [sum(fair[market, o]) / len(fair[market, o]) for o in range(OUTCOMES)]
+        tops = [best[market, o] for o in range(OUTCOMES)]
         evs = [mean * top - 1.0 for mean, top in zip(means, tops, strict=True)]
         answer[market] = (means, tops, evs, sum(1.0 / top for top in tops))
     return answer
 
 
 def run_kernel(rounds: int) -> Iterable[Figure]:
-    odds = prices(_OUTCOMES, _BOOKS, _MARKETS)
+    odds = prices(OUTCOMES, BOOKS, MARKETS)
     outcome, book, market = (axis.ravel() for axis in np.indices(odds.shape))
     columns = {"market": market, "outcome": outcome, "book": book, "price": odds.ravel()}
     in_polars, in_pandas = pl.DataFrame(columns), pd.DataFrame(columns)
@@ -144,22 +124,13 @@ def run_kernel(rounds: int) -> Iterable[Figure]:
         )
     for name, goal in (("polars", 12), ("duckdb", 12), ("pandas", 20), ("per object", 100)):
         yield Figure(f"kernel faster than {name}", times_faster(taken[name], taken["ours"]), goal, at_least=True)
-    grown = subprocess.run(  # noqa: S603  # this interpreter, on this module
-        [sys.executable, "-c", "from bench.ev_pass import memory; print(memory())"],
+    grown = subprocess.run(
+        [sys.executable, "-c", "from bench.kernel import memory; print(memory())"],
         check=True,
         capture_output=True,
         text=True,
     )
     yield Figure("memory above the imports, prices included", float(grown.stdout), 20, at_least=False, unit="MB")
-
-
-def memory() -> float:
-    """By how many MB the peak of this process grows by a board and ten passes over it."""
-    begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    odds = prices(_OUTCOMES, _BOOKS, _MARKETS)
-    for _ in range(10):
-        kernel(odds)
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - begin) / _MEGABYTE
 
 
 def run_one_event(rounds: int) -> Iterable[Figure]:
@@ -183,7 +154,7 @@ def run_size(rounds: int) -> Iterable[Figure]:
     profile = Profile()
     quotes_of_one = 2 * 3 * _EVENT_BOOKS
     boards = events(sizes[2] // quotes_of_one, _EVENT_BOOKS)
-    odds = {size: prices(_OUTCOMES, _BOOKS, size // (_OUTCOMES * _BOOKS)) for size in sizes}
+    odds = {size: prices(OUTCOMES, BOOKS, size // (OUTCOMES * BOOKS)) for size in sizes}
     repeats = {size: max(1, sizes[-1] // size // 10) for size in sizes}
 
     def passes(size: int) -> None:
@@ -193,7 +164,7 @@ def run_size(rounds: int) -> Iterable[Figure]:
     taken = interleaved({str(size): lambda size=size: passes(size) for size in sizes}, rounds)  # type: ignore[misc]  # a lambda's default has no type
     each = {size: median(taken[str(size)]) / (repeats[size] * size) for size in sizes}
     detail = ", ".join(f"{size:,}: {1e9 * seconds:.0f} ns" for size, seconds in each.items())
-    worst = max(each[large] / each[small] for small, large in zip(sizes, sizes[1:], strict=False))
+    worst = max(each[large] / each[small] for small, large in pairwise(sizes))
     yield Figure("kernel, cost of a quote against itself at a tenth, worst", worst, 1.25, at_least=False, detail=detail)
 
     few = boards[: len(boards) // 10]

@@ -1,4 +1,4 @@
-"""Made-up markets to devig."""
+"""Made-up markets: of one bookmaker to devig, and of many."""
 
 import numpy as np
 import numpy.typing as npt
@@ -16,3 +16,13 @@ def implied(outcomes: int, markets: int, seed: int = 11) -> FloatArray:
         usable = (prices > 1.01).all(axis=0) & ((1.0 / prices).sum(axis=0) > 1.01)
         if usable.sum() >= markets:
             return np.ascontiguousarray(1.0 / prices[:, usable][:, :markets])
+
+
+def prices(outcomes: int, books: int, markets: int, seed: int = 5) -> FloatArray:
+    """Decimal odds (outcomes, books, markets), rounded to 2 places: opinions apart by .03 in log-odds, margins of 2 to
+    8 %."""
+    rng = np.random.default_rng(seed)
+    opinion = rng.normal(0.0, 0.6, (outcomes, 1, markets)) + rng.normal(0.0, 0.03, (outcomes, books, markets))
+    fair = np.exp(opinion) / np.exp(opinion).sum(axis=0)
+    odds: FloatArray = np.maximum(np.round(1.0 / (fair * rng.uniform(1.02, 1.08, (books, markets))), 2), 1.01)
+    return odds

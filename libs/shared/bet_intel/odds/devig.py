@@ -176,12 +176,15 @@ def _devig_chunk(
 
 def _verdict(result: margin.FairColumns, target: float) -> StatusArray:
     p = result.probability
-    near = np.abs(p.sum(axis=0) - target) <= EXACT_SUM * p.shape[0]
-    if result.converged.all() and near.all() and p.min() > 0.0 and p.max() < 1.0:
+    if result.converged is None:
+        solved = np.ones(p.shape[1], dtype=np.bool_)
+    else:
+        solved = result.converged & (np.abs(p.sum(axis=0) - target) <= EXACT_SUM * p.shape[0])
+    if solved.all() and p.min() > 0.0 and p.max() < 1.0:
         return np.zeros(p.shape[1], dtype=np.int8)  # DevigStatus.OK
     inside = ((p > 0.0) & (p < 1.0)).all(axis=0)
     verdict = np.where(inside, DevigStatus.OK, DevigStatus.NEGATIVE)
-    return np.where(result.converged & near, verdict, DevigStatus.NOT_CONVERGED).astype(np.int8)
+    return np.where(solved, verdict, DevigStatus.NOT_CONVERGED).astype(np.int8)
 
 
 def _forget(result: margin.FairColumns, status: StatusArray) -> None:

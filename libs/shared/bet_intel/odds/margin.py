@@ -19,18 +19,19 @@ from bet_intel.odds.roots import Derivatives, falling_root
 
 @dataclass(frozen=True, slots=True)
 class FairColumns:
-    """Fair probabilities (n, m), the model's parameter (m,), and whether its root was found (m,)."""
+    """Fair probabilities (n, m), the model's parameter (m,), and whether its root was found (m,): None for a closed
+    form, whose probabilities sum to the target by their making."""
 
     probability: FloatArray
     parameter: FloatArray
-    converged: BoolArray
+    converged: BoolArray | None
 
 
 MarginModel = Callable[[FloatArray, float], FairColumns]
 
 
 def _closed_form(probability: FloatArray, parameter: FloatArray) -> FairColumns:
-    return FairColumns(probability, parameter, np.ones(parameter.shape, dtype=np.bool_))
+    return FairColumns(probability, parameter, None)
 
 
 def multiplicative(r: FloatArray, target: float) -> FairColumns:
