@@ -101,7 +101,8 @@ def run_kernel(rounds: int) -> Iterable[Figure]:
         connection.execute("create table quotes as select * from in_pandas")
 
         def in_duckdb() -> Mapping[str, FloatArray]:
-            return connection.execute(_SQL).fetchnumpy()
+            answer: Mapping[str, FloatArray] = connection.execute(_SQL).fetchnumpy()
+            return answer
 
         ours = kernel(odds)
         for name, ev in (

@@ -23,7 +23,7 @@ UNDERROUND = (4.0, 3.5, 3.2)
 
 
 def _penaltyblog(method: str) -> Peer:
-    return lambda prices: penaltyblog.implied.calculate_implied(list(prices), method=method).probabilities  # type: ignore[no-any-return]  # untyped
+    return lambda prices: penaltyblog.implied.calculate_implied(list(prices), method=method).probabilities
 
 
 _PEERS: Sequence[tuple[str, Method, Peer]] = (
@@ -66,8 +66,8 @@ def _differences() -> Iterable[tuple[str, bool]]:
     total = sum(shin.calculate_implied_probabilities(list(UNDERROUND)))
     yield f"shin gives an underround book probabilities that sum to {total:.4f}", abs(total - 1.0) > 0.1
     for method in ("multiplicative", "additive", "power", "odds_ratio", "logarithmic"):
-        p = _penaltyblog(method)(UNDERROUND)
-        raised = all(a > 1.0 / d for a, d in zip(p, UNDERROUND, strict=True))
+        theirs = _penaltyblog(method)(UNDERROUND)
+        raised = all(a > 1.0 / d for a, d in zip(theirs, UNDERROUND, strict=True))
         yield f"penaltyblog {method} raises every probability of an underround book without a word", raised
     yield "penaltyblog shin raises ValueError on it", _refused(_penaltyblog("shin"), UNDERROUND)
     for method in Method:
