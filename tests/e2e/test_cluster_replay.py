@@ -6,16 +6,20 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import aio_pika
 import httpx
 import pytest
+from aio_pika.abc import AbstractChannel
+from aiormq.exceptions import ChannelAccessRefused
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bet_intel.compose.cluster import databases
+from bet_intel.compose.cluster.broker_users import BrokerUsers
 from bet_intel.compose.cluster.engines import VHOST
 from bet_intel.compose.cluster.services import KINDS, ONE_OF_EACH
 from bet_intel.compose.observability.catalogue import Catalogue
@@ -38,8 +42,11 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("cluster-replay")]
 
 _MLB = Path(__file__).parents[3] / "shared/data/odds_api_mlb_5min/mlb_2026-08-04_2026-08-05.jsonl.gz"
 _METRICS_PAGE = Path(__file__).parents[2] / "docs/operations/metrics.md"
+_MLB_APART = 24
+"""Of its snapshots, five minutes apart, the default run plays so few: 18."""
+_MLB_SECONDS = 600.0
 _SNAPSHOTS = 20
-_COUNTS = {**ONE_OF_EACH, "api.serve": 2, "ev-engine.consume": 2}
+_COUNTS = {**ONE_OF_EACH, "api.serve": 3, "ev-engine.consume": 2}
 _NOTIFICATIONS = "notifications"
 _SERVICES = frozenset(kind.service for kind in KINDS.values())
 _TASKS = 500
@@ -48,7 +55,11 @@ _SECONDS = 90.0
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("recording") / "simulated.jsonl.gz"
+    """Two days of baseball, every two hours, where they are; else of the simulator."""
+    path = tmp_path_factory.mktemp("recording") / "recording.jsonl.gz"
+    if _MLB.exists():
+        _take_every(_MLB_APART, path)
+        return path
     start = datetime(2026, 5, 2, 12, 0, tzinfo=UTC)
     write_recording(path, seed=7, start=start, step=timedelta(seconds=60), count=_SNAPSHOTS)
     return path
@@ -79,7 +90,8 @@ def test_it_ends_in_the_same_board_and_open_opportunities(cluster: Cluster, embe
     until_outcome(cluster, embedded, _SECONDS)
 
     [provider] = cluster.get("/v1/status")["providers"]
-    assert (provider["state"], provider["position"], provider["total"]) == ("finished", _SNAPSHOTS, _SNAPSHOTS)
+    assert provider["state"] == "finished"
+    assert provider["position"] == provider["total"] > 10
 
 
 async def test_its_queues_run_empty(cluster: Cluster) -> None:
@@ -103,8 +115,12 @@ def test_status_shows_every_process_of_the_services(cluster: Cluster) -> None:
         assert processes[name]["pid"] is not None
         assert processes[name]["restarts"] == 0, cluster.logs()
         assert 20_000_000 < processes[name]["memory"] < 200_000_000
-    assert processes["nginx"]["detail"] == "before 2 gateways"
-    assert processes["postgres2"]["lag"] is not None
+    assert processes["nginx"]["detail"] == "before 3 gateways"
+    assert {name for name, one in processes.items() if one["lag"] is not None} == {
+        "postgres2",
+        *(f"api.serve.{number}" for number in range(1, 4)),
+    }
+    assert all(processes[f"api.serve.{number}"]["lag"] == 0 for number in range(1, 4)), "the feed stands still"
     assert {"ev-engine.odds-changed", _NOTIFICATIONS} <= {one["queue"] for one in status["queues"]}
 
 
@@ -133,15 +149,44 @@ def test_no_password_is_in_an_environment_or_readable_by_others(cluster: Cluster
     made = databases.find(ServersFolder.peek(cluster.folder))
     assert made is not None
     passwords = [each for one in made.passwords.values() for each in (one.service, one.owner)]
+    passwords += _users(cluster).passwords.values()
     services = [one for one in cluster.processes().values() if one["name"].split(".")[0] in _SERVICES]
     assert len(services) == sum(_COUNTS.values())
     for one in services:
         environment = Path(f"/proc/{one['pid']}/environ").read_text(errors="replace")
         assert "_DSN_FILE=" in environment
+        assert ("REDIS_URL_FILE=" in environment) == one["name"].startswith("api.")
         assert not any(password in environment for password in passwords), one["name"]
     secrets = cluster.folder / "secrets"
     assert secrets.stat().st_mode & 0o777 == 0o700
     assert {file.stat().st_mode & 0o777 for file in secrets.iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize(
+    ("service", "own", "other"),
+    [
+        ("ev-engine", "ev-engine.odds-changed", "notifier.opportunities-updated"),
+        ("notifier", "notifications", "ev_calculation"),
+        ("odds-ingest", "data_refresh.DQ", "api.odds-changed.dead"),
+        ("api", "api.odds-changed.dead", "notifications"),
+    ],
+)
+async def test_a_service_has_its_own_queues_at_the_broker_and_no_other(
+    cluster: Cluster, service: str, own: str, other: str
+) -> None:
+    rabbitmq = RabbitMQ.find(ServersFolder.peek(cluster.folder))
+    assert rabbitmq is not None
+    connection = await aio_pika.connect(_users(cluster).urls(rabbitmq, VHOST, service)[0])
+    async with connection:
+        async with connection.channel() as channel:
+            await (await channel.get_queue(own, ensure=False)).get(fail=False)
+        for refused in (
+            lambda channel: channel.declare_queue("another", durable=True),
+            lambda channel: channel.declare_exchange("another"),
+            _get(other),
+        ):
+            with pytest.raises(ChannelAccessRefused):
+                await refused(await connection.channel())
 
 
 async def test_workers_follow_the_queue_and_no_task_is_lost(cluster: Cluster) -> None:
@@ -179,19 +224,16 @@ async def test_workers_follow_the_queue_and_no_task_is_lost(cluster: Cluster) ->
 @pytest.mark.skipif(not _MLB.exists(), reason=f"real odds are not here: {_MLB.name}")
 @pytest.mark.drill
 @pytest.mark.xdist_group("cluster-baseball")
-def test_two_days_of_baseball_every_hour(tmp_path: Path) -> None:
+def test_two_days_of_baseball_every_five_minutes() -> None:
     """Withdrawals, moved starts, lines that come and go, events that end."""
-    recording = tmp_path / "mlb.jsonl.gz"
-    with gzip.open(_MLB) as whole, gzip.open(recording, "wb") as part:
-        part.writelines(line for number, line in enumerate(whole) if number % 12 == 0)
-    source = ("--source", f"replay:{recording}", "--speed", "max")
+    source = ("--source", f"replay:{_MLB}", "--speed", "max")
     with data_folder() as folder, running(folder, *source) as system:
         system.until_ready()
-        system.until_played(_SECONDS)
+        system.until_played(_MLB_SECONDS)
         expected = outcome(system)
     assert expected[1], "the recording should end with open opportunities"
     with started(f"baseball-{os.getpid()}", "--small", "--process", "ev-engine.consume=2", *source) as cluster:
-        until_outcome(cluster, expected, _SECONDS)
+        until_outcome(cluster, expected, _MLB_SECONDS)
 
 
 def test_down_leaves_nothing(cluster: Cluster) -> None:
@@ -203,6 +245,25 @@ def test_down_leaves_nothing(cluster: Cluster) -> None:
     assert ran.code == 0, ran.err
     assert cluster.left() == []
     assert is_gone(cluster.folder)
+
+
+def _take_every(apart: int, path: Path) -> None:
+    """Every so manieth snapshot of the baseball."""
+    with gzip.open(_MLB) as whole, gzip.open(path, "wb") as part:
+        part.writelines(line for number, line in enumerate(whole) if number % apart == 0)
+
+
+def _users(cluster: Cluster) -> BrokerUsers:
+    users = ServersFolder.peek(cluster.folder).read("broker-users", BrokerUsers)
+    assert users is not None
+    return users
+
+
+def _get(queue: str) -> Callable[[AbstractChannel], Awaitable[object]]:
+    async def get(channel: AbstractChannel) -> object:
+        return await (await channel.get_queue(queue, ensure=False)).get(fail=False)
+
+    return get
 
 
 async def _workers(cluster: Cluster, number: int) -> bool:

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bet_intel.compose.cluster.broker_users import BrokerUsers
 from bet_intel.compose.cluster.databases import Databases
 from bet_intel.compose.cluster.engines import VHOST, Engines
 from bet_intel.compose.cluster.services import GATEWAY, KINDS, Counts, ProcessKind, Source, processes_of
@@ -25,18 +26,24 @@ _OURS = re.compile(
 class Environment:
     """Writes what is secret once; says the environment of each process."""
 
-    def __init__(self, folder: ServersFolder, engines: Engines, databases: Databases, source: Source) -> None:
+    def __init__(
+        self, folder: ServersFolder, engines: Engines, databases: Databases, users: BrokerUsers, source: Source
+    ) -> None:
         self._secrets = folder.path / _SECRETS
         self._secrets.mkdir(mode=0o700, exist_ok=True)
         group = engines.postgres
-        broker = self._write("broker_url", ",".join(engines.rabbitmq.urls(VHOST)))
-        redis = self._write("redis_url", _of_all(engines.redis.urls()))
-        self._common = {name: value for name, value in os.environ.items() if not _OURS.fullmatch(name)} | {
-            "BET_INTEL_BROKER_URL_FILE": broker,
-            "BET_INTEL_REDIS_URL_FILE": redis,
-        }
+        # The administrator's, for an operator and `bet-intel tail`; no process has it.
+        self._write("broker_url", ",".join(engines.rabbitmq.urls(VHOST)))
+        self._redis = self._write("redis_url", _of_all(engines.redis.urls()))
+        self._common = {name: value for name, value in os.environ.items() if not _OURS.fullmatch(name)}
         self._common |= self._own_secrets()
         services = {kind.package for kind in KINDS.values()}
+        self._brokers = {
+            kind.service: self._write(
+                f"{kind.package}.broker_url", ",".join(users.urls(engines.rabbitmq, VHOST, kind.service))
+            )
+            for kind in KINDS.values()
+        }
         self._dsns = {
             service: self._write(f"{service}.dsn", _of_all(databases.dsns(group, service))) for service in services
         }
@@ -46,10 +53,14 @@ class Environment:
         """The environment of a process that is reached at `port`: a gateway by everybody, the others for metrics."""
         prefix = f"BET_INTEL_{kind.package.upper()}_"
         values = {
+            "BET_INTEL_BROKER_URL_FILE": self._brokers[kind.service],
             f"{prefix}DSN_FILE": self._dsns[kind.package],
             f"{prefix}PROCESSES": str(max(1, processes_of(counts, kind.service))),
             f"{prefix}POOL_SIZE": str(kind.pool_size),
         }
+        if kind.service == GATEWAY.service:
+            # The others share nothing by it.
+            values["BET_INTEL_REDIS_URL_FILE"] = self._redis
         if kind is GATEWAY:
             values |= {f"{prefix}HOST": "127.0.0.1", f"{prefix}PORT": str(port)}
         else:

@@ -143,8 +143,8 @@ class Fleet:
             self._say(f"{name} has ended and is started again" + (f" in {pause:g} s" if pause else ""))
         if now >= life.again_at:
             life.again_at = None
-            # A gateway is known by its port; another's may have been taken, or free so far and taken by the start.
-            stays = member.kind == GATEWAY.name or (life.deaths == 1 and is_free(member.port))
+            # It may have been taken meanwhile, or free so far and taken by the start. A gateway is known by its port.
+            stays = is_free(member.port) and (life.deaths == 1 or member.kind == GATEWAY.name)
             port = member.port if stays else free_port()
             self._members[name] = msgspec.structs.replace(member, port=port, restarts=member.restarts + 1)
             self._start(name, counts)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from bet_intel.compose.cluster.engines import Engines
+from bet_intel.compose.cluster.feed_lag import feed_lags
 from bet_intel.compose.cluster.fleet import RUNNING, Members, process_of
 from bet_intel.compose.cluster.queues import Depth, depths, waiting_for
 from bet_intel.compose.cluster.services import GATEWAY, KINDS
@@ -18,8 +19,8 @@ from bet_intel.compose.servers.redis import RedisCluster, RedisNode
 class Line(msgspec.Struct, frozen=True):
     """One process of the cluster.
 
-    `memory` in bytes; `lag` how many bytes a replica is behind; `queue` how many messages wait for all processes of
-    this kind together; `restarts` how often it has been started again.
+    `memory` in bytes; `lag` how many bytes a replica is behind, or how many entries of the feed a gateway; `queue` how
+    many messages wait for all processes of this kind together; `restarts` how often it has been started again.
     """
 
     name: str
@@ -49,7 +50,7 @@ def observe(folder: ServersFolder, engines: Engines) -> Status:
     except ServerError:
         # Away; its lines say so.
         found = []
-    lines = [*_servers(engines), *_services(folder, found)]
+    lines = [*_servers(engines), *_services(folder, engines, found)]
     if nginx is not None:
         detail = f"before {len(nginx.gateways)} gateway{'s' if len(nginx.gateways) > 1 else ''}"
         process = folder.process("nginx")
@@ -75,12 +76,17 @@ def _servers(engines: Engines) -> Iterator[Line]:
         yield Line(redis_node.name, "redis", role, pid, redis_node.port, memory)
 
 
-def _services(folder: ServersFolder, found: list[Depth]) -> Iterator[Line]:
+def _services(folder: ServersFolder, engines: Engines, found: list[Depth]) -> Iterator[Line]:
     running = folder.read(RUNNING, Members) or Members()
     places = {name: place for place, name in enumerate(KINDS)}
-    for member in sorted(running.members, key=lambda one: (places[one.kind], one.name)):
-        kind, process = KINDS[member.kind], process_of(folder, member)
-        detail = "" if kind is GATEWAY else "metrics at its port"
+    members = sorted(running.members, key=lambda one: (places[one.kind], one.name))
+    behind = feed_lags(engines.postgres, [one for one in members if one.kind == GATEWAY.name])
+    for member in members:
+        kind, process, lag = KINDS[member.kind], process_of(folder, member), behind.get(member.name)
+        if kind is GATEWAY:
+            detail = "feed unknown" if lag is None else f"{lag} entries of the feed behind"
+        else:
+            detail = "metrics at its port"
         yield Line(
             member.name,
             kind.service,
@@ -88,6 +94,7 @@ def _services(folder: ServersFolder, found: list[Depth]) -> Iterator[Line]:
             process.find(),
             member.port,
             process.memory(),
+            lag,
             queue=waiting_for(kind, found),
             restarts=member.restarts,
             detail=detail,

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from bet_intel.compose.cluster import databases
-from bet_intel.compose.cluster.engines import Engines, Sizes
+from bet_intel.compose.cluster import broker_users, databases
+from bet_intel.compose.cluster.engines import VHOST, Engines, Sizes
 from bet_intel.compose.cluster.environment import Environment
 from bet_intel.compose.cluster.fleet import WANTED, Fleet, Member, Wanted, answers, process_of
 from bet_intel.compose.cluster.gateway import Front
@@ -86,7 +86,8 @@ class Supervisor:
         self._folder.write(WANTED, Wanted(self._plan.counts))
         if not self._plan.counts:
             return
-        environment = Environment(self._folder, engines, made, self._plan.source)
+        users = broker_users.prepare(self._folder, engines.rabbitmq, VHOST)
+        environment = Environment(self._folder, engines, made, users, self._plan.source)
         self._fleet = Fleet(self._folder, environment, _say)
         # Who tells comes last: it finds every queue made and somebody listening.
         listeners = {name: number for name, number in self._plan.counts.items() if name != SCHEDULER.name}

@@ -53,6 +53,14 @@ class RabbitState(msgspec.Struct, frozen=True):
     cookie: str
 
 
+class Permissions(msgspec.Struct, frozen=True):
+    """What a user may do in a virtual host: patterns of the names of queues and exchanges."""
+
+    configure: str
+    write: str
+    read: str
+
+
 class RabbitMQ:
     """The nodes of one cluster. Every method blocks."""
 
@@ -88,18 +96,27 @@ class RabbitMQ:
     def nodes(self) -> tuple[RabbitNode, ...]:
         return self._state.nodes
 
-    def url(self, node: RabbitNode, vhost: str = "/") -> str:
-        """The AMQP address of one node."""
-        password = quote(self._state.password, safe="")
-        return f"amqp://{self._state.user}:{password}@127.0.0.1:{node.port}/{quote(vhost, safe='')}"
+    def url(self, node: RabbitNode, vhost: str = "/", user: str | None = None, password: str | None = None) -> str:
+        """The AMQP address of one node; the administrator's unless for another user."""
+        login = f"{user or self._state.user}:{quote(password or self._state.password, safe='')}"
+        return f"amqp://{login}@127.0.0.1:{node.port}/{quote(vhost, safe='')}"
 
-    def urls(self, vhost: str = "/") -> list[str]:
+    def urls(self, vhost: str = "/", user: str | None = None, password: str | None = None) -> list[str]:
         """The AMQP addresses of all nodes."""
-        return [self.url(node, vhost) for node in self.nodes]
+        return [self.url(node, vhost, user, password) for node in self.nodes]
 
     def create_vhost(self, vhost: str) -> None:
         """A virtual host in which queues are quorum queues unless declared otherwise."""
         self.manage("PUT", f"vhosts/{quote(vhost, safe='')}", {"defaultqueuetype": "quorum"})
+
+    def create_user(self, user: str, password: str, vhost: str, permissions: Permissions) -> None:
+        """A user that may do so much in one virtual host, and nothing else."""
+        self.manage("PUT", f"users/{quote(user, safe='')}", {"password": password, "tags": ""})
+        path = f"permissions/{quote(vhost, safe='')}/{quote(user, safe='')}"
+        self.manage("PUT", path, msgspec.to_builtins(permissions))
+
+    def delete_user(self, user: str) -> None:
+        self.manage("DELETE", f"users/{quote(user, safe='')}")
 
     def delete_vhost(self, vhost: str) -> None:
         """Removes a virtual host, its queues and messages; its connections are closed."""
