@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from bet_intel.api.projector import Projector
+from bet_intel.shared.message_metrics import MessageMetrics
 from bet_intel.shared.messaging import Message
 from bet_intel.shared.postgres import Database
 from fixtures.api_gateway import MIGRATIONS, Gateway, clock, gateway, served
@@ -257,7 +258,8 @@ async def test_rows_of_the_default_partition_stay_where_they_are(served: Gateway
 async def test_projectors_side_by_side_make_a_day_once(make_database: MakeDatabase) -> None:
     dsn = await make_database(MIGRATIONS)
     async with Database.open(dsn, name="test") as database:
-        projectors = [Projector(database, CollectorRegistry(), lambda: None, clock) for _ in range(4)]
+        metrics = MessageMetrics(CollectorRegistry())
+        projectors = [Projector(database, CollectorRegistry(), lambda: None, clock, metrics) for _ in range(4)]
         messages = [odds_changed(Market(), match=Match(f"made_up:{number}")) for number in range(4)]
         await asyncio.gather(
             *(projector.odds_changed([message]) for projector, message in zip(projectors, messages, strict=True))

@@ -51,6 +51,25 @@ async def test_a_lost_connection_is_unavailable_and_the_next_one_works(database:
         assert await connection.fetchval("select 1") == 1
 
 
+async def test_who_is_cancelled_ends_although_the_connection_broke_meanwhile(database: Database) -> None:
+    """Else it would be taken for an absence of the server, and waited for by whoever is asked to end."""
+    begun = asyncio.Event()
+
+    async def held() -> None:
+        async with database.transaction() as connection:
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await connection.execute("select pg_terminate_backend(pg_backend_pid())")
+
+    task = asyncio.ensure_future(held())
+    await begun.wait()
+    task.cancel()
+    await asyncio.wait({task})
+    assert task.cancelled()
+
+
 async def test_errors_of_the_statement_are_not_taken_for_absence(database: Database) -> None:
     """Else a message that PostgreSQL refuses would be tried for ever."""
     with pytest.raises(asyncpg.InterfaceError):

@@ -12,9 +12,14 @@ from pathlib import Path
 import aio_pika
 import pytest
 from aio_pika.abc import AbstractChannel
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
+from bet_intel.compose.servers.rabbitmq import Permissions
+from bet_intel.shared.message_metrics import MessageMetrics
 from bet_intel.shared.messaging import Message
 from bet_intel.shared.rabbitmq.bus import RabbitBus
+from bet_intel.shared.rabbitmq.envelope import to_amqp
 from bet_intel.shared.rabbitmq.errors import BrokerError, BrokerUnavailableError
 from bet_intel.shared.rabbitmq.publisher import Patience
 from bet_intel.shared.rabbitmq.topology import Declarer, Topology, dead_queue, quorum_queue
@@ -108,6 +113,21 @@ async def test_a_wrong_password_is_named_and_not_told(vhost: Vhost) -> None:
 async def test_a_missing_vhost_is_named_and_how_to_make_it(vhost: Vhost) -> None:
     with pytest.raises(BrokerError, match=r"no vhost 'absent'.*rabbitmqctl add_vhost absent"):
         await connector(vhost.url.replace(vhost.name, "absent")).reach()
+
+
+async def test_a_user_without_the_right_is_told_which_and_how_to_give_it(vhost: Vhost) -> None:
+    user = f"service-of-{vhost.name}"
+    permissions = Permissions("^bet-intel[.].*$", "^bet-intel[.].*$", "^bet-intel[.].*$")
+    await asyncio.to_thread(vhost.rabbitmq.create_user, user, "s3cret", vhost.name, permissions)
+    try:
+        bus = RabbitBus(connector(vhost.rabbitmq.urls(vhost.name, user, "s3cret")[0]), QUICK)
+        bus.subscribe(ODDS_QUEUE, Seen(), KeptInMemory())
+        with pytest.raises(
+            BrokerError, match=rf"make api\.odds-changed: .*user '{user}'.*rabbitmqctl set_permissions -p VHOST"
+        ):
+            await bus.declare()
+    finally:
+        await asyncio.to_thread(vhost.rabbitmq.delete_user, user)
 
 
 async def test_an_address_that_is_none_is_not_told() -> None:
@@ -228,6 +248,37 @@ async def test_what_is_no_event_goes_to_the_dead_queue_and_blocks_nothing(vhost:
         await until(lambda: seen.done == ["1"])
         await until(lambda: _is_depth(channel, dead_queue(ODDS_QUEUE.name), 1))
     assert dead_letters.letters == {}
+
+
+async def test_an_event_of_an_unknown_version_is_a_dead_letter_and_blocks_nothing(vhost: Vhost) -> None:
+    """One that somebody has bound to the queue, which nobody there can read."""
+    seen, dead_letters, registry = Seen(), KeptInMemory(), CollectorRegistry()
+    bus = RabbitBus(connector(vhost.url), QUICK, metrics=MessageMetrics(registry))
+    bus.subscribe(ODDS_QUEUE, seen, dead_letters)
+    await bus.declare()
+    unknown = to_amqp(message("unknown", "odds.changed.v7"))
+    alien = to_amqp(message("alien"))
+    alien.headers["cloudEvents:specversion"] = "9.0"
+    with capture_logs() as logs:
+        async with looking_in(vhost) as channel, running(bus.run()):
+            for one in (unknown, alien):
+                await channel.default_exchange.publish(one, ODDS_QUEUE.name)
+            await bus.publish(message("1"))
+            await until(lambda: seen.done == ["1"])
+            await until(lambda: _is_depth(channel, dead_queue(ODDS_QUEUE.name), 1))
+    [letter] = dead_letters.letters.values()
+    assert (letter.id, letter.subject) == ("unknown", "subject of unknown")
+    assert "odds.changed.v7 unknown of subject of unknown is in api.odds-changed" in letter.reason
+    said = [(line["event"], line["id"]) for line in logs if line["log_level"] == "error"]
+    assert sorted(said) == [
+        ("no event of ours, left to the dead queue", "alien"),
+        ("set aside as a dead letter", "unknown"),
+    ]
+    counted = {
+        outcome: registry.get_sample_value("bet_intel_messages_total", {"queue": ODDS_QUEUE.name, "outcome": outcome})
+        for outcome in ("handled", "set_aside", "refused")
+    }
+    assert counted == {"handled": 1, "set_aside": 1, "refused": 1}
 
 
 async def _is_depth(channel: AbstractChannel, queue: str, wanted: int) -> bool:

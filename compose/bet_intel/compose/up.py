@@ -35,6 +35,7 @@ from bet_intel.odds_ingest.source import Source
 from bet_intel.shared.cache import InProcessCache
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.inprocess import InProcessBus, InProcessTasks
+from bet_intel.shared.message_metrics import MessageMetrics
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import DatabaseUnavailableError
 from bet_intel.shared.runtime import stop_signals
@@ -106,11 +107,12 @@ async def open_system(
         return SecretStr(postgres.dsn(service))
 
     rng = random.Random()  # noqa: S311 - spreads retries, keeps no secret
-    bus, tasks = InProcessBus(rng), InProcessTasks(rng)
-    cache = InProcessCache(_CACHE_ENTRIES, time.monotonic)
     registry = CollectorRegistry()
+    messages = MessageMetrics(registry)
+    bus, tasks = InProcessBus(rng, metrics=messages), InProcessTasks(rng)
+    cache = InProcessCache(_CACHE_ENTRIES, time.monotonic)
     show_build(registry, "bet-intel", "up")
-    engines = Engines(bus, tasks, cache, registry, clock, time.monotonic)
+    engines = Engines(bus, tasks, cache, registry, clock, time.monotonic, counted=messages)
     systems: list[System] = []
 
     async def caught_up() -> None:

@@ -2,12 +2,18 @@
 
 import asyncio
 import os
+import random
 import signal
 import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import pytest
 
-from bet_intel.shared.runtime import every, stop_signals
+from bet_intel.shared.inprocess import InProcessBus
+from bet_intel.shared.messaging import Message, UnavailableError
+from bet_intel.shared.runtime import every, heed_cancellation, stop_signals
+from fixtures.engines import ODDS_QUEUE, KeptInMemory
 
 BEGINS_ANEW = """
 import asyncio, os, signal, sys
@@ -68,3 +74,38 @@ async def test_a_tick_comes_at_once_and_again_until_one_raises() -> None:
     with pytest.raises(RuntimeError, match="enough"):
         await every(0.001, tick)
     assert ticks == 3
+
+
+@pytest.mark.parametrize("error", [UnavailableError("the server is gone"), ValueError("half-way"), TimeoutError()])
+async def test_a_consumer_that_is_ended_ends_whatever_its_handler_meets_meanwhile(error: Exception) -> None:
+    begun = asyncio.Event()
+
+    async def handle(messages: Sequence[Message]) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise error from None
+
+    bus = InProcessBus(random.Random(1))
+    bus.subscribe(ODDS_QUEUE, handle, KeptInMemory())
+    run = asyncio.ensure_future(bus.run())
+    bus.announce(Message("1", ODDS_QUEUE.type, "tests", "s", datetime(2026, 5, 1, tzinfo=UTC), 1, b""))
+    await begun.wait()
+    run.cancel()
+    done, _ = await asyncio.wait({run}, timeout=10)
+    assert done
+    assert run.cancelled()
+
+
+async def test_a_timeout_of_ones_own_is_no_end() -> None:
+    """What a driver raises when a time-out ends its call is told as the time-out that it is."""
+
+    async def waits() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as cancelled:
+            heed_cancellation(cancelled)
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(waits(), 0.01)

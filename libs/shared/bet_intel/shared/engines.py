@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry
 
 from bet_intel.shared.cache import Cache
+from bet_intel.shared.message_metrics import MessageMetrics
 from bet_intel.shared.messaging import EventBus
 from bet_intel.shared.postgres import PoolMetrics
 from bet_intel.shared.rate_limits import RateLimits
@@ -26,6 +27,9 @@ class Engines:
     wake: Wake = field(default_factory=InProcessWake)
     limits: RateLimits | None = None
     """Rate limits that processes share; each process counts for itself where there are none."""
+    counted: MessageMetrics | None = None
+    """Where the bus counts what becomes of messages, if it does."""
+    messages: MessageMetrics = field(init=False)
     pools: PoolMetrics = field(init=False)
     tickers: TickerMetrics = field(init=False)
     outboxes: OutboxMetrics = field(init=False)
@@ -33,6 +37,7 @@ class Engines:
 
     def __post_init__(self) -> None:
         # One registry knows a metric once, however many databases the services of a process have.
+        object.__setattr__(self, "messages", self.counted or MessageMetrics(self.registry))
         object.__setattr__(self, "pools", PoolMetrics(self.registry))
         object.__setattr__(self, "tickers", TickerMetrics(self.registry))
         object.__setattr__(self, "outboxes", OutboxMetrics(self.registry))

@@ -13,6 +13,7 @@ from typing import TypeVar
 import msgspec
 import structlog
 
+from bet_intel.shared.message_metrics import MessageMetrics
 from bet_intel.shared.messaging import (
     DeadLetter,
     DeadLetters,
@@ -52,9 +53,12 @@ async def _redrive(queue: WorkQueue[T], kind: type[T]) -> int:
 class InProcessBus:
     """`messaging.EventBus` within one process. `run` works until cancelled."""
 
-    def __init__(self, rng: random.Random, backoff: Backoff | None = None) -> None:
+    def __init__(
+        self, rng: random.Random, backoff: Backoff | None = None, metrics: MessageMetrics | None = None
+    ) -> None:
         self._rng = rng
         self._backoff = backoff or Backoff()
+        self._metrics = metrics
         self._queues: dict[str, list[WorkQueue[Message]]] = {}
 
     def subscribe(self, queue: Queue, handler: Handler, dead_letters: DeadLetters) -> None:
@@ -67,6 +71,7 @@ class InProcessBus:
             dead_letters,
             self._rng,
             self._backoff,
+            metrics=self._metrics,
         )
         self._queues.setdefault(queue.type, []).append(work)
 

@@ -23,6 +23,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from bet_intel.shared.cache import InProcessCache
 from bet_intel.shared.dramatiq_workers.queues import DramatiqTasks, Pool
 from bet_intel.shared.engines import Engines
+from bet_intel.shared.message_metrics import MessageMetrics
 from bet_intel.shared.migrate import migrate
 from bet_intel.shared.postgres.provision import grant, role_of_owner
 from bet_intel.shared.rabbitmq.bus import RabbitBus
@@ -117,11 +118,14 @@ def _distributed(
     rng = random.Random()  # noqa: S311 - spreads retries, keeps no secret
     connector = Connector(nodes, f"bet-intel {service.name} {kind} {os.getpid()}", rng)
     pool = Pool(memory=settings.worker_memory, tasks=settings.worker_tasks, grace=settings.stop_seconds)
-    bus = RabbitBus(connector, grace=settings.stop_seconds)
+    messages = MessageMetrics(registry)
+    bus = RabbitBus(connector, grace=settings.stop_seconds, metrics=messages)
     tasks = DramatiqTasks(connector, system_clock, registry, pool=pool)
     cache = InProcessCache(_CACHE_ENTRIES, time.monotonic) if redis is None else redis.cache
     wake, limits = (None, None) if redis is None else (redis.wake, redis.limits)
-    engines = Engines(bus, tasks, cache, registry, system_clock, time.monotonic, wake or InProcessWake(), limits)
+    engines = Engines(
+        bus, tasks, cache, registry, system_clock, time.monotonic, wake or InProcessWake(), limits, messages
+    )
     return _Distributed(bus, tasks, redis, engines)
 
 

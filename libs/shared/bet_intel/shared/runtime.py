@@ -51,3 +51,15 @@ async def every(seconds: float, tick: Callable[[], Awaitable[None]]) -> None:
     while True:
         await tick()
         await asyncio.sleep(seconds)
+
+
+def heed_cancellation(error: BaseException) -> None:
+    """Where this task is being cancelled, end it although `error` has taken the cancellation's place.
+
+    A driver that is cancelled in the middle of a call cleans up, and raises what it meets there: a connection that
+    broke meanwhile. Taken for news of that connection, it would be tried again, and whoever asked the task to end would
+    wait for ever. To be called wherever what a driver raises is given another name, or is borne.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError from error

@@ -10,7 +10,9 @@ from typing import Generic, TypeVar
 
 import structlog
 
+from bet_intel.shared.message_metrics import GIVEN_BACK, HANDLED, SET_ASIDE, MessageMetrics
 from bet_intel.shared.messaging import DeadLetter, DeadLetters, TerminalError, UnavailableError, reason_of
+from bet_intel.shared.runtime import heed_cancellation
 
 T = TypeVar("T")
 
@@ -36,6 +38,8 @@ class Outcome(enum.Enum):
     SET_ASIDE = enum.auto()
     RELEASED = enum.auto()
 
+
+_COUNTED_AS = {Outcome.HANDLED: HANDLED, Outcome.SET_ASIDE: SET_ASIDE, Outcome.RELEASED: GIVEN_BACK}
 
 Settled = asyncio.Future[Outcome]
 """Raises where a dead letter could not even be kept."""
@@ -69,6 +73,7 @@ class WorkQueue(Generic[T]):
     rng: random.Random
     backoff: Backoff
     tries: int | None = None
+    metrics: MessageMetrics | None = None
     _waiting: asyncio.Queue[_Delivery[T] | None] = field(default_factory=asyncio.Queue)
     _unsettled: set[_Delivery[T]] = field(default_factory=set)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -90,7 +95,7 @@ class WorkQueue(Generic[T]):
     def release(self) -> None:
         """Give back everything that is neither handled nor set aside."""
         for delivery in list(self._unsettled):
-            _settle(delivery, Outcome.RELEASED)
+            self._settle(delivery, Outcome.RELEASED)
 
     async def work(self) -> None:
         while not self._stopping.is_set():
@@ -115,6 +120,7 @@ class WorkQueue(Generic[T]):
         except _StoppingError:
             return
         except Exception as error:  # noqa: BLE001 - the edge of a message: whatever a handler raises is counted and kept
+            heed_cancellation(error)
             if len(deliveries) > 1:
                 half = len(deliveries) // 2
                 await self._deliver(deliveries[:half])
@@ -123,7 +129,7 @@ class WorkQueue(Generic[T]):
                 await self._failed(deliveries[0], error)
         else:
             for delivery in deliveries:
-                _settle(delivery, Outcome.HANDLED)
+                self._settle(delivery, Outcome.HANDLED)
 
     async def _handle(self, items: list[T]) -> None:
         try:
@@ -142,6 +148,7 @@ class WorkQueue(Generic[T]):
             try:
                 await attempt()
             except UnavailableError as error:
+                heed_cancellation(error)
                 failures += 1
                 _log.warning("waiting for what the handler needs", queue=self.name, tries=failures, reason=str(error))
                 if await self._stops_within(self.backoff.seconds(failures, self.rng)):
@@ -176,19 +183,20 @@ class WorkQueue(Generic[T]):
                 delivery.settled.set_exception(keeping)
             return
         _log.error("set aside as a dead letter", queue=self.name, id=letter.id, subject=letter.subject, reason=reason)
-        _settle(delivery, Outcome.SET_ASIDE)
+        self._settle(delivery, Outcome.SET_ASIDE)
 
     def _try_again(self, delivery: _Delivery[T], reason: str) -> None:
         backoff = self.backoff.seconds(delivery.attempts, self.rng)
         loop = asyncio.get_running_loop()
         if self.tries is not None and delivery.tries >= self.tries:
             _log.info("delivery failed, given back", queue=self.name, attempts=delivery.attempts, reason=reason)
-            loop.call_later(backoff, _settle, delivery, Outcome.RELEASED)
+            loop.call_later(backoff, self._settle, delivery, Outcome.RELEASED)
         else:
             _log.info("delivery failed, trying again", queue=self.name, attempts=delivery.attempts, reason=reason)
             loop.call_later(backoff, self._waiting.put_nowait, delivery)
 
-
-def _settle(delivery: _Delivery[T], outcome: Outcome) -> None:
-    if not delivery.settled.done():
-        delivery.settled.set_result(outcome)
+    def _settle(self, delivery: _Delivery[T], outcome: Outcome) -> None:
+        if not delivery.settled.done():
+            delivery.settled.set_result(outcome)
+            if self.metrics is not None:
+                self.metrics.settled(self.name, _COUNTED_AS[outcome])

@@ -124,7 +124,7 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         )
         dead_letters = PostgresDeadLetters(database)
         wake = partial(engines.wake.ring, FEED_MOVED)
-        projector = Projector(database, engines.registry, wake, engines.clock)
+        projector = Projector(database, engines.registry, wake, engines.clock, engines.messages)
         _subscribe(projector, engines, dead_letters)
         outbox = Outbox(database, engines.bus, engines.tasks)
         log = DeliveryLog(outbox, engines.clock)

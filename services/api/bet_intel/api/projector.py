@@ -21,6 +21,7 @@ from bet_intel.api.domain.life import Closed, transition
 from bet_intel.api.domain.model import Closing, FeedEntry, MarketChange, OddsUpdate, OpportunitySet
 from bet_intel.api.line_history import LineHistory
 from bet_intel.api.working import SetWorking
+from bet_intel.shared.message_metrics import OLD_REVISION, MessageMetrics
 from bet_intel.shared.messaging import Message, TerminalError
 from bet_intel.shared.partitions import DaysOf
 from bet_intel.shared.postgres import Database, Writer
@@ -32,8 +33,16 @@ Decoded = TypeVar("Decoded")
 class Projector:
     """Keeps the read model. `wake` is called after each transaction that moved it."""
 
-    def __init__(self, database: Database, registry: CollectorRegistry, wake: Callable[[], None], clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        registry: CollectorRegistry,
+        wake: Callable[[], None],
+        clock: Clock,
+        metrics: MessageMetrics,
+    ) -> None:
         self._database = database
+        self._metrics = metrics
         self._wake = wake
         self._clock = clock
         self._history = LineHistory(database)
@@ -52,7 +61,7 @@ class Projector:
         await self._history.prepare(updates)
         await self._feed_days.prepare([told_at])
         async with self._database.transaction() as connection:
-            await store.put_events(connection, newest)
+            newer = await store.put_events(connection, newest)
             await store.put_freshness(connection, newest)
             await self._history.append(connection, updates)
             applied = await store.put_markets(connection, _newest_changes(updates))
@@ -61,12 +70,15 @@ class Projector:
                 connection, _odds_entries(newest, applied), max(each.as_of for each in newest), told_at
             )
         self._titles |= titles
+        told = newer | {event_id for event_id, _ in applied}
+        self._ignored(messages, [f"{one.event.id} {one.revision}" for one in newest if one.event.id not in told])
         self._moved(messages)
 
     async def opportunities_updated(self, messages: Sequence[Message]) -> None:
         sets = [_decoded(wire.opportunity_set, message) for message in messages]
         titles = self._unknown_titles([each.titles for each in sets])
         entries: list[FeedEntry] = []
+        old: list[OpportunitySet] = []
         closed: Counter[date] = Counter()
         told_at = self._clock()
         await self._feed_days.prepare([told_at])
@@ -74,11 +86,12 @@ class Projector:
         async with self._database.transaction() as connection:
             # One after another per event, so that what opened and closed within the batch is told and kept too.
             for step in _steps(sets):
-                entries += await _apply(connection, step, closed)
+                entries += await _apply(connection, step, closed, old)
             await closed_store.count(connection, closed)
             await store.put_bookmakers(connection, titles)
             await store.append_feed(connection, entries, max(each.as_of for each in sets), told_at)
         self._titles |= titles
+        self._ignored(messages, [f"{one.event.id} {one.revision}" for one in old])
         self._moved(messages)
 
     async def provider_status(self, messages: Sequence[Message]) -> None:
@@ -108,6 +121,9 @@ class Projector:
         self._wake()
         self._count(messages)
 
+    def _ignored(self, messages: Sequence[Message], subjects: Sequence[str]) -> None:
+        self._metrics.ignored(messages[0].type, OLD_REVISION, subjects)
+
     def _count(self, messages: Sequence[Message]) -> None:
         self._projected.labels(messages[0].type).inc(len(messages))
 
@@ -119,13 +135,16 @@ def _decoded(decode: Callable[[bytes], Decoded], message: Message) -> Decoded:
         raise TerminalError(str(error)) from error
 
 
-async def _apply(connection: Writer, sets: Sequence[OpportunitySet], closed: Counter[date]) -> list[FeedEntry]:
+async def _apply(
+    connection: Writer, sets: Sequence[OpportunitySet], closed: Counter[date], old: list[OpportunitySet]
+) -> list[FeedEntry]:
     """Put sets of different events, in the order of event ids, into the read model; returns what followers are told.
 
-    Adds to `closed` how many have closed of each day.
+    Adds to `closed` how many have closed of each day, and to `old` what is not newer than what is stored.
     """
     stored = await store.lock_sets(connection, sets)
     newer = [each for each in sets if each.revision > stored[each.event.id]]
+    old += [each for each in sets if each.revision <= stored[each.event.id]]
     if not newer:
         return []
     open_now = await store.open_now(connection, [each.event.id for each in newer])

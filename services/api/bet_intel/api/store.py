@@ -32,10 +32,10 @@ FEED = DailyTable("feed", "told_at")
 _NO_LINE = float("nan")
 
 
-async def put_events(connection: Writer, updates: Sequence[OddsUpdate]) -> None:
-    """Events as their newest answer tells; an older one changes nothing."""
+async def put_events(connection: Writer, updates: Sequence[OddsUpdate]) -> set[str]:
+    """Events as their newest answer tells; an older one changes nothing. Returns the ids of those that are newer."""
     events = [update.event for update in updates]
-    await connection.execute(
+    rows = await connection.fetch(
         """
         insert into sporting_event (id, provider, sport, league, league_title, home, away, commence_time,
             revision, as_of, status)
@@ -47,12 +47,14 @@ async def put_events(connection: Writer, updates: Sequence[OddsUpdate]) -> None:
             commence_time = excluded.commence_time, revision = excluded.revision, as_of = excluded.as_of,
             status = excluded.status
         where excluded.revision > sporting_event.revision
+        returning id
         """,
         *_facts(events),
         [update.revision for update in updates],
         [update.as_of for update in updates],
         ["closed" if update.closed else "open" for update in updates],
     )
+    return {row["id"] for row in rows}
 
 
 async def put_freshness(connection: Writer, updates: Sequence[OddsUpdate]) -> None:

@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
+from bet_intel.ev_engine.expiry import ExpirySweep
 from bet_intel.ev_engine.price_boards import PriceBoards
 from bet_intel.ev_engine.pricing_settings import (
     CALC_BATCH,
@@ -27,7 +29,7 @@ from bet_intel.shared.partitions import DaysOf
 from bet_intel.shared.postgres import Database, PostgresDeadLetters
 from bet_intel.shared.resync import ODDS, PRICING, Resync
 from bet_intel.shared.retention import keep
-from bet_intel.shared.ticker import Ticker
+from bet_intel.shared.ticker import Ticker, periodically
 
 ODDS_QUEUE = Queue("ev-engine.odds-changed", ODDS_CHANGED, batch=64)
 SETTINGS_QUEUE = Queue("ev-engine.pricing-settings-changed", "pricing.settings.changed.v1")
@@ -69,7 +71,9 @@ async def open_ev_engine(settings: EvEngineSettings, engines: Engines) -> AsyncI
         outbox = Outbox(database, engines.bus, engines.tasks)
         store = Store()
         profiles = Profiles(settings.profiles())
-        pricing = PriceBoards(database, outbox, store, DaysOf(database, CLOSED), profiles, engines.clock)
+        pricing = PriceBoards(
+            database, outbox, store, DaysOf(database, CLOSED), profiles, engines.clock, engines.messages
+        )
         engines.bus.subscribe(ODDS_QUEUE, engines.hops.after("priced", pricing.handle), dead_letters)
         take_settings = TakeSettings(outbox, settings.calc_shards)
         engines.bus.subscribe(SETTINGS_QUEUE, take_settings.handle, dead_letters)
@@ -87,6 +91,11 @@ async def open_ev_engine(settings: EvEngineSettings, engines: Engines) -> AsyncI
         ticker = Ticker(SOURCE, database, metrics=engines.tickers)
         ticker.add("ev-engine sweeper", outbox.sweep)
         ticker.add("ev-engine retention", lambda: keep(retention, engines.clock))
+        silence = timedelta(seconds=settings.silent_seconds)
+        expiry = ExpirySweep(
+            database, outbox, ticker, profiles, engines.monotonic, shards=settings.calc_shards, silence=silence
+        )
+        ticker.add("ev-engine expiry", periodically(settings.sweep_seconds, "expiry sweep", expiry.look))
         yield EvEngine(outbox, heart, database, store, ticker, retention, resync)
 
 

@@ -1,21 +1,26 @@
 """Pricing what changed, or is to be priced anew: one set of events, one NumPy pass, one transaction."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import replace
+from datetime import timedelta
+from types import MappingProxyType
 
-from bet_intel.ev_engine.domain.boards import BoardUpdate, EventBoards, apply
+from bet_intel.ev_engine.domain.boards import BoardUpdate, EventBoards, apply, unknown_markets
 from bet_intel.ev_engine.domain.lives import live_on
 from bet_intel.ev_engine.domain.pricing import price_side_by_side
-from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.ev_engine.domain.profile import Profile, longest_stale
+from bet_intel.ev_engine.expiry_store import silent
 from bet_intel.ev_engine.pricing_settings import Profiles
 from bet_intel.ev_engine.pricing_store import to_price_anew
 from bet_intel.ev_engine.store import Known, PassedSet, Store
-from bet_intel.ev_engine.wire import board_update
+from bet_intel.ev_engine.wire import ODDS_CHANGED, board_update
 from bet_intel.ev_engine.wire_sets import opportunities_updated
+from bet_intel.shared.message_metrics import OLD_REVISION, UNKNOWN_MARKET, MessageMetrics
 from bet_intel.shared.messaging import Message
 from bet_intel.shared.outbox import Outbox, UnitOfWork
 from bet_intel.shared.partitions import DaysOf
 from bet_intel.shared.postgres import Database
-from bet_intel.shared.times import Clock, to_us
+from bet_intel.shared.times import Clock, from_us, to_us
 
 _EVENTS_AT_ONCE = 64
 
@@ -31,6 +36,7 @@ class PriceBoards:
         closed_days: DaysOf,
         profiles: Profiles,
         clock: Clock,
+        messages: MessageMetrics,
     ) -> None:
         self._database = database
         self._outbox = outbox
@@ -38,6 +44,7 @@ class PriceBoards:
         self._store = store
         self._profiles = profiles
         self._clock = clock
+        self._messages = messages
 
     async def handle(self, messages: Sequence[Message]) -> None:
         """Price the events that `messages` speak of and publish their opportunity sets.
@@ -48,9 +55,22 @@ class PriceBoards:
         for updates in _passes([board_update(message) for message in messages]):
             await self._pass(updates)
 
-    async def calc_batch(self, shard: int, shards: int, pricing_revision: int, told_before: int) -> None:
+    async def calc_batch(
+        self,
+        shard: int,
+        shards: int,
+        pricing_revision: int = 0,
+        told_before: int = 0,
+        times: Mapping[str, int] | None = None,
+        silent_seconds: float = 0.0,
+    ) -> None:
         """Price the stored boards of one shard of the events anew: those whose set was priced with settings older than
-        `pricing_revision`, or has a revision below `told_before`. What was done is not done again."""
+        `pricing_revision`, or has a revision below `told_before`; or, given `times` (provider: source time in µs since
+        the epoch), those that are not told of and whose set is older than that by more than `silent_seconds`, as of
+        then. What was done is not done again."""
+        if times is not None:
+            await self._let_pass((shard, shards), times, timedelta(seconds=silent_seconds))
+            return
         after = ""
         while True:
             # What a replica may not have yet must not be passed over.
@@ -67,13 +87,45 @@ class PriceBoards:
                 await self._price(unit, known, news, profiles)
             after = max(found)
 
+    async def _let_pass(self, shard: tuple[int, int], times: Mapping[str, int], silence: timedelta) -> None:
+        at = {provider: from_us(us) for provider, us in times.items()}
+        after = ""
+        while True:
+            async with self._database.latest() as connection:
+                stale = longest_stale(await self._profiles.current(connection))
+                found = await silent(connection, at, silence, stale, shard, after, _EVENTS_AT_ONCE)
+            if not found:
+                return
+            await self._closed_days.prepare(at[provider] for provider in found.values())
+            async with self._outbox.transaction() as unit:
+                known, profiles = await self._lock(unit, list(found))
+                # It may have been told of since.
+                expired = [
+                    replace(one.boards, as_of=at[found[id]])
+                    for id, one in known.items()
+                    if one.boards is not None and one.boards.open and one.boards.as_of < at[found[id]] - silence
+                ]
+                await self._price(unit, known, expired, profiles)
+            after = max(found)
+
     async def _pass(self, updates: Sequence[BoardUpdate]) -> None:
         await self._closed_days.prepare(update.as_of for update in updates)
         async with self._outbox.transaction() as unit:
             known, profiles = await self._lock(unit, [update.event.id for update in updates])
             await self._store.record_lines(unit.connection, updates, known)
             news = [boards for update in updates if (boards := apply(known[update.event.id].boards, update))]
-            await self._price(unit, known, news, profiles)
+            await self._price(unit, known, news, profiles, {update.event.id: update for update in updates})
+        self._say_ignored(updates, known, {boards.event.id for boards in news})
+
+    def _say_ignored(self, updates: Sequence[BoardUpdate], known: Mapping[str, Known], news: Set[str]) -> None:
+        old = [f"{one.event.id} {one.revision}" for one in updates if one.event.id not in news]
+        self._messages.ignored(ODDS_CHANGED, OLD_REVISION, old)
+        unknown = [
+            f"{one.event.id} {one.revision} {' '.join(str(part) for part in key)}"
+            for one in updates
+            for key in unknown_markets(known[one.event.id].boards, one)
+        ]
+        self._messages.ignored(ODDS_CHANGED, UNKNOWN_MARKET, unknown)
 
     async def _lock(self, unit: UnitOfWork, ids: Sequence[str]) -> tuple[dict[str, Known], Sequence[Profile]]:
         locked = await self._store.lock(unit.connection, ids)
@@ -82,7 +134,12 @@ class PriceBoards:
         return await self._store.known(unit.connection, locked, reopen_seconds), profiles
 
     async def _price(
-        self, unit: UnitOfWork, known: Mapping[str, Known], news: Sequence[EventBoards], profiles: Sequence[Profile]
+        self,
+        unit: UnitOfWork,
+        known: Mapping[str, Known],
+        news: Sequence[EventBoards],
+        profiles: Sequence[Profile],
+        told: Mapping[str, BoardUpdate] = MappingProxyType({}),
     ) -> None:
         if not news:
             return
@@ -92,7 +149,7 @@ class PriceBoards:
             one = known[boards.event.id]
             change = live_on(one.lives, side_by_side)
             revision = self._next_revision(one)
-            sets.append(PassedSet(boards, revision, change))
+            sets.append(PassedSet(boards, revision, change, told.get(boards.event.id)))
             unit.append(opportunities_updated(side_by_side, change, revision))
         await self._store.save_sets(unit.connection, sets, sum(profile.revision for profile in profiles))
 

@@ -100,6 +100,10 @@ class EvEngineSettings(DatabaseSettings):
     calc_concurrency: int = Field(default=4, ge=1, le=64)
     calc_shards: int = Field(default=8, ge=1, le=1024)
     """Into how many tasks pricing everything anew is cut."""
+    sweep_seconds: float = Field(default=60.0, gt=0, le=3600)
+    """How often it is looked for events that are not told of any more."""
+    silent_seconds: float = Field(default=180.0, ge=120, le=86400)
+    """For how long an event may go untold, in source time; then time passes for it all the same."""
     resync_seconds: float = Field(default=10.0, gt=0, le=3600)
     """How often it is looked whether the state is there, or has to be asked for."""
     events_retention: int = Field(default=14, ge=1)

@@ -36,11 +36,13 @@ _OPEN_ARRAYS = """$1::text[], $2::text[], $3::text[], $4::integer[], $5::timesta
 
 
 class PassedSet(NamedTuple):
-    """An event after a pass: its boards, the revision of its set, and what became of its opportunities."""
+    """An event after a pass: its boards, the revision of its set, what became of its opportunities, and what told of
+    it, where something did."""
 
     boards: EventBoards
     revision: int
     change: Change
+    told: BoardUpdate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +150,11 @@ class Store:
             """
             update event set as_of = new.as_of, odds_revision = new.odds_revision, revision = new.revision,
                 boards = new.boards, open = new.open, openings = openings + new.opened,
-                pricing_revision = $8
+                pricing_revision = $8,
+                told_as_of = greatest(event.told_as_of, new.told_as_of), live = coalesce(new.live, event.live)
             from unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bytea[], $6::boolean[],
-                $7::bigint[]) as new (id, as_of, odds_revision, revision, boards, open, opened)
+                $7::bigint[], $9::timestamptz[], $10::boolean[])
+                as new (id, as_of, odds_revision, revision, boards, open, opened, told_as_of, live)
             where event.id = new.id
             """,
             [one.boards.event.id for one in sets],
@@ -161,6 +165,8 @@ class Store:
             [one.boards.open for one in sets],
             [len(one.change.opened) for one in sets],
             pricing_revision,
+            [one.told and one.told.as_of for one in sets],
+            [one.told and one.told.live for one in sets],
         )
         await _save_open(connection, [life for one in sets for life in one.change.living])
         await _forget_closed(connection, [life for one in sets for life in one.change.opened if life.opening > 1])

@@ -83,6 +83,7 @@ def _board_update(body: odds_changed_pb2.OddsChanged, tables: dict[str, Columns]
         boards,
         confirmations,
         not body.unanswered,
+        body.live,
     )
 
 

@@ -12,6 +12,7 @@ from bet_intel.notifier.subscription_store import ActiveRules
 from bet_intel.notifier.tasks import IN_HAND, send
 from bet_intel.notifier.wire import opportunity_set
 from bet_intel.notifier.wire_subscriptions import delivery_updated
+from bet_intel.shared.message_metrics import OLD_REVISION, MessageMetrics
 from bet_intel.shared.messaging import Message
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.partitions import DaysOf
@@ -22,7 +23,13 @@ class AlertOnSets:
     """Handler of `opportunities.updated.v1`."""
 
     def __init__(
-        self, outbox: Outbox, delivery_days: DaysOf, rules: Sequence[Rule], metrics: Metrics, clock: Clock
+        self,
+        outbox: Outbox,
+        delivery_days: DaysOf,
+        rules: Sequence[Rule],
+        metrics: Metrics,
+        messages: MessageMetrics,
+        clock: Clock,
     ) -> None:
         self._outbox = outbox
         self._delivery_days = delivery_days
@@ -30,6 +37,7 @@ class AlertOnSets:
         self._rules = list(rules)
         self._active = ActiveRules()
         self._metrics = metrics
+        self._messages = messages
 
     async def handle(self, messages: Sequence[Message]) -> None:
         """Keep what is new and make a delivery of each alert that is due; a late or repeated set is ignored."""
@@ -49,3 +57,5 @@ class AlertOnSets:
             unit.append(*[delivery_updated(delivery, now) for delivery in tellable(deliveries, WEBHOOK)])
         self._metrics.sets.labels("applied").inc(len(applied))
         self._metrics.sets.labels("ignored").inc(len(messages) - len(applied))
+        old = [f"{one.event.id} {one.revision}" for one in sets if one.event.id not in applied]
+        self._messages.ignored(messages[0].type, OLD_REVISION, old)

@@ -80,7 +80,8 @@ async def open_notifier(
         outbox = Outbox(database, engines.bus, engines.tasks)
         metrics = Metrics(engines.registry)
         days = DaysOf(database, DELIVERIES)
-        alert = AlertOnSets(outbox, days, [rule.rule() for rule in settings.rules], metrics, engines.clock)
+        rules = [rule.rule() for rule in settings.rules]
+        alert = AlertOnSets(outbox, days, rules, metrics, engines.messages, engines.clock)
         send = SendNotification(
             outbox,
             channels,

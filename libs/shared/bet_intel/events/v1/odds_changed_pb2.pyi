@@ -42,12 +42,17 @@ class OddsChanged(_message.Message):
     BOOKS_FIELD_NUMBER: _builtins.int
     QUOTES_FIELD_NUMBER: _builtins.int
     UNANSWERED_FIELD_NUMBER: _builtins.int
+    LIVE_FIELD_NUMBER: _builtins.int
     as_of_us: _builtins.int
     """Source time: when the provider's answer was taken."""
     revision: _builtins.int
     """Revision of the event at its owner; only grows."""
     unanswered: _builtins.bool
     """The provider did not answer: only time has passed, and the prices and their times are those of its last answer."""
+    live: _builtins.bool
+    """The provider tells what is offered now: its time goes on with the clock, also while nothing is told. That of a
+    recording does not.
+    """
     @_builtins.property
     def event(self) -> _common_pb2.SportingEvent: ...
     @_builtins.property
@@ -72,10 +77,11 @@ class OddsChanged(_message.Message):
         books: Global___BookColumns | None = ...,
         quotes: Global___QuoteColumns | None = ...,
         unanswered: _builtins.bool = ...,
+        live: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["bookmakers", b"bookmakers", "books", b"books", "event", b"event", "markets", b"markets", "quotes", b"quotes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_us", b"as_of_us", "bookmakers", b"bookmakers", "books", b"books", "event", b"event", "markets", b"markets", "quotes", b"quotes", "revision", b"revision", "strings", b"strings", "unanswered", b"unanswered"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_us", b"as_of_us", "bookmakers", b"bookmakers", "books", b"books", "event", b"event", "live", b"live", "markets", b"markets", "quotes", b"quotes", "revision", b"revision", "strings", b"strings", "unanswered", b"unanswered"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

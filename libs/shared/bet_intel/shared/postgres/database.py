@@ -35,6 +35,7 @@ from bet_intel.shared.postgres.probe import Probe
 from bet_intel.shared.postgres.roles import Choice, Roles
 from bet_intel.shared.postgres.routes import Routes
 from bet_intel.shared.postgres.watch import Watch, reason
+from bet_intel.shared.runtime import heed_cancellation
 
 _log = structlog.get_logger(__name__)
 
@@ -166,6 +167,7 @@ class Database:
         try:
             connection = await host.connect(f"{self._name} session")
         except DRIVER_ERRORS as error:
+            heed_cancellation(error)
             raise PrimaryUnavailableError(f"{self._name}: no session on {host.name}: {reason(error)}") from error
         try:
             yield Session(connection, host.name, lambda: self._single is None and self._roles.is_superseded(host.name))
@@ -209,6 +211,7 @@ class Database:
         try:
             yield connection
         except DRIVER_ERRORS as error:
+            heed_cancellation(error)
             if writes and isinstance(error, asyncpg.ReadOnlySQLTransactionError):
                 await self._lost(host)
                 raise PrimaryUnavailableError(f"{self._name}: {host.name} takes no writes any more") from error
@@ -232,6 +235,7 @@ class Database:
         try:
             connection = await host.acquire(writes=writes)
         except DRIVER_ERRORS as error:
+            heed_cancellation(error)
             await self._lost(host)
             said = f"{self._name}: no connection to {host.name}: {reason(error)}"
             raise (PrimaryUnavailableError(said) if writes else _NotReachedError(said)) from error

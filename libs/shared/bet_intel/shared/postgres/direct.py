@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 
 from bet_intel.shared.postgres.connections import DRIVER_ERRORS, PrimaryUnavailableError
+from bet_intel.shared.runtime import heed_cancellation
 
 
 class Session:
@@ -37,4 +38,5 @@ class Session:
             async with asyncio.timeout(seconds):
                 return await ask(statement, *arguments)
         except DRIVER_ERRORS as error:
+            heed_cancellation(error)
             raise PrimaryUnavailableError(f"the session on {self._host} was lost: {error}") from error

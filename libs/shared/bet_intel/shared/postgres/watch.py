@@ -12,6 +12,7 @@ from bet_intel.shared.postgres.connections import PrimaryUnavailableError
 from bet_intel.shared.postgres.hosts import Host
 from bet_intel.shared.postgres.probe import Probe
 from bet_intel.shared.postgres.roles import Roles
+from bet_intel.shared.runtime import heed_cancellation
 
 _log = structlog.get_logger(__name__)
 
@@ -71,8 +72,9 @@ class Watch:
             if host == self._roles.primary:
                 await probe.mark(seen.position.timeline)
         except Exception as error:  # noqa: BLE001 - the edge of a probe: whatever it met, the host is not known any more
-            problem = error
             probe.hang_up()
+            heed_cancellation(error)
+            problem = error
             self._roles.lose(host, asked_at)
             # Those under way would wait for as long as the server hangs; what a reader asked can be asked again.
             self._hosts[host].cut_readers()

@@ -8,7 +8,16 @@ import structlog
 from aio_pika.abc import AbstractConnection
 from opentelemetry.trace import SpanKind
 
-from bet_intel.shared.messaging import DeadLetters, Handler, Message, Queue, UnavailableError, UnroutableError
+from bet_intel.shared.message_metrics import MessageMetrics
+from bet_intel.shared.messaging import (
+    DeadLetters,
+    Handler,
+    Message,
+    Queue,
+    TerminalError,
+    UnavailableError,
+    UnroutableError,
+)
 from bet_intel.shared.rabbitmq.connection import LOST, Connector, closed, first_of, happens_within
 from bet_intel.shared.rabbitmq.consumer import Consumer
 from bet_intel.shared.rabbitmq.envelope import to_amqp
@@ -40,6 +49,15 @@ class _Subscription:
         return max(_TRIES_HERE, -(-self.queue.attempts * 2 // DELIVERY_LIMIT))
 
     async def handle(self, messages: Sequence[Message]) -> None:
+        """Raises:
+        TerminalError: one is of another type than the queue is for, or of another version of it.
+        """
+        for message in messages:
+            if message.type != self.queue.type:
+                raise TerminalError(
+                    f"{message.type} {message.id} of {message.subject} is in {self.queue.name}, which is read by who "
+                    f"knows {self.queue.type}"
+                )
         with span(f"{self.queue.name} process", SpanKind.CONSUMER, [message.traceparent for message in messages]):
             await self.handler(messages)
 
@@ -53,6 +71,7 @@ class RabbitBus:
     backoff: Backoff = field(default_factory=Backoff)
     grace: float = 30.0
     patience: Patience = field(default_factory=Patience)
+    metrics: MessageMetrics | None = None
     _subscriptions: list[_Subscription] = field(default_factory=list)
     _publisher: Publisher = field(init=False)
     _news: asyncio.Queue[Message] = field(init=False)
@@ -180,6 +199,7 @@ class RabbitBus:
             self.connector.rng,
             self.backoff,
             one.tries,
+            self.metrics,
         )
 
 

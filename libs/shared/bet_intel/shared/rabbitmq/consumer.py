@@ -9,6 +9,7 @@ from typing import Any
 import aiormq.abc
 import structlog
 
+from bet_intel.shared.message_metrics import REFUSED
 from bet_intel.shared.messaging import Message, TerminalError
 from bet_intel.shared.rabbitmq.connection import LOST
 from bet_intel.shared.rabbitmq.envelope import attempts_before, deliveries_before, from_amqp
@@ -104,6 +105,8 @@ class Consumer:
         settled.add_done_callback(lambda one: self._note(tag, _outcome(one)))
 
     def _note(self, tag: int, outcome: Outcome | None) -> None:
+        if outcome is None and self.work.metrics is not None:
+            self.work.metrics.settled(self.work.name, REFUSED)
         self._settled[tag] = outcome
         self._wake.set()
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
-from aiormq.exceptions import ChannelPreconditionFailed
+from aiormq.exceptions import ChannelAccessRefused, ChannelPreconditionFailed
 
 from bet_intel.shared.messaging import Queue
 from bet_intel.shared.rabbitmq.errors import BrokerError
@@ -116,9 +116,18 @@ class Declarer:
                 return await channel.declare_queue(part.name, durable=True, arguments=dict(part.arguments))
             queue = await channel.get_queue(part.queue, ensure=False)
             return await queue.bind(part.exchange.name, part.key)
+        except ChannelAccessRefused as error:
+            raise BrokerError(
+                f"the broker does not let our user make {_name(part)}: {error}. An administrator gives the right by "
+                "`rabbitmqctl set_permissions -p VHOST USER CONFIGURE WRITE READ`"
+            ) from error
         except ChannelPreconditionFailed as error:
-            name = part.queue if isinstance(part, Binding) else part.name
+            name = _name(part)
             raise BrokerError(
                 f"the broker has a {'queue' if isinstance(part, BrokerQueue) else 'thing'} {name} that was declared "
                 f"otherwise: let it run empty and delete it, it is then declared anew ({error})"
             ) from error
+
+
+def _name(part: Exchange | BrokerQueue | Binding) -> str:
+    return part.queue if isinstance(part, Binding) else part.name

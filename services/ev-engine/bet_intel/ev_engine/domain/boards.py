@@ -72,7 +72,8 @@ class Confirmation:
 
 @dataclass(frozen=True, slots=True)
 class BoardUpdate:
-    """What one `odds.changed` says of an event. Not `answered`: its provider said nothing, only time has passed."""
+    """What one `odds.changed` says of an event. Not `answered`: its provider said nothing, only time has passed.
+    `live`: time at the provider goes on with the clock."""
 
     event: SportingEvent
     as_of: datetime
@@ -81,6 +82,7 @@ class BoardUpdate:
     boards: Mapping[MarketKey, Board]
     confirmations: Mapping[MarketKey, Confirmation]
     answered: bool = True
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,12 @@ def apply(state: EventBoards | None, update: BoardUpdate) -> EventBoards | None:
         return EventBoards(state.event, state.as_of, state.odds_revision, titles, boards)
     titles = {**state.titles, **update.titles}
     return EventBoards(update.event, max(state.as_of, update.as_of), update.revision, titles, boards)
+
+
+def unknown_markets(state: EventBoards | None, update: BoardUpdate) -> list[MarketKey]:
+    """What `update` confirms and nobody has told the prices of: it is left until they are, within minutes."""
+    known = {**(state.boards if state else {}), **update.boards}
+    return [key for key in update.confirmations if key not in known]
 
 
 def as_candidates(state: EventBoards | None, update: BoardUpdate) -> BoardUpdate:

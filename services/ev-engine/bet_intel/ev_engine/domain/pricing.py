@@ -19,12 +19,11 @@ from bet_intel.ev_engine.domain.comparable import comparable
 from bet_intel.ev_engine.domain.gates import Candidate, Judgement, judge
 from bet_intel.ev_engine.domain.lines import Lines, Place, Terms
 from bet_intel.ev_engine.domain.priced import BoolArray, Offers, Priced, PricedMarket, Refusal
-from bet_intel.ev_engine.domain.profile import Bookmaker, Category, Profile
+from bet_intel.ev_engine.domain.profile import CLOCK_SKEW, Bookmaker, Category, Profile
 from bet_intel.ev_engine.domain.winners import winners
 from bet_intel.odds import DevigStatus, exchange_mid, expected_value, fair_prices, lay_as_back
 
 _SECOND = 1e6
-_CLOCK_SKEW = 300.0
 # How far the mids of an exchange may be from adding up to the winners before they are placeholders.
 _MID_OFF = 0.10
 # Implied probabilities that add up to this much more than the winners are those of one more: no bookmaker keeps half of
@@ -172,7 +171,7 @@ class _Group:
             self.lay[:, :n, m] = board.lay
             age = (_us(entry.boards.as_of) - board.updated_us) / _SECOND
             # Clocks differ a little; a time far after the answer tells nothing, as little as none at all.
-            self.age[:n, m] = np.where(age < -_CLOCK_SKEW, np.inf, age)
+            self.age[:n, m] = np.where(age < -CLOCK_SKEW, np.inf, age)
             for b, key in enumerate(board.bookmakers):
                 book = known.get(key) or known.setdefault(key, profile.bookmaker(key))
                 self.weight[b, m], self.commission[b, m] = book.weight, book.commission

@@ -1,12 +1,16 @@
 """How prices are judged: the operator's pricing profiles, and their starting values (docs/domain.md)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
 from bet_intel.odds import Method
+
+CLOCK_SKEW = 300.0
+"""Seconds after the answer that the time of a price may be; a later one is no time."""
 
 
 class Category(StrEnum):
@@ -122,3 +126,9 @@ _STARTING = (
 )
 STARTING: Mapping[str, Profile] = {profile.name: profile for profile in _STARTING}
 """The operator's profiles by name, as they are before anybody changes one."""
+
+
+def longest_stale(profiles: Iterable[Profile]) -> timedelta:
+    """So long after the newest answer every price of it is stale by every profile, whatever time it gave for them."""
+    longest = max(bounds.stale_seconds for profile in profiles for bounds in profile.bounds.values())
+    return timedelta(seconds=longest + CLOCK_SKEW)
