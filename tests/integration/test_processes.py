@@ -8,7 +8,6 @@ import asyncpg
 import pytest
 from prometheus_client import CollectorRegistry
 
-from bet_intel.compose.servers.ports import free_ports
 from bet_intel.shared.dramatiq_workers.queues import DramatiqTasks
 from bet_intel.shared.messaging import Message
 from bet_intel.shared.rabbitmq.bus import RabbitBus
@@ -157,34 +156,15 @@ async def test_a_process_says_what_is_wrong_with_its_settings_and_shows_no_secre
             assert not refused.says("s3cret|Traceback")
 
 
-async def test_a_process_says_what_is_wrong_with_its_database_and_how_to_mend_it(
-    vhost: Vhost, dsn: str, make_database: MakeDatabase
-) -> None:
+async def test_a_process_says_what_is_wrong_with_its_database_and_how_to_mend_it(vhost: Vhost, dsn: str) -> None:
     host = dsn.partition("?")[2]
     name = urlsplit(dsn).path.removeprefix("/")
     for wrong, said in (
         ("mysql://somewhere/odds", "the DSN cannot be read: write postgresql://role:password@host:port"),
         (f"postgresql://tester@/absent?{host}", "there is no database 'absent': provision it, then migrate it"),
         (f"postgresql://nobody_such@/{name}?{host}", "role 'nobody_such' may not log in: does it exist"),
-        (await make_database(), r"is not migrated, 0001_outbox\.sql.*run the service's `migrate` step first"),
     ):
         async with process(SMALL, "worker", environment(vhost, wrong)) as refused:
             assert await refused.wait() == 1
             assert refused.says(f"^bet-intel small worker: .*{said}"), refused.said
             assert not refused.says("Traceback")
-
-
-async def test_a_process_that_is_started_first_waits_for_broker_and_database_and_says_so(
-    vhost: Vhost, dsn: str
-) -> None:
-    nowhere = next(free_ports())
-    no_database = environment(vhost, f"postgresql://tester@127.0.0.1:{nowhere}/odds")
-    no_broker = environment(vhost, dsn, BET_INTEL_BROKER_URL=f"amqp://127.0.0.1:{nowhere}/")
-    for settings, said in (
-        (no_database, rf"waiting for the database.*127\.0\.0\.1:{nowhere}.*is PostgreSQL started there\?"),
-        (no_broker, rf"waiting for the broker.*127\.0\.0\.1:{nowhere}: connection refused.*is RabbitMQ running"),
-    ):
-        async with process(SMALL, "worker", settings) as waiting:
-            await until(lambda waiting=waiting, said=said: bool(waiting.says(said)), timeout=30)  # type: ignore[misc]  # defaults keep those of now
-            assert not waiting.ended()
-            assert await waiting.stop() == 0
