@@ -105,6 +105,7 @@ def _subscription(row: SubscriptionRow, status: SubscriptionStatus.ValueType, at
         classes=rule.classes,
         min_ev=rule.min_ev,
         realert_step=rule.realert_step,
+        kinds=rule.kinds,
         webhook=Webhook(url=row.url, encrypted_secret=row.secret),
     )
     return Message(

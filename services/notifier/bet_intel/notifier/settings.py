@@ -36,6 +36,7 @@ class RuleSettings(BaseModel):
     classes: frozenset[Literal["take", "marginal", "suspect"]] = Field(default=frozenset({"take"}), min_length=1)
     min_ev: float = Field(default=0.045, ge=0, le=1, allow_inf_nan=False)
     realert_step: float = Field(default=0.02, gt=0, le=1, allow_inf_nan=False)
+    kinds: frozenset[Literal["ev", "arbitrage", "middle"]] = Field(default=frozenset({"ev"}), min_length=1)
 
     def rule(self) -> Rule:
         return Rule(
@@ -49,6 +50,7 @@ class RuleSettings(BaseModel):
             classes=frozenset(self.classes),
             min_ev=self.min_ev,
             realert_step=self.realert_step,
+            kinds=frozenset(self.kinds),
         )
 
 

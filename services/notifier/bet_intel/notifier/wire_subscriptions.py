@@ -11,6 +11,7 @@ from bet_intel.events.v1.delivery_updated_pb2 import DeliveryKind, DeliveryState
 from bet_intel.events.v1.subscription_changed_pb2 import SubscriptionChanged, SubscriptionStatus
 from bet_intel.notifier.channels.webhook import WEBHOOK
 from bet_intel.notifier.delivery_store import Delivery, Kind, State
+from bet_intel.notifier.domain.opportunities import EV
 from bet_intel.notifier.domain.rules import Rule
 from bet_intel.notifier.subscription_store import DELETED, Subscription
 from bet_intel.shared.messaging import Message, TerminalError
@@ -69,6 +70,7 @@ def subscription(message: Message) -> Subscription:
         classes=frozenset(body.classes),
         min_ev=body.min_ev,
         realert_step=body.realert_step,
+        kinds=frozenset(body.kinds or (EV,)),
     )
     return Subscription(body.id, body.revision, status, rule, body.webhook.url, body.webhook.encrypted_secret)
 

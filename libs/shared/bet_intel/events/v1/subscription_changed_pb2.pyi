@@ -94,7 +94,7 @@ class SubscriptionChanged(_message.Message):
     def webhook(self) -> Global___Webhook: ...
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """of ev, arbitrage, middle, low_hold; an empty list means ev"""
+        """of ev, arbitrage, middle; an empty list means ev"""
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from msgspec import Meta
 Key = Annotated[str, Meta(min_length=1, max_length=200)]
 Keys = Annotated[tuple[Key, ...], Meta(max_length=50)]
 Class = Literal["take", "marginal", "suspect"]
+Kind = Literal["ev", "arbitrage", "middle"]
 _LOCAL_NAMES = ("localhost",)
 
 
@@ -29,6 +30,9 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         float,
         Meta(gt=0, le=1, description="Growth of the EV since the last alert of an opening that calls for another."),
     ] = 0.02
+    kinds: Annotated[
+        tuple[Kind, ...], Meta(min_length=1, max_length=3, description="Of opportunities: one price, or several legs.")
+    ] = ("ev",)
 
 
 class WebhookAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from bet_intel.notifier.domain.opportunities import Opportunity, SportingEvent
+from bet_intel.notifier.domain.opportunities import Leg, Opportunity, SportingEvent
 from bet_intel.notifier.domain.text import alert_line
 
 ALERT = "opportunity.alert"
@@ -26,6 +26,7 @@ def alert_body(
             "as_of": as_of,
             "opportunity": {
                 "id": opportunity.id,
+                "kind": opportunity.kind,
                 "opening": opportunity.opening,
                 "profile": opportunity.profile,
                 "class": opportunity.class_,
@@ -39,8 +40,9 @@ def alert_body(
                 "side": opportunity.side.name.lower(),
                 "bookmaker": {"key": opportunity.bookmaker, "title": opportunity.bookmaker_title},
                 "price": opportunity.price,
-                "fair_probability": opportunity.fair,
+                "fair_probability": opportunity.fair or None,
                 "ev": opportunity.ev,
+                "legs": [_leg(leg) for leg in opportunity.legs],
             },
             "event": {
                 "id": event.id,
@@ -53,6 +55,17 @@ def alert_body(
             },
         },
     )
+
+
+def _leg(leg: Leg) -> dict[str, Any]:
+    return {
+        "outcome": leg.outcome,
+        "line": leg.line,
+        "side": leg.side.name.lower(),
+        "bookmaker": {"key": leg.bookmaker, "title": leg.bookmaker_title},
+        "price": leg.price,
+        "share": leg.share,
+    }
 
 
 def test_text() -> str:

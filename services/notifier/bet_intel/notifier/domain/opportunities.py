@@ -25,13 +25,31 @@ class SportingEvent:
     away: str
 
 
+EV = "ev"
+"""The kind of opportunity that is one price."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One bet of several; `share` is that of the whole stake, a lay's being its liability."""
+
+    outcome: str
+    line: float | None
+    side: Side
+    bookmaker: str
+    bookmaker_title: str
+    price: float
+    share: float
+
+
 @dataclass(frozen=True, slots=True)
 class Opportunity:
-    """A price that is worth more than it costs, in one of its openings.
+    """A price that is worth more than it costs, in one of its openings; or bets that are worth more together.
 
-    `line` is the point of a total, the home side's point of a spread, None where the market has none. `price` is in
-    decimal odds, `fair` the leave-one-out probability, `ev` per unit staked. `opening` counts from 1 and grows by one
-    whenever the opportunity opens again.
+    Of another `kind` than `ev` there are `legs`: outcome, side, bookmaker and price are those of the first, and `fair`
+    is the probability that it wins, or 0 where nobody can say. `line` is the point of a total, the home side's point of
+    a spread, None where the market has none. `price` is in decimal odds, `fair` the leave-one-out probability, `ev` per
+    unit staked. `opening` counts from 1 and grows by one whenever the opportunity opens again.
     """
 
     id: str
@@ -49,6 +67,12 @@ class Opportunity:
     price: float
     fair: float
     ev: float
+    kind: str = EV
+    legs: tuple[Leg, ...] = ()
+
+    @property
+    def bookmakers(self) -> frozenset[str]:
+        return frozenset({self.bookmaker, *(leg.bookmaker for leg in self.legs)})
 
 
 @dataclass(frozen=True, slots=True)

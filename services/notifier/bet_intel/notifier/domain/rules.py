@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from bet_intel.notifier.domain.opportunities import Opportunity, SportingEvent
+from bet_intel.notifier.domain.opportunities import EV, Opportunity, SportingEvent
 
 # An EV is a difference of products of doubles: .05 + .02 must be reached by .07.
 _ROUNDING = 1e-9
@@ -14,7 +14,7 @@ class Rule:
     """A subscription. An empty selection of sports, leagues, markets or bookmakers means all of them.
 
     `min_ev` is per unit staked (.045 = 4.5 %); `realert_step` is how much the EV must have grown since the last alert
-    of the same opening before there is another.
+    of the same opening before there is another. `kinds`: ev, arbitrage, middle.
     """
 
     id: str
@@ -27,16 +27,18 @@ class Rule:
     classes: frozenset[str]
     min_ev: float
     realert_step: float
+    kinds: frozenset[str] = frozenset({EV})
 
     def covers(self, event: SportingEvent, opportunity: Opportunity) -> bool:
         """Whether the rule is about this opportunity, whatever its EV."""
         return (
-            opportunity.profile == self.profile
+            opportunity.kind in self.kinds
+            and opportunity.profile == self.profile
             and opportunity.class_ in self.classes
             and _selects(self.sports, event.sport)
             and _selects(self.leagues, event.league)
             and _selects(self.markets, opportunity.market)
-            and _selects(self.bookmakers, opportunity.bookmaker)
+            and (not self.bookmakers or not self.bookmakers.isdisjoint(opportunity.bookmakers))
         )
 
 

@@ -1,5 +1,6 @@
 """An alert in one line."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from bet_intel.notifier.domain.opportunities import Opportunity, Side, SportingEvent
@@ -10,6 +11,8 @@ def alert_line(event: SportingEvent, opportunity: Opportunity, as_of: datetime) 
 
     The day of the start is named where it is not that of `as_of`. Odds are decimal, rounded to cents.
     """
+    if opportunity.legs:
+        return _combined(event, opportunity, as_of)
     offer = f"{_selection(event, opportunity)} at {opportunity.price:.2f} ({opportunity.bookmaker_title})"
     parts = [
         f"{opportunity.ev * 100:+.1f} % {offer}",
@@ -19,6 +22,18 @@ def alert_line(event: SportingEvent, opportunity: Opportunity, as_of: datetime) 
         f"starts {_start(event.commence_time, as_of)}",
     ]
     return ", ".join(parts)
+
+
+def _combined(event: SportingEvent, opportunity: Opportunity, as_of: datetime) -> str:
+    """`+3.5 % arbitrage: Riverside at 2.06 (Low) with 50 %, Harbour City at 2.08 (High) with 50 %, h2h, …`"""
+    bets = [
+        f"{_selection(event, replace(opportunity, outcome=leg.outcome, line=leg.line, side=leg.side))} at "
+        f"{leg.price:.2f} ({leg.bookmaker_title}) with {leg.share:.0%}".replace("%", " %")
+        for leg in opportunity.legs
+    ]
+    starts = f"starts {_start(event.commence_time, as_of)}"
+    parts = [*bets, _market(opportunity), _match(event), starts]
+    return f"{opportunity.ev * 100:+.1f} % {opportunity.kind}: {', '.join(parts)}"
 
 
 def _selection(event: SportingEvent, opportunity: Opportunity) -> str:

@@ -1,0 +1,86 @@
+"""Arbitrages and low holds in real odds are those that trying every pair of prices finds."""
+
+import json
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from bet_intel.compose.pricing.boards import price_answer
+from bet_intel.ev_engine.domain.boards import MarketStatus
+from bet_intel.ev_engine.domain.combinations import Kind
+from bet_intel.ev_engine.domain.priced import PricedMarket
+from bet_intel.ev_engine.domain.pricing import PricedEvent
+from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
+from fixtures.engine_boards import us
+from fixtures.odds_payloads import SHARED_DATA
+
+WORLD = SHARED_DATA / "odds_api_world_2026_04_16" / "v4_json_reconstructed"
+FILES = sorted(WORLD.glob("*.json"))
+PROFILE = Profile()
+
+pytestmark = pytest.mark.skipif(not FILES, reason=f"no real odds in {WORLD}")
+
+
+def events() -> Iterator[PricedEvent]:
+    for path in FILES[:4]:
+        parsed = parse_response(json.dumps(json.loads(path.read_text("utf-8"))).encode(), provider="the_odds_api")
+        assert parsed.newest_update is not None
+        yield from price_answer(parsed.events, parsed.newest_update, PROFILE)
+
+
+def cheapest(event: PricedEvent, market: PricedMarket) -> tuple[float, bool]:
+    """The least 1/d′ + 1/d″ that covers both outcomes, over all fresh pairs of bets; whether one bookmaker has both."""
+    board, limit = market.board, PROFILE.bounds[market.category].stale_seconds
+    age = (us(event.boards.as_of) - board.updated_us) / 1e6
+    # Behind the newest that could be referred to; in these files that one is never older than a few seconds.
+    fresh = [b for b in range(len(board.bookmakers)) if -300 <= age[b] <= limit and age[b] - max(min(age), 0) <= 300]
+    bets: list[list[tuple[float, int]]] = [[], []]
+    for b in fresh:
+        commission = PROFILE.bookmaker(board.bookmakers[b]).commission
+        for o in (0, 1):
+            if board.back[o, b] > 1:
+                bets[o].append((1 + (board.back[o, b] - 1) * (1 - commission), b))
+            if board.lay[o, b] > 1:
+                bets[1 - o].append((1 + (1 - commission) / (board.lay[o, b] - 1), b))
+    pairs = [(1 / one + 1 / other, a == b) for one, a in bets[0] for other, b in bets[1]]
+    return min(pairs, default=(np.inf, False))
+
+
+def test_what_covers_two_outcomes_is_found_at_its_least_cost() -> None:
+    seen = 0
+    for event in events():
+        if event.boards.as_of >= event.boards.event.commence_time:
+            assert event.combinations == ()
+            continue
+        covering = (Kind.ARBITRAGE, Kind.LOW_HOLD)
+        found = {one.market.key: one for one in event.combinations if one.kind in covering}
+        for market in event.markets:
+            if len(market.board.outcomes) != 2 or market.board.status is not MarketStatus.OPEN:
+                continue
+            cost, alone = cheapest(event, market)
+            one = found.get(market.key)
+            if one is None:
+                # Of an arbitrage too small for the step nothing is left.
+                assert alone or cost > 1.02 or market.reason == "not_mutually_exclusive" or 0.998 < cost < 1
+                continue
+            seen += 1
+            assert one.cost == pytest.approx(cost, abs=1e-12)
+            assert (one.kind is Kind.ARBITRAGE) == (cost < 1)
+            assert one.ev == pytest.approx(1 / cost - 1)
+    assert seen > 20
+
+
+def test_a_middle_is_worth_what_its_legs_are_worth() -> None:
+    middles = [one for event in events() for one in event.combinations if one.kind is Kind.MIDDLE]
+    for one in middles:
+        assert one.window is not None
+        assert one.window.low < one.window.high
+        assert len({leg.market.board.bookmakers[leg.bookmaker] for leg in one.legs}) == 2
+        assert sum(leg.share for leg in one.legs) == pytest.approx(1)
+        assert one.ev == pytest.approx(sum(leg.share * (leg.fair * leg.net_price - 1) for leg in one.legs))
+        assert 0 < one.window.probability < 1
+        assert one.ev > 0
+        assert one.cost <= 1.05
+    assert middles
