@@ -100,6 +100,16 @@ app.command(
     help_epilogue=_examples("bet-intel convert 2.5 -110 +150 40%", "bet-intel convert 151 --from decimal --json"),
 )
 app.command(
+    f"{_COMMANDS}.backtest:backtest_command",
+    name="backtest",
+    help="Score fair prices on past results or on recordings: log loss, Brier score, value bets and their CLV.",
+    help_epilogue=_examples(
+        "bet-intel backtest E0_*.csv --method shin",
+        "bet-intel backtest *.csv --errors 0.02 --plot calibration.png",
+        "bet-intel backtest recording.jsonl.gz --json",
+    ),
+)
+app.command(
     f"{_COMMANDS}.doctor:doctor_command",
     name="doctor",
     help="Check that everything `bet-intel up` needs is there, and say how to get what is not.",

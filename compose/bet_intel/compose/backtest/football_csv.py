@@ -1,0 +1,209 @@
+"""Reading results and odds in the format of football-data.co.uk.
+
+The columns are named by bookmaker, moment and outcome: `PSCH` is Pinnacle's closing price of the home side, `B365>2.5`
+bet365's opening price of more than 2.5 goals. Files found in the wild are delimited by commas or semicolons, write 1.95
+or 1,95, begin with a byte order mark or not, tell dates as 09/08/19, 09/08/2019 or 2019-08-09, and call `>2.5` and
+`<2.5` `_2_5` and `_2_5_1`. What cannot be read is rejected with its place, never guessed.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import NamedTuple
+
+import numpy as np
+
+from bet_intel.compose.backtest.sample import BEST, MEAN, RESULT, Prices, Sample
+from bet_intel.odds import FloatArray
+
+BOOKMAKERS = {
+    "1XB": "onexbet",
+    "B365": "bet365",
+    "BF": "betfair_sb_uk",
+    "BFE": "betfair_ex_uk",
+    "BMGM": "betmgm",
+    "BS": "bluesquare",
+    "BV": "betvictor",
+    "BW": "bwin",
+    "CL": "coral",
+    "GB": "gamebookers",
+    "IW": "interwetten",
+    "LB": "ladbrokes_uk",
+    "P": "pinnacle",
+    "PS": "pinnacle",
+    "SB": "sportingbet",
+    "SJ": "stanjames",
+    "SO": "sportingodds",
+    "SY": "stanleybet",
+    "VC": "betvictor",
+    "WH": "williamhill",
+}
+"""What the format calls a bookmaker, and the key that it has elsewhere in bet-intel."""
+_OF_TOTALS, _OF_MATCH_ODDS = "P", "PS"  # Pinnacle alone has a name for each
+_BEST, _MEAN = ("Max", "BbMx"), ("Avg", "BbAv")
+_OUTCOMES = {"h2h": ("home", "draw", "away"), "totals 2.5": ("over", "under")}
+_SUFFIXES = {"h2h": (("H",), ("D",), ("A",)), "totals 2.5": ((">2.5", "_2_5"), ("<2.5", "_2_5_1"))}
+_NEEDED = {
+    "the date": ("Date",),
+    "the home team": ("HomeTeam", "Home"),
+    "the away team": ("AwayTeam", "Away"),
+    "the home side's goals": ("FTHG", "HG"),
+    "the away side's goals": ("FTAG", "AG"),
+}
+_DATES = ("%d/%m/%Y", "%d/%m/%y", "%Y-%m-%d")
+
+
+class UnreadableError(Exception):
+    """A file that is not in this format; the message says what is missing."""
+
+
+class Rejected(NamedTuple):
+    """What was not used, and where it stands."""
+
+    where: str
+    reason: str
+
+
+class _Column(NamedTuple):
+    market: str
+    book: str
+    closing: bool
+    outcome: int
+
+
+def _known_columns() -> dict[str, _Column]:
+    codes = BOOKMAKERS | dict.fromkeys(_BEST, BEST) | dict.fromkeys(_MEAN, MEAN)
+    columns = {}
+    for market, suffixes in _SUFFIXES.items():
+        other = _OF_TOTALS if market == "h2h" else _OF_MATCH_ODDS
+        for code, book in codes.items():
+            for moment in ("", "C") if code != other else ():
+                for outcome, names in enumerate(suffixes):
+                    for name in names:
+                        columns[code + moment + name] = _Column(market, book, bool(moment), outcome)
+    return columns
+
+
+@dataclass
+class Football:
+    """Matches gathered from any number of files, in their order."""
+
+    matches: list[tuple[int, int]] = field(default_factory=list)
+    """Goals of the home and of the away side."""
+    quotes: list[dict[_Column, float]] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+
+    def read(self, name: str, data: bytes) -> None:
+        """Add the matches of a file.
+
+        Raises:
+            UnreadableError: it has no columns of teams, results and odds.
+        """
+        rows = _rows(data)
+        header = [column.strip() for column in next(rows, [])]
+        places = {column: place for place, column in enumerate(header) if column}
+        found = {what: next((n for n in names if n in places), None) for what, names in _NEEDED.items()}
+        missing = [f"{what} ({' or '.join(_NEEDED[what])})" for what, column in found.items() if column is None]
+        known = _known_columns()
+        odds = {place: known[text] for text, place in places.items() if text in known}
+        if missing or not odds:
+            raise UnreadableError(
+                f"{name} has no column for {', '.join(missing) or 'odds (B365H, PSCD, Max>2.5, …)'}: expected a file "
+                "in the format of football-data.co.uk"
+            )
+        for number, row in enumerate(rows, start=2):
+            if any(cell.strip() for cell in row):
+                cells = {what: _cell(row, places[column]) for what, column in found.items() if column is not None}
+                self._match(f"{name}, line {number}", cells, row, odds)
+
+    def _match(self, where: str, cells: Mapping[str, str], row: Sequence[str], odds: Mapping[int, _Column]) -> None:
+        home, away = _goals(cells["the home side's goals"]), _goals(cells["the away side's goals"])
+        if not (cells["the home team"] and cells["the away team"]) or _date(cells["the date"]) is None:
+            self.rejected.append(Rejected(where, "no teams, or no date"))
+        elif home is None or away is None:
+            self.rejected.append(Rejected(where, "no result"))
+        else:
+            self.matches.append((home, away))
+            self.quotes.append(dict(self._prices(where, row, odds)))
+
+    def _prices(self, where: str, row: Sequence[str], odds: Mapping[int, _Column]) -> Iterator[tuple[_Column, float]]:
+        for place, column in odds.items():
+            text = _cell(row, place)
+            if not text:
+                continue
+            price = _number(text)
+            # Betfair's old files tell 0 for what was not offered.
+            if price > 1.0:
+                yield column, price
+            elif price != 0.0:
+                self.rejected.append(Rejected(where, f"{column.book}: {text!r} is not a decimal price"))
+
+    def samples(self) -> list[Sample]:
+        """Match odds and totals of 2.5 goals, each where there are prices."""
+        goals = np.array(self.matches, dtype=np.int64).reshape(-1, 2)
+        difference, total = goals[:, 0] - goals[:, 1], goals.sum(axis=1)
+        won = {
+            "h2h": np.array([difference > 0, difference == 0, difference < 0]),
+            "totals 2.5": np.array([total > 2, total < 3]),
+        }
+        columns = {column for quotes in self.quotes for column in quotes}
+        samples = []
+        for market, outcomes in _OUTCOMES.items():
+            books = sorted({c.book for c in columns if c.market == market and c.book in BOOKMAKERS.values()})
+            if any(column.market == market for column in columns):
+                opening, closing = (self._at(market, books, len(outcomes), closing) for closing in (False, True))
+                truth = won[market].astype(np.float64)
+                samples.append(Sample(market, outcomes, tuple(books), RESULT, opening, closing, truth))
+        return samples
+
+    def _at(self, market: str, books: Sequence[str], outcomes: int, closing: bool) -> Prices:
+        def column(book: str) -> FloatArray:
+            keys = [_Column(market, book, closing, outcome) for outcome in range(outcomes)]
+            return np.array([[quotes.get(key, math.nan) for quotes in self.quotes] for key in keys])
+
+        by_book = [column(book) for book in books]
+        shape = (outcomes, 0, len(self.quotes))
+        return Prices(np.stack(by_book, axis=1) if by_book else np.empty(shape), column(BEST), column(MEAN))
+
+
+def _rows(data: bytes) -> Iterator[list[str]]:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("cp1252", errors="replace")
+    first = text.partition("\n")[0]
+    delimiter = ";" if first.count(";") > first.count(",") else ","
+    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+
+
+def _cell(row: Sequence[str], place: int) -> str:
+    return row[place].strip() if place < len(row) else ""
+
+
+def _date(text: str) -> date | None:
+    for style in _DATES:
+        try:
+            return datetime.strptime(text, style).date()  # noqa: DTZ007 - a day, of which no time is made
+        except ValueError:
+            continue
+    return None
+
+
+def _goals(text: str) -> int | None:
+    try:
+        goals = float(text.replace(",", "."))
+    except ValueError:
+        return None
+    return int(goals) if goals >= 0 and goals == int(goals) else None
+
+
+def _number(text: str) -> float:
+    """NaN where it is none."""
+    try:
+        number = float(text.replace(",", "."))
+    except ValueError:
+        return math.nan
+    return number if math.isfinite(number) else math.nan

@@ -1,0 +1,127 @@
+"""A backtest on recordings: what would have been bet while it was played, and how it stood at the start.
+
+Each answer is priced as the services price it, as of its own time. A market's opening is its first board, its closing
+the last one at or before the start. A recording does not tell results: probabilities are scored against the consensus
+at the start, which is the reference itself for the closing, so that only openings are scored.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+import numpy as np
+
+from bet_intel.compose.backtest.report import ValueBets
+from bet_intel.compose.backtest.sample import CLOSING, Prices, Sample
+from bet_intel.compose.backtest.value_bets import Bets, summary
+from bet_intel.compose.pricing.boards import price_answer
+from bet_intel.ev_engine.domain.boards import Board, MarketKey
+from bet_intel.ev_engine.domain.priced import PricedMarket
+from bet_intel.ev_engine.domain.pricing import PricedEvent
+from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.odds import FloatArray
+from bet_intel.odds_ingest.domain.quotes import EventOdds
+
+_Market = tuple[str, MarketKey]
+_SUSPECT = "suspect"
+
+
+class _Bet(NamedTuple):
+    outcome: str
+    bookmaker: str
+    price: float
+    ev: float
+
+
+@dataclass
+class Recorded:
+    """What was seen of every market before its start, answer by answer, in the order of their times."""
+
+    profile: Profile
+    min_ev: float
+    first: dict[_Market, PricedMarket] = field(default_factory=dict)
+    last: dict[_Market, PricedMarket] = field(default_factory=dict)
+    _bets: defaultdict[_Market, dict[tuple[str, str], _Bet]] = field(default_factory=lambda: defaultdict(dict))
+
+    def take(self, events: Sequence[EventOdds], as_of: datetime) -> None:
+        """An answer; events that have started are left out of it."""
+        priced = price_answer(events, as_of, self.profile)
+        for event in priced:
+            if as_of <= event.boards.event.commence_time:
+                self._seen(event)
+
+    def _seen(self, event: PricedEvent) -> None:
+        for market in event.markets:
+            at = event.boards.event.id, market.key
+            self.first.setdefault(at, market)
+            self.last[at] = market
+            for one in market.opportunities:
+                if one.ev >= self.min_ev and one.judgement.ev_class != _SUSPECT:
+                    outcome, bookmaker = market.board.outcomes[one.outcome], market.board.bookmakers[one.bookmaker]
+                    bet = _Bet(outcome, bookmaker, one.price, one.ev)
+                    self._bets[at].setdefault((outcome, bookmaker), bet)
+
+    def samples(self) -> list[Sample]:
+        """Markets that have a consensus at their start, by name and number of outcomes."""
+        groups: defaultdict[tuple[str, int], list[_Market]] = defaultdict(list)
+        for at, closing in self.last.items():
+            if not closing.reason and closing.board.outcomes == self.first[at].board.outcomes:
+                groups[at[1].market, len(closing.board.outcomes)].append(at)
+        return [self._sample(market, outcomes, group) for (market, outcomes), group in sorted(groups.items())]
+
+    def _sample(self, market: str, outcomes: int, group: Sequence[_Market]) -> Sample:
+        books = sorted({book for at in group for book in self.first[at].board.bookmakers})
+        nothing = np.full((outcomes, len(group)), np.nan)
+        opening = np.stack([_by_book(self.first[at].board, books) for at in group], axis=2)
+        unjudged = Prices(np.full(opening.shape, np.nan), nothing, nothing)
+        truth = np.stack([self.last[at].consensus for at in group], axis=1)
+        names = tuple(f"{place + 1}" for place in range(outcomes))
+        return Sample(market, names, tuple(books), CLOSING, Prices(opening, nothing, nothing), unjudged, truth)
+
+    def bets(self, market: str, outcomes: int, resamples: int, seed: int) -> ValueBets:
+        """Every opportunity at its first sighting, judged by the consensus of the others at the start."""
+        rows = [
+            (bet.ev, *self._at_the_start(at, bet), math.nan)
+            for at, bets in self._bets.items()
+            if at[1].market == market and len(self.last[at].board.outcomes) == outcomes
+            for bet in bets.values()
+        ]
+        columns: list[FloatArray] = list(np.array(rows, dtype=np.float64).reshape(-1, 4).T)
+        rule = f"opportunities of profile {self.profile.name} with EV >= {self.min_ev:.1%}, at first sight"
+        return summary(Bets(*columns), rule, resamples, seed)
+
+    def _at_the_start(self, at: _Market, bet: _Bet) -> tuple[float, float]:
+        """No-vig and raw CLV, NaN where the market or the bookmaker had gone."""
+        closing = self.last[at]
+        board = closing.board
+        if bet.outcome not in board.outcomes:
+            return math.nan, math.nan
+        o = board.outcomes.index(bet.outcome)
+        if bet.bookmaker not in board.bookmakers:
+            return bet.price * float(closing.consensus[o]) - 1.0, math.nan
+        b = board.bookmakers.index(bet.bookmaker)
+        return bet.price * float(closing.leave_one_out[o, b]) - 1.0, bet.price / float(board.back[o, b]) - 1.0
+
+
+def _by_book(board: Board, books: Sequence[str]) -> FloatArray:
+    """(outcomes, books)"""
+    places: Mapping[str, int] = {book: place for place, book in enumerate(board.bookmakers)}
+    columns = [
+        board.back[:, places[book]] if book in places else np.full(len(board.outcomes), np.nan) for book in books
+    ]
+    return np.stack(columns, axis=1)
+
+
+Answers = Iterable[tuple[Sequence[EventOdds], datetime]]
+
+
+def play(answers: Answers, profile: Profile, min_ev: float, step: Callable[[int], None]) -> Recorded:
+    """Take every answer in turn; `step` is told after each."""
+    recorded = Recorded(profile, min_ev)
+    for events, as_of in answers:
+        recorded.take(events, as_of)
+        step(1)
+    return recorded

@@ -1,0 +1,44 @@
+"""What a backtest is made on: the prices of many markets of one kind, and what they are judged by."""
+
+from dataclasses import dataclass
+
+from bet_intel.odds import FloatArray
+
+RESULT = "result"
+CLOSING = "closing"
+BEST, MEAN = "best", "mean"
+"""What stands for the highest and the mean price where a bookmaker is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Decimal odds of n outcomes in m markets at one moment; NaN where there is none.
+
+    by_book: (n, b, m). best, mean: (n, m), the highest and the mean price of bookmakers as the source tells them, which
+    are of more bookmakers than it names.
+    """
+
+    by_book: FloatArray
+    best: FloatArray
+    mean: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """m markets of one kind (`market`) with n outcomes and b bookmakers.
+
+    truth: (n, m), what probabilities are scored against: 1 for the outcome that won and 0 for the others where
+    `judged_by` is `result`; the consensus at the start where it is `closing`. NaN where neither is known.
+    """
+
+    market: str
+    outcomes: tuple[str, ...]
+    bookmakers: tuple[str, ...]
+    judged_by: str
+    opening: Prices
+    closing: Prices
+    truth: FloatArray
+
+    @property
+    def size(self) -> int:
+        return int(self.truth.shape[1])

@@ -1,0 +1,159 @@
+"""`bet-intel backtest`: how good fair prices were, and what betting by them would have been worth."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter, validators
+
+from bet_intel.compose.backtest.files import Recording, answers, csv_bytes, is_csv, looked_through
+from bet_intel.compose.backtest.football_csv import Football, Rejected, UnreadableError
+from bet_intel.compose.backtest.plot import NoPlottingLibraryError, draw, require_library
+from bet_intel.compose.backtest.recorded import Recorded
+from bet_intel.compose.backtest.report import MarketReport, Rejection, Report
+from bet_intel.compose.backtest.showing import show
+from bet_intel.compose.backtest.study import Question, Step, steps, study
+from bet_intel.compose.commands.errors import CommandError, UsageError
+from bet_intel.compose.commands.output import print_json
+from bet_intel.compose.pricing.profiles import named_profile
+from bet_intel.ev_engine.domain.profile import CONSENSUS
+from bet_intel.odds import Method
+
+_SHARE = validators.Number(gte=0, lt=1)
+
+
+def backtest_command(
+    *files: str,
+    method: Method | None = None,
+    profile: Annotated[tuple[str, ...], Parameter(negative=())] = (CONSENSUS,),
+    reference: str = "pinnacle",
+    min_ev: float = 0.02,
+    errors: Annotated[float, Parameter(validator=_SHARE)] = 0.0,
+    resamples: Annotated[int, Parameter(validator=validators.Number(gte=10, lte=100_000))] = 1000,
+    seed: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 1,
+    plot: str | None = None,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Score fair prices on results or on recordings.
+
+    Parameters
+    ----------
+    files:
+        `.csv` files in the format of football-data.co.uk, or recordings (`.jsonl`, `.json`, `.gz`); all of one kind.
+    method:
+        How the margin of the reference is removed for value bets (default: the profile's).
+    profile:
+        `consensus`, `sharp` or `conservative` as the environment sets it, or a .json file with a profile. May be given
+        several times.
+    reference:
+        The bookmaker that pools are compared with and value bets are judged by, where results are known.
+    min_ev:
+        Least EV of a value bet: 0.02 is 2 %.
+    errors:
+        Share of the quotes that is made wrong, in four ways one after another, to see what that does to a pool.
+    resamples:
+        How often matches are drawn anew for the 95 % intervals.
+    seed:
+        Of the random numbers: with the same one the answer is the same.
+    plot:
+        Write the calibration plot to this .png file.
+    json:
+        Print the whole report as JSON.
+    """
+    if not files:
+        raise UsageError("which files? Give .csv files in the format of football-data.co.uk, or recordings")
+    if plot is not None and not plot.lower().endswith(".png"):
+        raise UsageError(f"--plot is {plot!r}: name a .png file")
+    profiles = {name: named_profile(name) for name in profile}
+    first = next(iter(profiles.values()))
+    question = Question(profiles, reference, method or first.method, min_ev, errors, resamples, seed)
+    try:
+        if plot is not None:
+            require_library()
+    except NoPlottingLibraryError as error:
+        raise CommandError(str(error)) from error
+    paths = [Path(file).expanduser() for file in files]
+    if all(is_csv(path) for path in paths):
+        markets, rejected = _of_results(paths, question)
+    elif any(is_csv(path) for path in paths):
+        raise UsageError("results (.csv) and recordings are backtests of their own: give one kind at a time")
+    else:
+        markets, rejected = _of_recordings(paths, question)
+    report = Report(list(files), resamples, seed, markets, [Rejection(*one) for one in rejected])
+    if plot is not None:
+        _plotted(markets, Path(plot).expanduser())
+    if json:
+        print_json(report)
+    else:
+        show(report)
+    return 0
+
+
+def _of_results(paths: Sequence[Path], question: Question) -> tuple[list[MarketReport], list[Rejected]]:
+    football = Football()
+    for path in paths:
+        try:
+            football.read(str(path), csv_bytes(path))
+        except UnreadableError as error:
+            raise CommandError(str(error)) from error
+    samples = football.samples()
+    if not football.matches:
+        first = f" ({football.rejected[0].where}: {football.rejected[0].reason})" if football.rejected else ""
+        raise CommandError(f"there is no match with a result in these files{first}")
+    with _progress({sample.market: steps(question) for sample in samples}) as step_of:
+        reports = [study(sample, question, None, step_of(sample.market)) for sample in samples]
+    return reports, football.rejected
+
+
+def _of_recordings(paths: Sequence[Path], question: Question) -> tuple[list[MarketReport], list[Rejected]]:
+    recordings = [looked_through(path) for path in paths]
+    rejected = [one for recording in recordings for one in recording.skipped]
+    recorded = Recorded(next(iter(question.profiles.values())), question.min_ev)
+    with _progress({_title(recording): len(recording.lines) for recording in recordings}) as step_of:
+        for recording in recordings:
+            step = step_of(_title(recording))
+            for events, as_of in answers(recording, rejected.append):
+                recorded.take(events, as_of)
+                step(1)
+    samples = recorded.samples()
+    if not samples:
+        raise CommandError("no market in these recordings has a fair price before its start: nothing can be scored")
+    with _progress({_name(sample.market, len(sample.outcomes)): steps(question) for sample in samples}) as step_of:
+        reports = []
+        for sample in samples:
+            outcomes = len(sample.outcomes)
+            bets = recorded.bets(sample.market, outcomes, question.resamples, question.seed)
+            reports.append(study(sample, question, bets, step_of(_name(sample.market, outcomes))))
+    return reports, rejected
+
+
+def _name(market: str, outcomes: int) -> str:
+    return f"{market} ({outcomes} outcomes)"
+
+
+def _title(recording: Recording) -> str:
+    return recording.path.name
+
+
+@contextmanager
+def _progress(totals: Mapping[str, int]) -> Iterator[Callable[[str], Step]]:
+    """A bar for each of `totals` on standard error, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(file=sys.stderr), transient=True, disable=not sys.stderr.isatty()) as bars:
+        tasks = {name: bars.add_task(name, total=total) for name, total in totals.items()}
+
+        def step_of(name: str) -> Step:
+            return lambda count: bars.advance(tasks[name], count)
+
+        yield step_of
+
+
+def _plotted(markets: Sequence[MarketReport], path: Path) -> None:
+    try:
+        draw(markets, path)
+    except OSError as error:
+        raise CommandError(f"the plot cannot be written to {path} ({error.strerror or error})") from error

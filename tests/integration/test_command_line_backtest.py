@@ -1,0 +1,83 @@
+"""`bet-intel backtest` as it is called."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from bet_intel.compose.cli import run
+from fixtures.command import bet_intel, response, written
+from fixtures.football import csv
+
+
+def test_results_are_scored_and_drawn(tmp_path: Path) -> None:
+    file, plot = written(tmp_path, csv().encode(), "E0.csv"), tmp_path / "calibration.png"
+    ran = bet_intel("backtest", file, "--method", "shin", "--min-ev", "0", "--plot", str(plot), "--json")
+    assert ran.code == 0, ran.err
+    (market,) = ran.answer["markets"]
+    assert (market["market"], market["markets"], market["judged_by"]) == ("h2h", 3, "result")
+    pinnacle = [one for one in market["scores"] if one["name"] == "pinnacle" and one["moment"] == "closing"]
+    assert {one["method"] for one in pinnacle} >= {"power", "shin", "multiplicative"}
+    assert all(one["log_loss"]["low"] <= one["log_loss"]["value"] <= one["log_loss"]["high"] for one in pinnacle)
+    assert market["value_bets"]["bets"] > 0
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert bet_intel("backtest", file, "--method", "shin", "--min-ev", "0", "--json").answer == ran.answer
+
+
+def test_the_table_names_what_was_rejected(tmp_path: Path) -> None:
+    file = written(tmp_path, csv().replace(",4,1,", ",,,").encode(), "E0.csv")
+    ran = bet_intel("backtest", file, "--errors", "0.02")
+    assert (ran.code, ran.err) == (0, "")
+    assert "2 markets, judged by results" in ran.out
+    assert "sides swapped" in ran.out
+    assert f"{file}, line 2: no result" in ran.out
+
+
+def test_a_recording_is_judged_by_its_start(tmp_path: Path) -> None:
+    lines = [
+        b'{"captured_at": "%s", "response": %s}' % (at, Path(written(tmp_path, response())).read_bytes())
+        for at in (b"2026-01-31T12:00:00Z", b"2026-01-31T12:00:30Z")
+    ]
+    ran = bet_intel("backtest", written(tmp_path, b"\n".join(lines), "one.jsonl"), "--min-ev", "0", "--json")
+    assert ran.code == 0, ran.err
+    (market,) = ran.answer["markets"]
+    assert (market["market"], market["markets"], market["judged_by"]) == ("h2h", 1, "closing")
+    bets = market["value_bets"]
+    assert bets["bets"] == bets["judged"] == 1
+    # Nothing moved: what it was worth at first sight it is worth at the start.
+    assert bets["closing_ev"]["value"] == pytest.approx(bets["ev"]["value"])
+    assert bets["raw_clv"]["value"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ((), 2, "which files?"),
+        (("results.csv",), 1, "cannot be read"),
+        (("results.csv", "recording.jsonl"), 2, "one kind at a time"),
+        (("recording.txt",), 1, "a backtest takes .csv files, and recordings"),
+        (("results.csv", "--plot", "plot.gif"), 2, "name a .png file"),
+        (("results.csv", "--errors", "2"), 2, "Must be < 1"),
+    ],
+)
+def test_asked_wrongly(
+    arguments: tuple[str, ...],
+    code: int,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["backtest", *arguments]) == code
+    assert said in capsys.readouterr().err
+
+
+def test_without_the_plotting_library_it_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    file = written(tmp_path, csv().encode(), "E0.csv")
+    assert run(["backtest", file, "--plot", str(tmp_path / "plot.png")]) == 1
+    assert "pip install 'bet-intel[plot]'" in capsys.readouterr().err

@@ -1,0 +1,96 @@
+"""Results and odds in the format of football-data.co.uk, as it is found in the wild."""
+
+import numpy as np
+import pytest
+
+from bet_intel.compose.backtest.football_csv import Football, UnreadableError
+from bet_intel.compose.backtest.sample import Sample
+from fixtures.football import ROWS, csv
+
+
+def read(text: str | bytes) -> Football:
+    football = Football()
+    football.read("E0.csv", text.encode() if isinstance(text, str) else text)
+    return football
+
+
+def h2h(football: Football) -> Sample:
+    return next(sample for sample in football.samples() if sample.market == "h2h")
+
+
+def test_matches_are_read_with_every_price_and_their_result() -> None:
+    sample = h2h(read(csv()))
+    assert (sample.size, sample.bookmakers, sample.outcomes) == (3, ("bet365", "pinnacle"), ("home", "draw", "away"))
+    assert sample.opening.by_book[:, 1, 0].tolist() == [1.15, 9.59, 18.05]
+    assert sample.closing.by_book[:, 1, 0].tolist() == [1.14, 10.43, 19.63]
+    assert np.isnan(sample.closing.by_book[:, 0]).all()
+    assert sample.opening.best[:, 1].tolist() == [13, 7, 1.29]
+    assert sample.truth.tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0]]
+
+
+def semicolons(text: str) -> str:
+    return text.replace(",", ";").replace(".", ",")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        csv().encode(),
+        b"\xef\xbb\xbf" + csv().encode(),
+        csv().replace("\n", "\r\n").encode(),
+        semicolons(csv()).encode(),
+        csv().replace("/2019", "/19").encode(),
+        csv().replace("09/08/2019", "2019-08-09").encode(),
+        csv().replace("Norwich", "Nürnberg").encode("cp1252"),
+        (csv() + ",,,,,,,,,,,,,,,,,,,\n\n").encode(),
+    ],
+    ids=["plain", "BOM", "CRLF", "semicolons", "short years", "ISO date", "cp1252", "empty rows"],
+)
+def test_every_dialect_says_the_same(data: bytes) -> None:
+    football, plain = read(data), read(csv())
+    np.testing.assert_array_equal(h2h(football).opening.by_book, h2h(plain).opening.by_book)
+    np.testing.assert_array_equal(h2h(football).truth, h2h(plain).truth)
+    assert football.rejected == []
+
+
+@pytest.mark.parametrize(("over", "under"), [("{}>2.5", "{}<2.5"), ("{}_2_5", "{}_2_5_1")])
+def test_totals_under_both_names(over: str, under: str) -> None:
+    names = [name.format(code) for code in ("B365", "P", "PC", "MaxC") for name in (over, under)]
+    header = "Div,Date,HomeTeam,AwayTeam,FTHG,FTAG,B365CAHH," + ",".join(names)
+    football = read(csv("E0,09/08/2019,Liverpool,Norwich,2,1,1.9,1.4,3.0,1.41,3.1,1.34,3.44,1.36,3.76", header=header))
+    (sample,) = football.samples()
+    assert (sample.market, sample.bookmakers) == ("totals 2.5", ("bet365", "pinnacle"))
+    assert sample.opening.by_book[..., 0].tolist() == [[1.4, 1.41], [3.0, 3.1]]
+    assert sample.closing.by_book[:, 1, 0].tolist() == [1.34, 3.44]
+    assert sample.closing.best[:, 0].tolist() == [1.36, 3.76]
+    assert sample.truth.tolist() == [[1], [0]]
+
+
+def test_a_file_without_pinnacle_is_read_and_one_book_may_be_missing_in_a_row() -> None:
+    header = "Div,Date,HomeTeam,AwayTeam,FTHG,FTAG,VCH,VCD,VCA,VCCH,VCCD,VCCA"
+    sample = h2h(read(csv("E0,09/08/2019,A,B,0,0,2,3.4,4,,,", header=header)))
+    assert sample.bookmakers == ("betvictor",)
+    assert sample.opening.by_book[:, 0, 0].tolist() == [2, 3.4, 4]
+    assert np.isnan(sample.closing.by_book).all()
+
+
+def test_what_cannot_be_read_is_rejected_with_its_place() -> None:
+    bad = (
+        ROWS[0].replace("09/08/2019", "yesterday"),
+        ROWS[1].replace(",0,5,", ",,,"),
+        ROWS[2].replace("1.95", "0.42").replace("3.57", "many").replace("3.65", "0"),
+    )
+    football = read(csv(*bad))
+    assert [(one.where, one.reason) for one in football.rejected] == [
+        ("E0.csv, line 2", "no teams, or no date"),
+        ("E0.csv, line 3", "no result"),
+        ("E0.csv, line 4", "bet365: '0.42' is not a decimal price"),
+        ("E0.csv, line 4", "pinnacle: 'many' is not a decimal price"),
+    ]
+    assert np.isnan(h2h(football).opening.best[:, 0]).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("text", ["", "hello\n", "Date,HomeTeam,AwayTeam,FTHG,FTAG\n", csv(header="a,b,c")])
+def test_another_format_is_refused_with_what_is_missing(text: str) -> None:
+    with pytest.raises(UnreadableError, match="has no column for"):
+        read(text)
