@@ -13,6 +13,7 @@ import pytest
 from google.protobuf.message import Message
 
 from bet_intel.events.v1 import (
+    closing_line_fixed_pb2,
     common_pb2,
     delivery_requested_pb2,
     delivery_updated_pb2,
@@ -367,6 +368,43 @@ def delivery_updated() -> Message:
     )
 
 
+def closing_line_fixed() -> Message:
+    """A moneyline at the start, and a total that has no fair price."""
+    strings = Strings()
+    body = closing_line_fixed_pb2.ClosingLineFixed(
+        event=sporting_event(), as_of_us=AS_OF_US, revision=AS_OF_US + 17, voided=True, pricing_revision=2
+    )
+    fill(
+        body.bookmakers,
+        key_s=strings.rows(["draftkings", "betfair_ex_uk"]),
+        title_s=strings.rows(["DraftKings", "Betfair"]),
+    )
+    fill(
+        body.markets,
+        market_s=strings.rows(["h2h", "totals"]),
+        period_s=strings.rows(["full", "h1"]),
+        line=[NAN, 8.5],
+        subject_s=strings.rows(["", ""]),
+        profile_s=strings.rows(["consensus", "consensus"]),
+        method_s=strings.rows(["power", "power"]),
+        category_s=strings.rows(["main", "alternate"]),
+        reason_s=strings.rows(["", "reference_stale"]),
+        as_of_us=[AS_OF_US - 60_000_000, AS_OF_US - 3_600_000_000],
+        books_used=[2, 0],
+    )
+    fill(
+        body.outcomes,
+        market=[0, 0, 1],
+        outcome_s=strings.rows(["Harbour City", "Riverside", "Over"]),
+        consensus=[0.4301, 0.5699, NAN],
+        band_low=[0.4287, 0.5681, NAN],
+        band_high=[0.4319, 0.5713, NAN],
+    )
+    fill(body.prices, outcome=[0, 1, 2], bookmaker=[0, 1, 0], back=[2.28, 1.75, 1.9], lay=[NAN, 1.77, NAN])
+    body.strings.extend(strings.table())
+    return body
+
+
 def resync_requested() -> Message:
     return resync_requested_pb2.ResyncRequested(
         service="notifier",
@@ -376,6 +414,7 @@ def resync_requested() -> Message:
 
 
 EVENTS: dict[str, Callable[[], Message]] = {
+    "closing.line.fixed.v1": closing_line_fixed,
     "delivery.requested.v1": delivery_requested,
     "delivery.updated.v1": delivery_updated,
     "demand.observed.v1": demand_observed,
@@ -418,6 +457,7 @@ def test_the_agreed_bytes_are_read_as_they_were_meant(name: str) -> None:
 
 def test_every_event_of_the_contracts_is_pinned() -> None:
     modules = (
+        closing_line_fixed_pb2,
         delivery_requested_pb2,
         delivery_updated_pb2,
         demand_observed_pb2,

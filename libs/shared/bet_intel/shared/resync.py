@@ -23,11 +23,13 @@ ODDS = "odds"
 OPPORTUNITIES = "opportunities"
 SUBSCRIPTIONS = "subscriptions"
 PRICING = "pricing"
+CLOSINGS = "closings"
 _KINDS = {
     ODDS: ResyncKind.RESYNC_KIND_ODDS,
     OPPORTUNITIES: ResyncKind.RESYNC_KIND_OPPORTUNITIES,
     SUBSCRIPTIONS: ResyncKind.RESYNC_KIND_SUBSCRIPTIONS,
     PRICING: ResyncKind.RESYNC_KIND_PRICING,
+    CLOSINGS: ResyncKind.RESYNC_KIND_CLOSINGS,
 }
 _NAMES: Mapping[int, str] = {number: name for name, number in _KINDS.items()}
 # There may be nothing to tell: who is empty asks again only now and then.

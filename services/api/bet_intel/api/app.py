@@ -16,9 +16,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from bet_intel.api import openapi
+from bet_intel.api import closing_store, openapi
 from bet_intel.api.answers import OpportunityList
 from bet_intel.api.auth import Operators
+from bet_intel.api.closing_lines import TakeClosingLines
 from bet_intel.api.counts import OpenOpportunities
 from bet_intel.api.deliveries import DeliveryLog
 from bet_intel.api.demand import Demand
@@ -31,6 +32,7 @@ from bet_intel.api.resync import TellAgain, has_no_events, has_no_sets
 from bet_intel.api.retention import ReadModelRetention
 from bet_intel.api.routes import (
     bookmakers,
+    closing,
     combinations,
     deliveries,
     events,
@@ -56,7 +58,7 @@ from bet_intel.shared.migrate import migrations_of
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import Database, PostgresDeadLetters
 from bet_intel.shared.rate_limits import InProcessRateLimits, RateLimit, RateLimits
-from bet_intel.shared.resync import ODDS, OPPORTUNITIES, Resync
+from bet_intel.shared.resync import CLOSINGS, ODDS, OPPORTUNITIES, Resync
 from bet_intel.shared.retention import keep
 from bet_intel.shared.secret_box import SecretBox
 from bet_intel.shared.ticker import Ticker
@@ -129,10 +131,14 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         outbox = Outbox(database, engines.bus, engines.tasks)
         log = DeliveryLog(outbox, engines.clock)
         engines.bus.subscribe(Queue("api.delivery-updated", "delivery.updated.v1"), log.updated, dead_letters)
+        take_closing_lines = TakeClosingLines(database, wake, engines.clock)
+        engines.bus.subscribe(
+            Queue("api.closing-line-fixed", "closing.line.fixed.v1", batch=16), take_closing_lines.fixed, dead_letters
+        )
         heart = Heart("api", engines.bus, dead_letters, outbox.backlog, engines.clock, engines.outboxes)
         tell_again = TellAgain(outbox, engines.clock)
         engines.bus.subscribe(Queue("api.resync-requested", "resync.requested.v1"), tell_again.requested, dead_letters)
-        kinds = {ODDS: has_no_events, OPPORTUNITIES: has_no_sets}
+        kinds = {ODDS: has_no_events, OPPORTUNITIES: has_no_sets, CLOSINGS: closing_store.has_none}
         resync = Resync("api", database, outbox, kinds, engines.clock, settings.resync_seconds, projector.forget)
         ticker = Ticker("api", database, metrics=engines.tickers)
         retention = ReadModelRetention(database, settings)
@@ -198,6 +204,7 @@ def _operations(api: Api, parts: Parts, engines: Engines) -> tuple[Operation, ..
     operations += combinations.operations(reads, api.demand)
     operations += stream.operations(parts.streams, api.demand)
     operations += events.operations(reads, api.demand)
+    operations += closing.operations(reads)
     operations += explain.operations(reads)
     operations += history.operations(reads)
     operations += sports.operations(reads)

@@ -13,7 +13,7 @@ from bet_intel.api.feed import Entry, FeedId
 from bet_intel.api.members import members
 from bet_intel.api.query import OddsFormat
 from bet_intel.api.read_model import OpportunityFilter
-from bet_intel.api.stream_events import Followed, OddsMoved, OpportunityGone
+from bet_intel.api.stream_events import ClosingFixed, Followed, OddsMoved, OpportunityGone
 
 EventKind = Literal[
     "opportunity.opened",
@@ -29,9 +29,11 @@ EventKind = Literal[
     "middle.updated",
     "middle.closed",
     "odds.changed",
+    "closing.fixed",
 ]
 COMBINATIONS = ("arbitrage", "low_hold", "middle")
 ODDS_CHANGED = "odds.changed"
+CLOSING_FIXED = "closing.fixed"
 CLOSED = "opportunity.closed"
 
 
@@ -52,8 +54,8 @@ def told(
     """
     if entry.kind not in kinds:
         return None
-    if entry.kind == ODDS_CHANGED:
-        return _odds(entry, epoch, which)
+    if entry.kind in (ODDS_CHANGED, CLOSING_FIXED):
+        return _of_event(entry, epoch, which)
     if entry.kind.partition(".")[0] in COMBINATIONS:
         return _combination(entry, epoch, which, odds_format)
     payload = entry.payload
@@ -96,14 +98,17 @@ def _combination(entry: Entry, epoch: int, which: OpportunityFilter, odds_format
     return entry.frames[odds_format,]
 
 
-def _odds(entry: Entry, epoch: int, which: OpportunityFilter) -> bytes | None:
+def _of_event(entry: Entry, epoch: int, which: OpportunityFilter) -> bytes | None:
     payload = entry.payload
     if not _selects(which, payload, entry.event_id, payload["markets"]):
         return None
     if () not in entry.frames:
-        data = OddsMoved(
-            entry.event_id, payload["sport"], payload["league"], payload["revision"], payload["markets"], entry.as_of
-        )
+        which_event = (entry.event_id, payload["sport"], payload["league"], payload["revision"])
+        data: msgspec.Struct
+        if entry.kind == CLOSING_FIXED:
+            data = ClosingFixed(*which_event, payload["voided"], payload["markets"], entry.as_of)
+        else:
+            data = OddsMoved(*which_event, payload["markets"], entry.as_of)
         entry.frames[()] = frame(entry.kind, data, FeedId(epoch, entry.seq))
     return entry.frames[()]
 

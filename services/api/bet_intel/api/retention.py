@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from bet_intel.api import read_model
+from bet_intel.api import closing_store, read_model
 from bet_intel.api import retention_store as store
 from bet_intel.api.closed_store import CLOSED
 from bet_intel.api.history_store import HISTORY
@@ -36,6 +36,8 @@ class ReadModelRetention:
             await self._closed_opportunities(at)
             before = at - timedelta(days=self.settings.events_retention)
             await delete_old(self.database, partial(store.delete_events, before=before), "events")
+            before = at - timedelta(days=self.settings.closings_retention)
+            await delete_old(self.database, partial(closing_store.delete_old, before=before), "closing lines")
         before = now - timedelta(days=self.settings.deliveries_retention)
         await delete_old(self.database, partial(delete_deliveries, before=before), "deliveries")
         await self._feed(now)

@@ -45,6 +45,8 @@ class ApiSettings(DatabaseSettings):
     """Days for which opportunities that have closed are kept."""
     events_retention: int = Field(default=14, ge=1)
     """Days for which events are kept that have closed."""
+    closings_retention: int = Field(default=90, ge=1)
+    """Days for which closing lines are kept."""
     feed_retention: int = Field(default=2, ge=1)
     """Days for which a follower may be away and still go on where it was."""
     dead_letters_retention: int = Field(default=14, ge=1)

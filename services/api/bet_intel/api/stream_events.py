@@ -57,6 +57,19 @@ class OddsMoved(msgspec.Struct, frozen=True):
     as_of: datetime
 
 
+class ClosingFixed(msgspec.Struct, frozen=True):
+    """Event `closing.fixed`: closing lines of an event were fixed, or voided because its start has moved;
+    `/v1/events/{id}/closing` has them."""
+
+    event_id: str
+    sport: str
+    league: str
+    revision: int
+    voided: bool
+    markets: list[str]
+    as_of: datetime
+
+
 class StreamHeartbeat(msgspec.Struct, frozen=True):
     """Event `heartbeat`: the stream is alive; its id stands for everything before, also what the filters left out."""
 

@@ -1,11 +1,12 @@
 """Composition root of ev-engine."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from bet_intel.ev_engine.closing_lines import ClosingLines
 from bet_intel.ev_engine.expiry import ExpirySweep
 from bet_intel.ev_engine.price_boards import PriceBoards
 from bet_intel.ev_engine.pricing_settings import (
@@ -22,7 +23,7 @@ from bet_intel.ev_engine.store import CLOSED, Store, Totals
 from bet_intel.ev_engine.wire import ODDS_CHANGED, SOURCE
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.heartbeat import Heart
-from bet_intel.shared.messaging import Queue
+from bet_intel.shared.messaging import Message, Queue
 from bet_intel.shared.migrate import migrations_of
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.partitions import DaysOf
@@ -71,9 +72,9 @@ async def open_ev_engine(settings: EvEngineSettings, engines: Engines) -> AsyncI
         outbox = Outbox(database, engines.bus, engines.tasks)
         store = Store()
         profiles = Profiles(settings.profiles())
-        pricing = PriceBoards(
-            database, outbox, store, DaysOf(database, CLOSED), profiles, engines.clock, engines.messages
-        )
+        closing_lines = ClosingLines(database, outbox, store, profiles, engines.clock)
+        days = DaysOf(database, CLOSED)
+        pricing = PriceBoards(database, outbox, store, days, profiles, engines.clock, closing_lines, engines.messages)
         engines.bus.subscribe(ODDS_QUEUE, engines.hops.after("priced", pricing.handle), dead_letters)
         take_settings = TakeSettings(outbox, settings.calc_shards)
         engines.bus.subscribe(SETTINGS_QUEUE, take_settings.handle, dead_letters)
@@ -81,7 +82,12 @@ async def open_ev_engine(settings: EvEngineSettings, engines: Engines) -> AsyncI
             EV_CALCULATION, {CALC_BATCH: pricing.calc_batch}, dead_letters, settings.calc_concurrency
         )
         tell_again = TellSetsAgain(outbox, settings.calc_shards)
-        engines.bus.subscribe(RESYNC_QUEUE, tell_again.requested, dead_letters)
+
+        async def requested(messages: Sequence[Message]) -> None:
+            await tell_again.requested(messages)
+            await closing_lines.requested(messages)
+
+        engines.bus.subscribe(RESYNC_QUEUE, requested, dead_letters)
         kinds = {ODDS: has_no_events, PRICING: has_no_settings}
         resync = Resync(SOURCE, database, outbox, kinds, engines.clock, settings.resync_seconds)
         heart = Heart(SOURCE, engines.bus, dead_letters, outbox.backlog, engines.clock, engines.outboxes)
@@ -90,6 +96,7 @@ async def open_ev_engine(settings: EvEngineSettings, engines: Engines) -> AsyncI
         retention = EngineRetention(database, settings)
         ticker = Ticker(SOURCE, database, metrics=engines.tickers)
         ticker.add("ev-engine sweeper", outbox.sweep)
+        ticker.add("ev-engine closing lines", closing_lines.run)
         ticker.add("ev-engine retention", lambda: keep(retention, engines.clock))
         silence = timedelta(seconds=settings.silent_seconds)
         expiry = ExpirySweep(

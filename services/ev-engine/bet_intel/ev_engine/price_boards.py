@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 
+from bet_intel.ev_engine.closing_lines import ClosingLines
 from bet_intel.ev_engine.domain.boards import BoardUpdate, EventBoards, apply, unknown_markets
 from bet_intel.ev_engine.domain.lives import live_on
 from bet_intel.ev_engine.domain.pricing import price_side_by_side
@@ -36,10 +37,12 @@ class PriceBoards:
         closed_days: DaysOf,
         profiles: Profiles,
         clock: Clock,
+        closing_lines: ClosingLines,
         messages: MessageMetrics,
     ) -> None:
         self._database = database
         self._outbox = outbox
+        self._closing_lines = closing_lines
         self._closed_days = closed_days
         self._store = store
         self._profiles = profiles
@@ -115,6 +118,9 @@ class PriceBoards:
             await self._store.record_lines(unit.connection, updates, known)
             news = [boards for update in updates if (boards := apply(known[update.event.id].boards, update))]
             await self._price(unit, known, news, profiles, {update.event.id: update for update in updates})
+            now = {id: one.boards for id, one in known.items() if one.boards is not None}
+            now |= {boards.event.id: boards for boards in news}
+            await self._closing_lines.settle(unit, updates, known, now, profiles)
         self._say_ignored(updates, known, {boards.event.id for boards in news})
 
     def _say_ignored(self, updates: Sequence[BoardUpdate], known: Mapping[str, Known], news: Set[str]) -> None:

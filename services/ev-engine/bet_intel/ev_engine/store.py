@@ -150,11 +150,11 @@ class Store:
             """
             update event set as_of = new.as_of, odds_revision = new.odds_revision, revision = new.revision,
                 boards = new.boards, open = new.open, openings = openings + new.opened,
-                pricing_revision = $8,
+                commence_time = new.commence_time, pricing_revision = $9,
                 told_as_of = greatest(event.told_as_of, new.told_as_of), live = coalesce(new.live, event.live)
             from unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bytea[], $6::boolean[],
-                $7::bigint[], $9::timestamptz[], $10::boolean[])
-                as new (id, as_of, odds_revision, revision, boards, open, opened, told_as_of, live)
+                $7::bigint[], $8::timestamptz[], $10::timestamptz[], $11::boolean[])
+                as new (id, as_of, odds_revision, revision, boards, open, opened, commence_time, told_as_of, live)
             where event.id = new.id
             """,
             [one.boards.event.id for one in sets],
@@ -164,6 +164,7 @@ class Store:
             [encode_boards(one.boards) for one in sets],
             [one.boards.open for one in sets],
             [len(one.change.opened) for one in sets],
+            [one.boards.event.commence_time for one in sets],
             pricing_revision,
             [one.told and one.told.as_of for one in sets],
             [one.told and one.told.live for one in sets],
@@ -265,7 +266,8 @@ async def _void_later(connection: Writer, events: Sequence[SportingEvent]) -> No
             closing_as_of = case when closing_since <= moved.start then closing_since end,
             closing_revision = case when closing_since <= moved.start then closing_revision end,
             closing_board = case when closing_since <= moved.start then closing_board end,
-            closing_since = case when closing_since <= moved.start then closing_since end
+            closing_since = case when closing_since <= moved.start then closing_since end,
+            closing_updated = null
         from unnest($1::text[], $2::timestamptz[]) as moved (event_id, start)
         where line.event_id = moved.event_id and line.closing_as_of > moved.start
         """,
@@ -302,7 +304,11 @@ async def _record_boards(connection: Writer, updates: Sequence[BoardUpdate]) -> 
             closing_board = case
                 when known.closing_as_of is null or (excluded.closing_as_of, excluded.closing_revision)
                     > (known.closing_as_of, known.closing_revision)
-                then excluded.closing_board else known.closing_board end
+                then excluded.closing_board else known.closing_board end,
+            closing_updated = case
+                when known.closing_as_of is null or (excluded.closing_as_of, excluded.closing_revision)
+                    > (known.closing_as_of, known.closing_revision)
+                then null else known.closing_updated end
         """,
         *_keys([(update.event.id, key) for update, key, _ in boards]),
         [update.as_of for update, _, _ in boards],
@@ -320,9 +326,9 @@ async def _confirm_closing(connection: Writer, updates: Sequence[BoardUpdate]) -
         return
     await connection.execute(
         """
-        update line set closing_as_of = new.as_of
-        from unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::timestamptz[], $7::bigint[])
-            as new (event_id, market, period, line, subject, as_of, revision)
+        update line set closing_as_of = new.as_of, closing_updated = new.updated
+        from unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::timestamptz[], $7::bigint[],
+            $8::jsonb[]) as new (event_id, market, period, line, subject, as_of, revision, updated)
         where line.event_id = new.event_id and line.market = new.market and line.period = new.period
             and line.line is not distinct from new.line and line.subject = new.subject
             and line.closing_revision = new.revision and line.closing_as_of < new.as_of
@@ -330,6 +336,7 @@ async def _confirm_closing(connection: Writer, updates: Sequence[BoardUpdate]) -
         *_keys([(update.event.id, key) for update, key, _ in confirmed]),
         [update.as_of for update, _, _ in confirmed],
         [one.revision for _, _, one in confirmed],
+        [msgspec.json.encode(one.updated_us).decode() for _, _, one in confirmed],
     )
 
 

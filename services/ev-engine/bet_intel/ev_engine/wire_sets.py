@@ -122,9 +122,9 @@ class _Filling:
             self._body.outcomes,
             market=[number for number, market in enumerate(markets) for _ in market.board.outcomes],
             outcome_s=[strings.row(name) for market in markets for name in market.board.outcomes],
-            consensus=_joined(market.consensus for market in markets),
-            band_low=_joined(market.band_low for market in markets),
-            band_high=_joined(market.band_high for market in markets),
+            consensus=joined(market.consensus for market in markets),
+            band_low=joined(market.band_low for market in markets),
+            band_high=joined(market.band_high for market in markets),
         )
         aliases = [(number, at) for number, at in enumerate(self._pooled_as) if number != at]
         fill(
@@ -142,9 +142,9 @@ class _Filling:
             self._body.references,
             market=[number for number, market in told for _ in market.board.bookmakers],
             bookmaker=[row for of_market in books for row in of_market],
-            last_update_us=_joined(market.board.updated_us for market in markets),
-            weight=_joined(market.share for market in markets),
-            overround=_joined(market.overround for market in markets),
+            last_update_us=joined(market.board.updated_us for market in markets),
+            weight=joined(market.share for market in markets),
+            overround=joined(market.overround for market in markets),
             left_out_s=[self._strings.row(reason) for market in markets for reason in market.left_out],
         )
         outcome = [
@@ -162,12 +162,12 @@ class _Filling:
                 for _ in market.board.outcomes
                 for row in of_market
             ],
-            back=_joined(market.board.back for market in markets),
-            lay=_joined(market.board.lay for market in markets),
-            devigged=_joined(market.devigged for market in markets),
+            back=joined(market.board.back for market in markets),
+            lay=joined(market.board.lay for market in markets),
+            devigged=joined(market.devigged for market in markets),
         )
         # What is left out of every market equals its consensus where it does not count: only what is known is told.
-        without = _joined(market.leave_one_out for market in markets)
+        without = joined(market.leave_one_out for market in markets)
         known = np.flatnonzero(~np.isnan(without.astype(np.float64)))
         fill(self._body.judged, price=known, fair=without[known])
 
@@ -213,8 +213,8 @@ class _Filling:
             self._body.leave_one_out,
             opportunity=[row for row, books, _ in pools for _ in books],
             bookmaker=[bookmakers[key] for _, books, _ in pools for key in books],
-            weight=_joined(one.shares for _, _, one in pools),
-            outlier=_joined(one.outliers for _, _, one in pools),
+            weight=joined(one.shares for _, _, one in pools),
+            outlier=joined(one.outliers for _, _, one in pools),
         )
         verdicts = [(row, verdict) for row, one in enumerate(priced) for verdict in one.judgement.verdicts]
         fill(
@@ -310,7 +310,7 @@ def _pooled_alike(one: _Row, other: _Row) -> bool:
     )
 
 
-def _joined(arrays: "Iterable[npt.NDArray[np.generic]]") -> "npt.NDArray[Any]":
+def joined(arrays: "Iterable[npt.NDArray[np.generic]]") -> "npt.NDArray[Any]":
     parts = [array.ravel() for array in arrays]
     return np.concatenate(parts) if parts else np.empty(0)
 

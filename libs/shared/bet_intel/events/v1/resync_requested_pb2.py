@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*bet_intel/events/v1/resync_requested.proto\x12\x13\x62\x65t_intel.events.v1\"a\n\x0fResyncRequested\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\r\n\x05\x61t_us\x18\x02 \x01(\x03\x12.\n\x05kinds\x18\x03 \x03(\x0e\x32\x1f.bet_intel.events.v1.ResyncKind*\x96\x01\n\nResyncKind\x12\x1b\n\x17RESYNC_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10RESYNC_KIND_ODDS\x10\x01\x12\x1d\n\x19RESYNC_KIND_OPPORTUNITIES\x10\x02\x12\x1d\n\x19RESYNC_KIND_SUBSCRIPTIONS\x10\x03\x12\x17\n\x13RESYNC_KIND_PRICING\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*bet_intel/events/v1/resync_requested.proto\x12\x13\x62\x65t_intel.events.v1\"a\n\x0fResyncRequested\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\r\n\x05\x61t_us\x18\x02 \x01(\x03\x12.\n\x05kinds\x18\x03 \x03(\x0e\x32\x1f.bet_intel.events.v1.ResyncKind*\xb0\x01\n\nResyncKind\x12\x1b\n\x17RESYNC_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10RESYNC_KIND_ODDS\x10\x01\x12\x1d\n\x19RESYNC_KIND_OPPORTUNITIES\x10\x02\x12\x1d\n\x19RESYNC_KIND_SUBSCRIPTIONS\x10\x03\x12\x17\n\x13RESYNC_KIND_PRICING\x10\x04\x12\x18\n\x14RESYNC_KIND_CLOSINGS\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,7 +32,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'bet_intel.events.v1.resync_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RESYNCKIND']._serialized_start=167
-  _globals['_RESYNCKIND']._serialized_end=317
+  _globals['_RESYNCKIND']._serialized_end=343
   _globals['_RESYNCREQUESTED']._serialized_start=67
   _globals['_RESYNCREQUESTED']._serialized_end=164
 # @@protoc_insertion_point(module_scope)

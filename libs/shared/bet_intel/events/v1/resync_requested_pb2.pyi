@@ -34,6 +34,8 @@ class _ResyncKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ResyncKind
     """subscription.changed"""
     RESYNC_KIND_PRICING: _ResyncKind.ValueType  # 4
     """pricing.settings.changed"""
+    RESYNC_KIND_CLOSINGS: _ResyncKind.ValueType  # 5
+    """the closing lines that are kept: closing.line.fixed"""
 
 class ResyncKind(_ResyncKind, metaclass=_ResyncKindEnumTypeWrapper): ...
 
@@ -46,6 +48,8 @@ RESYNC_KIND_SUBSCRIPTIONS: ResyncKind.ValueType  # 3
 """subscription.changed"""
 RESYNC_KIND_PRICING: ResyncKind.ValueType  # 4
 """pricing.settings.changed"""
+RESYNC_KIND_CLOSINGS: ResyncKind.ValueType  # 5
+"""the closing lines that are kept: closing.line.fixed"""
 Global___ResyncKind: _TypeAlias = ResyncKind  # noqa: Y015
 
 @_typing.final

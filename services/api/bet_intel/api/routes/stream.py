@@ -17,18 +17,26 @@ from bet_intel.api.operation import Operation
 from bet_intel.api.query import parse
 from bet_intel.api.routes.opportunities import OpportunityFilters
 from bet_intel.api.stream import Streams, Wanted
-from bet_intel.api.stream_events import Followed, OddsMoved, OpportunityGone, OpportunitySnapshot, StreamHeartbeat
+from bet_intel.api.stream_events import (
+    ClosingFixed,
+    Followed,
+    OddsMoved,
+    OpportunityGone,
+    OpportunitySnapshot,
+    StreamHeartbeat,
+)
 
 _PING_SECONDS = 15
 _SEND_SECONDS = 30.0
 _DESCRIPTION = """\
 Server-sent events. It begins with `snapshot`: the open opportunities that the filters select, in parts. Then comes what
-changes: `opportunity.opened`, `opportunity.updated`, `opportunity.closed`, and `odds.changed` for an event whose prices
-moved; `heartbeat` every few seconds. Asked for by `type`, `arbitrage.`, `low_hold.` and `middle.` `opened`, `updated` \
-and `closed` tell of several legs, those that are open being in the snapshot; filters of EV and odds, and of class but \
-for `suspect`, do not look at them. The filters are those of /v1/opportunities; an update is told as long as the
-opportunity is in the list they give, and once more, with `listed` false, when it leaves it. `odds.changed` looks at
-sport, league, event, market and starts_before alone.
+changes: `opportunity.opened`, `opportunity.updated`, `opportunity.closed`; `odds.changed` for an event whose prices
+moved; `closing.fixed` for one whose closing lines were fixed or voided; `heartbeat` every few seconds. Asked for by \
+`type`, `arbitrage.`, `low_hold.` and `middle.` `opened`, `updated` and `closed` tell of several legs, those that are \
+open being in the snapshot; filters of EV and odds, and of class but for `suspect`, do not look at them. The filters are
+those of /v1/opportunities; an update is told as long as the opportunity is in the list they give, and once more, with
+`listed` false, when it leaves it. `odds.changed` and `closing.fixed` look at sport, league, event, market and
+starts_before alone.
 
 The id of an event, given as Last-Event-ID, goes on behind it on any gateway, without gap or repeat. Where that is not
 possible another `snapshot` comes, and says why. A reader that is too slow is given one too, and one that takes nothing
@@ -51,10 +59,10 @@ class StreamQuery(OpportunityFilters, frozen=True):
     type: Annotated[
         tuple[EventKind, ...],
         Meta(
-            max_length=13,
-            description="Which events, separated by commas; by default those of single prices, and odds.changed.",
+            max_length=14,
+            description="Which events, separated by commas; by default all but those of several legs.",
         ),
-    ] = ("opportunity.opened", "opportunity.updated", "opportunity.closed", "odds.changed")
+    ] = ("opportunity.opened", "opportunity.updated", "opportunity.closed", "odds.changed", "closing.fixed")
 
 
 def operations(streams: Streams, demand: Demand) -> tuple[Operation, ...]:
@@ -80,7 +88,15 @@ def operations(streams: Streams, demand: Demand) -> tuple[Operation, ...]:
             StreamQuery,
             media_type="text/event-stream",
             headers={"Last-Event-ID": "Id of the last event that was read: the stream goes on behind it."},
-            structures=(OpportunitySnapshot, Followed, Combination, OpportunityGone, OddsMoved, StreamHeartbeat),
+            structures=(
+                OpportunitySnapshot,
+                Followed,
+                Combination,
+                OpportunityGone,
+                OddsMoved,
+                ClosingFixed,
+                StreamHeartbeat,
+            ),
             problems=(400, 429),
         ),
     )

@@ -1,0 +1,70 @@
+"""Closing lines are kept as they arrive, and told to who follows the feed."""
+
+from collections.abc import Callable, Sequence
+
+from bet_intel.api import closing_store, store
+from bet_intel.api.domain.closing import ClosingLines
+from bet_intel.api.domain.model import FeedEntry
+from bet_intel.api.wire import WireError
+from bet_intel.api.wire_closing import closing_lines
+from bet_intel.shared.messaging import Message, TerminalError
+from bet_intel.shared.partitions import DaysOf
+from bet_intel.shared.postgres import Database
+from bet_intel.shared.times import Clock
+
+
+class TakeClosingLines:
+    """Handles `closing.line.fixed`. `wake` is called after each transaction that moved the feed."""
+
+    def __init__(self, database: Database, wake: Callable[[], None], clock: Clock) -> None:
+        self._database = database
+        self._wake = wake
+        self._clock = clock
+        self._feed_days = DaysOf(database, store.FEED)
+
+    async def fixed(self, messages: Sequence[Message]) -> None:
+        """
+        Raises:
+            TerminalError: a message does not keep its contract.
+        """
+        newest = _newest([_decoded(message) for message in messages])
+        told_at = self._clock()
+        await self._feed_days.prepare([told_at])
+        async with self._database.transaction() as connection:
+            stored = await closing_store.put(connection, newest)
+            news = [each for each in newest if each.event.id in stored]
+            if news:
+                as_of = max(each.as_of for each in news)
+                await store.append_feed(connection, [_entry(each) for each in news], as_of, told_at)
+        self._wake()
+
+
+def _decoded(message: Message) -> ClosingLines:
+    try:
+        return closing_lines(message.data)
+    except WireError as error:
+        raise TerminalError(str(error)) from error
+
+
+def _newest(told: Sequence[ClosingLines]) -> list[ClosingLines]:
+    """Of each event, in the order of locks."""
+    of_event: dict[str, ClosingLines] = {}
+    for each in sorted(told, key=lambda each: each.revision):
+        of_event[each.event.id] = each
+    return [of_event[id] for id in sorted(of_event)]
+
+
+def _entry(lines: ClosingLines) -> FeedEntry:
+    return FeedEntry(
+        "closing.fixed",
+        lines.event.id,
+        lines.as_of,
+        {
+            "sport": lines.event.sport,
+            "league": lines.event.league,
+            "commence_time": lines.event.commence_time,
+            "revision": lines.revision,
+            "voided": lines.voided,
+            "markets": sorted({market.key.market for market in lines.markets}),
+        },
+    )

@@ -1,0 +1,51 @@
+"""The SQL of closing lines."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bet_intel.api.domain.closing import ClosingLines
+from bet_intel.shared.postgres import Reader, Writer
+
+
+async def put(connection: Writer, closings: Sequence[ClosingLines]) -> set[str]:
+    """Store what is newer, of different events; returns whose were."""
+    rows = await connection.fetch(
+        """
+        insert into closing (event_id, revision, voided, as_of, body)
+        select * from unnest($1::text[], $2::bigint[], $3::boolean[], $4::timestamptz[], $5::bytea[])
+        on conflict (event_id) do update set
+            revision = excluded.revision, voided = excluded.voided, as_of = excluded.as_of, body = excluded.body
+        where excluded.revision > closing.revision
+        returning event_id
+        """,
+        [each.event.id for each in closings],
+        [each.revision for each in closings],
+        [each.voided for each in closings],
+        [each.as_of for each in closings],
+        [each.body for each in closings],
+    )
+    return {row["event_id"] for row in rows}
+
+
+async def body(connection: Reader | Writer, event_id: str) -> bytes | None:
+    """What was last told of an event's closing lines."""
+    found: bytes | None = await connection.fetchval("select body from closing where event_id = $1", event_id)
+    return found
+
+
+async def has_none(connection: Reader) -> bool:
+    empty: bool = await connection.fetchval("select not exists (select from closing)")
+    return empty
+
+
+async def delete_old(connection: Writer, before: datetime) -> int:
+    """Delete some of those that were fixed before `before`."""
+    status = await connection.execute(
+        """
+        delete from closing where event_id = any(array(
+            select event_id from closing where as_of < $1 order by as_of limit 100 for update skip locked
+        ))
+        """,
+        before,
+    )
+    return int(status.rpartition(" ")[2])

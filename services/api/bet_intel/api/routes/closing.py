@@ -1,0 +1,107 @@
+"""`/v1/events/{id}/closing`: the last prices before the start, and what was fair then."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from msgspec import Meta
+
+from bet_intel.api import closing_store, read_model
+from bet_intel.api.answers import Bookmaker, EventRef
+from bet_intel.api.closing_answers import ClosingMarketOdds, ClosingOutcomeOdds, ClosingPriceOdds, EventClosing
+from bet_intel.api.domain.closing import ClosingMarket, ClosingOutcome
+from bet_intel.api.domain.odds_format import rendered, rendered_or_none
+from bet_intel.api.domain.working import Band
+from bet_intel.api.operation import Operation, Reads
+from bet_intel.api.problems import NotFoundError
+from bet_intel.api.query import OddsFormat, Query, Text, TextList
+from bet_intel.api.wire_closing import closing_lines
+from bet_intel.shared.postgres import Reader
+
+_DESCRIPTION = """\
+Each market as of the newest answer at or before the start: every bookmaker's last prices, and each outcome's consensus
+with its band. Fixed when the event has started in source time; a late answer or another start fixes it anew, with a
+higher revision. `voided` is true, without markets, where the start has moved after they were fixed."""
+
+
+class ClosingQuery(Query, frozen=True):
+    market: Annotated[TextList, Meta(description="Markets, separated by commas: h2h, spreads, totals, …")] = ()
+    bookmaker: Annotated[
+        TextList, Meta(description="Keys of bookmakers whose prices are shown; the consensus is still over all.")
+    ] = ()
+    profile: Annotated[Text, Meta(description="Pricing profile of the consensus.")] = "consensus"
+    odds_format: Annotated[OddsFormat, Meta(description="Format of every price in the answer.")] = "decimal"
+
+
+def operations(reads: Reads) -> tuple[Operation, ...]:
+    return (
+        Operation(
+            "/v1/events/{id}/closing",
+            "getEventClosing",
+            "events",
+            "The closing lines of an event",
+            reads.cached(ClosingQuery, _closing),
+            _DESCRIPTION,
+            ClosingQuery,
+            {"id": "Id of the event."},
+            answer=EventClosing,
+            conditional=True,
+            problems=(400, 404, 503),
+        ),
+    )
+
+
+async def _closing(connection: Reader, path: Mapping[str, str], asked: ClosingQuery) -> EventClosing:
+    body = await closing_store.body(connection, path["id"])
+    if body is None:
+        if await read_model.event(connection, path["id"]) is None:
+            raise NotFoundError.of("event", path["id"], "/v1/events lists those that are open.")
+        raise NotFoundError.of("closing line of the event", path["id"], "it is fixed once the event has started.")
+    lines = closing_lines(body)
+    event = lines.event
+    return EventClosing(
+        EventRef(event.id, event.sport, event.league, event.league_title, event.home, event.away, event.commence_time),
+        asked.profile,
+        asked.odds_format,
+        lines.as_of,
+        lines.revision,
+        lines.voided,
+        [
+            _market(market, lines.titles, asked)
+            for market in lines.markets
+            if market.profile == asked.profile and (not asked.market or market.key.market in asked.market)
+        ],
+    )
+
+
+def _market(market: ClosingMarket, titles: Mapping[str, str], asked: ClosingQuery) -> ClosingMarketOdds:
+    return ClosingMarketOdds(
+        market.key.market,
+        market.key.period,
+        market.key.line,
+        market.key.subject or None,
+        market.category,
+        market.as_of,
+        market.method,
+        market.books_used,
+        market.reason or None,
+        [_outcome(outcome, titles, asked) for outcome in market.outcomes],
+    )
+
+
+def _outcome(outcome: ClosingOutcome, titles: Mapping[str, str], asked: ClosingQuery) -> ClosingOutcomeOdds:
+    american = asked.odds_format == "american"
+    return ClosingOutcomeOdds(
+        outcome.outcome,
+        outcome.consensus,
+        None if outcome.consensus is None else rendered(1.0 / outcome.consensus, american=american),
+        Band(outcome.band_low, outcome.band_high),
+        [
+            ClosingPriceOdds(
+                Bookmaker(price.bookmaker, titles.get(price.bookmaker, price.bookmaker)),
+                rendered_or_none(price.back, american=american),
+                rendered_or_none(price.lay, american=american),
+            )
+            for price in outcome.prices
+            if not asked.bookmaker or price.bookmaker in asked.bookmaker
+        ],
+    )

@@ -1,0 +1,92 @@
+"""The SQL of closing lines."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from bet_intel.ev_engine.domain.boards import MarketKey
+from bet_intel.ev_engine.domain.closing import BookPrices, Candidate
+from bet_intel.shared.postgres import Reader, Writer
+
+
+class Told(NamedTuple):
+    """What was last told of an event's closing lines."""
+
+    event_id: str
+    revision: int
+    starts: datetime
+    voided: bool
+    digest: bytes
+    as_of: datetime
+    body: bytes
+
+
+class _Book(msgspec.Struct):
+    updated_us: int
+    back: dict[str, float]
+    lay: dict[str, float]
+
+
+async def last_told(connection: Writer, ids: Collection[str]) -> dict[str, Told]:
+    """By event; the caller holds the events' locks."""
+    rows = await connection.fetch("select * from closing where event_id = any($1::text[])", list(ids))
+    return {row["event_id"]: Told(**row) for row in rows}
+
+
+async def put(connection: Writer, closings: Sequence[Told]) -> None:
+    await connection.execute(
+        """
+        insert into closing (event_id, revision, starts, voided, digest, as_of, body)
+        select * from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::boolean[], $5::bytea[],
+            $6::timestamptz[], $7::bytea[])
+        on conflict (event_id) do update set
+            revision = excluded.revision, starts = excluded.starts, voided = excluded.voided,
+            digest = excluded.digest, as_of = excluded.as_of, body = excluded.body
+        """,
+        *map(list, zip(*closings, strict=True)),
+    )
+
+
+async def candidates(connection: Writer, ids: Collection[str]) -> dict[str, list[Candidate]]:
+    """The closing boards of each event, by event."""
+    rows = await connection.fetch(
+        """
+        select event_id, market, period, line, subject, closing_as_of, closing_board, closing_updated from line
+        where event_id = any($1::text[]) and closing_board is not null
+        order by event_id, market, period, subject, line
+        """,
+        list(ids),
+    )
+    found: defaultdict[str, list[Candidate]] = defaultdict(list)
+    for row in rows:
+        board = msgspec.json.decode(row["closing_board"], type=dict[str, _Book])
+        confirmed = msgspec.json.decode(row["closing_updated"] or "{}", type=dict[str, int])
+        books = {key: BookPrices(confirmed.get(key, one.updated_us), one.back, one.lay) for key, one in board.items()}
+        key = MarketKey(row["market"], row["period"], row["line"], row["subject"])
+        found[row["event_id"]].append(Candidate(key, row["closing_as_of"], books))
+    return found
+
+
+async def started(connection: Reader, after: str, limit: int) -> dict[str, datetime]:
+    """Events behind `after`, in the order of their ids, that have started by the newest source time there is and have
+    no closing lines, with that time: of theirs no answer has come since."""
+    rows = await connection.fetch(
+        """
+        select id, newest.as_of from event, (select max(as_of) as as_of from event) as newest
+        where id > $1 and commence_time < newest.as_of
+            and not exists (select from closing where event_id = event.id and not voided)
+        order by id limit $2
+        """,
+        after,
+        limit,
+    )
+    return {row["id"]: row["as_of"] for row in rows}
+
+
+async def page(connection: Writer, after: str, limit: int) -> list[Told]:
+    """What was told, in the order of event ids."""
+    rows = await connection.fetch("select * from closing where event_id > $1 order by event_id limit $2", after, limit)
+    return [Told(**row) for row in rows]

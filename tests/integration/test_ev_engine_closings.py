@@ -1,0 +1,150 @@
+"""Closing lines as the engine tells them: at the start, again when they change, void when the start moves."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from bet_intel.events.v1.closing_line_fixed_pb2 import ClosingLineFixed
+from bet_intel.events.v1.resync_requested_pb2 import ResyncKind, ResyncRequested
+from bet_intel.shared.describe import describe
+from bet_intel.shared.messaging import Message
+from bet_intel.shared.postgres import Database
+from bet_intel.shared.times import from_us
+from fixtures.answers import H2H, START, TOTAL, board, minutes, moved, sporting_event
+from fixtures.engine import MIGRATIONS, Engine
+from fixtures.feed import Feed
+from fixtures.postgres import MakeDatabase
+
+pytestmark = pytest.mark.integration
+
+BOOKS = ("alpha", "beta", "gamma", "delta")
+
+
+@pytest.fixture
+async def engine(make_database: MakeDatabase) -> AsyncIterator[Engine]:
+    async with Database.open(await make_database(MIGRATIONS), name="tests", max_size=2) as database:
+        yield Engine.on(database)
+
+
+def at(home: float, *, total: bool = False) -> dict[Any, Any]:
+    markets = {H2H: board({book: {"Home": home, "Away": 1.7} for book in BOOKS})}
+    return {**markets, TOTAL: board({"alpha": {"Over": 1.9, "Under": 1.9}})} if total else markets
+
+
+async def fixed(engine: Engine, *messages: Message) -> list[ClosingLineFixed]:
+    """What is told of closing lines for these messages."""
+    engine.closings.clear()
+    for message in messages:
+        await engine.handles(message)
+    return list(engine.closings)
+
+
+def rows(body: ClosingLineFixed, table: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = describe("closing.line.fixed.v1", body.SerializeToString())[table]
+    return found
+
+
+def home(body: ClosingLineFixed) -> tuple[float, datetime]:
+    """alpha's closing price of the home side, and the time as of which the market closed."""
+    prices = {(one["outcome"].split()[-1], one["bookmaker"].split()[0]): one["back"] for one in rows(body, "prices")}
+    price = prices["Home", "alpha"]
+    return price, datetime.fromisoformat(rows(body, "markets")[0]["as_of_us"])
+
+
+async def test_nothing_is_told_before_the_start_and_once_after_it(engine: Engine) -> None:
+    feed = Feed()
+    before = [feed.shows(0, at(2.0)), feed.shows(60, at(2.2)), feed.shows(65, at(2.2))]
+    assert minutes(65) == START
+    assert await fixed(engine, *before) == []
+    (body,) = await fixed(engine, feed.shows(66, at(5.0)), feed.shows(67, at(6.0)), feed.withdraws(90))
+    assert (body.event.id, body.voided, from_us(body.as_of_us)) == (feed.event.id, False, minutes(66))
+    assert home(body) == (2.2, minutes(65))
+    (market,) = rows(body, "markets")
+    assert (market["market"], market["profile"], market["method"], market["reason"]) == (
+        "h2h",
+        "consensus",
+        "power",
+        "",
+    )
+    assert market["books_used"] == len(BOOKS)
+    chances = {one["outcome"]: one["consensus"] for one in rows(body, "outcomes")}
+    assert chances["Home"] < chances["Away"]
+    assert sum(chances.values()) == pytest.approx(1)
+
+
+async def test_prices_that_were_confirmed_until_the_start_are_fresh_though_they_never_changed(engine: Engine) -> None:
+    feed = Feed()
+    told = [feed.shows(minute, at(2.0)) for minute in (0, 20, 40, 60)]
+    assert await fixed(engine, *told) == []
+    (body,) = await fixed(engine, feed.withdraws(66))
+    assert home(body) == (2.0, minutes(60))
+    assert rows(body, "markets")[0]["reason"] == ""
+
+
+async def test_markets_close_each_as_of_their_own_time(engine: Engine) -> None:
+    feed = Feed()
+    await fixed(engine, feed.shows(0, at(2.0, total=True)), feed.shows(64, at(2.0)))
+    (body,) = await fixed(engine, feed.shows(66, at(2.0)))
+    assert [(one["market"], one["line"], one["as_of_us"]) for one in rows(body, "markets")] == [
+        ("h2h", None, minutes(64).isoformat()),
+        ("totals", 8.5, minutes(0).isoformat()),
+    ]
+
+
+async def test_a_late_board_is_told_again_with_a_higher_revision_and_twice_is_no_news(engine: Engine) -> None:
+    feed = Feed()
+    first, late, live = feed.shows(0, at(2.0)), feed.shows(64, at(2.3)), feed.shows(70, at(5.0))
+    (early,) = await fixed(engine, first, live)
+    assert home(early)[0] == 2.0
+    (right,) = await fixed(engine, late, late, first)
+    assert home(right) == (2.3, minutes(64))
+    assert right.revision > early.revision
+
+
+async def test_a_start_that_moves_later_voids_them_until_it_has_come(engine: Engine) -> None:
+    feed = Feed()
+    (early,) = await fixed(engine, feed.shows(60, at(2.0)), feed.shows(70, at(2.1)))
+    feed.event = moved(feed.event, minutes(120))
+    (void,) = await fixed(engine, feed.shows(80, at(2.2)), feed.shows(90, at(2.4)))
+    assert (void.voided, rows(void, "markets"), void.revision > early.revision) == (True, [], True)
+    assert from_us(void.event.commence_time_us) == minutes(120)
+    (late,) = await fixed(engine, feed.shows(121, at(2.5)))
+    assert (late.voided, home(late), late.revision > void.revision) == (False, (2.4, minutes(90)), True)
+
+
+async def test_a_start_that_moves_earlier_takes_what_stood_then(engine: Engine) -> None:
+    feed = Feed()
+    told = [feed.shows(0, at(2.0)), feed.shows(20, at(2.1)), feed.shows(40, at(2.1))]
+    assert await fixed(engine, *told) == []
+    feed.event = moved(feed.event, minutes(30))
+    (body,) = await fixed(engine, feed.shows(45, at(2.1)))
+    assert home(body) == (2.1, minutes(20))
+    assert rows(body, "markets")[0]["reason"] == ""
+
+
+async def test_an_event_of_which_nothing_more_is_told_is_swept_when_source_time_has_passed_it(engine: Engine) -> None:
+    feed, other = Feed(), Feed(sporting_event("2", start=minutes(500)))
+    await fixed(engine, feed.shows(64, at(2.0)), other.shows(64, at(2.0)))
+    await engine.closing_lines().sweep()
+    assert await fixed(engine) == []
+    await fixed(engine, other.shows(90, at(2.0)))
+    for _ in range(2):
+        await engine.closing_lines().sweep()
+    await engine.told()
+    (body,) = engine.closings
+    assert (body.event.id, from_us(body.as_of_us), home(body)) == (feed.event.id, minutes(90), (2.0, minutes(64)))
+
+
+async def test_they_are_told_again_to_who_asks(engine: Engine) -> None:
+    feed = Feed()
+    (body,) = await fixed(engine, feed.shows(60, at(2.0)), feed.shows(70, at(2.1)))
+    for kinds, answered in (([ResyncKind.RESYNC_KIND_ODDS], []), ([ResyncKind.RESYNC_KIND_CLOSINGS], [body])):
+        asked = ResyncRequested(service="api", kinds=kinds).SerializeToString()
+        message = Message(str(uuid4()), "resync.requested.v1", "api", "api", START, 0, asked)
+        engine.closings.clear()
+        await engine.closing_lines().requested([message])
+        await engine.told()
+        assert engine.closings == answered
