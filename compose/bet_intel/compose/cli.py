@@ -29,6 +29,8 @@ _config = App(name="config", help="The settings of every service.")
 app.command(_config)
 _cluster = App(name="cluster", help="The system as many processes on this machine.")
 app.command(_cluster)
+_bets = App(name="bets", help="Bets that were placed, in a system that runs.")
+app.command(_bets)
 
 
 def _examples(*lines: str) -> str:
@@ -130,6 +132,14 @@ _config.command(
     help="Show every setting, its value and where it comes from. Secrets are never shown.",
     help_epilogue=_examples("bet-intel config show", "BET_INTEL_API_POOL_SIZE=20 bet-intel config show --json"),
 )
+_bets.command(
+    f"{_COMMANDS}.bets:import_command",
+    name="import",
+    help="Keep the bets of a CSV file, each matched with its event or kept with the reason why not.",
+    help_epilogue=_examples("bet-intel bets import bets.csv", "bet-intel bets import slips.csv --american --json"),
+)
+_bets.command(f"{_COMMANDS}.bets:list_command", name="list", help="List bets with their closing line value.")
+_bets.command(f"{_COMMANDS}.bets:clv_command", name="clv", help="Show the closing line value of all bets, in groups.")
 _cluster.command(
     f"{_COMMANDS}.cluster:up_command",
     name="up",

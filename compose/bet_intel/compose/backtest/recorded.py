@@ -19,7 +19,8 @@ from bet_intel.compose.backtest.sample import CLOSING, Prices, Sample
 from bet_intel.compose.backtest.value_bets import Bets, summary
 from bet_intel.compose.pricing.boards import price_answer
 from bet_intel.ev_engine.domain.boards import Board, MarketKey
-from bet_intel.ev_engine.domain.priced import PricedEvent, PricedMarket
+from bet_intel.ev_engine.domain.priced import PricedMarket
+from bet_intel.ev_engine.domain.pricing import PricedEvent
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.odds import FloatArray
 from bet_intel.odds_ingest.domain.quotes import EventOdds

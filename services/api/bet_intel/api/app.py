@@ -31,6 +31,7 @@ from bet_intel.api.projector import Projector
 from bet_intel.api.resync import TellAgain, has_no_events, has_no_sets
 from bet_intel.api.retention import ReadModelRetention
 from bet_intel.api.routes import (
+    bets,
     bookmakers,
     closing,
     combinations,
@@ -212,6 +213,7 @@ def _operations(api: Api, parts: Parts, engines: Engines) -> tuple[Operation, ..
     operations += refreshes.operations(reads, writes, parts.refresh_limit, engines.clock)
     operations += subscriptions.operations(reads, writes, parts.box, parts.subscriptions, engines.clock)
     operations += deliveries.operations(reads, writes, parts.limits.limit("deliveries", 5, 2.0), engines.clock)
+    operations += bets.operations(reads, writes, engines.clock)
     operations += pricing.operations(reads, writes, parts.operators, engines.clock)
     operations += status.operations(reads, engines.clock)
     operations += process.operations(

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Sequence
 
-from bet_intel.api import closing_store, store
+from bet_intel.api import bet_store, closing_store, store
+from bet_intel.api.domain.bets import PROFILE, clv
 from bet_intel.api.domain.closing import ClosingLines
 from bet_intel.api.domain.model import FeedEntry
 from bet_intel.api.wire import WireError
 from bet_intel.api.wire_closing import closing_lines
 from bet_intel.shared.messaging import Message, TerminalError
 from bet_intel.shared.partitions import DaysOf
-from bet_intel.shared.postgres import Database
+from bet_intel.shared.postgres import Database, Writer
 from bet_intel.shared.times import Clock
 
 
@@ -31,12 +32,22 @@ class TakeClosingLines:
         told_at = self._clock()
         await self._feed_days.prepare([told_at])
         async with self._database.transaction() as connection:
+            await closing_store.lock(connection, [each.event.id for each in newest])
             stored = await closing_store.put(connection, newest)
             news = [each for each in newest if each.event.id in stored]
+            await _judge_bets(connection, news)
             if news:
                 as_of = max(each.as_of for each in news)
                 await store.append_feed(connection, [_entry(each) for each in news], as_of, told_at)
         self._wake()
+
+
+async def _judge_bets(connection: Writer, news: Sequence[ClosingLines]) -> None:
+    """Hold the bets on these events against their closing lines."""
+    of_event = {each.event.id: each for each in news}
+    bets = await bet_store.on_events(connection, of_event) if of_event else []
+    if bets:
+        await bet_store.judge(connection, [(bet.id, clv(bet, of_event[bet.event_id or ""], PROFILE)) for bet in bets])
 
 
 def _decoded(message: Message) -> ClosingLines:

@@ -1,10 +1,21 @@
 """The SQL of closing lines."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from bet_intel.api.domain.closing import ClosingLines
 from bet_intel.shared.postgres import Reader, Writer
+
+
+async def lock(connection: Writer, event_ids: Collection[str]) -> None:
+    """Let nobody else judge bets of these events by their closing lines: those lines, or a bet, may be under way."""
+    await connection.execute(
+        """
+        select pg_advisory_xact_lock(hashtextextended('closing of ' || id, 0))
+        from (select id from unnest($1::text[]) as asked (id) order by id) as ordered
+        """,
+        list(event_ids),
+    )
 
 
 async def put(connection: Writer, closings: Sequence[ClosingLines]) -> set[str]:

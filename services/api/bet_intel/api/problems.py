@@ -71,6 +71,10 @@ class ReusedKeyError(Exception):
     """An Idempotency-Key that was used for another request."""
 
 
+class TakenError(Exception):
+    """There is one already with the name that was given; the message says which."""
+
+
 class BusyError(Exception):
     """Another request is in the way for the moment."""
 
@@ -100,6 +104,7 @@ KNOWN = (
     UnauthorizedError,
     ForbiddenError,
     BusyError,
+    TakenError,
     PreconditionError,
     UnconfiguredError,
     ReusedKeyError,
@@ -167,6 +172,8 @@ def problem_of(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
             return _problem("not-configured", "Not configured", 503, str(error), path), {}
         case BusyError():
             return _problem("conflict", "Conflict", 409, str(error), path), {"Retry-After": "1"}
+        case TakenError():
+            return _problem("taken", "Already there", 409, str(error), path), {}
         case PreconditionError():
             return _problem("precondition-failed", "It has changed meanwhile", 412, str(error), path), {}
         case ReusedKeyError():

@@ -46,7 +46,7 @@ class ApiSettings(DatabaseSettings):
     events_retention: int = Field(default=14, ge=1)
     """Days for which events are kept that have closed."""
     closings_retention: int = Field(default=90, ge=1)
-    """Days for which closing lines are kept."""
+    """Days for which closing lines are kept: bets that are entered later find none."""
     feed_retention: int = Field(default=2, ge=1)
     """Days for which a follower may be away and still go on where it was."""
     dead_letters_retention: int = Field(default=14, ge=1)

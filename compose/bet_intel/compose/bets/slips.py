@@ -1,0 +1,187 @@
+"""Bets in a CSV file → what the gateway takes. Nothing is guessed: what cannot be read is refused with its line."""
+
+import csv
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
+
+from bet_intel.compose.commands.errors import CommandError
+from bet_intel.odds import american_to_decimal
+
+_NAMES: Mapping[str, tuple[str, ...]] = {
+    "bookmaker": ("bookmaker", "book", "sportsbook"),
+    "market": ("market",),
+    "outcome": ("outcome", "selection", "pick"),
+    "price": ("price", "odds"),
+    "stake": ("stake", "risk"),
+    "returned": ("returned", "return", "payout"),
+    "placed_at": ("placed_at", "placed", "date"),
+    "period": ("period",),
+    "line": ("line",),
+    "point": ("point", "points", "handicap"),
+    "subject": ("subject", "player"),
+    "event_id": ("event_id",),
+    "sport": ("sport",),
+    "league": ("league",),
+    "home": ("home", "home_team"),
+    "away": ("away", "away_team"),
+    "commence_time": ("commence_time", "start", "starts"),
+    "reference": ("reference", "id", "bet_id"),
+    "note": ("note", "notes"),
+}
+_NEEDED = ("bookmaker", "market", "outcome", "price", "stake")
+_AS_THEY_ARE = ("market", "period", "subject", "event_id", "sport", "league", "home", "away", "note")
+
+
+class Slip(NamedTuple):
+    """A bet and where it stands; `body` is what `POST /v1/bets` takes."""
+
+    where: str
+    body: dict[str, Any]
+
+
+class Refused(NamedTuple):
+    where: str
+    reason: str
+
+
+def read_slips(name: str, data: bytes, *, american: bool) -> tuple[list[Slip], list[Refused]]:
+    """
+    Raises:
+        CommandError: a column that is needed is missing.
+    """
+    rows = _rows(name, data)
+    header = [_plain(column) for column in next(rows, [])]
+    places = {field: header.index(name) for field, names in _NAMES.items() for name in names if name in header}
+    missing = [field for field in _NEEDED if field not in places]
+    if "event_id" not in places:
+        missing += [field for field in ("league", "home", "away", "commence_time") if field not in places]
+    if missing:
+        raise CommandError(
+            f"{name} has no column for {', '.join(missing)}: expected a header with "
+            f"{', '.join(_NEEDED)} and event_id or league, home, away, start"
+        )
+    slips: list[Slip] = []
+    refused: list[Refused] = []
+    seen: Counter[tuple[str, ...]] = Counter()
+    for number, row in enumerate(rows, start=2):
+        cells = {field: row[place].strip() for field, place in places.items() if place < len(row)}
+        if not any(cells.values()):
+            continue
+        where = f"{name}, line {number}"
+        # Two bets that are alike in everything are two bets: the second one of a file is the second one again.
+        seen[tuple(row)] += 1
+        try:
+            slips.append(Slip(where, _body(cells, seen[tuple(row)], american=american)))
+        except ValueError as error:
+            refused.append(Refused(where, str(error)))
+    return slips, refused
+
+
+def _rows(name: str, data: bytes) -> Iterator[list[str]]:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{name} is not UTF-8 ({error}): save it as such") from error
+    first = text.partition("\n")[0]
+    delimiter = ";" if first.count(";") > first.count(",") else ","
+    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+
+
+def _plain(column: str) -> str:
+    return column.strip().casefold().replace(" ", "_")
+
+
+def _body(cells: Mapping[str, str], occurrence: int, *, american: bool) -> dict[str, Any]:
+    for field in _NEEDED:
+        if not cells.get(field):
+            raise ValueError(f"no {field}")
+    body: dict[str, Any] = {field: cells[field] for field in _AS_THEY_ARE if cells.get(field)}
+    outcome = _outcome(cells["outcome"])
+    body |= {
+        "bookmaker": cells["bookmaker"].casefold(),
+        "outcome": outcome,
+        "price": _price(cells["price"], american=american),
+        "stake": str(_money("stake", cells["stake"])),
+    }
+    if cells.get("returned"):
+        body["returned"] = str(_money("returned", cells["returned"]))
+    for field in ("placed_at", "commence_time"):
+        if cells.get(field):
+            body[field] = _time(field, cells[field])
+    line = _line(cells, outcome)
+    if line is not None:
+        body["line"] = line
+    body["reference"] = cells.get("reference") or _reference(cells, occurrence)
+    return body
+
+
+def _outcome(text: str) -> str:
+    """Over and under as the boards write them; `draw` and teams are told apart by the gateway."""
+    known = {"over": "Over", "under": "Under", "draw": "Draw", "x": "Draw"}
+    return known.get(text.casefold(), text)
+
+
+def _line(cells: Mapping[str, str], outcome: str) -> float | None:
+    """A line is the home side's; a point is the bet's own."""
+    if cells.get("line"):
+        return _number("line", cells["line"])
+    if not cells.get("point"):
+        return None
+    point = _number("point", cells["point"])
+    away = {name.casefold() for name in ("away", cells.get("away", "")) if name}
+    home = {name.casefold() for name in ("home", cells.get("home", "")) if name}
+    if "spread" not in cells["market"].casefold():
+        return point
+    if outcome.casefold() in away:
+        return -point
+    if outcome.casefold() in home:
+        return point
+    raise ValueError(f"the point of {outcome!r} could be either side's: say home or away, or give the home side's line")
+
+
+def _price(text: str, *, american: bool) -> float:
+    if american:
+        return float(american_to_decimal(_number("odds", text)))
+    if text.startswith(("+", "-", "−")) or (number := _number("price", text)) <= 1:
+        raise ValueError(f"{text!r} is not a decimal price: American odds need --american")
+    return number
+
+
+def _money(field: str, text: str) -> Decimal:
+    try:
+        return Decimal(_with_point(text))
+    except InvalidOperation as error:
+        raise ValueError(f"{field} {text!r} is not a number") from error
+
+
+def _number(field: str, text: str) -> float:
+    try:
+        return float(_with_point(text))
+    except ValueError as error:
+        raise ValueError(f"{field} {text!r} is not a number") from error
+
+
+def _with_point(text: str) -> str:
+    """1,95 is 1.95; with a point as well, or more commas, nobody can say what it is."""
+    return text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
+
+
+def _time(field: str, text: str) -> str:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{field} {text!r} is not a time such as 2026-01-31T15:00:00Z") from error
+    if time.tzinfo is None:
+        raise ValueError(f"{field} {text!r} has no zone: write 2026-01-31T15:00:00Z, or +01:00 at its end")
+    return time.astimezone(UTC).isoformat()
+
+
+def _reference(cells: Mapping[str, str], occurrence: int) -> str:
+    """The same for the same bet each time it is imported."""
+    text = "\x1f".join([*(f"{field}={cells[field]}" for field in sorted(cells)), str(occurrence)])
+    return "import-" + hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

@@ -1,0 +1,173 @@
+"""`bet-intel bets`: bets of a file into the gateway, and what became of them; by HTTP, to a system that runs."""
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter, validators
+
+from bet_intel.compose.bets.client import Gateway
+from bet_intel.compose.bets.slips import read_slips
+from bet_intel.compose.commands import STANDARD_INPUT
+from bet_intel.compose.commands.errors import CommandError
+from bet_intel.compose.commands.output import complain, percent, print_json, print_table
+
+_URL = "BET_INTEL_URL"
+_DEFAULT = "http://127.0.0.1:8000"
+_LARGEST = 16 << 20
+_SHOWN = 10
+_Json = Annotated[bool, Parameter(negative=())]
+
+
+def import_command(file: str, /, *, url: str | None = None, american: _Json = False, json: _Json = False) -> int:
+    """Keep the bets of a CSV file.
+
+    Parameters
+    ----------
+    file:
+        With a header; delimited by commas or semicolons. Needed: bookmaker, market, outcome, price (or odds), stake,
+        and event_id or league, home, away, start. Also read: placed_at, period, line or point, subject, returned,
+        reference, note. Bets that were imported before are left as they are. `-` reads standard input.
+    url:
+        Of the gateway; by default what BET_INTEL_URL says, else http://127.0.0.1:8000.
+    american:
+        Odds in the file are American: +150, -110.
+    json:
+        Print what became of each bet as JSON.
+    """
+    data = _read(file)
+    name = "standard input" if file == STANDARD_INPUT else file
+    slips, refused = read_slips(name, data, american=american)
+    outcomes: list[dict[str, Any]] = []
+    with Gateway(url or os.environ.get(_URL) or _DEFAULT) as gateway:
+        for slip in slips:
+            kept = gateway.keep(slip.body)
+            outcomes.append({"where": slip.where, **kept})
+    outcomes += [{"where": one.where, "status": "rejected", "reason": one.reason} for one in refused]
+    if json:
+        print_json({"bets": outcomes, "counts": Counter(one["status"] for one in outcomes)})
+    else:
+        _told(outcomes)
+    if refused or any(one["status"] == "rejected" for one in outcomes):
+        complain(f"{name}: some bets were rejected")
+        return 1
+    return 0
+
+
+def list_command(
+    *,
+    url: str | None = None,
+    status: str | None = None,
+    limit: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=200))] = 50,
+    json: _Json = False,
+) -> int:
+    """List bets, the newest first.
+
+    Parameters
+    ----------
+    url:
+        Of the gateway; by default what BET_INTEL_URL says, else http://127.0.0.1:8000.
+    status:
+        Only those that are `matched` with an event, or `unmatched`.
+    limit:
+        At most so many.
+    json:
+        Print the gateway's answer as it is.
+    """
+    asked: dict[str, str | int] = {"limit": limit} | ({} if status is None else {"status": status})
+    with Gateway(url or os.environ.get(_URL) or _DEFAULT) as gateway:
+        answer = gateway.get("/v1/bets", asked)
+    if json:
+        print_json(answer)
+        return 0
+    print_table(
+        ("placed", "event", "market", "outcome", "bookmaker", "price", "stake", "close", "raw", "no-vig", "points", ""),
+        ([*_bet(one), one["unmatched_reason"] or one["clv"]["reason"] or ""] for one in answer["data"]),
+        right=("price", "stake", "close", "raw", "no-vig", "points"),
+    )
+    return 0
+
+
+def clv_command(*, url: str | None = None, json: _Json = False) -> int:
+    """Show the closing line value of all bets, and by bookmaker, sport, period and month.
+
+    Parameters
+    ----------
+    url:
+        Of the gateway; by default what BET_INTEL_URL says, else http://127.0.0.1:8000.
+    json:
+        Print the gateway's answer as it is.
+    """
+    with Gateway(url or os.environ.get(_URL) or _DEFAULT) as gateway:
+        answer = gateway.get("/v1/clv", {})
+    if json:
+        print_json(answer)
+        return 0
+    rows = [("all", "", answer["total"])] if answer["total"] else []
+    rows += [(by, one["name"] or "(not matched)", one) for by, groups in answer["groups"].items() for one in groups]
+    print_table(
+        ("by", "of", "bets", "matched", "judged", "raw", "no-vig", "by stake", "beat the close", "points"),
+        (
+            (
+                by,
+                name,
+                f"{one['bets']:,}",
+                f"{one['matched']:,}",
+                f"{one['no_vig_bets']:,}",
+                percent(one["raw"]),
+                percent(one["no_vig"]),
+                percent(one["no_vig_by_stake"]),
+                "" if one["beat_the_close"] is None else f"{one['beat_the_close']:.0%}",
+                _points(one["points"]),
+            )
+            for by, name, one in rows
+        ),
+        right=("bets", "matched", "judged", "raw", "no-vig", "by stake", "beat the close", "points"),
+    )
+    return 0
+
+
+def _read(file: str) -> bytes:
+    try:
+        with Path(file).expanduser().open("rb") as opened:
+            data = opened.read(_LARGEST + 1)
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read ({error.strerror or error})") from error
+    if len(data) > _LARGEST:
+        raise CommandError(f"{file} is larger than {_LARGEST >> 20} MiB: import it in parts")
+    return data
+
+
+def _told(outcomes: list[dict[str, Any]]) -> None:
+    counts = Counter(one["status"] for one in outcomes)
+    print(", ".join(f"{counts[status]:,} {status}" for status in ("matched", "unmatched", "known", "rejected")))
+    for status in ("unmatched", "rejected"):
+        of_status = [one for one in outcomes if one["status"] == status]
+        if of_status:
+            print_table((status, "why"), ((one["where"], one["reason"]) for one in of_status[:_SHOWN]))
+            if len(of_status) > _SHOWN:
+                print(f"… and {len(of_status) - _SHOWN:,} more (--json shows all)")
+
+
+def _bet(one: dict[str, Any]) -> list[str]:
+    market = " ".join(part for part in (one["market"], one["period"] if one["period"] != "full" else "") if part)
+    line = "" if one["line"] is None else f" {one['line']:g}"
+    judged = one["clv"]
+    return [
+        one["placed_at"][:16].replace("T", " "),
+        f"{one['home']} v {one['away']}" if one["home"] else one["league"] or "",
+        market + line,
+        one["outcome"],
+        one["bookmaker"],
+        f"{one['price']:.3f}",
+        one["stake"],
+        "" if judged["closing_price"] is None else f"{judged['closing_price']:.3f}",
+        percent(judged["raw"]),
+        percent(judged["no_vig"]),
+        _points(judged["points"]),
+    ]
+
+
+def _points(points: float | None) -> str:
+    return "" if points is None else f"{points:+g}".replace("-", "−")

@@ -1,0 +1,149 @@
+"""The SQL of bets."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from bet_intel.api.domain.bets import Bet, Clv
+from bet_intel.api.domain.model import EventFacts
+from bet_intel.api.read_model import Record
+from bet_intel.shared.postgres import Reader, Writer
+
+NEAR = timedelta(hours=12)
+"""How far the start of an event may be from that of a bet on it."""
+
+_BET = ", ".join(Bet._fields)
+_CLV = ("closing_revision", "clv_raw", "clv_no_vig", "closing_price", "closing_fair", "closing_line", "points")
+_OF_CLV = (*_CLV, "clv_reason")
+Group = Literal["bookmaker", "sport", "league", "market", "period", "month"]
+
+
+async def add(connection: Writer, bet: Bet, clv: Clv) -> bool:
+    """Whether it was stored: False where the account has one with its reference."""
+    columns = (*Bet._fields, *_OF_CLV)
+    places = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
+    added = await connection.fetchval(
+        f"insert into bet ({', '.join(columns)}) values ({places}) "  # noqa: S608 - names of ours
+        "on conflict (account, reference) do nothing returning true",
+        *bet,
+        *clv,
+    )
+    return bool(added)
+
+
+async def get(connection: Reader | Writer, account: str, id: str) -> Record | None:
+    return await connection.fetchrow("select * from bet where account = $1 and id = $2", account, id)
+
+
+async def with_reference(connection: Writer, account: str, reference: str) -> Record | None:
+    return await connection.fetchrow("select * from bet where account = $1 and reference = $2", account, reference)
+
+
+async def delete(connection: Writer, account: str, id: str) -> bool:
+    status = await connection.execute("delete from bet where account = $1 and id = $2", account, id)
+    return status != "DELETE 0"
+
+
+async def listed(
+    connection: Reader,
+    account: str,
+    bookmakers: Sequence[str],
+    sports: Sequence[str],
+    is_matched: bool | None,
+    period: tuple[datetime | None, datetime | None],
+    after: tuple[datetime, str] | None,
+    limit: int,
+) -> list[Record]:
+    """The newest first; `period` bounds when they were placed, `after` is time and id of the last one seen."""
+    return await connection.fetch(
+        """
+        select * from bet where account = $1
+            and (cardinality($2::text[]) = 0 or bookmaker = any($2))
+            and (cardinality($3::text[]) = 0 or sport = any($3))
+            and ($4::boolean is null or (event_id is not null) = $4)
+            and ($5::timestamptz is null or placed_at >= $5) and ($6::timestamptz is null or placed_at < $6)
+            and ($7::timestamptz is null or placed_at < $7 or (placed_at = $7 and id > $8::uuid))
+        order by placed_at desc, id limit $9
+        """,
+        account,
+        list(bookmakers),
+        list(sports),
+        is_matched,
+        *period,
+        *(after or (None, None)),
+        limit,
+    )
+
+
+async def on_events(connection: Writer, event_ids: Collection[str]) -> list[Bet]:
+    """Every account's bets on these events, locked, in the order of their ids."""
+    rows = await connection.fetch(
+        f"select {_BET} from bet where event_id = any($1::text[]) order by id for update",  # noqa: S608 - ours
+        list(event_ids),
+    )
+    return [bet(row) for row in rows]
+
+
+async def judge(connection: Writer, judged: Sequence[tuple[str, Clv]]) -> None:
+    """Store what the closing lines say of bets, by id."""
+    await connection.execute(
+        """
+        update bet set closing_revision = new.revision, clv_raw = new.raw, clv_no_vig = new.no_vig,
+            closing_price = new.price, closing_fair = new.fair, closing_line = new.line, points = new.points,
+            clv_reason = new.reason
+        from unnest($1::uuid[], $2::bigint[], $3::float8[], $4::float8[], $5::float8[], $6::float8[], $7::float8[],
+            $8::float8[], $9::text[]) as new (id, revision, raw, no_vig, price, fair, line, points, reason)
+        where bet.id = new.id
+        """,
+        *map(list, zip(*((id, *clv) for id, clv in judged), strict=True)),
+    )
+
+
+async def event(connection: Writer, id: str) -> EventFacts | None:
+    row = await connection.fetchrow(f"select {_FACTS} from sporting_event where id = $1", id)  # noqa: S608 - ours
+    return None if row is None else EventFacts(**row)
+
+
+async def events_near(connection: Writer, start: datetime) -> list[EventFacts]:
+    rows = await connection.fetch(
+        f"select {_FACTS} from sporting_event where commence_time between $1 and $2 order by id",  # noqa: S608 - ours
+        start - NEAR,
+        start + NEAR,
+    )
+    return [EventFacts(**row) for row in rows]
+
+
+async def summary(
+    connection: Reader, account: str, by: Group | None, period: tuple[datetime | None, datetime | None]
+) -> list[Record]:
+    """Bets and their CLV, all together or in groups; a month is that in which a bet was placed (UTC)."""
+    group = {None: "null", "month": "to_char(placed_at at time zone 'UTC', 'YYYY-MM')"}.get(by, by)
+    return await connection.fetch(
+        f"""
+        select {group} as name, count(*) as bets, count(event_id) as matched, sum(stake) as staked,
+            sum(stake) filter (where returned is not null) as settled, sum(returned) as returned,
+            count(clv_raw) as raw_bets, avg(clv_raw) as raw,
+            count(clv_no_vig) as no_vig_bets, avg(clv_no_vig) as no_vig,
+            sum(clv_no_vig * stake::float8) / sum(stake::float8) filter (where clv_no_vig is not null)
+                as no_vig_by_stake,
+            avg((clv_no_vig > 0)::int) filter (where clv_no_vig is not null) as beat,
+            count(points) as points_bets, avg(points) as points
+        from bet where account = $1
+            and ($2::timestamptz is null or placed_at >= $2) and ($3::timestamptz is null or placed_at < $3)
+        group by 1 order by 1 nulls last
+        """,  # noqa: S608 - names of ours
+        account,
+        *period,
+    )
+
+
+_FACTS = "id, provider, sport, league, league_title, home, away, commence_time"
+
+
+def bet(row: Record) -> Bet:
+    columns: dict[str, Any] = {name: row[name] for name in Bet._fields} | {"id": str(row["id"])}
+    return Bet(**columns)
+
+
+def clv(row: Record) -> Clv:
+    return Clv(*[row[name] for name in _OF_CLV])

@@ -1,0 +1,164 @@
+"""Bets, which event they were on, and what the closing lines say of them."""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from bet_intel.api.domain.closing import ClosingLines, ClosingMarket, ClosingOutcome
+from bet_intel.api.domain.model import EventFacts
+
+PROFILE = "consensus"
+"""Whose fair prices bets are judged by."""
+NOT_MATCHED = "not_matched"
+NOT_CLOSED = "not_closed"
+NOT_STARTED = "start_has_moved"
+NO_MARKET = "market_not_offered"
+NO_LINE = "line_not_offered"
+NO_OUTCOME = "outcome_not_offered"
+NO_FAIR_PRICE = "no_fair_price"
+_SPREADS = "spreads"
+_HOME, _AWAY, _OVER, _UNDER = "home", "away", "over", "under"
+
+
+class Clv(NamedTuple):
+    """A bet against the closing lines of `revision`. `raw` = d_bet / d_close − 1 by the same bookmaker's last price,
+    `no_vig` = d_bet · p_close − 1 by the fair probability at the start, both None where the bet's line was not offered
+    any more. `points` is how far the line moved in the bet's favour; `reason` says why `no_vig` is not there."""
+
+    revision: int | None = None
+    raw: float | None = None
+    no_vig: float | None = None
+    closing_price: float | None = None
+    closing_fair: float | None = None
+    closing_line: float | None = None
+    points: float | None = None
+    reason: str | None = None
+
+
+class Bet(NamedTuple):
+    """A bet to back an outcome; the fields are the columns of its table, without those of the closing lines."""
+
+    id: str
+    account: str
+    reference: str | None
+    created_at: datetime
+    placed_at: datetime
+    event_id: str | None
+    unmatched_reason: str | None
+    sport: str | None
+    league: str | None
+    home: str | None
+    away: str | None
+    commence_time: datetime | None
+    market: str
+    period: str
+    line: float | None
+    subject: str
+    outcome: str
+    bookmaker: str
+    price: float
+    stake: Decimal
+    returned: Decimal | None
+    note: str
+
+
+class Matched(NamedTuple):
+    event: EventFacts | None
+    reason: str | None
+
+
+def matching(league: str, home: str, away: str, events: Iterable[EventFacts]) -> Matched:
+    """The one event among `events`, which start near the bet's start, of this league (its key or title) between these
+    teams. Names are the same but for case, accents and punctuation; nothing is guessed."""
+    named = (_plain(home), _plain(away))
+    of_league = [each for each in events if _plain(league) in (_plain(each.league), _plain(each.league_title))]
+    same = [each for each in of_league if _teams(each) == named]
+    if len(same) == 1:
+        return Matched(same[0], None)
+    if same:
+        return Matched(None, "several events of these teams start within 12 hours of it")
+    if any(_teams(each) == named[::-1] for each in of_league):
+        return Matched(None, "the event that is known has home and away the other way round")
+    if of_league:
+        return Matched(None, "no event of these teams in this league starts within 12 hours of it")
+    return Matched(None, "no event of this league starts within 12 hours of it")
+
+
+def _teams(event: EventFacts) -> tuple[str, str]:
+    return _plain(event.home or ""), _plain(event.away or "")
+
+
+def _plain(name: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(character for character in decomposed if character.isalnum())
+
+
+def outcome_of(event: EventFacts, outcome: str) -> str:
+    """The outcome's name as the boards have it: `home` and `away` are the teams, names may be spelled otherwise."""
+    plain = _plain(outcome)
+    for side, team in ((_HOME, event.home), (_AWAY, event.away)):
+        if team and plain in (side, _plain(team)):
+            return team
+    return outcome
+
+
+def clv(bet: Bet, lines: ClosingLines | None, profile: str) -> Clv:
+    """What the closing lines of the bet's event say of it."""
+    if bet.event_id is None:
+        return Clv(reason=NOT_MATCHED)
+    if lines is None:
+        return Clv(reason=NOT_CLOSED)
+    if lines.voided:
+        return Clv(lines.revision, reason=NOT_STARTED)
+    offered = [
+        market
+        for market in lines.markets
+        if (market.profile, market.key.market, market.key.period, market.key.subject)
+        == (profile, bet.market, bet.period, bet.subject)
+    ]
+    if not offered:
+        return Clv(lines.revision, reason=NO_MARKET)
+    closing_line = _main(offered).key.line
+    points = _points(bet, closing_line)
+    told = Clv(lines.revision, closing_line=closing_line, points=points)
+    at_line = next((market for market in offered if market.key.line == bet.line), None)
+    if at_line is None:
+        return told._replace(reason=NO_LINE)
+    outcome = next((each for each in at_line.outcomes if _plain(each.outcome) == _plain(bet.outcome)), None)
+    if outcome is None:
+        return told._replace(reason=NO_OUTCOME)
+    return _against(bet, outcome, told)
+
+
+def _against(bet: Bet, outcome: ClosingOutcome, told: Clv) -> Clv:
+    price = next((each.back for each in outcome.prices if each.bookmaker == bet.bookmaker), None)
+    fair = outcome.consensus
+    return told._replace(
+        raw=None if price is None else bet.price / price - 1.0,
+        no_vig=None if fair is None else bet.price * fair - 1.0,
+        closing_price=price,
+        closing_fair=fair,
+        reason=NO_FAIR_PRICE if fair is None else None,
+    )
+
+
+def _main(offered: Sequence[ClosingMarket]) -> ClosingMarket:
+    """The main line, as the engine names it; else that which most bookmakers are pooled for."""
+    return next((each for each in offered if each.category == "main"), max(offered, key=lambda each: each.books_used))
+
+
+def _points(bet: Bet, closing_line: float | None) -> float | None:
+    """Of the bet's own side: more points are better on a spread and under a total, fewer over one."""
+    if bet.line is None or closing_line is None:
+        return None
+    more = bet.line - closing_line
+    outcome = _plain(bet.outcome)
+    if bet.market.startswith(_SPREADS) or bet.market.endswith(_SPREADS):
+        if bet.home and outcome == _plain(bet.home):
+            return more
+        return -more if bet.away and outcome == _plain(bet.away) else None
+    if outcome == _UNDER:
+        return more
+    return -more if outcome == _OVER else None

@@ -1,0 +1,312 @@
+"""`/v1/bets` and `/v1/clv`: bets that were placed, and what the closing lines say of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID, uuid4
+
+from msgspec import Meta
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bet_intel.api import bet_store, closing_store, cursor
+from bet_intel.api.auth import LOCAL
+from bet_intel.api.bet_answers import BetAnswer, BetBody, BetClv, BetList, ClvGroup, ClvSummary
+from bet_intel.api.bet_store import Group
+from bet_intel.api.bodies import check_json, decoded, received
+from bet_intel.api.domain.bets import PROFILE, Bet, Clv, Matched, clv, matching, outcome_of
+from bet_intel.api.domain.model import EventFacts
+from bet_intel.api.operation import READING, NoParameters, Operation, Reads
+from bet_intel.api.problems import BodyError, NotFoundError, ParameterError, TakenError
+from bet_intel.api.query import Cursor, Limit, Query, TextList, Time, parse
+from bet_intel.api.read_model import Record
+from bet_intel.api.wire_closing import closing_lines
+from bet_intel.api.writes import IDEMPOTENCY, Writes, Written
+from bet_intel.shared.outbox import UnitOfWork
+from bet_intel.shared.postgres import Reader, Writer
+from bet_intel.shared.times import Clock
+
+_PATH = "/v1/bets"
+_ID = {"id": "Id of the bet."}
+_EXAMPLE = '{"event_id": "…", "bookmaker": "pinnacle", "market": "h2h", "outcome": "home", "price": 2.1, "stake": "10"}'
+_PLACES = Decimal("0.0001")
+_MOST = Decimal(10) ** 12
+
+
+class BetQuery(Query, frozen=True):
+    bookmaker: Annotated[TextList, Meta(description="Keys of bookmakers, separated by commas.")] = ()
+    sport: Annotated[TextList, Meta(description="Sports, separated by commas.")] = ()
+    status: Annotated[Literal["matched", "unmatched"], Meta(description="Whether its event is known.")] | None = None
+    since: Annotated[Time, Meta(description="Only bets placed then or later.")] | None = None
+    until: Annotated[Time, Meta(description="Only bets placed before.")] | None = None
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class ClvQuery(Query, frozen=True):
+    by: Annotated[tuple[Group, ...], Meta(max_length=6, description="Groups, separated by commas.")] = (
+        "bookmaker",
+        "month",
+        "period",
+        "sport",
+    )
+    since: Annotated[Time, Meta(description="Only bets placed then or later.")] | None = None
+    until: Annotated[Time, Meta(description="Only bets placed before.")] | None = None
+
+    def check(self) -> None:
+        if self.since and self.until and self.until <= self.since:
+            raise ParameterError("until", "until is not after since: nothing can match.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Bets:
+    reads: Reads
+    writes: Writes
+    clock: Clock
+
+    async def create(self, request: Request) -> Response:
+        parse(request.url.query, NoParameters)
+        check_json(request)
+        body = await received(request)
+        asked = _checked(body)
+
+        async def act(unit: UnitOfWork) -> Written:
+            found = await _event_of(unit.connection, asked)
+            bet = _bet(asked, found, self.clock())
+            judged = await _judged(unit.connection, bet)
+            if not await bet_store.add(unit.connection, bet, judged):
+                known = await bet_store.with_reference(unit.connection, LOCAL, asked.reference or "")
+                where = "" if known is None else f": {_PATH}/{known['id']}"
+                raise TakenError(f"There is a bet with the reference {asked.reference!r}{where}.")
+            return Written(201, _answer(bet, judged), f"{_PATH}/{bet.id}")
+
+        return await self.writes.create(request, body, act)
+
+    async def listed(self, connection: Reader, _path: Mapping[str, str], asked: BetQuery) -> BetList:
+        after = cursor.decode(asked.cursor, asked, tuple[Time, UUID]) if asked.cursor else None
+        rows = await bet_store.listed(
+            connection,
+            LOCAL,
+            asked.bookmaker,
+            asked.sport,
+            None if asked.status is None else asked.status == "matched",
+            (asked.since, asked.until),
+            None if after is None else (after[0], str(after[1])),
+            asked.limit + 1,
+        )
+        page = rows[: asked.limit]
+        more = len(rows) > asked.limit
+        return BetList(
+            [_of_row(row) for row in page],
+            cursor.encode((page[-1]["placed_at"], page[-1]["id"]), asked) if more else None,
+        )
+
+    async def get(self, connection: Reader, path: Mapping[str, str], _asked: NoParameters) -> BetAnswer:
+        row = await bet_store.get(connection, LOCAL, _known_id(path))
+        if row is None:
+            raise _unknown(path["id"])
+        return _of_row(row)
+
+    async def delete(self, request: Request) -> Response:
+        parse(request.url.query, NoParameters)
+        id = _known_id(request.path_params)
+
+        async def act(unit: UnitOfWork) -> Written:
+            if not await bet_store.delete(unit.connection, LOCAL, id):
+                raise _unknown(id)
+            return Written(204)
+
+        return await self.writes.run(act)
+
+    async def clv(self, connection: Reader, _path: Mapping[str, str], asked: ClvQuery) -> ClvSummary:
+        period = (asked.since, asked.until)
+        total = await bet_store.summary(connection, LOCAL, None, period)
+        groups = {by: await bet_store.summary(connection, LOCAL, by, period) for by in asked.by}
+        return ClvSummary(
+            _group(total[0]) if total else None,
+            {by: [_group(row) for row in rows] for by, rows in groups.items()},
+        )
+
+
+def operations(reads: Reads, writes: Writes, clock: Clock) -> tuple[Operation, ...]:
+    bets = _Bets(reads, writes, clock)
+    return (
+        Operation(
+            _PATH,
+            "listBets",
+            "bets",
+            "Bets, the newest first",
+            reads.plain(BetQuery, bets.listed),
+            query=BetQuery,
+            answer=BetList,
+            headers=READING,
+        ),
+        Operation(
+            _PATH,
+            "createBet",
+            "bets",
+            "Keep a bet",
+            bets.create,
+            "Its event is named by `event_id`, or looked for by league, teams and start. One that is not found is kept "
+            "unmatched, with the reason: nothing is guessed. It is judged when its event has closing lines.",
+            answer=BetAnswer,
+            problems=(400, 409, 413, 415, 422, 503),
+            method="POST",
+            status=201,
+            body=BetBody,
+            headers=IDEMPOTENCY,
+        ),
+        Operation(
+            f"{_PATH}/{{id}}",
+            "getBet",
+            "bets",
+            "One bet",
+            reads.plain(NoParameters, bets.get),
+            path_parameters=_ID,
+            answer=BetAnswer,
+            problems=(400, 404, 503),
+            headers=READING,
+        ),
+        Operation(
+            f"{_PATH}/{{id}}",
+            "deleteBet",
+            "bets",
+            "Forget a bet",
+            bets.delete,
+            path_parameters=_ID,
+            problems=(400, 404, 503),
+            method="DELETE",
+            status=204,
+        ),
+        Operation(
+            "/v1/clv",
+            "getClv",
+            "bets",
+            "Closing line value of all bets",
+            reads.plain(ClvQuery, bets.clv),
+            "Raw (by the same bookmaker's closing price) and no-vig (by the fair closing price), over all bets and in "
+            "groups.",
+            ClvQuery,
+            answer=ClvSummary,
+            headers=READING,
+        ),
+    )
+
+
+def _checked(body: bytes) -> BetBody:
+    asked = decoded(body, BetBody, _EXAMPLE)
+    for name, money, least in (("stake", asked.stake, _PLACES), ("returned", asked.returned, Decimal(0))):
+        if money is None:
+            continue
+        if not money.is_finite() or not least <= money < _MOST or money != money.quantize(_PLACES):
+            raise BodyError(f"The body cannot be used: {name} is {money}; expected money with at most 4 places.")
+    if asked.event_id is None and None in (asked.league, asked.home, asked.away, asked.commence_time):
+        raise BodyError("The body cannot be used: name the event by event_id, or by league, home, away, commence_time.")
+    return asked
+
+
+async def _event_of(connection: Writer, asked: BetBody) -> Matched:
+    if asked.event_id is not None:
+        event = await bet_store.event(connection, asked.event_id)
+        if event is None and (body := await closing_store.body(connection, asked.event_id)) is not None:
+            event = closing_lines(body).event
+        if event is None:
+            raise BodyError(f"The body cannot be used: there is no event {asked.event_id!r}.")
+        return Matched(event, None)
+    if asked.league is None or asked.home is None or asked.away is None or asked.commence_time is None:
+        raise AssertionError("a body that names no event was refused before")
+    near = await bet_store.events_near(connection, asked.commence_time)
+    return matching(asked.league, asked.home, asked.away, near)
+
+
+def _bet(asked: BetBody, found: Matched, now: datetime) -> Bet:
+    event: EventFacts | None = found.event
+    described: Any = asked if event is None else event
+    return Bet(
+        str(uuid4()),
+        LOCAL,
+        asked.reference,
+        now,
+        now if asked.placed_at is None else asked.placed_at.astimezone(UTC),
+        None if event is None else event.id,
+        found.reason,
+        described.sport,
+        described.league,
+        described.home,
+        described.away,
+        described.commence_time,
+        asked.market,
+        asked.period,
+        asked.line,
+        asked.subject,
+        asked.outcome if event is None else outcome_of(event, asked.outcome),
+        asked.bookmaker,
+        round(asked.price, 4),
+        asked.stake,
+        asked.returned,
+        asked.note,
+    )
+
+
+async def _judged(connection: Writer, bet: Bet) -> Clv:
+    if bet.event_id is None:
+        return clv(bet, None, PROFILE)
+    # Closing lines that arrive meanwhile look for bets when this one is stored.
+    await closing_store.lock(connection, [bet.event_id])
+    body = await closing_store.body(connection, bet.event_id)
+    return clv(bet, None if body is None else closing_lines(body), PROFILE)
+
+
+def _of_row(row: Record) -> BetAnswer:
+    return _answer(bet_store.bet(row), bet_store.clv(row))
+
+
+def _answer(bet: Bet, judged: Clv) -> BetAnswer:
+    members = bet._asdict() | {"subject": bet.subject or None}
+    del members["account"]
+    told = BetClv(
+        judged.raw,
+        judged.no_vig,
+        judged.closing_price,
+        judged.closing_fair,
+        judged.closing_line,
+        judged.points,
+        judged.reason,
+        judged.revision,
+    )
+    return BetAnswer(**members, clv=told)
+
+
+def _group(row: Record) -> ClvGroup:
+    return ClvGroup(
+        name=row["name"],
+        bets=row["bets"],
+        matched=row["matched"],
+        staked=row["staked"],
+        settled=row["settled"] or Decimal(0),
+        returned=row["returned"] or Decimal(0),
+        raw_bets=row["raw_bets"],
+        raw=row["raw"],
+        no_vig_bets=row["no_vig_bets"],
+        no_vig=row["no_vig"],
+        no_vig_by_stake=row["no_vig_by_stake"],
+        beat_the_close=None if row["beat"] is None else float(row["beat"]),
+        points_bets=row["points_bets"],
+        points=row["points"],
+    )
+
+
+def _known_id(path: Mapping[str, str]) -> str:
+    try:
+        return str(UUID(path["id"]))
+    except ValueError as error:
+        raise _unknown(path["id"]) from error
+
+
+def _unknown(id: str) -> NotFoundError:
+    return NotFoundError.of("bet", id, f"{_PATH} lists those that there are.")
+
+
+__all__ = ["operations"]

@@ -1,0 +1,157 @@
+"""Bets over HTTP: kept once, matched or not, and judged whenever the closing lines come."""
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator
+
+from fixtures.api_gateway import Gateway, served
+from fixtures.api_messages import START, Market, Match, odds_changed
+from fixtures.closing_messages import closing_line_fixed, h2h
+
+__all__ = ["served"]
+
+pytestmark = pytest.mark.integration
+
+PATH = "/v1/bets"
+PLACED = (START - timedelta(hours=3)).isoformat()
+BET: dict[str, Any] = {
+    "event_id": "made_up:1",
+    "bookmaker": "alpha",
+    "market": "h2h",
+    "outcome": "home",
+    "price": 2.1,
+    "stake": "12.50",
+    "placed_at": PLACED,
+}
+NAMED = {
+    **{name: value for name, value in BET.items() if name != "event_id"},
+    "league": "MLB",
+    "home": "harbour city",
+    "away": "Riverside",
+    "commence_time": (START + timedelta(hours=2)).isoformat(),
+}
+
+
+async def placed(served: Gateway, body: dict[str, Any], status: int = 201, key: str | None = None) -> httpx.Response:
+    headers = {} if key is None else {"Idempotency-Key": key}
+    answer = await served.client.post(PATH, json=body, headers=headers)
+    assert answer.status_code == status, answer.text
+    return answer
+
+
+async def test_a_bet_is_kept_listed_judged_and_forgotten(served: Gateway) -> None:
+    await served.tell(odds_changed(Market()))
+    answer = await placed(served, BET | {"returned": "0", "note": "late news"})
+    made = answer.json()
+    path = answer.headers["location"]
+    assert path == f"{PATH}/{made['id']}"
+    assert (made["outcome"], made["stake"], made["returned"]) == ("Harbour City", "12.50", "0")
+    assert (made["home"], made["league"], made["clv"]["reason"]) == ("Harbour City", "baseball_mlb", "not_closed")
+    assert (await served.get(path))["stake"] == "12.5000"
+
+    await served.tell(closing_line_fixed(h2h(1.95, 0.5), revision=5))
+    judged = (await served.get(path))["clv"]
+    assert (judged["raw"], judged["no_vig"]) == (pytest.approx(2.1 / 1.95 - 1), pytest.approx(0.05))
+    assert (judged["closing_price"], judged["closing_probability"], judged["closing_revision"]) == (1.95, 0.5, 5)
+    await served.tell(closing_line_fixed(revision=6, voided=True))
+    judged = (await served.get(path))["clv"]
+    assert (judged["raw"], judged["no_vig"], judged["reason"]) == (None, None, "start_has_moved")
+
+    assert [one["id"] for one in (await served.get(PATH))["data"]] == [made["id"]]
+    assert (await served.get(PATH, status="unmatched"))["data"] == []
+    document = await served.get("/openapi.json")
+    for described, asked in ((PATH, PATH), (f"{PATH}/{{id}}", path), ("/v1/clv", "/v1/clv")):
+        schema = document["paths"][described]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        Draft202012Validator(schema | {"components": document["components"]}).validate(await served.get(asked))
+    assert (await served.client.delete(path)).status_code == 204
+    for method in ("GET", "DELETE"):
+        assert (await served.client.request(method, path)).status_code == 404
+
+
+async def test_a_bet_that_is_entered_after_the_start_is_judged_at_once(served: Gateway) -> None:
+    await served.tell(closing_line_fixed(h2h(1.95, 0.5)))
+    made = (await placed(served, BET)).json()
+    assert made["clv"]["no_vig"] == pytest.approx(0.05)
+
+
+async def test_an_event_is_found_by_league_teams_and_start_or_the_bet_says_why_not(served: Gateway) -> None:
+    again = Match("made_up:2", start=START + timedelta(days=1))
+    await served.tell(odds_changed(Market()), odds_changed(Market(), match=again))
+    found = (await placed(served, NAMED)).json()
+    assert (found["event_id"], found["unmatched_reason"]) == ("made_up:1", None)
+    assert found["commence_time"] == START.isoformat().replace("+00:00", "Z")
+    unknown = (await placed(served, NAMED | {"away": "River"})).json()
+    assert (unknown["event_id"], unknown["clv"]["reason"], unknown["away"]) == (None, "not_matched", "River")
+    assert "no event of these teams" in unknown["unmatched_reason"]
+    both = (await placed(served, NAMED | {"commence_time": (START + timedelta(hours=12)).isoformat()})).json()
+    assert "several events" in both["unmatched_reason"]
+    assert [one["id"] for one in (await served.get(PATH, status="unmatched"))["data"]] == sorted(
+        [unknown["id"], both["id"]]
+    )
+
+
+async def test_what_is_sent_twice_is_kept_once(served: Gateway) -> None:
+    await served.tell(odds_changed(Market()))
+    first = await placed(served, BET, key="one")
+    again = await placed(served, BET, key="one")
+    assert again.json() == first.json()
+    await placed(served, BET | {"reference": "slip 7"})
+    taken = (await placed(served, BET | {"reference": "slip 7"}, 409)).json()
+    assert "slip 7" in taken["detail"]
+    assert await served.database.fetchval("select count(*) from bet") == 2
+
+
+async def test_pages_and_groups(served: Gateway) -> None:
+    await served.tell(odds_changed(Market()), closing_line_fixed(h2h(1.95, 0.5)))
+    for number, (bookmaker, price, stake) in enumerate(
+        (("alpha", 2.1, "10"), ("alpha", 1.9, "30"), ("beta", 2.0, "5"))
+    ):
+        at = (START - timedelta(hours=number)).isoformat()
+        await placed(served, BET | {"bookmaker": bookmaker, "price": price, "stake": stake, "placed_at": at})
+    await placed(served, NAMED | {"league": "unknown", "returned": "25.5"})
+    pages, cursor = [], ""
+    while True:
+        page = (await served.client.get(f"{PATH}?limit=3{cursor}")).json()
+        pages.append([one["price"] for one in page["data"]])
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert pages == [[2.1, 1.9, 2.0], [2.1]]
+    answer = await served.get("/v1/clv")
+    total = answer["total"]
+    assert (total["bets"], total["matched"], total["staked"], total["returned"]) == (4, 3, "57.5000", "25.5000")
+    assert (total["no_vig_bets"], total["no_vig"]) == (3, pytest.approx((0.05 - 0.05 + 0) / 3))
+    assert total["no_vig_by_stake"] == pytest.approx((0.05 * 10 - 0.05 * 30) / 45)
+    assert total["beat_the_close"] == pytest.approx(1 / 3)
+    assert {one["name"]: one["bets"] for one in answer["groups"]["bookmaker"]} == {"alpha": 3, "beta": 1}
+    assert {one["name"]: one["bets"] for one in answer["groups"]["sport"]} == {"baseball": 3, None: 1}
+    assert {one["name"] for one in answer["groups"]["month"]} == {"2026-04"}
+    assert list((await served.get("/v1/clv", by="market"))["groups"]) == ["market"]
+    assert (await served.get("/v1/clv", until="2020-01-01T00:00:00Z"))["total"] is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"event_id": "nobody"},
+        {"price": 1.0},
+        {"stake": "0"},
+        {"stake": "-1"},
+        {"stake": "1.00001"},
+        {"stake": "NaN"},
+        {"stake": "much"},
+        {"returned": "-1"},
+        {"line": 1e9},
+        {"side": "lay"},
+        {"placed_at": "2026-01-01T00:00:00"},
+        {"event_id": None, "league": "MLB"},
+    ],
+)
+async def test_what_is_no_bet(served: Gateway, body: dict[str, Any]) -> None:
+    answer = await served.client.post(PATH, json=BET | body if body else {})
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    assert await served.database.fetchval("select count(*) from bet") == 0

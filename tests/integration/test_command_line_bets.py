@@ -1,0 +1,48 @@
+"""`bet-intel bets` against a gateway."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bet_intel.compose.cli import run
+from fixtures.api_gateway import Gateway, served
+from fixtures.api_messages import Market, odds_changed
+from fixtures.closing_messages import closing_line_fixed, h2h
+from fixtures.command import Ran, bet_intel
+
+__all__ = ["served"]
+
+pytestmark = pytest.mark.integration
+
+HEADER = "League,Home,Away,Start,Market,Outcome,Bookmaker,Price,Stake\n"
+GOOD = "MLB,Harbour City,Riverside,2026-04-16T23:05:00Z,h2h,home,alpha,2.10,10\n"
+UNKNOWN = GOOD.replace("Riverside", "Nobody")
+
+
+async def bets(served: Gateway, *arguments: str) -> Ran:
+    return await asyncio.to_thread(bet_intel, "bets", *arguments, "--url", str(served.client.base_url))
+
+
+async def test_bets_are_imported_once_listed_and_summed_up(served: Gateway, tmp_path: Path) -> None:
+    await served.tell(odds_changed(Market()))
+    file = tmp_path / "bets.csv"
+    file.write_text(HEADER + GOOD + UNKNOWN + GOOD.replace("2.10", "+110"))
+    first = await bets(served, "import", str(file), "--json")
+    assert (first.code, first.answer["counts"]) == (1, {"matched": 1, "unmatched": 1, "rejected": 1})
+    assert [one["where"] for one in first.answer["bets"]] == [f"{file}, line {line}" for line in (2, 3, 4)]
+    assert "no event of these teams" in first.answer["bets"][1]["reason"]
+    file.write_text(HEADER + GOOD + UNKNOWN)
+    again = await bets(served, "import", str(file))
+    assert (again.code, again.out.strip()) == (0, "0 matched, 0 unmatched, 2 known, 0 rejected")
+    await served.tell(closing_line_fixed(h2h(1.95, 0.5)))
+    listed = await bets(served, "list")
+    assert (listed.code, "+5.0 %" in listed.out, "no event of these teams" in listed.out) == (0, True, True)
+    summed = await bets(served, "clv", "--json")
+    assert (summed.answer["total"]["bets"], summed.answer["total"]["no_vig"]) == (2, pytest.approx(0.05))
+    assert "100%" in (await bets(served, "clv")).out
+
+
+def test_without_a_gateway_it_says_what_to_start(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bets", "list", "--url", "http://127.0.0.1:9"]) == 1
+    assert "no gateway answers at http://127.0.0.1:9" in capsys.readouterr().err

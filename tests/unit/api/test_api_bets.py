@@ -1,0 +1,148 @@
+"""Which event a bet was on, and what the closing lines say of it."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from bet_intel.api.domain.bets import Bet, Clv, clv, matching, outcome_of
+from bet_intel.api.domain.model import EventFacts
+from bet_intel.api.wire_closing import closing_lines
+from fixtures.api_messages import START
+from fixtures.closing_messages import UNFAIR, Line, closing_line_fixed, h2h
+
+PLACED = START - timedelta(hours=3)
+
+
+def event(id: str = "e", home: str = "Harbour City", away: str = "Riverside", **members: str) -> EventFacts:
+    facts = {"provider": "p", "sport": "baseball", "league": "baseball_mlb", "league_title": "MLB"} | members
+    return EventFacts(id=id, home=home, away=away, commence_time=START, **facts)
+
+
+def bet(market: str = "h2h", outcome: str = "Harbour City", line: float | None = None, **members: Any) -> Bet:
+    usual = Bet(
+        "id", "local", None, PLACED, PLACED, "made_up:1", None, "baseball", "baseball_mlb", "Harbour City", "Riverside",
+        START, market, "full", line, "", outcome, "alpha", 2.1, Decimal(10), None, "",
+    )  # fmt: skip
+    return usual._replace(**members)
+
+
+def judged(placed: Bet, *lines: Line, voided: bool = False) -> Clv:
+    told = closing_lines(closing_line_fixed(*lines, revision=4, voided=voided).data)
+    return clv(placed, told, "consensus")
+
+
+def spread(line: float, home: float = 1.9, category: str = "main") -> Line:
+    return "spreads", line, category, {"Harbour City": (0.5, (home, 1.92)), "Riverside": (0.5, (1.9, 1.92))}
+
+
+def total(line: float) -> Line:
+    return "totals", line, "main", {"Over": (0.48, (1.95, 1.9)), "Under": (0.52, (1.85, 1.9))}
+
+
+def test_raw_by_the_same_bookmaker_and_no_vig_by_the_fair_price() -> None:
+    found = judged(bet(), h2h(1.95, 0.5))
+    assert found == Clv(4, 2.1 / 1.95 - 1, 2.1 * 0.5 - 1, 1.95, 0.5, None, None, None)
+    assert judged(bet(bookmaker="beta"), h2h()).raw == pytest.approx(2.1 / 1.9 - 1)
+
+
+def test_a_bookmaker_that_had_gone_leaves_the_fair_price() -> None:
+    found = judged(bet(bookmaker="gone"), h2h(1.95, 0.5))
+    assert (found.raw, found.reason) == (None, None)
+    assert found.no_vig == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "line", "close", "points"),
+    [
+        ("Harbour City", 1.5, 1.0, 0.5),
+        ("Harbour City", -1.5, -2.0, 0.5),
+        ("Harbour City", 1.0, 1.5, -0.5),
+        ("Riverside", -1.5, -1.0, 0.5),
+        ("riverside", 1.5, 1.0, -0.5),
+    ],
+)
+def test_points_are_compared_for_the_side_of_the_bet(outcome: str, line: float, close: float, points: float) -> None:
+    found = judged(bet("spreads", outcome, line), spread(close))
+    assert (found.closing_line, found.points) == (close, points)
+    # A price of another line is no closing price.
+    assert (found.raw, found.no_vig, found.reason) == (None, None, "line_not_offered")
+
+
+@pytest.mark.parametrize(("outcome", "line", "points"), [("Over", 8.0, 0.5), ("Under", 9.0, 0.5), ("Under", 8.0, -0.5)])
+def test_points_of_totals(outcome: str, line: float, points: float) -> None:
+    assert judged(bet("totals", outcome, line), total(8.5)).points == points
+
+
+def test_a_line_that_is_still_offered_has_its_price_and_the_main_line_its_points() -> None:
+    found = judged(bet("spreads", line=1.5), spread(1.5, 1.8, "alternate"), spread(1.0))
+    assert (found.points, found.closing_price) == (0.5, 1.8)
+    assert found.raw == pytest.approx(2.1 / 1.8 - 1)
+
+
+@pytest.mark.parametrize(
+    ("placed", "lines", "voided", "reason"),
+    [
+        (bet(), (), True, "start_has_moved"),
+        (bet("totals", "Over", 8.5), (h2h(),), False, "market_not_offered"),
+        (bet(period="h1"), (h2h(),), False, "market_not_offered"),
+        (bet(outcome="Draw"), (h2h(),), False, "outcome_not_offered"),
+        (bet("totals", "Over", 8.5), (UNFAIR,), False, "no_fair_price"),
+    ],
+)
+def test_why_there_is_none(placed: Bet, lines: tuple[Line, ...], voided: bool, reason: str) -> None:
+    found = judged(placed, *lines, voided=voided)
+    assert (found.no_vig, found.reason, found.revision) == (None, reason, 4)
+
+
+def test_without_closing_lines_it_says_so() -> None:
+    assert clv(bet(), None, "consensus") == Clv(reason="not_closed")
+    assert clv(bet(event_id=None), None, "consensus") == Clv(reason="not_matched")
+
+
+EVENTS = [
+    event(),
+    event("2", "Atlético Madrid", "St. Pauli"),
+    event("3", "Riverside", "Oldtown"),
+    event("4", league="baseball_npb", league_title="NPB"),
+]
+
+
+@pytest.mark.parametrize(
+    ("league", "home", "away", "id"),
+    [
+        ("baseball_mlb", "Harbour City", "Riverside", "e"),
+        ("mlb", "HARBOUR CITY", "riverside", "e"),
+        ("MLB", "Atletico Madrid", "St Pauli", "2"),
+        ("NPB", "Harbour City", "Riverside", "4"),
+    ],
+)
+def test_names_are_the_same_but_for_case_accents_and_punctuation(league: str, home: str, away: str, id: str) -> None:
+    found = matching(league, home, away, EVENTS)
+    assert (found.event and found.event.id, found.reason) == (id, None)
+
+
+@pytest.mark.parametrize(
+    ("league", "home", "away", "reason"),
+    [
+        ("NFL", "Harbour City", "Riverside", "no event of this league"),
+        ("MLB", "Harbour", "Riverside", "no event of these teams"),
+        ("MLB", "Riverside", "Harbour City", "the other way round"),
+        ("MLB", "Riverside", "Oldtown FC", "no event of these teams"),
+    ],
+)
+def test_nothing_is_guessed(league: str, home: str, away: str, reason: str) -> None:
+    found = matching(league, home, away, EVENTS)
+    assert found.event is None
+    assert reason in (found.reason or "")
+
+
+def test_of_two_games_of_one_day_none_is_chosen() -> None:
+    assert "several events" in (matching("MLB", "Harbour City", "Riverside", [event(), event("again")]).reason or "")
+
+
+def test_outcomes_have_the_names_of_the_board() -> None:
+    assert [outcome_of(event(), name) for name in ("home", "Away", "harbour city", "Draw", "Over")] == [
+        "Harbour City", "Riverside", "Harbour City", "Draw", "Over",
+    ]  # fmt: skip

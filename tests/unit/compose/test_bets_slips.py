@@ -1,0 +1,101 @@
+"""Bets in a CSV file, as the gateway is given them."""
+
+from typing import Any
+
+import pytest
+
+from bet_intel.compose.bets.slips import read_slips
+from bet_intel.compose.commands.errors import CommandError
+
+HEADER = "Date,League,Home,Away,Start,Market,Selection,Point,Book,Odds,Stake,Payout"
+ROW = "2026-04-16T12:00:00Z,MLB,Harbour City,Riverside,2026-04-16T23:05:00+00:00,h2h,home,,Pinnacle,2.10,10,21.00"
+
+
+def bodies(*rows: str, header: str = HEADER, american: bool = False) -> list[dict[str, Any]]:
+    slips, refused = read_slips("bets.csv", "\n".join((header, *rows)).encode(), american=american)
+    assert refused == []
+    return [slip.body for slip in slips]
+
+
+def reasons(*rows: str, american: bool = False) -> list[str]:
+    slips, refused = read_slips("bets.csv", "\n".join((HEADER, *rows)).encode(), american=american)
+    assert slips == []
+    return [one.reason for one in refused]
+
+
+def test_a_row_is_a_bet() -> None:
+    (body,) = bodies(ROW, "")
+    reference = body.pop("reference")
+    assert reference.startswith("import-")
+    assert body == {
+        "league": "MLB",
+        "home": "Harbour City",
+        "away": "Riverside",
+        "commence_time": "2026-04-16T23:05:00+00:00",
+        "placed_at": "2026-04-16T12:00:00+00:00",
+        "market": "h2h",
+        "outcome": "home",
+        "bookmaker": "pinnacle",
+        "price": 2.1,
+        "stake": "10",
+        "returned": "21.00",
+    }
+
+
+def test_semicolons_decimal_commas_and_a_byte_order_mark() -> None:
+    text = "\ufeff" + HEADER.replace(",", ";") + "\n" + ROW.replace(",", ";").replace("2.10", "2,10")
+    (slip,), refused = read_slips("bets.csv", text.encode(), american=False)
+    assert (slip.body["price"], refused) == (2.1, [])
+
+
+def test_the_same_bet_has_the_same_reference_and_a_second_one_another() -> None:
+    (first,), (again, second) = bodies(ROW), bodies(ROW, ROW)
+    assert first["reference"] == again["reference"] != second["reference"]
+    (named,) = bodies("s-7," + ROW, header="Bet ID," + HEADER)
+    assert named["reference"] == "s-7"
+
+
+@pytest.mark.parametrize(
+    ("market", "outcome", "point", "line"),
+    [
+        ("spreads", "home", "+1.5", 1.5),
+        ("spreads", "Riverside", "-1.5", 1.5),
+        ("alternate_spreads", "away", "1,5", -1.5),
+        ("totals", "over", "8.5", 8.5),
+    ],
+)
+def test_a_point_is_the_bets_own_and_becomes_the_home_sides_line(
+    market: str, outcome: str, point: str, line: float
+) -> None:
+    row = ROW.replace(",h2h,home,,", f',{market},{outcome},"{point}",')
+    (body,) = bodies(row)
+    assert (body["line"], body["outcome"]) == (line, "Over" if outcome == "over" else outcome)
+
+
+def test_american_odds_are_taken_when_they_are_announced_and_never_read_as_decimal_ones() -> None:
+    rows = ROW.replace("2.10", "+150"), ROW.replace("2.10", "-110")
+    assert [body["price"] for body in bodies(*rows, american=True)] == [2.5, pytest.approx(1.9090909)]
+    assert ["--american" in reason for reason in reasons(*rows)] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("2.10", "many", "price 'many' is not a number"),
+        ("2.10", "", "no price"),
+        ("10,21.00", "ten,21.00", "stake 'ten' is not a number"),
+        ("T12:00:00Z", "T12:00:00", "has no zone"),
+        ("2026-04-16T12:00:00Z", "yesterday", "is not a time"),
+        ("h2h,home,,", "spreads,someone,1.5,", "could be either side's"),
+        ("2.10", "0.9", "is not a decimal price"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_its_reason(before: str, after: str, said: str) -> None:
+    (reason,) = reasons(ROW.replace(before, after))
+    assert said in reason
+
+
+@pytest.mark.parametrize("header", ["", "a,b", HEADER.replace("Start", "When"), HEADER.replace("Stake", "Money")])
+def test_a_column_that_is_needed_and_missing_is_named(header: str) -> None:
+    with pytest.raises(CommandError, match="has no column for"):
+        read_slips("bets.csv", f"{header}\n{ROW}".encode(), american=False)
