@@ -77,16 +77,18 @@ def falling_root(equation: Equation, start: FloatArray, begin: Derivatives, uppe
     the bracket, :func:`bracketed_root` takes over. A market that has settled is frozen, so that its root does not
     depend on the others in the batch.
     """
-    x = start
-    at = begin
-    for _ in range(_STEPS):
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+    # The first step is never the last: where all but one market of a batch are still under way, it would be evaluated
+    # again at the start, by the general form, with another rounding.
+    at, x = begin, start
+    with np.errstate(all="ignore"):  # an iteration that runs away is taken up below
+        x = x + at.step()
+        at = equation(x)
+        for _ in range(_STEPS):
             step = at.step()
-        near = at.settled(step, x)
-        if near.all():
-            break
-        x = x + step * ~near
-        with np.errstate(all="ignore"):  # an iteration that runs away is taken up below
+            near = at.settled(step, x)
+            if near.all():
+                break
+            x = x + step * ~near
             at = equation(x)
     found = near & (x + step >= start) & (x + step <= upper)
     if found.all():
