@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,6 +43,7 @@ class Stage:
         self.notes: dict[str, Any] = {}
         """What a strike leaves for the mend, the judge and the settling of its fault."""
         self.receiver: Receiver | None = None
+        self._held: AbstractContextManager[None] | None = None
         self._later: list[Future[None]] = []
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="drills")
 
@@ -112,6 +114,17 @@ class Stage:
         query = f"select case when count(*) > {self.play} then {newest} else 0 end from source_position"
         return self.number("odds_ingest", query)
 
+    def hold_supervisor(self) -> None:
+        """From here on it starts no server again, until :meth:`let_supervisor`."""
+        self._held = self.folder.lock("servers")
+        self._held.__enter__()
+
+    def let_supervisor(self) -> None:
+        """It may again; nothing happens where it always might."""
+        held, self._held = self._held, None
+        if held is not None:
+            held.__exit__(None, None, None)
+
     def later(self, seconds: float, deed: "Callable[[Stage], None]") -> None:
         """Do it after so many seconds, while the drill goes on; :meth:`finish` waits for it."""
 
@@ -144,6 +157,7 @@ class Stage:
 
     def heal(self) -> None:
         """Everything runs, nothing is suspended, and nginx knows every gateway."""
+        self.let_supervisor()
         for one in self.members():
             pid = process_of(self.folder, one).find()
             if pid is not None:

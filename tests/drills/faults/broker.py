@@ -4,7 +4,6 @@ from bet_intel.compose.cluster.engines import VHOST
 from drills.drill import Bound, Fault
 from drills.stage import Stage
 
-_LOCK = "lock"
 _QUEUE = "ev-engine.odds-changed"
 
 
@@ -14,8 +13,7 @@ def _kill_leader(stage: Stage) -> None:
 
 
 def _kill_majority(stage: Stage) -> None:
-    stage.notes[_LOCK] = lock = stage.folder.lock("servers")
-    lock.__enter__()
+    stage.hold_supervisor()
     rabbitmq = stage.engines.rabbitmq
     for node in rabbitmq.nodes[:2]:
         rabbitmq.kill(node)
@@ -23,7 +21,7 @@ def _kill_majority(stage: Stage) -> None:
 
 def _bring_back(stage: Stage) -> None:
     stage.engines.rabbitmq.heal()
-    stage.notes.pop(_LOCK).__exit__()
+    stage.let_supervisor()
 
 
 FAULTS = (

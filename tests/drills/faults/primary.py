@@ -5,7 +5,7 @@ from bet_intel.compose.servers.postgres import PostgresHost
 from drills.drill import Bound, Fault
 from drills.stage import Stage
 
-_LOCK, _OLD = "lock", "old"
+_OLD = "old"
 _WRITTEN = "select coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) from pg_stat_user_tables"
 """Counted anew since the start: a server that died of SIGKILL forgets what it counted before."""
 
@@ -14,8 +14,7 @@ def _kill(stage: Stage) -> None:
     group = stage.engines.postgres
     stage.notes[_OLD] = group.primary
     # The supervisor would start it again at once; here it is to stay dead until another is the primary.
-    stage.notes[_LOCK] = lock = stage.folder.lock("servers")
-    lock.__enter__()
+    stage.hold_supervisor()
     group.kill(group.primary)
 
 
@@ -27,7 +26,7 @@ def _promote(stage: Stage) -> None:
 def _come_back(stage: Stage) -> None:
     """Alive, and believing that it is the primary."""
     stage.engines.postgres.start_host(_old(stage))
-    stage.notes.pop(_LOCK).__exit__()
+    stage.let_supervisor()
 
 
 def _promote_and_come_back(stage: Stage) -> None:

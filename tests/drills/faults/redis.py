@@ -5,7 +5,6 @@ import httpx
 from drills.drill import Bound, Fault
 from drills.stage import Stage
 
-_LOCK = "lock"
 _BOUND = Bound(reads=3.0, writes=3.0, events=3.0)
 _HIT = 'bet_intel_cache_requests_total{result="hit"}'
 _PATH = "/v1/opportunities?limit=20"
@@ -18,15 +17,14 @@ def _kill(stage: Stage) -> None:
 
 
 def _kill_all(stage: Stage) -> None:
-    stage.notes[_LOCK] = lock = stage.folder.lock("servers")
-    lock.__enter__()
+    stage.hold_supervisor()
     for node in stage.engines.redis.nodes:
         stage.engines.redis.kill(node)
 
 
 def _bring_back(stage: Stage) -> None:
     stage.engines.redis.heal()
-    stage.notes.pop(_LOCK).__exit__()
+    stage.let_supervisor()
 
 
 def _hits(stage: Stage) -> float:
