@@ -95,7 +95,8 @@ async def test_boards_come_in_from_the_bus_and_sets_go_out_on_it(dsn: str, datab
         await one.bus.publish(Feed().shows(0, {H2H: better(2.06)}))
         assert await one.service.outbox.drained(10)
         assert one.reader.newest() == {"the_feed:1": {"h2h Home soft"}}
-        assert (await one.service.totals()).open == 1
+        # A price that is better than fair, by `consensus` and `sharp`; a low hold with another's price, by all three.
+        assert (await one.service.totals()).open == 2 + 3
         assert await rows(database, "outbox") == 0
 
 
