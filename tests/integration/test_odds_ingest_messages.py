@@ -5,13 +5,16 @@ from dataclasses import replace
 import pytest
 
 from bet_intel.odds_ingest.domain.quotes import Answer
+from bet_intel.odds_ingest.ingest import IngestOdds
 from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
+from bet_intel.odds_ingest.store import Store
 from bet_intel.shared.columns import read
 from fixtures.answers import H2H, LEAGUE, PROVIDER, TOTAL, answer, board, minutes, odds, sporting_event
 from fixtures.odds_ingest_messages import (
     CLOSED,
     EVEN,
     MOVED,
+    NOW,
     OPEN,
     OTHER,
     Service,
@@ -46,6 +49,14 @@ async def test_every_event_of_an_answer_is_told_of_with_boards_of_what_changed_a
     ]
     assert all(new.revision > old.revision for old, new in zip(first, second, strict=True))
     assert {body.as_of_us for body in second} == {int(minutes(1).timestamp() * 1e6)}
+
+
+async def test_it_is_told_whether_time_goes_on_at_the_provider_while_nothing_is_told(service: Service) -> None:
+    live = replace(service, ingest=IngestOdds(service.outbox, Store(), lambda: NOW, live=True))
+    for minute, asked, goes_on in ((0, service, False), (2, live, True)):
+        told = await asked.takes(answer(odds({H2H: board(EVEN)}), as_of=minutes(minute)))
+        told += await asked.ticks(minutes(minute + 1))
+        assert [body.live for body in told] == [goes_on, goes_on]
 
 
 async def test_a_market_that_is_gone_is_told_of_as_closed_and_empty(service: Service) -> None:

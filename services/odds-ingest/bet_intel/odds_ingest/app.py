@@ -116,11 +116,13 @@ async def open_odds_ingest(
 
         position = await stored_position()
         ticker = Ticker(SOURCE, database, metrics=engines.tickers)
-        ingest = IngestOdds(outbox, store, engines.clock, ticker.guard, engines.hops)
+        # One that is asked target by target is asked for what is offered now.
+        is_live = isinstance(provider, PollableProvider) or provider.is_live
+        ingest = IngestOdds(outbox, store, engines.clock, ticker.guard, engines.hops, live=is_live)
         refreshes, demand = Refreshes(database, outbox, engines.clock), Demand()
         subscribe = engines.bus.subscribe
         subscribe(Queue("odds-ingest.refresh-requested", "refresh.requested.v1"), refreshes.requested, dead_letters)
-        restate = RestateOdds(outbox, store)
+        restate = RestateOdds(outbox, store, provider.name if is_live else None)
         subscribe(Queue("odds-ingest.resync-requested", "resync.requested.v1"), restate.requested, dead_letters)
         subscribe(Queue("odds-ingest.demand-observed", "demand.observed.v1"), demand.observed, dead_letters)
         teller = Teller(provider.name, provider.total, engines.bus, refreshes, engines.clock)
@@ -131,7 +133,7 @@ async def open_odds_ingest(
         if isinstance(provider, PollableProvider):
             budget = Budget(settings.quota_month, settings.quota_day)
             quota = Quota(database, provider.name, budget, engines.clock)
-            asked = IngestOdds(outbox, store, engines.clock, hops=engines.hops)
+            asked = IngestOdds(outbox, store, engines.clock, hops=engines.hops, live=is_live)
             means = Means(database, ingest, quota, demand, company, asked)
             tasks = RefreshTasks(outbox, provider.name, engines.clock)
             scheduled = ScheduledPoller(provider, source, position, means, pace, engines.clock, dispatch=tasks.dispatch)

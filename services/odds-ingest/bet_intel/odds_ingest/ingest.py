@@ -67,10 +67,14 @@ class IngestOdds:
         clock: Callable[[], datetime],
         guard: Callable[[Writer], Awaitable[None]] | None = None,
         hops: Hops | None = None,
+        *,
+        live: bool = False,
     ) -> None:
-        """`guard` refuses the transaction of a process that may not store what it has fetched (any more)."""
+        """`guard` refuses the transaction of a process that may not store what it has fetched (any more). `live` says
+        that time at the provider goes on with the clock."""
         self._guard = guard
         self._hops = hops
+        self._live = live
         self._outbox = outbox
         self._store = store
         self._clock = clock
@@ -98,8 +102,8 @@ class IngestOdds:
             others = self._others(answer, identified, before)
             await self._store.save(unit.connection, before, [*after, *others])
             await self._store.save_position(unit.connection, source, answer.position)
-            unit.append(*[odds_changed(state, restate=_restates(before, state)) for state in after])
-            unit.append(*[odds_changed(state, unanswered=True) for state in others])
+            unit.append(*[odds_changed(state, restate=_restates(before, state), live=self._live) for state in after])
+            unit.append(*[odds_changed(state, unanswered=True, live=self._live) for state in others])
         if self._hops is not None:
             self._hops.reached("stored", answer.as_of)
         self._say(identified)
@@ -173,7 +177,7 @@ class IngestOdds:
                 if stored.state.as_of < as_of
             ]
             await self._store.save(unit.connection, before, after)
-            unit.append(*[odds_changed(state, unanswered=True) for state in after])
+            unit.append(*[odds_changed(state, unanswered=True, live=self._live) for state in after])
 
 
 def _changed_prices(before: Stored | None, after: EventState) -> int:

@@ -30,14 +30,16 @@ ODDS_CHANGED = "odds.changed.v1"
 PROVIDER_STATUS = "provider.status.v1"
 
 
-def odds_changed(state: EventState, *, unanswered: bool = False, restate: bool = False) -> Message:
+def odds_changed(state: EventState, *, unanswered: bool = False, restate: bool = False, live: bool = False) -> Message:
     """The message that tells `state`: boards of the markets changed at its revision, book columns of all.
 
     `unanswered` says that the provider told nothing of it: only time has passed. `restate` adds the boards that did not
-    change, with the revisions they have.
+    change, with the revisions they have. `live`, that time at the provider goes on with the clock.
     """
     strings = Strings()
-    body = odds_changed_pb2.OddsChanged(as_of_us=to_us(state.as_of), revision=state.revision, unanswered=unanswered)
+    body = odds_changed_pb2.OddsChanged(
+        as_of_us=to_us(state.as_of), revision=state.revision, unanswered=unanswered, live=live
+    )
     body.event.CopyFrom(sporting_event(state.event))
     bookmakers = _fill_bookmakers(body, state, strings)
     markets = list(state.markets.items())
