@@ -24,6 +24,8 @@ from bet_intel.compose.cluster.engines import VHOST
 from bet_intel.compose.cluster.services import KINDS, ONE_OF_EACH
 from bet_intel.compose.observability.catalogue import Catalogue
 from bet_intel.compose.servers.folder import ServersFolder, is_gone
+from bet_intel.compose.servers.postgres import PostgresGroup, PostgresHost
+from bet_intel.compose.servers.processes import ServerError
 from bet_intel.compose.servers.programs import CLUSTER
 from bet_intel.compose.servers.rabbitmq import RabbitMQ
 from bet_intel.odds_ingest.providers.call_metrics import CallMetrics
@@ -49,6 +51,9 @@ _SNAPSHOTS = 20
 _COUNTS = {**ONE_OF_EACH, "api.serve": 3, "ev-engine.consume": 2}
 _NOTIFICATIONS = "notifications"
 _SERVICES = frozenset(kind.service for kind in KINDS.values())
+# What the gateway knows from others; what it owns is not told again.
+_READ_MODEL = "sporting_event, bookmaker, provider_status, closing, feed_position, feed, resync_asked"
+_SUBSCRIPTIONS = "select count(*) from subscription"
 _TASKS = 500
 _SECONDS = 90.0
 
@@ -236,6 +241,64 @@ def test_two_days_of_baseball_every_five_minutes() -> None:
         until_outcome(cluster, expected, _MLB_SECONDS)
 
 
+def test_what_was_written_is_read_on_every_gateway_while_the_replica_stands_still(cluster: Cluster) -> None:
+    group = cluster.group()
+    [replica] = group.replicas
+    group.wait_for_replicas()
+    before = group.sql(replica, _SUBSCRIPTIONS, database="api")
+    group.pause_replay(replica)
+    try:
+        for _ in range(6):
+            cluster.must_show(*cluster.subscribe())
+        # What the replica would have answered.
+        assert group.sql(replica, _SUBSCRIPTIONS, database="api") == before
+    finally:
+        group.resume_replay(replica)
+
+
+async def test_a_promoted_replica_takes_the_writes_and_the_old_primary_alive_gets_none(cluster: Cluster) -> None:
+    with ServersFolder.use(cluster.folder) as folder:
+        group = PostgresGroup.find(folder)
+        assert group is not None
+        old, [new] = group.primary, group.replicas
+        await asyncio.to_thread(group.wait_for_replicas)
+        before = int(group.sql(old, _SUBSCRIPTIONS, database="api"))
+        # The supervisor starts again what has died, once it comes to it: the old primary as what it was.
+        with folder.lock("servers"):
+            await asyncio.to_thread(group.kill, old)
+            await asyncio.to_thread(group.promote, new)
+        await until(lambda: _is_primary(group, old), _SECONDS)
+
+        await until(lambda: _takes_writes(cluster), _SECONDS)
+        for _ in range(20):
+            await asyncio.to_thread(lambda: cluster.must_show(*cluster.subscribe()))
+
+        assert await _is_primary(group, old), "it should be alive all the while"
+        assert int(group.sql(old, _SUBSCRIPTIONS, database="api")) == before
+        assert int(group.sql(new, _SUBSCRIPTIONS, database="api")) > before + 20
+        await asyncio.to_thread(group.rebase, old)
+        await asyncio.to_thread(group.wait_for_replicas)
+    assert {one["name"]: one["role"] for one in cluster.status()["processes"] if one["kind"] == "postgresql"} == {
+        old.name: "replica",
+        new.name: "primary",
+    }
+
+
+async def test_databases_emptied_by_hand_heal(cluster: Cluster, embedded: Outcome) -> None:
+    """Read model, engine and notifier at once: their owners tell everything again."""
+    group = await asyncio.to_thread(cluster.group)
+    await asyncio.to_thread(cluster.subscribe)
+    copies = "select count(*) from subscription"
+    known = int(group.sql(group.primary, copies, database="api"))
+    await until(lambda: _counts(group, "notifier", copies, known), _SECONDS)
+
+    for service, tables in (("api", _READ_MODEL), ("ev_engine", None), ("notifier", None)):
+        await until(lambda service=service, tables=tables: _emptied(group, service, tables), _SECONDS)  # type: ignore[misc]  # defaults keep those of now
+
+    await asyncio.to_thread(until_outcome, cluster, embedded, _SECONDS)
+    await until(lambda: _counts(group, "notifier", copies, known), _SECONDS)
+
+
 def test_down_leaves_nothing(cluster: Cluster) -> None:
     cluster.status()
     assert cluster.left()
@@ -299,3 +362,35 @@ async def _enqueue(cluster: Cluster) -> None:
             Task(f"autoscale:{id}", _NOTIFICATIONS, "send_notification", {"delivery_id": int(id), "attempts": 0})
         )
     await tasks.close()
+
+
+async def _counts(group: PostgresGroup, service: str, query: str, number: int) -> bool:
+    return await asyncio.to_thread(group.sql, group.primary, query, database=service) == str(number)
+
+
+async def _emptied(group: PostgresGroup, service: str, tables: str | None) -> bool:
+    """False where the service was at work in them."""
+    every = (
+        "select string_agg(relname, ', ') from pg_class where relkind in ('r', 'p') and not relispartition "
+        "and relnamespace = 'public'::regnamespace and relname <> 'schema_migrations'"
+    )
+    try:
+        tables = tables or await asyncio.to_thread(group.sql, group.primary, every, database=service)
+        await asyncio.to_thread(group.sql, group.primary, f"truncate {tables} cascade", database=service)
+    except ServerError:
+        return False
+    return True
+
+
+async def _is_primary(group: PostgresGroup, host: PostgresHost) -> bool:
+    try:
+        return await asyncio.to_thread(group.sql, host, "select pg_is_in_recovery()") == "f"
+    except ServerError:
+        return False
+
+
+async def _takes_writes(cluster: Cluster) -> bool:
+    """Meanwhile a gateway says 503 and when to try again."""
+    answer = await asyncio.to_thread(cluster.post_subscription)
+    assert answer.status_code in (201, 502, 503, 504), answer.text
+    return answer.status_code == 201
