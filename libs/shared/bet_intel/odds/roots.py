@@ -11,7 +11,7 @@ _STEPS = 8
 _BRACKETED_STEPS = 80  # bisection alone halves a bracket to the last bit in about 60
 # A step this small, relative to 1 + |x|, is the last: Newton's method leaves its square, Halley's its cube,
 # Householder's its fourth power.
-_SETTLED = {2: 1e-9, 3: 5e-6, 4: 5e-5}
+_SETTLED = {2: 1e-9, 3: 5e-7, 4: 5e-5}
 _STRAIGHT = 1e-3
 
 
