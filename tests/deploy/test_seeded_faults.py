@@ -69,7 +69,7 @@ _FAULTS = [
     ("kubernetes", "compose/k8s/components/rabbitmq/cluster.yaml", r"persistence:", "persistent:", "persistent"),
     ("kubernetes", "compose/k8s/components/keda/kustomization.yaml", r"\$patch: delete", "", "two autoscalers"),
     ("kubernetes", "compose/k8s/base/api-migrate.yaml", r"OWNER_DSN_FILE", "OWNERS_DSN_FILE", "which nobody reads"),
-    ("policy", "compose/k8s/base/notifier-worker.yaml", r"runAsNonRoot: true", "runAsNonRoot: false", "CKV_K8S_23"),
+    ("policy", "compose/k8s/base/notifier-worker.yaml", r"Escalation: false", "Escalation: true", "CKV_K8S_20"),
     ("prometheus", "compose/prometheus/prometheus.yaml", "scrape_configs", "scrape_config", "scrape_config"),
     ("prometheus", "compose/prometheus/rules/alerts.yaml", r"humanizeDuration", "humanizeDuratio", "humanizeDuratio"),
     ("prometheus", "compose/prometheus/rules/recording.yaml", r"mean_5m\n", "mean_1m\n", "FAILED"),
