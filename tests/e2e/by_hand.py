@@ -289,26 +289,37 @@ def pooled(opinions: Mapping[str, Opinion]) -> Pool | None:
     books, outcomes = list(opinions), list(next(iter(opinions.values())).fair)
     lam = {b: [math.log(p / (1 - p)) for p in opinions[b].fair.values()] for b in books}
     weights = {b: opinions[b].weight for b in books}
-    influence = capped(weights, max(0.25, 1 / len(books)))
-    relative, dispersion = dict.fromkeys(books, 0.0), 0.0
-    for o in range(len(outcomes)):
-        centre = weighted_median([(lam[b][o], influence[b]) for b in books])
-        mad = median(abs(lam[b][o] - centre) for b in books)
-        dispersion = max(dispersion, mad)
-        limit = max(4 * 1.4826 * mad, 0.10)
-        relative = {b: max(relative[b], abs(lam[b][o] - centre) / limit) for b in books}
-    judged = len(books) >= 4
-    outliers = frozenset(b for b in books if judged and relative[b] > 1)
-    kept = {b: weights[b] for b in books if b not in outliers}
+    relative, dispersion = _distances(lam, weights)
+    outliers: set[str] = set()
+    kept = weights
+    while len(kept) >= 4 and (named := {b for b in kept if relative[b] > 1}):
+        outliers |= named
+        kept = {b: w for b, w in kept.items() if b not in named}
+        relative, _ = _distances(lam, kept)
     ceiling = 0.40 if len(kept) >= 3 else 1.0
     share = capped(kept, ceiling)
-    if judged:
+    if len(kept) >= 4:
         share = capped(
             {b: s * min(1.0, 1 / (3 * relative[b])) if relative[b] else s for b, s in share.items()}, ceiling
         )
     mean = [sum(s * lam[b][o] for b, s in share.items()) for o in range(len(outcomes))]
     raw = [1 / (1 + math.exp(-value)) for value in mean]
-    return Pool({o: p / sum(raw) for o, p in zip(outcomes, raw, strict=True)}, share, outliers, dispersion)
+    return Pool({o: p / sum(raw) for o, p in zip(outcomes, raw, strict=True)}, share, frozenset(outliers), dispersion)
+
+
+def _distances(lam: Mapping[str, Sequence[float]], weights: Mapping[str, float]) -> tuple[dict[str, float], float]:
+    """How far each is from the median, in an outlier's limits, where it is furthest; and the largest MAD."""
+    if not weights:
+        return {}, 0.0
+    influence = capped(weights, max(0.15, 1 / len(weights)))
+    relative, dispersion = dict.fromkeys(weights, 0.0), 0.0
+    for o in range(len(next(iter(lam.values())))):
+        centre = weighted_median([(lam[b][o], influence[b]) for b in weights])
+        mad = median(abs(lam[b][o] - centre) for b in weights)
+        dispersion = max(dispersion, mad)
+        limit = max(3 * 1.4826 * mad, 0.10)
+        relative = {b: max(relative[b], abs(lam[b][o] - centre) / limit) for b in weights}
+    return relative, dispersion
 
 
 def capped(weights: Mapping[str, float], ceiling: float) -> dict[str, float]:

@@ -177,7 +177,7 @@ async def test_document_is_what_the_gateway_answers(served: Gateway) -> None:
         "/v1/events/{id}/odds": "made_up:1",
         "/v1/events/{id}/history": "made_up:1",
     }
-    assert len(document["paths"]) == 24
+    assert len(document["paths"]) == 32
     refresh = await served.client.post("/v1/refresh")
     assert refresh.status_code == 202
     named["/v1/refreshes/{id}"] = refresh.json()["id"]
