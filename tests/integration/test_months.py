@@ -43,7 +43,7 @@ async def sizes(postgres: EmbeddedPostgres) -> dict[str, int]:
 
 
 async def test_months_of_the_simulator_stay_bounded(server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("API_HISTORY", "API_OPPORTUNITIES", "EV_ENGINE_LIVES", "NOTIFIER_DELIVERIES"):
+    for name in ("API_HISTORY", "API_OPPORTUNITIES", "API_CLOSINGS", "EV_ENGINE_LIVES", "NOTIFIER_DELIVERIES"):
         monkeypatch.setenv(f"BET_INTEL_{name}_RETENTION", "30")
     await prepare(server)
     clock = Calendar()

@@ -54,6 +54,7 @@ class LeasedLimit:
         monotonic: Monotonic,
         opened: Counter,
         callers: int = _CALLERS,
+        deadline: float = _DEADLINE,
     ) -> None:
         self._limiter = limiter
         self._name = name
@@ -62,6 +63,7 @@ class LeasedLimit:
         self._monotonic = monotonic
         self._opened = opened
         self._callers = callers
+        self._deadline = deadline
         self._leases: OrderedDict[str, _Lease] = OrderedDict()
         self._rests_until = 0.0
 
@@ -97,7 +99,7 @@ class LeasedLimit:
             return None
         asked_at = self._monotonic()
         try:
-            async with asyncio.timeout(_DEADLINE):
+            async with asyncio.timeout(self._deadline):
                 for cost in dict.fromkeys((self._size, 1)):
                     if await self._limiter.hit(self._item, self._name, caller, cost=cost):
                         lease.tokens, lease.until = cost - 1, asked_at + _LEASE_SECONDS
@@ -116,9 +118,11 @@ class LeasedLimit:
 
 
 class RedisRateLimits:
-    """`RateLimits` over every process that uses the cluster at `url`."""
+    """`RateLimits` over every process that uses the cluster at `url`, which is waited for `deadline` seconds."""
 
-    def __init__(self, url: str, monotonic: Monotonic, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, url: str, monotonic: Monotonic, registry: CollectorRegistry, deadline: float = _DEADLINE
+    ) -> None:
         address = Address.parse(url)
         nodes = ",".join(f"{host}:{port}" for host, port in address.nodes)
         # The login goes as arguments: the address is shown in errors.
@@ -127,14 +131,15 @@ class RedisRateLimits:
             implementation="redispy",
             key_prefix="limits",
             wrap_exceptions=False,
-            socket_timeout=_DEADLINE,
-            socket_connect_timeout=_DEADLINE,
+            socket_timeout=deadline,
+            socket_connect_timeout=deadline,
             require_full_coverage=False,
             **({"password": address.password} if address.password else {}),
             **({"username": address.username} if address.username else {}),
         )
         self._limiter = SlidingWindowCounterRateLimiter(self._storage)
         self._monotonic = monotonic
+        self._deadline = deadline
         self._opened = Counter(
             "bet_intel_rate_limit_uncounted",
             "Requests that were let through because nobody could count them.",
@@ -143,7 +148,7 @@ class RedisRateLimits:
         )
 
     def limit(self, name: str, burst: int, seconds: float) -> RateLimit:
-        return LeasedLimit(self._limiter, name, burst, seconds, self._monotonic, self._opened)
+        return LeasedLimit(self._limiter, name, burst, seconds, self._monotonic, self._opened, deadline=self._deadline)
 
     async def connect(self) -> None:
         """Learn the nodes, where they are there yet: a first request has no time for it."""
