@@ -13,6 +13,7 @@ from bet_intel.api.server import PortError, listen
 from bet_intel.compose.embedded_postgres import EmbeddedPostgres
 from fixtures.api_gateway import Gateway, gateway, served
 from fixtures.api_messages import Market, Offer, odds_changed, opportunities_updated
+from fixtures.closing_messages import closing_line_fixed
 from fixtures.postgres import MakeDatabase
 from fixtures.sse import streaming
 from fixtures.waiting import until
@@ -166,6 +167,7 @@ def test_port_in_use_is_said_with_the_remedy() -> None:
 
 async def test_document_is_what_the_gateway_answers(served: Gateway) -> None:
     await served.tell(odds_changed(Market()), opportunities_updated(Offer(), Offer("o", market="totals", line=8.5)))
+    await served.tell(closing_line_fixed())
     document = await served.get("/openapi.json")
     assert document["openapi"] == "3.1.0"
     for schema in document["components"]["schemas"].values():
@@ -176,7 +178,10 @@ async def test_document_is_what_the_gateway_answers(served: Gateway) -> None:
         "/v1/opportunities/{id}": "opportunity-1",
         "/v1/events/{id}/odds": "made_up:1",
         "/v1/events/{id}/history": "made_up:1",
+        "/v1/events/{id}/closing": "made_up:1",
+        "/v1/events/{id}/explain": "made_up:1",
     }
+    asked = {"/v1/events/{id}/explain": {"bookmaker": "alpha", "outcome": "Harbour City"}}
     assert len(document["paths"]) == 32
     refresh = await served.client.post("/v1/refresh")
     assert refresh.status_code == 202
@@ -190,12 +195,12 @@ async def test_document_is_what_the_gateway_answers(served: Gateway) -> None:
         snapshot = await stream.event()
     _check(snapshot.data, {"$ref": "#/components/schemas/OpportunitySnapshot"}, document)
     for path, operations in document["paths"].items():
-        if path.startswith("/v1/subscriptions/"):
+        if path.startswith(("/v1/subscriptions/", "/v1/bets/")):
             continue
         operation = operations["get"]
         names = [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "path"]
         assert names == (["id"] if "{id}" in path else [])
-        response = await served.client.get(path.replace("{id}", named.get(path, "")))
+        response = await served.client.get(path.replace("{id}", named.get(path, "")), params=asked.get(path))
         assert response.status_code == 200, path
         (media_type, content), *others = operation["responses"]["200"]["content"].items()
         assert not others
