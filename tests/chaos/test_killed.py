@@ -17,7 +17,7 @@ pytestmark = pytest.mark.chaos
 
 _SEED = 20260502
 _SNAPSHOTS = 60
-_SECONDS = 60.0
+_SECONDS = 180.0
 _LAST = (
     "ingest, before its commit",
     "ingest, committed and not published",

@@ -136,7 +136,7 @@ def test_folder_of_another_source_is_refused_and_kept(tmp_path: Path) -> None:
         assert "--fresh" in refused.stderr
         with running(folder, "--source", f"replay:{recording}") as again:
             again.until_ready()
-            assert "played to its end" in again.said()
+            again.until(lambda: "played to its end" in again.said(), "played", 30)
 
 
 def test_second_start_on_a_folder_in_use_is_refused() -> None:
