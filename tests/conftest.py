@@ -1,6 +1,7 @@
 """Fixtures that every test may ask for; they live in ``fixtures/``, which tests import types and helpers from."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import hypothesis
@@ -60,6 +61,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     fixtures.servers.begin(session)
+
+
+def pytest_configure() -> None:
+    # Under nohup it is ignored, and so it would be in every process that a test starts.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
