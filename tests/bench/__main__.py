@@ -10,7 +10,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import codec, consuming, devig_accuracy, devig_speed, ev_pass, polls, publishing
+from bench import codec, consuming, devig_accuracy, devig_speed, ev_pass, growing, polls, publishing, way
 from bench.measure import Calibration, Figure, Row, Verdict, calibrate
 
 ROWS = (
@@ -23,7 +23,9 @@ ROWS = (
     Row("11", "a poll stored of which 2 % changed", polls.run),
     Row("12", "events published with confirms", publishing.run),
     Row("13", "consumed and processed", consuming.run),
+    Row("14", "from a change of odds to a client of the stream", way.run),
     Row("16", "cost against size", ev_pass.run_size),
+    Row("17", "one more process", growing.run),
 )
 _PEERS = (
     "celery",

@@ -104,7 +104,7 @@ async def _compare(server: EmbeddedPostgres) -> None:
     """Raises `RuntimeError` where the two have not stored the same."""
     stored = []
     for name, table in (("ours", "quote join market on market.id = market_id"), ("theirs", "quote")):
-        connection = await asyncpg.connect(server.dsn(name))
+        connection = await asyncpg.connect(server.dsn(name, "owner"))
         event = "event_id" if name == "ours" else "event"
         columns = f"{event}, market, period, line, subject, bookmaker, outcome, side, price, bet_limit"
         stored.append({tuple(row) for row in await connection.fetch(f"select {columns} from {table}")})  # noqa: S608 - ours
