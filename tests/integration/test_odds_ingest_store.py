@@ -139,7 +139,7 @@ async def test_a_row_changed_behind_its_back_is_read_again(owner: Owner) -> None
     await owner.takes(answer(odds({H2H: board(EVEN)})))
     async with owner.database.transaction() as connection:
         await connection.execute("update event set revision = revision + 1")
-        await connection.execute("update quote set price = 3.5 where bookmaker = 'alpha' and outcome = 'Home'")
+        await connection.execute("update book set prices = jsonb_set(prices, '{0,2}', '3.5') where bookmaker = 'alpha'")
     result = await owner.takes(answer(odds({H2H: board(EVEN)}), as_of=minutes(1)))
     assert result.changed_markets == 1
     assert open_boards((await owner.stored())[sporting_event().id]) == {H2H: board(EVEN)}
@@ -186,22 +186,22 @@ async def _versions(database: Database, table: str) -> set[tuple[str, str]]:
 async def test_only_what_changed_is_written(owner: Owner) -> None:
     shown = {H2H: board(EVEN), TOTAL: board(EVEN)}
     await owner.takes(answer(odds(shown), odds(shown, sporting_event("2"))))
-    before = {table: await _versions(owner.database, table) for table in ("market", "book", "quote")}
+    before = {table: await _versions(owner.database, table) for table in ("market", "book")}
 
     # One book's two prices in one market of one event, and that book's time there.
     news = {H2H: board(EVEN), TOTAL: board(MOVED)}
     news[TOTAL].last_update["beta"] = minutes(1)
     await owner.takes(answer(odds(news), odds(shown, sporting_event("2")), as_of=minutes(1)))
     touched = {table: len(await _versions(owner.database, table) - before[table]) for table in before}
-    assert touched == {"market": 1, "book": 1, "quote": 2}
+    assert touched == {"market": 1, "book": 1}
 
 
 async def test_a_new_time_of_the_same_prices_writes_no_price(owner: Owner) -> None:
     await owner.takes(answer(odds({H2H: board(EVEN)})))
-    before = {table: await _versions(owner.database, table) for table in ("market", "book", "quote")}
+    before = {table: await _versions(owner.database, table) for table in ("market", "book")}
     await owner.takes(answer(odds({H2H: board(EVEN, at=minutes(1))}), as_of=minutes(1)))
     touched = {table: len(await _versions(owner.database, table) - before[table]) for table in before}
-    assert touched == {"market": 0, "book": 2, "quote": 0}
+    assert touched == {"market": 0, "book": 2}
 
 
 async def test_a_bookmaker_without_prices_leaves_no_time_behind(owner: Owner) -> None:

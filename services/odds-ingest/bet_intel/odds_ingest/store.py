@@ -1,18 +1,28 @@
 """Everything odds-ingest asks of its database."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 import asyncpg
 import msgspec
 
-from bet_intel.odds_ingest.domain.quotes import MarketBoard, MarketKey, Price, QuoteKey, Side, SportingEvent
+from bet_intel.odds_ingest.domain.quotes import (
+    MarketBoard,
+    MarketKey,
+    Side,
+    SportingEvent,
+    price,
+    quote_key,
+)
 from bet_intel.odds_ingest.domain.state import EventState, MarketState, MarketStatus
 from bet_intel.shared.postgres import Reader, Writer
 
 MarketIds = dict[MarketKey, int]
+_Told = tuple[str, int, float, float | None]
+"""A price as it is stored: outcome, side, decimal odds, limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +101,13 @@ class Store:
 
     async def save(self, connection: Writer, before: dict[str, Stored], after: Sequence[EventState]) -> None:
         """Write what differs between `before` and `after`. The cache follows: a rolled-back state fails its check."""
-        await _save_events(connection, after)
+        await _add_events(connection, [state for state in after if state.event.id not in before])
         stored = await _add_markets(connection, before, after)
-        await _save_boards(connection, before, stored)
+        changes = _Changes()
+        for one in stored:
+            changes.add(before.get(one.state.event.id), one)
+        await _put(connection, changes)
+        await _delete_books(connection, changes.gone_books)
         for one in stored:
             if one.state.open:
                 self._cache[one.state.event.id] = one
@@ -122,11 +136,11 @@ async def _read(connection: Writer, rows: Iterable[asyncpg.Record]) -> dict[str,
     markets = await connection.fetch("select * from market where event_id = any($1::text[]) order by id", ids)
     market_ids = [row["id"] for row in markets]
     boards: defaultdict[int, MarketBoard] = defaultdict(MarketBoard)
-    for quote in await connection.fetch("select * from quote where market_id = any($1::bigint[])", market_ids):
-        key = QuoteKey(quote["bookmaker"], quote["outcome"], Side(quote["side"]))
-        boards[quote["market_id"]].prices[key] = Price(quote["price"], quote["bet_limit"])
     for book in await connection.fetch("select * from book where market_id = any($1::bigint[])", market_ids):
-        boards[book["market_id"]].last_update[book["bookmaker"]] = book["last_update"]
+        board, bookmaker = boards[book["market_id"]], book["bookmaker"]
+        board.last_update[bookmaker] = book["last_update"]
+        for outcome, side, decimal, limit in msgspec.json.decode(book["prices"], type=list[_Told]):
+            board.prices[quote_key(bookmaker, outcome, Side(side))] = price(decimal, limit)
     states: defaultdict[str, dict[MarketKey, MarketState]] = defaultdict(dict)
     keys: defaultdict[str, MarketIds] = defaultdict(dict)
     for row in markets:
@@ -164,7 +178,11 @@ def _event(row: asyncpg.Record) -> SportingEvent:
     )
 
 
-async def _save_events(connection: Writer, states: Sequence[EventState]) -> None:
+async def _add_events(connection: Writer, states: Sequence[EventState]) -> None:
+    """Insert the events that are not known yet: their markets refer to them. Another transaction may have just done so,
+    which no lock on a row can tell."""
+    if not states:
+        return
     events = [state.event for state in states]
     await connection.execute(
         """
@@ -187,7 +205,7 @@ async def _save_events(connection: Writer, states: Sequence[EventState]) -> None
         [event.commence_time for event in events],
         [event.home for event in events],
         [event.away for event in events],
-        [msgspec.json.encode(dict(state.bookmaker_titles)).decode() for state in states],
+        [_json(state.bookmaker_titles) for state in states],
         [state.revision for state in states],
         [state.as_of for state in states],
         [state.open for state in states],
@@ -196,15 +214,22 @@ async def _save_events(connection: Writer, states: Sequence[EventState]) -> None
     )
 
 
+def _json(titles: Mapping[str, str]) -> str:
+    return msgspec.json.encode(dict(titles)).decode()
+
+
 async def _add_markets(connection: Writer, before: dict[str, Stored], after: Sequence[EventState]) -> list[Stored]:
     """Insert the markets that have no id yet; `after` with the ids of all its markets."""
-    stored = [Stored(state, _known_ids(before, state)) for state in after]
-    new = [
-        (one.state.event.id, key, market)
-        for one in stored
-        for key, market in one.state.markets.items()
-        if key not in one.market_ids
-    ]
+    stored: list[Stored] = []
+    new: list[tuple[str, MarketKey, MarketState]] = []
+    for state in after:
+        earlier = before.get(state.event.id)
+        known = earlier.market_ids if earlier else {}
+        if not state.markets.keys() <= known.keys():
+            # A dictionary of its own, for it will grow: what is cached must stay as it is until the commit.
+            known = dict(known)
+            new += [(state.event.id, key, market) for key, market in state.markets.items() if key not in known]
+        stored.append(Stored(state, known))
     if not new:
         return stored
     rows = await connection.fetch(
@@ -229,105 +254,119 @@ async def _add_markets(connection: Writer, before: dict[str, Stored], after: Seq
     return stored
 
 
-def _known_ids(before: dict[str, Stored], state: EventState) -> MarketIds:
-    # A dictionary of its own only where it will grow: what is cached must stay as it is until the commit.
-    earlier = before.get(state.event.id)
-    if earlier is None:
-        return {}
-    known = earlier.market_ids
-    return known if state.markets.keys() <= known.keys() else dict(known)
+class _Book(NamedTuple):
+    """One bookmaker's row of one market; `prices` as JSON."""
+
+    market_id: int
+    bookmaker: str
+    last_update: datetime
+    prices: str
 
 
 @dataclass(slots=True)
 class _Changes:
-    """Rows that differ from those in the database."""
+    """Rows that differ from those in the database. Of an event something always does: its revision."""
 
+    events: list[EventState] = field(default_factory=list)
+    described: list[EventState] = field(default_factory=list)
+    """Those of the events of which more differs than how far they are told."""
     markets: list[tuple[int, MarketState]] = field(default_factory=list)
-    quotes: list[tuple[int, QuoteKey, Price]] = field(default_factory=list)
-    gone_quotes: list[tuple[int, QuoteKey]] = field(default_factory=list)
-    books: list[tuple[int, str, datetime]] = field(default_factory=list)
+    books: list[_Book] = field(default_factory=list)
     gone_books: list[tuple[int, str]] = field(default_factory=list)
 
-    def add(self, id: int, old: MarketState | None, new: MarketState) -> None:
+    def add(self, before: Stored | None, after: Stored) -> None:
+        known: Mapping[MarketKey, MarketState] = {}
+        if before is not None:
+            known = before.state.markets
+            self.events.append(after.state)
+            if _description(before.state) != _description(after.state):
+                self.described.append(after.state)
+        for key, market in after.state.markets.items():
+            old = known.get(key)
+            if market is not old:
+                self._add_market(after.market_ids[key], old, market)
+
+    def _add_market(self, id: int, old: MarketState | None, new: MarketState) -> None:
         if old is not None and (old.revision, old.status) != (new.revision, new.status):
             self.markets.append((id, new))
-        old_board = _EMPTY if old is None else old.board
-        was, now = old_board.prices, new.board.prices
+        was, now = _EMPTY if old is None else old.board, new.board
+        changed = {book for book, at in now.last_update.items() if was.last_update.get(book) != at}
         if old is None or old.revision != new.revision:
-            self.quotes += [(id, quote, price) for quote, price in now.items() if was.get(quote) != price]
-            self.gone_quotes += [(id, quote) for quote in was if quote not in now]
-        confirmed, confirms = old_board.last_update, new.board.last_update
-        if confirmed != confirms:
-            self.books += [(id, book, at) for book, at in confirms.items() if confirmed.get(book) != at]
-            self.gone_books += [(id, book) for book in confirmed if book not in confirms]
+            changed |= {quote.bookmaker for quote, told in now.prices.items() if was.prices.get(quote) != told}
+            changed |= {quote.bookmaker for quote in was.prices if quote not in now.prices}
+        told: dict[str, list[_Told]] = {book: [] for book in changed if book in now.last_update}
+        for (bookmaker, outcome, side), (decimal, limit) in now.prices.items():
+            if bookmaker in told:
+                told[bookmaker].append((outcome, side, decimal, limit))
+        for book, prices in told.items():
+            self.books.append(_Book(id, book, now.last_update[book], msgspec.json.encode(prices).decode()))
+        self.gone_books += [(id, book) for book in was.last_update if book not in now.last_update]
 
 
 _EMPTY = MarketBoard()
 
 
-async def _save_boards(connection: Writer, before: dict[str, Stored], after: Sequence[Stored]) -> None:
-    changes = _Changes()
-    for stored in after:
-        earlier = before.get(stored.state.event.id)
-        known = earlier.state.markets if earlier else {}
-        for key, market in stored.state.markets.items():
-            old = known.get(key)
-            if market is not old:
-                changes.add(stored.market_ids[key], old, market)
-    await _put(connection, changes)
-    await _delete_quotes(connection, changes.gone_quotes)
-    await _delete_books(connection, changes.gone_books)
+def _description(state: EventState) -> tuple[object, ...]:
+    return state.event, state.bookmaker_titles, state.told_id
 
 
 async def _put(connection: Writer, changes: _Changes) -> None:
     """What is new or different, in one statement: each is a round trip, which costs more than its rows."""
-    if not (changes.markets or changes.quotes or changes.books):
-        return
+    if changes.described:
+        await _describe(connection, changes.described)
     await connection.execute(
         """
-        with changed as (
+        with told as (
+            update event set revision = new.revision, as_of = new.as_of, open = new.open, shown_at = new.shown_at
+            from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::boolean[], $5::timestamptz[])
+                as new (id, revision, as_of, open, shown_at)
+            where event.id = new.id
+        ), changed as (
             update market set status = new.status, revision = new.revision
-            from unnest($1::bigint[], $2::smallint[], $3::bigint[]) as new (id, status, revision)
+            from unnest($6::bigint[], $7::smallint[], $8::bigint[]) as new (id, status, revision)
             where market.id = new.id
-        ), quoted as (
-            insert into quote (market_id, bookmaker, outcome, side, price, bet_limit)
-            select * from unnest($4::bigint[], $5::text[], $6::text[], $7::smallint[], $8::float8[], $9::float8[])
-            on conflict (market_id, bookmaker, outcome, side)
-            do update set price = excluded.price, bet_limit = excluded.bet_limit
         )
-        insert into book (market_id, bookmaker, last_update)
-        select * from unnest($10::bigint[], $11::text[], $12::timestamptz[])
-        on conflict (market_id, bookmaker) do update set last_update = excluded.last_update
+        insert into book (market_id, bookmaker, last_update, prices)
+        select * from unnest($9::bigint[], $10::text[], $11::timestamptz[], $12::jsonb[])
+        on conflict (market_id, bookmaker) do update set last_update = excluded.last_update, prices = excluded.prices
         """,
+        [state.event.id for state in changes.events],
+        [state.revision for state in changes.events],
+        [state.as_of for state in changes.events],
+        [state.open for state in changes.events],
+        [state.shown_at for state in changes.events],
         [id for id, _ in changes.markets],
         [market.status.value for _, market in changes.markets],
         [market.revision for _, market in changes.markets],
-        [id for id, _, _ in changes.quotes],
-        [quote.bookmaker for _, quote, _ in changes.quotes],
-        [quote.outcome for _, quote, _ in changes.quotes],
-        [quote.side.value for _, quote, _ in changes.quotes],
-        [price.decimal for _, _, price in changes.quotes],
-        [price.limit for _, _, price in changes.quotes],
-        [id for id, _, _ in changes.books],
-        [bookmaker for _, bookmaker, _ in changes.books],
-        [at for _, _, at in changes.books],
+        [book.market_id for book in changes.books],
+        [book.bookmaker for book in changes.books],
+        [book.last_update for book in changes.books],
+        [book.prices for book in changes.books],
     )
 
 
-async def _delete_quotes(connection: Writer, quotes: list[tuple[int, QuoteKey]]) -> None:
-    if not quotes:
-        return
+async def _describe(connection: Writer, states: Sequence[EventState]) -> None:
+    """What an event is: it starts at another time, or goes by other names."""
+    events = [state.event for state in states]
     await connection.execute(
         """
-        delete from quote using unnest($1::bigint[], $2::text[], $3::text[], $4::smallint[])
-            as gone (market_id, bookmaker, outcome, side)
-        where quote.market_id = gone.market_id and quote.bookmaker = gone.bookmaker
-            and quote.outcome = gone.outcome and quote.side = gone.side
+        update event set sport = new.sport, league = new.league, league_title = new.league_title,
+            commence_time = new.commence_time, home = new.home, away = new.away,
+            bookmaker_titles = new.bookmaker_titles, told_id = new.told_id
+        from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[],
+            $8::jsonb[], $9::text[])
+            as new (id, sport, league, league_title, commence_time, home, away, bookmaker_titles, told_id)
+        where event.id = new.id
         """,
-        [market_id for market_id, _ in quotes],
-        [quote.bookmaker for _, quote in quotes],
-        [quote.outcome for _, quote in quotes],
-        [quote.side.value for _, quote in quotes],
+        [event.id for event in events],
+        [event.sport for event in events],
+        [event.league for event in events],
+        [event.league_title for event in events],
+        [event.commence_time for event in events],
+        [event.home for event in events],
+        [event.away for event in events],
+        [_json(state.bookmaker_titles) for state in states],
+        [state.told_id for state in states],
     )
 
 

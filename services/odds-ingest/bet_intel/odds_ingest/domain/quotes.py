@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -44,6 +45,19 @@ class Price(NamedTuple):
 
     decimal: float
     limit: float | None = None
+
+
+@lru_cache(maxsize=1 << 16)
+def quote_key(bookmaker: str, outcome: str, side: Side = Side.BACK) -> QuoteKey:
+    """The same object for the same words, as `price` for the same odds: each poll tells nearly all of them again, and a
+    board is compared with the one before by identity first."""
+    return QuoteKey(bookmaker, outcome, side)
+
+
+@lru_cache(maxsize=1 << 16)
+def price(decimal: float, limit: float | None = None) -> Price:
+    """The same object for the same odds and limit; see `quote_key`."""
+    return Price(decimal, limit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ from bet_intel.odds_ingest.domain.quotes import (
     EventOdds,
     MarketBoard,
     MarketKey,
-    Price,
     QuoteKey,
     Rejection,
     SportingEvent,
+    price,
+    quote_key,
 )
 from bet_intel.odds_ingest.providers.the_odds_api.market_names import MarketName, market_name
 from bet_intel.odds_ingest.providers.the_odds_api.odds_format import OddsFormat, PriceReader
@@ -168,7 +169,7 @@ class _ResponseReader:
                 self._check_text(outcome.name)
                 named = self._side_named(outcome.name, odds.event)
                 market = self._market_key(outcome, named, name, odds.event)
-                price = Price(self._prices.decimal(outcome.price), _limit(outcome))
+                offer = price(self._prices.decimal(outcome.price), _limit(outcome))
             except ValueError as error:
                 self._refuse_outcome(payload, outcome, where, str(error))
                 is_partial = True
@@ -176,21 +177,23 @@ class _ResponseReader:
             board = odds.markets.get(market)
             if board is None:
                 board = odds.markets[market] = MarketBoard()
-            quote = QuoteKey(bookmaker.key, named, name.side)
-            if (offered := board.prices.setdefault(quote, price)) is not price:
-                reason = f"the outcome appears twice in one line, at {offered.decimal:g} and {price.decimal:g}"
+            quote = quote_key(bookmaker.key, named, name.side)
+            if (offered := board.prices.get(quote)) is not None:
+                reason = f"the outcome appears twice in one line, at {offered.decimal:g} and {offer.decimal:g}"
                 self._refuse_outcome(payload, outcome, where, reason)
-                if offered != price:
+                if offered != offer:
                     self._conflicts.setdefault(odds.event.id, set()).add((market, quote))
                     is_partial = True
                     taken.pop(outcome.name, None)
-            elif market.line is None and not market.subject:
-                taken[outcome.name] = market, quote
+            else:
+                board.prices[quote] = offer
+                if market.line is None and not market.subject:
+                    taken[outcome.name] = market, quote
             # Back and lay side of a market come as two markets with a time each: a price must not look fresher than it
             # is, so the older one stands for both.
             known = board.last_update.get(bookmaker.key)
             if known is None or updated < known:
-                board.last_update[bookmaker.key] = updated
+                board.last_update[quote.bookmaker] = updated
             read = True
         if is_partial and taken and taken.keys() == {odds.event.home, odds.event.away}:
             self._conflicts.setdefault(odds.event.id, set()).update(taken.values())
