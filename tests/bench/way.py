@@ -16,7 +16,7 @@ from statistics import median, quantiles
 import msgspec
 import uvloop
 
-from bench.matches import PROVIDER, odds
+from bench.matches import PRICES, PROVIDER, odds
 from bench.measure import Figure
 from bench.servers import connector
 from bench.system import System, system
@@ -38,8 +38,13 @@ _MEGABYTES = 200
 _STREAM = b"GET /v1/stream?type=opportunity.opened,opportunity.updated&min_ev=0 HTTP/1.1\r\nHost: bench\r\n\r\n"
 
 
+class _Event(msgspec.Struct):
+    id: str
+
+
 class _Told(msgspec.Struct):
-    event_id: str
+    event: _Event
+    price: float
 
 
 class _Followed(msgspec.Struct):
@@ -96,7 +101,7 @@ class _Way:
         self._ingest = ingest
         self._reader = reader
         self._changes = [0] * _MATCHES
-        self._arrivals: dict[str, list[asyncio.Future[float]]] = {}
+        self._waiting: dict[str, list[tuple[float, asyncio.Future[float]]]] = {}
 
     async def change(self, number: int, late: float = 0.0) -> float:
         """Change the odds of a match; seconds until the stream tells of it, and those that it was `late` before."""
@@ -104,7 +109,8 @@ class _Way:
         as_of = datetime.now(UTC)
         match = odds(number, self._changes[number], as_of)
         arrival: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-        self._arrivals.setdefault(match.event.id, []).append(arrival)
+        price = PRICES[self._changes[number] % len(PRICES)]
+        self._waiting.setdefault(match.event.id, []).append((price, arrival))
         begin = time.perf_counter()
         told = Answer(PROVIDER, frozenset(), as_of, (match,), event_ids=frozenset({match.event.id}))
         await self._ingest.answer(told, PROVIDER)
@@ -116,9 +122,15 @@ class _Way:
             if line.startswith(b"data:") and b'"opportunity"' in line:
                 arrived = time.perf_counter()
                 told = msgspec.json.decode(line[5:], type=_Followed)
-                waiting = self._arrivals.get(told.opportunity.event_id)
-                if waiting:
-                    waiting.pop(0).set_result(arrived)
+                self._arrived(told.opportunity, arrived)
+
+    def _arrived(self, told: _Told, arrived: float) -> None:
+        """A change that another one overtook arrives with that one: the stream tells what is so, not each step."""
+        waiting = self._waiting.get(told.event.id, [])
+        place = next((place for place, (price, _) in enumerate(waiting) if price == told.price), -1)
+        for _, arrival in waiting[: place + 1]:
+            arrival.set_result(arrived)
+        del waiting[: place + 1]
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ A set of legs covers a market where exactly one of them wins. With d′ the net 
 return the same whichever wins: 1/Σ(1/d′) per unit staked in all. Below Σ(1/d′) = 1 that is a profit (arbitrage).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
@@ -36,10 +37,13 @@ def stake_shares(net_prices: Sequence[float]) -> tuple[float, ...]:
 
     ValueError: no price, or one of 1 or less.
     """
-    inverse = 1.0 / checked_decimal(np.asarray(net_prices, dtype=np.float64))
-    if not inverse.size or np.isnan(inverse).any():
+    # Plain floats: the legs are two or three, and there are many such sets.
+    if not net_prices or not all(1.0 < price < math.inf for price in net_prices):
+        checked_decimal(np.asarray(net_prices, dtype=np.float64))
         raise ValueError(f"every leg needs a price, got {list(net_prices)}")
-    return tuple((inverse / inverse.sum()).tolist())
+    inverse = [1.0 / price for price in net_prices]
+    whole = math.fsum(inverse)
+    return tuple(share / whole for share in inverse)
 
 
 @dataclass(frozen=True, slots=True)
