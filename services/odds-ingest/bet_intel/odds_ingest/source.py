@@ -54,7 +54,7 @@ def open_source(text: str | None, speed: str | None, seed: int | None, clock: Cl
         if seed is not None:
             raise InvalidSourceError("--seed is for the simulator: a recording is what it is")
         path = text.removeprefix(_REPLAY)
-        provider = ReplayProvider(Path(path).expanduser(), _speed(speed or _AS_RECORDED))
+        provider = ReplayProvider(Path(path).expanduser(), _speed(speed or _AS_RECORDED), clock())
         # What the recording holds, not what the file is called: it may be renamed and moved.
         digest = provider.source_id.rpartition(":")[2]
         return Source(provider, f"recording:{digest}", f"replay-{digest[:12]}", f"the recording {path}")
