@@ -85,8 +85,11 @@ def test_a_port_that_cannot_be_is_refused() -> None:
 
 
 def _refresh(system: System) -> None:
-    """The simulator is asked at once, and says so."""
+    """The simulator is asked at once, and says so; also that it does not have what somebody asks for."""
     url = f"http://127.0.0.1:{system.port}/v1/refresh"
+    unknown = httpx.post(url, json={"sports": ["quidditch"]}, trust_env=False, timeout=10).headers["location"]
+    system.until(lambda: system.get(unknown)["state"] != "pending", "refused", 10)
+    assert (system.get(unknown)["state"], system.get(unknown)["error_kind"]) == ("failed", "validation")
     asked = httpx.post(url, trust_env=False, timeout=10)
     assert asked.status_code == 202
     place = asked.headers["location"]

@@ -4,7 +4,7 @@ import asyncio
 import math
 import threading
 from bisect import bisect_left
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from datetime import datetime
 from pathlib import Path
 
@@ -60,6 +60,11 @@ class ReplayProvider:
     def is_live(self) -> bool:
         """Source time is the recording's."""
         return False
+
+    @property
+    def polled_leagues(self) -> Collection[str]:
+        """Those that the recording shows anywhere."""
+        return self._contents.shown_from
 
     @property
     def source_id(self) -> str:

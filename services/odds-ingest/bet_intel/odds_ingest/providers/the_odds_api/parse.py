@@ -14,6 +14,7 @@ from bet_intel.odds_ingest.domain.quotes import (
     QuoteKey,
     Rejection,
     SportingEvent,
+    sport_of,
 )
 from bet_intel.odds_ingest.providers.the_odds_api.market_names import MarketName, market_name
 from bet_intel.odds_ingest.providers.the_odds_api.odds_format import OddsFormat, PriceReader
@@ -120,7 +121,7 @@ class _ResponseReader:
         return SportingEvent(
             id=f"{self._provider}:{payload.id}",
             provider=self._provider,
-            sport=payload.sport_key.partition("_")[0],
+            sport=sport_of(payload.sport_key),
             league=payload.sport_key,
             league_title=payload.sport_title or payload.sport_key,
             commence_time=_utc(payload.commence_time),

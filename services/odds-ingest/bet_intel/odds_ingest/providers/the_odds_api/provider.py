@@ -1,6 +1,7 @@
 """The Odds API behind the port: each configured league in turn, every so many seconds."""
 
 import difflib
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import structlog
@@ -77,6 +78,11 @@ class OddsApiProvider:
     def is_live(self) -> bool:
         """Another address may be a service that plays the past."""
         return self._settings.url == REAL_URL
+
+    @property
+    def polled_leagues(self) -> Collection[str]:
+        """Those that are known to the service and in season: all of the settings before it was asked."""
+        return self._in_season() if self._catalogue else list(self._turns)
 
     @property
     def quota(self) -> Quota | None:
