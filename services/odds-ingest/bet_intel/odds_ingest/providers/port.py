@@ -110,6 +110,10 @@ class InvalidSourceError(ProviderError):
     ends = True
 
 
+class SourceUsageError(InvalidSourceError):
+    """What was asked for is no source: no file and no service is to blame, asking otherwise helps."""
+
+
 class OddsProvider(Protocol):
     """A source of complete answers (snapshots)."""
 
