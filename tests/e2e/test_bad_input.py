@@ -38,7 +38,8 @@ by_replay = pytest.mark.xdist_group("bad input by replay")
 DOCUMENT = Path(__file__).parents[2] / "docs/operations/bad-input.md"
 WAYS = ("HTTP", "replay", "price FILE", "price -", "command line", "settings")
 CASES = (
-    *("malformed JSON", "price ≤ 1", "one-sided book", "duplicate outcomes", "unknown sport", "absent file"),
+    *("malformed JSON", "price ≤ 1", "one-sided book", "duplicate outcomes", "unknown sport"),
+    *("no such source, or not with these options", "absent file"),
     *("truncated gz", "port in use", "data folder of another version", "wrong key", "spent key", "429", "5xx"),
     *("hanging server", "half a body", "50 MB body"),
 )
@@ -119,6 +120,7 @@ MATRIX: dict[str, dict[str, Cell]] = {
         "malformed JSON": Refused(1, ("is not a pricing profile", "Invalid JSON")),
         "price ≤ 1": Refused(2, ("1.0",)),
         "one-sided book": Refused(2, ("at least two",)),
+        "no such source, or not with these options": Refused(2, ("unknown source 'betfair'", "replay:PATH")),
         "absent file": Refused(1, ("absent.jsonl cannot be read", "name an existing")),
         "truncated gz": Refused(1, ("gzip stream breaks off", "fetch the file again")),
         "port in use": Refused(1, ("is in use", "--port")),
@@ -402,6 +404,8 @@ def test_command_line(tmp_path: Path, case: str) -> None:
             arguments = ("devig", "1.0", "2.0")
         elif case == "one-sided book":
             arguments = ("devig", "2.0")
+        elif case == "no such source, or not with these options":
+            arguments = ("up", "--source", "betfair", "--port", "0", "--data-dir", str(tmp_path / "data"))
         elif case == "absent file":
             arguments = ("fake-odds-api", str(tmp_path / "absent.jsonl"), "--port", "0")
         elif case == "truncated gz":

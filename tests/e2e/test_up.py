@@ -85,8 +85,11 @@ def test_a_port_that_cannot_be_is_refused() -> None:
 
 
 def _refresh(system: System) -> None:
-    """The simulator is asked at once, and says so."""
+    """The simulator is asked at once, and says so; also that it does not have what somebody asks for."""
     url = f"http://127.0.0.1:{system.port}/v1/refresh"
+    unknown = httpx.post(url, json={"sports": ["quidditch"]}, trust_env=False, timeout=10).headers["location"]
+    system.until(lambda: system.get(unknown)["state"] != "pending", "refused", 10)
+    assert (system.get(unknown)["state"], system.get(unknown)["error_kind"]) == ("failed", "validation")
     asked = httpx.post(url, trust_env=False, timeout=10)
     assert asked.status_code == 202
     place = asked.headers["location"]
@@ -109,17 +112,22 @@ def test_port_in_use_is_said_before_anything_starts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "code", "said"),
     [
-        (("--source", "replay:/nowhere/at-all.jsonl"), "/nowhere/at-all.jsonl"),
-        (("--source", "betfair"), "unknown source 'betfair'"),
-        (("--source", "replay:x.json", "--speed", "fast"), "--speed"),
+        (("--source", "replay:/nowhere/at-all.jsonl"), 1, "/nowhere/at-all.jsonl"),
+        (("--source", "betfair"), 2, "unknown source 'betfair'"),
+        (("--source", "replay:x.json", "--speed", "3x"), 2, "--speed is '3x'"),
+        (("--source", "replay:x.json", "--seed", "3"), 2, "--seed is for the simulator"),
+        (("--source", "simulator", "--speed", "60"), 2, "--speed is for recordings"),
+        (("--source", "the_odds_api"), 2, "set BET_INTEL_ODDS_API_KEY"),
     ],
 )
-def test_bad_sources_are_refused_in_a_sentence(arguments: tuple[str, ...], said: str) -> None:
+def test_bad_sources_are_refused_in_a_sentence(arguments: tuple[str, ...], code: int, said: str) -> None:
+    """2 where something else was to be asked for, 1 where it could not be done."""
     with data_folder() as folder:
         refused = _up("--data-dir", str(folder), *arguments)
-    assert refused.returncode == 1
+        assert not folder.exists(), "nothing was started"
+    assert refused.returncode == code
     assert said in refused.stderr
     assert "Traceback" not in refused.stderr
 

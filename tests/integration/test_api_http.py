@@ -229,6 +229,7 @@ async def test_document_names_every_parameter(served: Gateway) -> None:
     listed = {p["name"]: p for p in document["paths"]["/v1/opportunities"]["get"]["parameters"]}
     assert listed["class"]["schema"]["default"] == ["take", "marginal"]
     assert (listed["class"]["style"], listed["class"]["explode"]) == ("form", False)
+    assert listed["profile"]["schema"]["enum"] == ["consensus", "conservative", "sharp"]
     assert (listed["limit"]["schema"]["default"], listed["limit"]["schema"]["maximum"]) == (50, 200)
     assert all(parameter["description"] for parameter in listed.values())
 

@@ -278,6 +278,19 @@ REFUSED = [
     ("/v1/opportunities/high?sport=soccer", "sport", "odds_format"),
     ("/v1/events?status=started", "status", "one of open, closed"),
     ("/v1/events/made_up:1/odds?limit=5", "limit", "bookmaker, market, odds_format, profile"),
+    *(
+        (f"{path}profile=nope", "profile", "one of consensus, sharp, conservative")
+        for path in (
+            "/v1/opportunities?",
+            "/v1/arbitrage?",
+            "/v1/low-holds?",
+            "/v1/middles?",
+            "/v1/events/made_up:1/odds?",
+            "/v1/events/made_up:1/closing?",
+            "/v1/events/made_up:1/explain?market=h2h&outcome=Home&bookmaker=a&",
+            "/v1/stream?",
+        )
+    ),
     ("/v1/opportunities?sort=-ev", "sort", "one of ev, starts, first_seen, price_age, fair_probability"),
     ("/v1/events/made_up:1/history?line=nan", "line", "a number"),
     (
@@ -304,7 +317,7 @@ async def test_no_parameter_is_accepted_and_ignored(filled: Gateway) -> None:
 
 async def test_strange_texts_find_nothing_and_break_nothing(filled: Gateway) -> None:
     for text in ("'; drop table opportunity; --", "%", "\\", "{0}", "$1", "⚾", "\U0001f3c8", "\ud7ff", "NaN", " x "):
-        for name in ("sport", "league", "event", "market", "bookmaker", "profile"):
+        for name in ("sport", "league", "event", "market", "bookmaker"):
             assert (await filled.get("/v1/opportunities", **{name: text}))["data"] == []
         assert (await filled.client.get(f"/v1/opportunities/{quote(text, safe='')}")).status_code == 404
     assert await filled.ids() == ["high", "totals", "low"]

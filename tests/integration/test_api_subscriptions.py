@@ -172,6 +172,7 @@ async def test_the_secret_is_nowhere_in_the_clear(world: World) -> None:
         HOOK | {"realert_step": 0},
         HOOK | {"classes": []},
         HOOK | {"classes": ["gold"]},
+        HOOK | {"profile": "nope"},
         HOOK | {"sports": [""]},
         HOOK | {"sports": ["\u0000"]},
         HOOK | {"sports": ["x"] * 51},

@@ -34,6 +34,22 @@ def test_price_tells_two_numbers_apart(tmp_path: Path) -> None:
     assert report["as_of_from"] == "newest_last_update"
 
 
+def test_price_keeps_an_opportunity_beside_an_absurd_time(tmp_path: Path) -> None:
+    """One wrong clock in another event makes nothing else old; what it dates is named and judged against nothing."""
+    alone = bet_intel("price", written(tmp_path, response()), "--json").answer
+    ahead = bookmaker("ahead", market("h2h", (HOME, 2.6), (AWAY, 2.4)), last_update="2026-02-21T11:59:00Z")
+    neighbour = event(*response()[0]["bookmakers"][:-1], ahead, id="neighbour")
+
+    report = bet_intel("price", written(tmp_path, [neighbour, *response()]), "--json").answer
+
+    assert report["as_of"] == alone["as_of"]
+    assert report["events"][1] == alone["events"][0]
+    assert report["summary"]["opportunities"] == alone["summary"]["opportunities"]
+    assert alone["summary"]["opportunities"]["take"] == 1
+    (told,) = report["rejections"]
+    assert told["where"] == "the_odds_api:neighbour.bookmakers[ahead]"
+
+
 def test_price_says_why_there_is_no_fair_price(tmp_path: Path) -> None:
     sides = [event(*(bookmaker(key, market("h2h", (HOME, 2.1))) for key in BOOKS))]
     outcome = bet_intel("price", written(tmp_path, sides), "--json").answer["events"][0]["markets"][0]["lines"][0][

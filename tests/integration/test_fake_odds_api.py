@@ -54,6 +54,23 @@ async def test_events_are_filtered_by_id_and_start(stand: Stand) -> None:
     assert len(await odds(stand, regions="eu", **within)) == 2
 
 
+async def test_upcoming_is_what_has_begun_and_the_next_eight_of_all_sports(tmp_path: Path) -> None:
+    def game(number: int, sport: str, start: str, **members: Any) -> dict[str, Any]:
+        book = bookmaker("pinnacle", market("h2h", ("Harbour City", 2.1), ("Northgate", 1.8)))
+        return event(book, id=str(number), sport_key=sport, commence_time=start, **members)
+
+    begun = game(0, BASKETBALL, "2026-01-31T09:00:00Z")
+    later = [game(hour, (SOCCER, BASKETBALL)[hour % 2], f"2026-01-31T{13 + hour}:00:00Z") for hour in range(1, 11)]
+    winner = game(99, "golf_made_up_winner", "2026-01-31T12:30:00Z", home_team=None, away_team=None)
+    served = write(tmp_path / "served.jsonl.gz", [*reversed(later), winner, begun])
+    async with fake_odds_api([served], speed=1.0, quota=100) as stand:
+        answer = await stand.get("/v4/sports/upcoming/odds", regions="us,eu", markets="h2h,totals")
+        games = answer.json()
+        assert [one["id"] for one in games] == [str(number) for number in range(9)]
+        assert games[0]["bookmakers"][0]["markets"][0]["outcomes"][0]["price"] == 2.1
+        assert answer.headers["x-requests-last"] == "4"
+
+
 async def test_formats_of_prices_and_times(stand: Stand) -> None:
     american = await odds(stand, bookmakers="pinnacle", oddsFormat="american", dateFormat="unix")
     assert american[0]["commence_time"] == int(datetime(2026, 1, 31, 15, tzinfo=UTC).timestamp())
@@ -137,6 +154,10 @@ async def test_costs_are_in_the_headers_of_every_answer(
         (EVENT_ODDS, {"regions": "us", "includeMultipliers": "1"}, 422, "INVALID_INCLUDE_MULTIPLIERS"),
         (f"/v4/sports/{SOCCER}/events/7/odds", {"regions": "us"}, 422, "INVALID_EVENT_ID"),
         (f"/v4/sports/{SOCCER}/events/{GAME}/odds", {"regions": "us"}, 404, "EVENT_NOT_FOUND"),
+        (f"/v4/sports/{SOCCER}/scores", {}, 404, "NOT_FOUND"),
+        (f"/v4/historical/sports/{SOCCER}/odds", {"regions": "us"}, 404, "NOT_FOUND"),
+        ("/v4/sports/upcoming/odds", {}, 422, "MISSING_REGION"),
+        ("/nowhere", {"apiKey": ""}, 401, "MISSING_KEY"),
     ],
 )
 async def test_what_is_wrong_gets_the_services_own_code(
@@ -200,18 +221,20 @@ async def test_answers_are_gzipped_for_those_who_take_it(stand: Stand) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "code", "said"),
     [
-        (("/nowhere/at-all.jsonl",), "/nowhere/at-all.jsonl"),
-        ((), "name at least one recording"),
-        (("RECORDING", "--speed", "fast"), "--speed is 'fast'"),
-        (("RECORDING", "--fail", "badly"), "unknown fault 'badly'"),
-        (("RECORDING", "--fail", "hang:0"), "'hang:0'"),
-        (("RECORDING", "--quota", "-1"), "--quota"),
-        (("RECORDING", "--port", "TAKEN"), "is in use"),
+        (("/nowhere/at-all.jsonl",), 1, "/nowhere/at-all.jsonl"),
+        ((), 2, "name at least one recording"),
+        (("RECORDING", "--speed", "fast"), 2, "--speed is 'fast'"),
+        (("RECORDING", "--fail", "badly"), 2, "unknown fault 'badly'"),
+        (("RECORDING", "--fail", "hang:0"), 2, "'hang:0'"),
+        (("RECORDING", "--quota", "-1"), 2, "--quota"),
+        (("RECORDING", "--port", "TAKEN"), 1, "is in use"),
     ],
 )
-def test_bad_options_are_refused_in_a_sentence(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
+def test_bad_options_are_refused_in_a_sentence(
+    arguments: tuple[str, ...], code: int, said: str, tmp_path: Path
+) -> None:
     recording = write(tmp_path / "served.jsonl.gz", *TWO_RESPONSES)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -232,7 +255,7 @@ def test_bad_options_are_refused_in_a_sentence(arguments: tuple[str, ...], said:
             timeout=60,
             check=False,
         )
-    assert refused.returncode == 1
+    assert refused.returncode == code
     assert said in refused.stderr
     assert "Traceback" not in refused.stderr
 

@@ -8,7 +8,7 @@ import pytest
 from bet_intel.events.v1 import refresh_requested_pb2
 from bet_intel.odds_ingest.providers.port import TransientProviderError
 from bet_intel.shared.messaging import Message, Queue, TerminalError
-from fixtures.answers import H2H, answer, board, minutes, odds
+from fixtures.answers import H2H, LEAGUE, answer, board, minutes, odds
 from fixtures.engines import KeptInMemory
 from fixtures.odds_ingest_messages import EVEN, MOVED, NOW, Scripted, Service, polling, service
 from fixtures.waiting import running, until
@@ -18,8 +18,9 @@ __all__ = ["service"]
 pytestmark = pytest.mark.integration
 
 
-def asked(id: str) -> Message:
-    body = refresh_requested_pb2.RefreshRequested(id=id, at_us=int(NOW.timestamp() * 1e6))
+def asked(id: str, **wanted: list[str]) -> Message:
+    """A request of `sports` and `leagues`, of everything where there are none."""
+    body = refresh_requested_pb2.RefreshRequested(id=id, at_us=int(NOW.timestamp() * 1e6), **wanted)
     return Message(id, "refresh.requested.v1", "api", id, NOW, 0, body.SerializeToString())
 
 
@@ -62,6 +63,28 @@ async def test_a_refresh_that_a_crash_interrupted_is_answered_by_the_next_run(se
     provider = Scripted([TransientProviderError("status 503")], total=None)
     await polling(service, provider).poller.run()
     await until(lambda: answered(service) == [(ONE, "transient")])
+
+
+@pytest.mark.parametrize("unknown", [{"sports": ["quidditch"]}, {"leagues": ["quidditch_cup"]}], ids=str)
+async def test_a_refresh_of_what_is_not_polled_is_refused(service: Service, unknown: dict[str, list[str]]) -> None:
+    await service.refreshes.requested([asked(ONE, **unknown), asked(TWO, sports=["baseball", "quidditch"])])
+    await polling(service, Scripted([answer(odds({H2H: board(EVEN)}))], total=None)).poller.run()
+    await until(lambda: answered(service) == [(ONE, "validation"), (TWO, "")])
+    refused = next(status for status in service.listener.status if status.refresh_id == ONE)
+    assert refused.message == "none of the leagues asked for is polled"
+
+
+async def test_a_refresh_waits_for_the_turn_of_its_league(service: Service) -> None:
+    """A provider that is asked league by league: another league's answer is not what was asked for."""
+    await service.refreshes.requested([asked(ONE, leagues=["ice_made_up"])])
+    provider = Scripted(
+        [answer(odds({H2H: board(EVEN)})), answer(as_of=minutes(1), position=2, leagues=("ice_made_up",))], total=None
+    )
+    provider.polled_leagues = (LEAGUE, "ice_made_up")
+    await polling(service, provider).poller.run()
+    await until(lambda: answered(service) == [(ONE, "")])
+    (status,) = (status for status in service.listener.status if status.refresh_id)
+    assert status.as_of_us == int(minutes(1).timestamp() * 1e6)
 
 
 async def test_what_has_nothing_newer_refuses_refreshes(service: Service) -> None:

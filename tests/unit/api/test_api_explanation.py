@@ -18,6 +18,7 @@ from bet_intel.ev_engine.domain.lives import live_on
 from bet_intel.ev_engine.domain.pricing import PricedEvent
 from bet_intel.ev_engine.domain.profile import STARTING
 from bet_intel.ev_engine.wire_sets import opportunities_updated
+from bet_intel.odds_ingest.domain.answer_time import answer_time
 from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
 from fixtures.odds_payloads import SHARED_DATA
 
@@ -31,8 +32,9 @@ def priced(profile: str, files: int = 2) -> Iterator[PricedEvent]:
     for path in FILES[:files]:
         response: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))
         parsed = parse_response(json.dumps(response).encode(), provider="the_odds_api")
-        assert parsed.newest_update is not None
-        yield from price_answer(parsed.events, parsed.newest_update, STARTING[profile])
+        taken_at = answer_time(parsed.events)
+        assert taken_at is not None
+        yield from price_answer(parsed.events, taken_at, STARTING[profile])
 
 
 def workings(profile: str) -> Iterator[PriceWorking]:

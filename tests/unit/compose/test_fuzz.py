@@ -20,6 +20,7 @@ from bet_intel.compose.pricing.boards import price_answer
 from bet_intel.compose.pricing.report import Event
 from bet_intel.compose.pricing.reporting import Wanted, event_report, outcomes, summary
 from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.odds_ingest.domain.answer_time import answer_time
 from bet_intel.odds_ingest.domain.quotes import EventOdds
 from bet_intel.odds_ingest.providers.port import TransientProviderError
 from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
@@ -51,8 +52,9 @@ def _newest() -> dict[str, datetime]:
     times = {}
     for source in sources():
         parsed = parse_response(source.events, provider="x", odds_format=source.odds_format)
-        assert parsed.newest_update is not None
-        times[source.name] = parsed.newest_update + timedelta(seconds=5)
+        taken_at = answer_time(parsed.events)
+        assert taken_at is not None
+        times[source.name] = taken_at + timedelta(seconds=5)
     return times
 
 
@@ -71,8 +73,8 @@ def test_pricing_makes_no_opportunity_of_nonsense(spoiled: Spoiled) -> None:
     assert nonsense(spoiled, reported(parsed.events, as_of), as_of) == []
     # As `bet-intel price` reads it, who is told neither the format of the prices nor the time.
     untold = parse_response(spoiled.payload, provider="x")
-    if untold.newest_update is not None:
-        assert nonsense(spoiled, reported(untold.events, untold.newest_update), untold.newest_update) == []
+    if (taken_at := answer_time(untold.events)) is not None:
+        assert nonsense(spoiled, reported(untold.events, taken_at), taken_at) == []
 
 
 @pytest.fixture(scope="module")

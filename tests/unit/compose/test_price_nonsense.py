@@ -9,6 +9,7 @@ from bet_intel.compose.pricing.boards import price_answer
 from bet_intel.compose.pricing.report import Event, Opportunity
 from bet_intel.compose.pricing.reporting import Wanted, event_report, outcomes
 from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.odds_ingest.domain.answer_time import answer_time
 from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
 from fixtures.fuzz import ABSURD
 from fixtures.odds_payloads import AWAY, HOME, bookmaker, event, market
@@ -19,11 +20,10 @@ EVERYTHING = Wanted(-1.0, ("take", "marginal", "suspect"))
 def opportunities(payload: list[Any]) -> dict[tuple[str, str], Opportunity]:
     """By outcome and bookmaker, those that are taken seriously: not those classed as suspect."""
     parsed = parse_response(payload, provider="x")
-    if parsed.newest_update is None:
+    taken_at = answer_time(parsed.events)
+    if taken_at is None:
         return {}
-    events: list[Event] = [
-        event_report(one, EVERYTHING) for one in price_answer(parsed.events, parsed.newest_update, Profile())
-    ]
+    events: list[Event] = [event_report(one, EVERYTHING) for one in price_answer(parsed.events, taken_at, Profile())]
     assert b"NaN" not in msgspec.json.encode(events)
     return {
         (outcome.outcome, one.bookmaker): one

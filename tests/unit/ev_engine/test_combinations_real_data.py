@@ -12,6 +12,7 @@ from bet_intel.ev_engine.domain.combinations import Kind
 from bet_intel.ev_engine.domain.priced import PricedMarket
 from bet_intel.ev_engine.domain.pricing import PricedEvent
 from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.odds_ingest.domain.answer_time import answer_time
 from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
 from fixtures.engine_boards import us
 from fixtures.odds_payloads import SHARED_DATA
@@ -26,8 +27,9 @@ pytestmark = pytest.mark.skipif(not FILES, reason=f"no real odds in {WORLD}")
 def events() -> Iterator[PricedEvent]:
     for path in FILES[:4]:
         parsed = parse_response(json.dumps(json.loads(path.read_text("utf-8"))).encode(), provider="the_odds_api")
-        assert parsed.newest_update is not None
-        yield from price_answer(parsed.events, parsed.newest_update, PROFILE)
+        taken_at = answer_time(parsed.events)
+        assert taken_at is not None
+        yield from price_answer(parsed.events, taken_at, PROFILE)
 
 
 def cheapest(event: PricedEvent, market: PricedMarket) -> tuple[float, bool]:

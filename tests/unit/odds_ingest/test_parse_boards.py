@@ -95,7 +95,7 @@ def test_an_event_without_prices_is_still_in_the_feed() -> None:
 
 
 def test_an_empty_response_is_empty() -> None:
-    assert parse_response(b"[]", provider="x") == ((), (), frozenset(), None)
+    assert parse_response(b"[]", provider="x") == ((), (), frozenset())
 
 
 def test_one_event_told_in_two_parts_is_one_event() -> None:

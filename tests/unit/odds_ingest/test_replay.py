@@ -226,9 +226,29 @@ async def test_a_single_response_is_a_recording_of_one() -> None:
     (answer,) = await play(provider)
 
     assert (provider.total, answer.position, answer.due_in) == (1, 1, 0)
-    assert answer.as_of == datetime(2026, 1, 31, 11, 59, 50, tzinfo=UTC), "its newest last_update"
+    # The exchange told its back prices at 11:59:50, its lay prices before: the older time stands for both.
+    assert answer.as_of == datetime(2026, 1, 31, 11, 59, 41, tzinfo=UTC), "its newest last_update"
     assert answer.events == parse_response(MADE_UP_FILE.read_bytes(), provider="the_odds_api").events
     assert answer.leagues == {"soccer_made_up_league", "golf_made_up_masters_winner"}
+
+
+async def test_one_absurd_time_does_not_make_a_single_response_old(tmp_path: Path) -> None:
+    """What the neighbour of a wrong time shows is as fresh as without it, and the wrong time is named."""
+    sound = event(*(bookmaker(key, market("h2h", (HOME, 2.1), (AWAY, 1.8))) for key in ("alpha", "beta", "gamma")))
+    wrong = match(2.1) | {"id": "wrong"}
+    wrong["bookmakers"] = [
+        *sound["bookmakers"],
+        bookmaker("ahead", market("h2h", (HOME, 2.1), (AWAY, 1.8)), last_update="2026-02-21T11:59:00Z"),
+    ]
+    path = tmp_path / "response.json"
+    path.write_text(json.dumps([wrong, sound]))
+
+    (answer,) = await play(ReplayProvider(path))
+
+    assert answer.as_of == datetime(2026, 1, 31, 11, 59, tzinfo=UTC)
+    (rejection,) = answer.rejections
+    assert rejection.where == "the_odds_api:wrong.bookmakers[ahead]"
+    assert "2026-02-21T11:59:00+00:00 is more than 5 minutes after the answer" in rejection.reason
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from bet_intel.compose.commands.output import print_json, print_table
 from bet_intel.compose.data_folder import default_data_dir
 from bet_intel.compose.effective_settings import effective_settings
 from bet_intel.compose.servers.processes import ServerError
-from bet_intel.odds_ingest.providers.port import InvalidSourceError
+from bet_intel.odds_ingest.providers.port import InvalidSourceError, SourceUsageError
 from bet_intel.odds_ingest.source import open_source
 from bet_intel.shared.times import system_clock
 
@@ -95,6 +95,8 @@ def up_command(
     try:
         plan = Plan(sizes, dict(counts), _source(source, speed, seed), port)
         control.up(_folder(data_dir), plan)
+    except SourceUsageError as error:
+        raise UsageError(str(error)) from error
     except (ServerError, InvalidSourceError) as error:
         raise CommandError(str(error)) from error
     status_command(data_dir=data_dir)

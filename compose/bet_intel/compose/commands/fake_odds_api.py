@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from cyclopts import Parameter, validators
 
 from bet_intel.api.server import PortError, listen
-from bet_intel.compose.commands.errors import CommandError
+from bet_intel.compose.commands.errors import CommandError, UsageError
 from bet_intel.compose.fake_odds_api.serve import serve
-from bet_intel.odds_ingest.providers.port import InvalidSourceError
+from bet_intel.odds_ingest.providers.port import InvalidSourceError, SourceUsageError
 from bet_intel.shared.telemetry import configure_logging
 
 
@@ -49,5 +49,7 @@ def fake_odds_api_command(
     try:
         with listen(host, port) as listening:
             serve(listening, recordings, speed, quota, rate, fail)
+    except SourceUsageError as error:
+        raise UsageError(str(error)) from error
     except (InvalidSourceError, PortError) as error:
         raise CommandError(str(error)) from error

@@ -17,8 +17,10 @@ from bet_intel.compose.pricing.response_file import TAKEN, RecordedResponse, par
 from bet_intel.compose.pricing.showing import show
 from bet_intel.ev_engine.domain.profile import CONSENSUS, Profile
 from bet_intel.odds import Method
+from bet_intel.odds_ingest.domain.answer_time import after_the_answer, answer_time
 from bet_intel.odds_ingest.providers.the_odds_api.parse import ParsedResponse, parse_response
 from bet_intel.odds_ingest.providers.the_odds_api.payload import MalformedResponseError
+from bet_intel.shared.times import system_clock
 
 _PROVIDER = "the_odds_api"
 _NO_PRICE = datetime(1970, 1, 1, tzinfo=UTC)
@@ -61,7 +63,7 @@ def price_command(
         Classes listed. A `suspect` price is too good to be no mistake, and is shown only when asked for.
     as_of:
         When the answer was taken, such as 2026-01-31T12:00:00Z: ages and starts are judged against it (default: the
-        recording's captured_at, else the newest last_update in the response).
+        recording's captured_at, else the newest last_update in the response that another bookmaker bears out).
     line:
         Which line of a recording to take, counted from 1 (default: the last).
     all_:
@@ -85,7 +87,7 @@ def price_command(
     times = {
         "as_of": asked_as_of,
         "timestamp" if response.form == "historical" else "captured_at": response.taken_at,
-        "newest_last_update": parsed.newest_update,
+        "newest_last_update": answer_time(parsed.events, system_clock()),
     }
     report = _report(response, parsed, times, judged_by, Wanted(min_ev, class_, explain))
     if json:
@@ -110,6 +112,7 @@ def _report(
     source, as_of = next(((name, time) for name, time in times.items() if time is not None), (None, None))
     # Without any price there is nothing to judge, and no time either.
     priced = price_answer(parsed.events, as_of or _NO_PRICE, profile)
+    rejections = (*parsed.rejections, *(after_the_answer(parsed.events, as_of) if as_of else ()))
     events = [event_report(one, wanted) for one in priced]
     return Report(
         Input(response.name, response.form, response.line, response.lines, response.taken_at),
@@ -119,7 +122,7 @@ def _report(
         profile.method.value,
         wanted.min_ev,
         list(wanted.classes),
-        summary(priced, events, len(parsed.rejections)),
+        summary(priced, events, len(rejections)),
         events,
-        [Rejection(one.where, one.reason) for one in parsed.rejections],
+        [Rejection(one.where, one.reason) for one in rejections],
     )

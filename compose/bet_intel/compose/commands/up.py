@@ -9,12 +9,13 @@ import uvloop
 from cyclopts import Parameter, validators
 
 from bet_intel.api.server import PortError, listen
+from bet_intel.compose.commands.errors import UsageError
 from bet_intel.compose.console import Console
 from bet_intel.compose.data_folder import DataFolderError, default_data_dir
 from bet_intel.compose.effective_settings import effective_settings
 from bet_intel.compose.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, open_data_folder
 from bet_intel.compose.up import Wishes, data_folder_path, up
-from bet_intel.odds_ingest.providers.port import InvalidSourceError
+from bet_intel.odds_ingest.providers.port import InvalidSourceError, SourceUsageError
 from bet_intel.odds_ingest.source import Source, open_source
 from bet_intel.shared.migrate import MigrationError
 from bet_intel.shared.postgres import DatabaseError
@@ -87,6 +88,8 @@ def up_command(
         opened = open_source(source, speed, seed, system_clock, time.monotonic)
         path = data_folder_path(data_dir, default_data_dir(), opened)
         _up(opened, path, host, port, Wishes(exit_at_end, redrive, table), fresh=fresh)
+    except SourceUsageError as error:
+        raise UsageError(str(error)) from error
     except _FOR_THE_USER as error:
         print(f"bet-intel: {error}", file=sys.stderr)
         sys.exit(1)

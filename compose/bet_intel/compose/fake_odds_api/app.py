@@ -22,6 +22,8 @@ from bet_intel.compose.fake_odds_api.query import OddsQuery, all_sports, is_even
 from bet_intel.compose.fake_odds_api.tape import Playhead, Showing, Tape, utc_text
 
 _OUTRIGHT = "_winner"
+_UPCOMING = "upcoming"
+"""In place of a sport: the games that are on, and the next ones, of all of them."""
 
 
 class FakeOddsApi:
@@ -41,6 +43,7 @@ class FakeOddsApi:
                 Route("/v4/sports/{sport}/events/{event}/odds", self._call(self._event_odds)),
                 Route("/fake/status", self._status),
                 Route("/fake/faults", self._add_faults, methods=["POST", "DELETE"]),
+                Route("/{path:path}", self._call(self._nothing)),
             ],
             middleware=[Middleware(GZipMiddleware, minimum_size=500, compresslevel=4)],
         )
@@ -82,10 +85,13 @@ class FakeOddsApi:
         return select.fixtures(self._show(request), unix_times=as_unix), 0
 
     def _odds(self, request: Request) -> tuple[Any, int]:
-        showing = self._show(request)
+        upcoming = request.path_params["sport"] == _UPCOMING
+        showings = self._leagues_of_games() if upcoming else [self._show(request)]
         query = _query(request, one_event=False)
         self._accounts.check(_key(request), len(query.markets) * query.selection.regions_charged)
-        events = select.odds(showing, query)
+        if upcoming:
+            showings = select.upcoming(showings, query, self._playhead.now())
+        events = [event for showing in showings for event in select.odds(showing, query)]
         self._playhead.step()
         # What shows nothing costs nothing.
         return events, len(query.markets) * query.selection.regions_charged if events else 0
@@ -109,6 +115,14 @@ class FakeOddsApi:
         if sport not in self._tape.leagues:
             raise ApiError(404, "UNKNOWN_SPORT", f"Unknown sport {sport}")
         return self._tape.show(sport, self._playhead.now())
+
+    def _leagues_of_games(self) -> list[Showing]:
+        """An outright competition is none."""
+        now = self._playhead.now()
+        return [self._tape.show(each, now) for each in sorted(self._tape.leagues) if not each.endswith(_OUTRIGHT)]
+
+    def _nothing(self, request: Request) -> tuple[Any, int]:
+        raise ApiError(404, "NOT_FOUND", f"Nothing is served at {request.url.path}")
 
     async def _status(self, _: Request) -> Response:
         now = self._playhead.now()

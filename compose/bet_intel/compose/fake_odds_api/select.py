@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from bet_intel.compose.fake_odds_api.query import OddsQuery
@@ -12,6 +12,8 @@ from bet_intel.odds_ingest.providers.the_odds_api.bookmakers import REGIONS
 from bet_intel.odds_ingest.providers.the_odds_api.odds_format import OddsFormat
 
 _LISTED = frozenset().union(*REGIONS.values())
+UPCOMING = 8
+"""How many games that have not begun `upcoming` shows."""
 _HEADER = ("id", "sport_key", "sport_title", "commence_time", "home_team", "away_team")
 
 
@@ -30,6 +32,22 @@ def odds(showing: Showing, query: OddsQuery) -> list[Event]:
         for event in showing.events
         if _is_asked_for(event, query)
     ]
+
+
+def upcoming(showings: Iterable[Showing], query: OddsQuery, now: datetime) -> list[Showing]:
+    """Of all that is asked for the games that have begun and the next `UPCOMING`, each alone, in the order of their
+    starts."""
+    games = sorted(
+        (
+            (start, Showing([event], showing.odds_format))
+            for showing in showings
+            for event in showing.events
+            if (start := _start(event)) is not None and _is_asked_for(event, query)
+        ),
+        key=lambda game: game[0],
+    )
+    begun = sum(start <= now for start, _ in games)
+    return [showing for _, showing in games[: begun + UPCOMING]]
 
 
 def event_odds(event: Event, recorded: OddsFormat, query: OddsQuery) -> Event:
@@ -54,6 +72,15 @@ def _is_asked_for(event: Event, query: OddsQuery) -> bool:
     return (query.commence_from is None or start >= query.commence_from) and (
         query.commence_to is None or start <= query.commence_to
     )
+
+
+def _start(event: Event) -> datetime | None:
+    """None where none can be read: nobody knows whether such an event is near."""
+    try:
+        start = datetime.fromisoformat(event["commence_time"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return start if start.tzinfo else start.replace(tzinfo=UTC)
 
 
 def _header(event: Event, *, unix_times: bool) -> Event:

@@ -12,7 +12,7 @@ from bet_intel.compose.fake_odds_api.account import Accounts
 from bet_intel.compose.fake_odds_api.app import FakeOddsApi
 from bet_intel.compose.fake_odds_api.faults import Faults
 from bet_intel.compose.fake_odds_api.tape import Playhead, Tape, utc_text
-from bet_intel.odds_ingest.providers.port import InvalidSourceError
+from bet_intel.odds_ingest.providers.port import SourceUsageError
 
 _STOP_SECONDS = 1
 
@@ -23,16 +23,17 @@ def serve(
     """Serve the recordings on a socket until Ctrl-C or SIGTERM.
 
     Raises:
-        InvalidSourceError: a recording cannot be read, or an option is not understood.
+        SourceUsageError: an option is not understood.
+        InvalidSourceError: a recording cannot be read.
     """
     if quota < 0 or rate < 0:
-        raise InvalidSourceError("--quota and --rate are whole numbers from 0")
+        raise SourceUsageError("--quota and --rate are whole numbers from 0")
     faults = Faults()
     try:
         for text in fail:
             faults.add(text)
     except ValueError as error:
-        raise InvalidSourceError(f"--fail: {error}") from error
+        raise SourceUsageError(f"--fail: {error}") from error
     tape = Tape([path.expanduser() for path in recordings])
     playhead = Playhead(tape, _speed(speed), time.monotonic)
     fake = FakeOddsApi(tape, playhead, Accounts(quota, rate, time.monotonic), faults)
@@ -66,7 +67,7 @@ def _speed(text: str) -> float | None:
     except ValueError:
         speed = 0.0
     if not (math.isfinite(speed) and speed > 0):
-        raise InvalidSourceError(
+        raise SourceUsageError(
             f"--speed is {text!r}: give a number above 0 (1 = as recorded, 60 = a minute a second), or max for one "
             "response with each call"
         )

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bet_intel.odds_ingest.providers.port import InvalidSourceError
+from bet_intel.odds_ingest.providers.port import SourceUsageError
 from bet_intel.odds_ingest.providers.replay.recording import decode_line, read_lines, survey
 from bet_intel.odds_ingest.providers.the_odds_api.odds_format import OddsFormat, PriceReader
 
@@ -35,7 +35,8 @@ class Tape:
         """Read the recordings (.json, .jsonl, .jsonl.gz) from end to end.
 
         Raises:
-            InvalidSourceError: one cannot be read as a recording.
+            SourceUsageError: none is named.
+        InvalidSourceError: one cannot be read as a recording.
         """
         frames: list[_Frame] = []
         begins: list[datetime] = []
@@ -50,7 +51,7 @@ class Tape:
                     response = text if contents.is_bare else decode_line(text).response
                     frames.append(_Frame(times[line], number, zlib.compress(_bytes(response), 1)))
         if not frames:
-            raise InvalidSourceError("name at least one recording to serve")
+            raise SourceUsageError("name at least one recording to serve")
         frames.sort(key=lambda frame: frame.at)
         self._frames = frames
         self._times = [frame.at for frame in frames]

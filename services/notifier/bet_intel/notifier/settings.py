@@ -32,7 +32,7 @@ class RuleSettings(BaseModel):
     leagues: frozenset[Name] = frozenset()
     markets: frozenset[Name] = frozenset()
     bookmakers: frozenset[Name] = frozenset()
-    profile: Name = "consensus"
+    profile: Literal["consensus", "sharp", "conservative"] = "consensus"
     classes: frozenset[Literal["take", "marginal", "suspect"]] = Field(default=frozenset({"take"}), min_length=1)
     min_ev: float = Field(default=0.045, ge=0, le=1, allow_inf_nan=False)
     realert_step: float = Field(default=0.02, gt=0, le=1, allow_inf_nan=False)

@@ -25,6 +25,7 @@ _DOUBLINGS = 6
 _LONGEST_WAIT = 60.0
 CLOCK_TOLERANCE = timedelta(seconds=30)
 """A provider's clock may be behind ours: an event must not be known from a later time than its next answer tells."""
+NONE_IS_POLLED = "none of the leagues asked for is polled"
 _LOGGED_REJECTIONS = 10
 
 Sleep = Callable[[float], Coroutine[Any, Any, None]]
@@ -128,7 +129,7 @@ class Poller:
             wait = 0.0
             asked = self._monotonic()
             try:
-                self._waiting = [] if self._is_recording else await self._refreshes.pending()
+                self._waiting = [] if self._is_recording else await self._asked_for()
                 answer = await self._provider.fetch(self._position)
                 if answer is None:
                     self._teller.tell(replace(self._teller.newest, state="finished"))
@@ -153,6 +154,16 @@ class Poller:
             await self._pause(max(wait, _FIRST_BACKOFF * 2.0 ** min(failures, _DOUBLINGS)))
             failures += 1
 
+    async def _asked_for(self) -> list[RefreshRequest]:
+        """The refreshes that a league polled can answer; the others are refused."""
+        requests = await self._refreshes.pending()
+        polled = self._provider.polled_leagues
+        refused = [each for each in requests if not each.wants_any(polled)]
+        await self._teller.answer(
+            refused, replace(self._teller.newest, error_kind="validation", message=NONE_IS_POLLED)
+        )
+        return [each for each in requests if each not in refused]
+
     async def _answered(self, answer: Answer) -> None:
         ingested = await self._ingest.answer(answer, self._source)
         self._position = self._teller.position = answer.position
@@ -173,7 +184,8 @@ class Poller:
             ages=await self._ages.learn(answer),
         )
         self._teller.tell(report)
-        await self._teller.answer(self._waiting, report)
+        # The others wait for the turn of a league of theirs.
+        await self._teller.answer([each for each in self._waiting if each.wants_any(answer.leagues)], report)
         self._pace.on_progress(Progress(answer.position, self._provider.total, answer.as_of, ingested, rejections))
 
     async def _failed(self, error: ProviderError) -> None:

@@ -1,11 +1,12 @@
 """The SQL of what is polled: leagues and events, refreshes that were asked for, ages of bookmakers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from bet_intel.odds_ingest.domain.ages import BookmakerAge
+from bet_intel.odds_ingest.domain.quotes import sport_of
 from bet_intel.shared.postgres import Reader, Writer
 
 _KEPT = timedelta(days=1)
@@ -31,6 +32,9 @@ class RefreshRequest:
 
     def wants(self, league: str, sport: str) -> bool:
         return league in self.leagues or sport in self.sports or not (self.sports or self.leagues)
+
+    def wants_any(self, leagues: Iterable[str]) -> bool:
+        return any(self.wants(league, sport_of(league)) for league in leagues)
 
 
 class TargetId(NamedTuple):

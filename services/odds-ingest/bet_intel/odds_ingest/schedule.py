@@ -15,7 +15,7 @@ from bet_intel.odds_ingest.domain.plan import Plan, plan, rate_of_changes
 from bet_intel.odds_ingest.domain.quotes import Answer
 from bet_intel.odds_ingest.fixtures import Fixtures
 from bet_intel.odds_ingest.ingest import Ingested, IngestOdds
-from bet_intel.odds_ingest.poll import CLOCK_TOLERANCE, Company, Pace, Progress, Sleep, until_woken
+from bet_intel.odds_ingest.poll import CLOCK_TOLERANCE, NONE_IS_POLLED, Company, Pace, Progress, Sleep, until_woken
 from bet_intel.odds_ingest.poll_store import Polled, RefreshRequest, TargetId
 from bet_intel.odds_ingest.providers.pollable import PollableProvider
 from bet_intel.odds_ingest.providers.port import ProviderError
@@ -244,7 +244,7 @@ class ScheduledPoller:
         failed: ProviderReport | None = None
         just_asked: list[str] = []
         if not wanted:
-            outcome = replace(outcome, error_kind="validation", message="none of the leagues asked for is polled")
+            outcome = replace(outcome, error_kind="validation", message=NONE_IS_POLLED)
         for ask in wanted:
             polled = await self._polled()
             if self._was_just_asked(polled.get(ask.id)):

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from bet_intel.odds_ingest.providers.port import InvalidSourceError, OddsProvider
+from bet_intel.odds_ingest.providers.port import OddsProvider, SourceUsageError
 from bet_intel.odds_ingest.providers.replay.client import ReplayProvider
 from bet_intel.odds_ingest.providers.simulator.client import SimulatorProvider
 from bet_intel.odds_ingest.providers.the_odds_api.pollable import PollableOddsApi
@@ -36,29 +36,30 @@ def open_source(text: str | None, speed: str | None, seed: int | None, clock: Cl
     Where nothing is asked for it is The Odds API if there is a key for it, else the simulator.
 
     Raises:
-        InvalidSourceError: there is no such source, or it cannot be read.
+        SourceUsageError: there is no such source, it needs a key, or does not go with the speed or seed.
+        InvalidSourceError: it cannot be read.
     """
     if text is None:
         has_key = bool(OddsApiSettings().key.get_secret_value())
         text = _THE_ODDS_API if has_key and speed is None and seed is None else _SIMULATOR
     if text == _THE_ODDS_API:
         if speed is not None or seed is not None:
-            raise InvalidSourceError("--speed and --seed are not for The Odds API: it goes with the clock")
+            raise SourceUsageError("--speed and --seed are not for The Odds API: it goes with the clock")
         return _the_odds_api(OddsApiSettings(), clock, monotonic)
     if text == _SIMULATOR:
         if speed is not None:
-            raise InvalidSourceError("--speed is for recordings: the simulator goes with the clock")
+            raise SourceUsageError("--speed is for recordings: the simulator goes with the clock")
         seed = _DEFAULT_SEED if seed is None else seed
         return Source(SimulatorProvider(seed, clock), f"simulator:{seed}", "simulator", f"the simulator (seed {seed})")
     if text.startswith(_REPLAY):
         if seed is not None:
-            raise InvalidSourceError("--seed is for the simulator: a recording is what it is")
+            raise SourceUsageError("--seed is for the simulator: a recording is what it is")
         path = text.removeprefix(_REPLAY)
-        provider = ReplayProvider(Path(path).expanduser(), _speed(speed or _AS_RECORDED))
+        provider = ReplayProvider(Path(path).expanduser(), _speed(speed or _AS_RECORDED), clock())
         # What the recording holds, not what the file is called: it may be renamed and moved.
         digest = provider.source_id.rpartition(":")[2]
         return Source(provider, f"recording:{digest}", f"replay-{digest[:12]}", f"the recording {path}")
-    raise InvalidSourceError(f"unknown source {text!r}: use --source the_odds_api, simulator or replay:PATH")
+    raise SourceUsageError(f"unknown source {text!r}: use --source the_odds_api, simulator or replay:PATH")
 
 
 def _the_odds_api(settings: OddsApiSettings, clock: Clock, monotonic: Monotonic) -> Source:
@@ -82,7 +83,7 @@ def _speed(text: str) -> float | None:
     except ValueError:
         speed = 0.0
     if not 0 < speed < float("inf"):
-        raise InvalidSourceError(
+        raise SourceUsageError(
             f"--speed is {text!r}: give a number above 0 (1 = as recorded, 60 = a minute a second) or max"
         )
     return speed

@@ -4,14 +4,15 @@ What is not given has the engine's starting value. Ages are in seconds, EV per u
 """
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta
 
 from bet_intel.odds import Method
 
-PROFILES = ("consensus", "sharp", "conservative")
+Profile = Literal["consensus", "sharp", "conservative"]
+PROFILES: tuple[Profile, ...] = get_args(Profile)
 
 Category = Literal["main", "alternate", "prop", "outright"]
 BookmakerKey = Annotated[str, Meta(min_length=1, max_length=200)]

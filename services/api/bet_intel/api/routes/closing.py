@@ -10,10 +10,11 @@ from bet_intel.api.answers import Bookmaker, EventRef
 from bet_intel.api.closing_answers import ClosingMarketOdds, ClosingOutcomeOdds, ClosingPriceOdds, EventClosing
 from bet_intel.api.domain.closing import ClosingMarket, ClosingOutcome
 from bet_intel.api.domain.odds_format import rendered, rendered_or_none
+from bet_intel.api.domain.pricing import Profile
 from bet_intel.api.domain.working import Band
 from bet_intel.api.operation import Operation, Reads
 from bet_intel.api.problems import NotFoundError
-from bet_intel.api.query import OddsFormat, Query, Text, TextList
+from bet_intel.api.query import OddsFormat, Query, TextList
 from bet_intel.api.wire_closing import closing_lines
 from bet_intel.shared.postgres import Reader
 
@@ -28,7 +29,7 @@ class ClosingQuery(Query, frozen=True):
     bookmaker: Annotated[
         TextList, Meta(description="Keys of bookmakers whose prices are shown; the consensus is still over all.")
     ] = ()
-    profile: Annotated[Text, Meta(description="Pricing profile of the consensus.")] = "consensus"
+    profile: Annotated[Profile, Meta(description="Pricing profile of the consensus.")] = "consensus"
     odds_format: Annotated[OddsFormat, Meta(description="Format of every price in the answer.")] = "decimal"
 
 

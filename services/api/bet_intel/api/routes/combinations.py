@@ -13,6 +13,7 @@ from bet_intel.api.answers import Combination, CombinationList
 from bet_intel.api.combination_members import Staking, shown
 from bet_intel.api.combination_reads import CombinationFilter
 from bet_intel.api.demand import Demand
+from bet_intel.api.domain.pricing import Profile
 from bet_intel.api.operation import Operation, Reads
 from bet_intel.api.query import Cursor, Ev, Limit, OddsFormat, Query, Text, TextList, Time
 from bet_intel.shared.postgres import Reader
@@ -37,7 +38,7 @@ class CombinationQuery(Query, frozen=True):
     class_: Annotated[tuple[Class, ...], Meta(max_length=4, description="Classes, separated by commas.")] = (
         msgspec.field(default=("take", "marginal", "no_ev"), name="class")
     )
-    profile: Annotated[Text, Meta(description="Pricing profile.")] = "consensus"
+    profile: Annotated[Profile, Meta(description="Pricing profile.")] = "consensus"
     min_ev: Annotated[Ev, Meta(description="Least EV per unit staked; below 0 of a low hold.")] | None = None
     starts_before: Annotated[Time, Meta(description="Only events that start before.")] | None = None
     odds_format: Annotated[OddsFormat, Meta(description="Format of price and net_price.")] = "decimal"

@@ -12,10 +12,11 @@ from bet_intel.api import cursor, read_model
 from bet_intel.api.answers import Event, EventList, EventOdds
 from bet_intel.api.demand import Demand
 from bet_intel.api.domain.model import Board, MarketFreshness, MarketKey
+from bet_intel.api.domain.pricing import Profile
 from bet_intel.api.domain.working import FairMarket
 from bet_intel.api.operation import Operation, Reads
 from bet_intel.api.problems import NotFoundError, ParameterError
-from bet_intel.api.query import Cursor, Limit, OddsFormat, Query, Text, TextList, Time
+from bet_intel.api.query import Cursor, Limit, OddsFormat, Query, TextList, Time
 from bet_intel.api.read_model import EventFilter, Record
 from bet_intel.api.rendering import MarketBoard, market_odds
 from bet_intel.api.working import SetWorking
@@ -45,7 +46,7 @@ class EventOddsQuery(Query, frozen=True):
     bookmaker: Annotated[
         TextList, Meta(description="Keys of bookmakers whose prices are shown; the consensus is still over all.")
     ] = ()
-    profile: Annotated[Text, Meta(description="Pricing profile of the consensus.")] = "consensus"
+    profile: Annotated[Profile, Meta(description="Pricing profile of the consensus.")] = "consensus"
     odds_format: Annotated[OddsFormat, Meta(description="Format of every price in the answer.")] = "decimal"
 
 

@@ -9,6 +9,7 @@ from bet_intel.api import read_model
 from bet_intel.api.answers import PriceExplanation
 from bet_intel.api.domain.explanation import explain
 from bet_intel.api.domain.model import MarketKey
+from bet_intel.api.domain.pricing import Profile
 from bet_intel.api.operation import Operation, Reads
 from bet_intel.api.problems import NotFoundError, ParameterError
 from bet_intel.api.query import Line, Query, Text
@@ -29,7 +30,7 @@ class ExplainQuery(Query, frozen=True):
     subject: Annotated[Text, Meta(description="Player or team the market is about.")] | None = None
     outcome: Annotated[Text, Meta(description="Outcome, as it is named there. Needed.")] | None = None
     bookmaker: Annotated[Text, Meta(description="Key of the bookmaker. Needed.")] | None = None
-    profile: Annotated[Text, Meta(description="Pricing profile.")] = "consensus"
+    profile: Annotated[Profile, Meta(description="Pricing profile.")] = "consensus"
 
     def check(self) -> None:
         for name in ("outcome", "bookmaker"):

@@ -13,6 +13,7 @@ from bet_intel.api.answers import Opportunity, OpportunityDetail, OpportunityLis
 from bet_intel.api.demand import Demand
 from bet_intel.api.domain.explanation import explain
 from bet_intel.api.domain.odds_format import rendered_or_none
+from bet_intel.api.domain.pricing import Profile
 from bet_intel.api.domain.working import Working
 from bet_intel.api.members import members, of_opportunity
 from bet_intel.api.operation import Operation, Reads
@@ -51,7 +52,7 @@ class OpportunityFilters(Query, frozen=True):
     class_: Annotated[tuple[Class, ...], Meta(max_length=3, description="Classes, separated by commas.")] = (
         msgspec.field(default=("take", "marginal"), name="class")
     )
-    profile: Annotated[Text, Meta(description="Pricing profile.")] = "consensus"
+    profile: Annotated[Profile, Meta(description="Pricing profile.")] = "consensus"
     min_ev: Annotated[Ev, Meta(description="Least EV per unit staked: 0.01 is 1 %.")] = 0.01
     max_ev: Annotated[Ev, Meta(description="Highest EV per unit staked.")] | None = None
     min_odds: Annotated[Odds, Meta(description=f"Least price, {_ALWAYS_DECIMAL}")] | None = None

@@ -17,6 +17,7 @@ from bet_intel.api import subscription_store as store
 from bet_intel.api.answers import CreatedSubscription, Subscription, SubscriptionList
 from bet_intel.api.auth import LOCAL
 from bet_intel.api.bodies import check_json, decoded, received
+from bet_intel.api.domain.pricing import Profile
 from bet_intel.api.domain.subscriptions import Rule, SubscriptionRow, WebhookAddress
 from bet_intel.api.operation import READING, NoParameters, Operation, Reads
 from bet_intel.api.problems import (
@@ -45,6 +46,8 @@ class SubscriptionBody(Rule, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """A subscription: its rule, where its messages go, and whether it is paused."""
 
     webhook: WebhookAddress
+    # Of a profile that there is not nobody would ever be told; what is stored is read as it is.
+    profile: Annotated[Profile, Meta(description="Pricing profile.")] = "consensus"
     status: Annotated[Literal["active", "paused"], Meta(description="active also ends that it was disabled.")] = (
         "active"
     )

@@ -32,6 +32,11 @@ def is_spread(market: str) -> bool:
     return "spread" in market
 
 
+def sport_of(league: str) -> str:
+    """The sport of a league: its key begins with it (`soccer_epl`)."""
+    return league.partition("_")[0]
+
+
 class QuoteKey(NamedTuple):
     """One bookmaker's price of one outcome within a market."""
 

@@ -1,5 +1,6 @@
 """The port every source of odds implements, and the errors it may raise."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -109,6 +110,10 @@ class InvalidSourceError(ProviderError):
     ends = True
 
 
+class SourceUsageError(InvalidSourceError):
+    """What was asked for is no source: no file and no service is to blame, asking otherwise helps."""
+
+
 class OddsProvider(Protocol):
     """A source of complete answers (snapshots)."""
 
@@ -125,6 +130,11 @@ class OddsProvider(Protocol):
     @property
     def is_live(self) -> bool:
         """Whether source time goes with the wall clock. A recording's does not."""
+        ...
+
+    @property
+    def polled_leagues(self) -> Collection[str]:
+        """The leagues that an answer to come may speak for, as far as is known."""
         ...
 
     async def fetch(self, position: int) -> Answer | None:

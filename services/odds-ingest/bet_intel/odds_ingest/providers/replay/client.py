@@ -4,9 +4,11 @@ import asyncio
 import math
 import threading
 from bisect import bisect_left
-from collections.abc import Generator
+from collections.abc import Collection, Generator
+from datetime import datetime
 from pathlib import Path
 
+from bet_intel.odds_ingest.domain.answer_time import after_the_answer
 from bet_intel.odds_ingest.domain.quotes import Answer, Rejection
 from bet_intel.odds_ingest.providers.port import InvalidSourceError
 from bet_intel.odds_ingest.providers.replay.recording import Snapshot, decode_line, read_lines, survey
@@ -25,8 +27,9 @@ class ReplayProvider:
     Building one reads the file from end to end (a fraction of a second per 100 MB of JSON): do it off the event loop.
     """
 
-    def __init__(self, path: Path, speed: float | None = None) -> None:
-        """Open the recording at `path`, played `speed` times as fast as it was taken, or without pause where None.
+    def __init__(self, path: Path, speed: float | None = None, now: datetime | None = None) -> None:
+        """Open the recording at `path`, played `speed` times as fast as it was taken, or without pause where None. It
+        was taken by `now`, where that is told.
 
         Raises:
             InvalidSourceError: the file cannot be read as a recording.
@@ -36,7 +39,7 @@ class ReplayProvider:
             raise ValueError(f"the speed of a replay must be above 0, or None for no pause, but is {speed}")
         self._path = path
         self._speed = speed
-        self._contents = survey(path)
+        self._contents = survey(path, now)
         self._starts = [snapshot.line for snapshot in self._contents.snapshots]
         # A fetch that was cancelled runs on in its thread until the line is read: the next one must wait for it.
         self._reading = threading.Lock()
@@ -57,6 +60,11 @@ class ReplayProvider:
     def is_live(self) -> bool:
         """Source time is the recording's."""
         return False
+
+    @property
+    def polled_leagues(self) -> Collection[str]:
+        """Those that the recording shows anywhere."""
+        return self._contents.shown_from
 
     @property
     def source_id(self) -> str:
@@ -107,7 +115,7 @@ class ReplayProvider:
             leagues=leagues,
             as_of=snapshot.captured_at,
             events=parsed.events,
-            rejections=snapshot.skipped + parsed.rejections,
+            rejections=snapshot.skipped + parsed.rejections + after_the_answer(parsed.events, snapshot.captured_at),
             position=self._contents.lines if is_last else snapshot.line + 1,
             due_in=due_in,
         )
@@ -138,7 +146,7 @@ class ReplayProvider:
             return parse_response(line.response, provider=self.name)
         except MalformedResponseError as error:
             # The survey looks at a line's envelope; what is wrong within shows only now.
-            return ParsedResponse((), (Rejection(f"line {snapshot.line + 1}", str(error)),), frozenset(), None)
+            return ParsedResponse((), (Rejection(f"line {snapshot.line + 1}", str(error)),), frozenset())
 
     def _close(self) -> None:
         if self._lines is not None:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
+from bet_intel.odds_ingest.domain.answer_time import answer_time
 from bet_intel.odds_ingest.domain.quotes import Rejection
 from bet_intel.odds_ingest.providers.port import InvalidSourceError
 from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
@@ -66,8 +67,8 @@ class Contents(NamedTuple):
     is_bare: bool = False
 
 
-def survey(path: Path) -> Contents:
-    """Read a recording once from end to end.
+def survey(path: Path, now: datetime | None = None) -> Contents:
+    """Read a recording once from end to end. A response that tells no time was taken by `now`, where that is told.
 
     Raises:
         InvalidSourceError: the file is absent or damaged, holds no response, or its times go backwards.
@@ -75,7 +76,7 @@ def survey(path: Path) -> Contents:
     _refuse_what_is_no_file(path)
     identity = _identity(path)
     if _is_single(path):
-        return _survey_single(path, identity)
+        return _survey_single(path, identity, now)
     snapshots: list[Snapshot] = []
     shown_from: dict[str, int] = {}
     together_from: int | None = None
@@ -210,7 +211,7 @@ def _is_single(path: Path) -> bool:
     )
 
 
-def _survey_single(path: Path, identity: str) -> Contents:
+def _survey_single(path: Path, identity: str, now: datetime | None) -> Contents:
     """A bare response tells no capture time: it was taken when its newest price was confirmed, or just after."""
     (text,) = read_lines(path)
     if len(text) > LARGEST_RESPONSE:
@@ -222,14 +223,13 @@ def _survey_single(path: Path, identity: str) -> Contents:
         parsed = parse_response(text, provider="")
     except MalformedResponseError as error:
         raise InvalidSourceError(f"{path}: {error}; a .json file must be one The Odds API v4 response") from error
-    if parsed.newest_update is None:
+    taken_at = answer_time(parsed.events, now)
+    if taken_at is None:
         reason = f" ({parsed.rejections[0].where}: {parsed.rejections[0].reason})" if parsed.rejections else ""
         raise InvalidSourceError(
             f"{path} holds no price{reason}, so that its time is unknown; record it as a .jsonl line with captured_at"
         )
-    return Contents(
-        (Snapshot(0, parsed.newest_update, ()),), 1, dict.fromkeys(parsed.leagues, 0), identity, is_bare=True
-    )
+    return Contents((Snapshot(0, taken_at, ()),), 1, dict.fromkeys(parsed.leagues, 0), identity, is_bare=True)
 
 
 def _identity(path: Path) -> str:

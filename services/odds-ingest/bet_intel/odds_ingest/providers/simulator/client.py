@@ -9,6 +9,8 @@ from bet_intel.odds_ingest.providers.simulator.fixtures import LEAGUES
 from bet_intel.odds_ingest.providers.simulator.model import Simulation
 from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
 
+_LEAGUES = frozenset(league.key for league in LEAGUES)
+
 
 class SimulatorProvider:
     """A betting market that depends on the seed and the time alone: after a restart the same matches go on."""
@@ -42,6 +44,11 @@ class SimulatorProvider:
         return True
 
     @property
+    def polled_leagues(self) -> frozenset[str]:
+        """Those that are simulated."""
+        return _LEAGUES
+
+    @property
     def source_id(self) -> str:
         """Stable identity of what is simulated."""
         return f"simulator:{self._seed}"
@@ -52,7 +59,7 @@ class SimulatorProvider:
         parsed = parse_response(self._simulation.snapshot(as_of), provider=self.name)
         return Answer(
             provider=self.name,
-            leagues=frozenset(league.key for league in LEAGUES),
+            leagues=_LEAGUES,
             as_of=as_of,
             events=parsed.events,
             rejections=parsed.rejections,

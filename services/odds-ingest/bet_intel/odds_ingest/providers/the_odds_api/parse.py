@@ -15,6 +15,7 @@ from bet_intel.odds_ingest.domain.quotes import (
     SportingEvent,
     price,
     quote_key,
+    sport_of,
 )
 from bet_intel.odds_ingest.providers.the_odds_api.market_names import MarketName, market_name
 from bet_intel.odds_ingest.providers.the_odds_api.odds_format import OddsFormat, PriceReader
@@ -39,14 +40,12 @@ _OVER_UNDER = frozenset({"Over", "Under"})
 class ParsedResponse(NamedTuple):
     """A response as boards.
 
-    `leagues` are all storable sport keys in it, also of events that were refused; `newest_update` is the latest time at
-    which a bookmaker confirmed any of its markets, None where nothing was read.
+    `leagues` are all storable sport keys in it, also of events that were refused.
     """
 
     events: tuple[EventOdds, ...]
     rejections: tuple[Rejection, ...]
     leagues: frozenset[str]
-    newest_update: datetime | None
 
 
 def parse_response(
@@ -81,7 +80,7 @@ def parse_response(
     )
     for index, event in decoded.events:
         reader.read_event(event, f"events[{index}]")
-    return ParsedResponse(reader.result(), tuple(reader.rejections), decoded.sport_keys, reader.newest_update)
+    return ParsedResponse(reader.result(), tuple(reader.rejections), decoded.sport_keys)
 
 
 class _ResponseReader:
@@ -89,7 +88,6 @@ class _ResponseReader:
 
     def __init__(self, provider: str, prices: PriceReader, rejections: list[Rejection]) -> None:
         self.rejections = rejections
-        self.newest_update: datetime | None = None
         self._provider = provider
         self._prices = prices
         self._events: dict[str, EventOdds] = {}
@@ -124,7 +122,7 @@ class _ResponseReader:
         return SportingEvent(
             id=f"{self._provider}:{payload.id}",
             provider=self._provider,
-            sport=payload.sport_key.partition("_")[0],
+            sport=sport_of(payload.sport_key),
             league=payload.sport_key,
             league_title=payload.sport_title or payload.sport_key,
             commence_time=_utc(payload.commence_time),
@@ -198,8 +196,6 @@ class _ResponseReader:
         if is_partial and taken and taken.keys() == {odds.event.home, odds.event.away}:
             self._conflicts.setdefault(odds.event.id, set()).update(taken.values())
             self.rejections.append(rejection(f"{where}.markets[{payload.key}]", _NO_DRAW))
-        if read and (self.newest_update is None or updated > self.newest_update):
-            self.newest_update = updated
         return read
 
     def _side_named(self, name: str, event: SportingEvent) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 from bet_intel.odds_ingest.domain.budget import Usage
-from bet_intel.odds_ingest.domain.quotes import Answer
+from bet_intel.odds_ingest.domain.quotes import Answer, sport_of
 from bet_intel.odds_ingest.providers.pollable import PolledEvent, PolledLeague, Told
 from bet_intel.odds_ingest.providers.port import InvalidSourceError, NotFoundError, ProviderError, Quota
 from bet_intel.odds_ingest.providers.the_odds_api.client import Reply
@@ -27,7 +27,7 @@ class PollableOddsApi(OddsApiProvider):
         await self._look_up_leagues(self._monotonic())
         if not self._turns:
             raise InvalidSourceError("no league is left to ask The Odds API for: correct BET_INTEL_ODDS_API_LEAGUES")
-        leagues = [PolledLeague(key, key.partition("_")[0]) for key in self._in_season()]
+        leagues = [PolledLeague(key, sport_of(key)) for key in self._in_season()]
         return Told(leagues, self._told_since(before))
 
     async def events(self, league: str) -> Told[Sequence[PolledEvent]]:

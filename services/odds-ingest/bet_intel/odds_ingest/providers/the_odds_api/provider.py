@@ -1,6 +1,7 @@
 """The Odds API behind the port: each configured league in turn, every so many seconds."""
 
 import difflib
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import structlog
@@ -12,6 +13,7 @@ from bet_intel.odds_ingest.providers.port import (
     NotFoundError,
     Quota,
     RefusedRequestError,
+    SourceUsageError,
     TransientProviderError,
 )
 from bet_intel.odds_ingest.providers.the_odds_api.bookmakers import REGIONS
@@ -47,10 +49,11 @@ class OddsApiProvider:
     def __init__(self, settings: OddsApiSettings, clock: Clock, monotonic: Monotonic) -> None:
         """
         Raises:
-            InvalidSourceError: there is no key, or nobody to ask for.
+            SourceUsageError: there is no key.
+            InvalidSourceError: there is nobody to ask for.
         """
         if not settings.key.get_secret_value():
-            raise InvalidSourceError("The Odds API needs a key: set BET_INTEL_ODDS_API_KEY (https://the-odds-api.com)")
+            raise SourceUsageError("The Odds API needs a key: set BET_INTEL_ODDS_API_KEY (https://the-odds-api.com)")
         if not settings.regions and not settings.bookmakers:
             raise InvalidSourceError("set BET_INTEL_ODDS_API_REGIONS or BET_INTEL_ODDS_API_BOOKMAKERS")
         self._settings = settings
@@ -77,6 +80,11 @@ class OddsApiProvider:
     def is_live(self) -> bool:
         """Another address may be a service that plays the past."""
         return self._settings.url == REAL_URL
+
+    @property
+    def polled_leagues(self) -> Collection[str]:
+        """Those that are known to the service and in season: all of the settings before it was asked."""
+        return self._in_season() if self._catalogue else list(self._turns)
 
     @property
     def quota(self) -> Quota | None:
