@@ -57,7 +57,10 @@ def remedy(error: BaseException, role: str, database: str) -> str | None:
         case asyncpg.InsufficientPrivilegeError():
             return f"role {role!r} lacks a right in database {database!r}: provision it again"
         case asyncpg.ClientConfigurationError() | ValueError():
-            return "the DSN cannot be used: write postgresql://role:password@host:port/database"
+            return (
+                "the DSN cannot be used: write postgresql://role:password@host:port/database, and after a ? only what "
+                "PostgreSQL knows"
+            )
     return None
 
 
@@ -109,6 +112,8 @@ def _remedy(address: Address, error: Exception) -> str | None:
 
 def _said(address: Address, error: Exception) -> str:
     advice = _remedy(address, error)
+    if advice and isinstance(error, asyncpg.ClientConfigurationError | ValueError):
+        return advice  # what the driver says of a DSN quotes it
     return f"{reason(error)}; {advice}" if advice else f"{reason(error)}; is PostgreSQL started there?"
 
 

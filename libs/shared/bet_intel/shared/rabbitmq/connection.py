@@ -46,15 +46,19 @@ class Nodes(NamedTuple):
                 scheme, _, rest = address.partition("://")
                 authority, slash, vhost = rest.partition("/")
                 login, at, hosts = authority.rpartition("@")
+                # A "/", "?" or "#" in a password that is not escaped ends the login there: what comes before it would
+                # be taken for a host, and be shown as one.
+                if set(login) & set("?#") or set(vhost) & set("@#"):
+                    raise ValueError  # noqa: TRY301 - what is wrong with it is said in one place
                 urls += [URL(f"{scheme}://{login}{at}{host.strip()}{slash}{vhost}") for host in hosts.split(",")]
             if not all(url.scheme in _PORT and url.host for url in urls):
-                raise ValueError  # noqa: TRY301 - what is wrong with it is said in one place
+                raise ValueError  # noqa: TRY301 - as above
+            return cls(tuple(url if url.explicit_port else url.with_port(_PORT[url.scheme]) for url in urls))
         except ValueError:
             raise BrokerError(
                 "the address of the broker cannot be read: BET_INTEL_BROKER_URL is to be "
-                "amqp://user:password@host:port/vhost, several nodes as host:port,host:port"
+                "amqp://user:password@host:port/vhost, several nodes as host:port,host:port, special characters as %xx"
             ) from None  # what it holds may be a password
-        return cls(tuple(url if url.explicit_port else url.with_port(_PORT[url.scheme]) for url in urls))
 
     @property
     def vhost(self) -> str:
