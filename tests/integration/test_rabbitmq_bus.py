@@ -162,6 +162,22 @@ async def test_a_node_that_does_not_answer_is_passed_over(vhost: Vhost) -> None:
         await connection.close()
 
 
+async def test_a_node_that_refuses_is_passed_over(vhost: Vhost) -> None:
+    absent = vhost.url.replace(vhost.name, "absent")
+    for url in (f"{vhost.url},{absent}", f"{absent},{vhost.url}"):  # it begins with the same place of both
+        await (await connector(url).reach()).close()
+
+
+async def test_a_node_that_refuses_beside_one_that_is_away_is_waited_for_and_said(vhost: Vhost) -> None:
+    absent = vhost.url.replace(vhost.name, "absent")
+    away = vhost.url.rpartition("@")[0] + f"@{NOWHERE}"
+    for url in (f"{away},{absent}", f"{absent},{away}"):
+        with pytest.raises(BrokerUnavailableError, match=r"127\.0\.0\.1:1: connection refused.*no vhost 'absent'"):
+            await connector(url).connect()
+    with pytest.raises(BrokerError, match="no vhost 'absent'"):
+        await connector(f"{absent},{absent}").connect()
+
+
 async def test_a_consumer_started_before_its_broker_waits_and_says_so(
     vhost: Vhost, capsys: pytest.CaptureFixture[str]
 ) -> None:
