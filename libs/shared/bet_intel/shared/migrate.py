@@ -47,8 +47,18 @@ def migrate(dsn: str, directories: Sequence[Path]) -> None:
     Raises:
         MigrationError: a file is broken or clashes with another, the database refuses, or dbmate is missing.
     """
-    _check_files(directories)
+    check(dsn, directories)
     _dbmate(dsn, directories, "migrate", _MIGRATE_SECONDS)
+
+
+def check(dsn: str, directories: Sequence[Path]) -> None:
+    """What can be told without the database: whether the address and the files are such as :func:`migrate` needs.
+
+    Raises:
+        MigrationError: they are not.
+    """
+    _check_files(directories)
+    _for_dbmate(dsn)
 
 
 def pending(dsn: str, directories: Sequence[Path]) -> list[str]:
