@@ -27,6 +27,7 @@ from bet_intel.shared.rabbitmq.topology import Declarer, Topology, dead_queue, q
 from fixtures.engines import ODDS_QUEUE, QUICK, KeptInMemory, connector
 from fixtures.servers import Vhost
 from fixtures.waiting import running, until
+from fixtures.ways import free_port, open_way
 
 pytestmark = pytest.mark.integration
 
@@ -185,16 +186,9 @@ async def test_a_consumer_started_before_its_broker_waits_and_says_so(
     seen = Seen()
     await bus_of(vhost, seen).declare()
     place = vhost.rabbitmq.nodes[0].port
-    listening = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-    port = listening.sockets[0].getsockname()[1]
-    listening.close()
-    await listening.wait_closed()
+    port = await free_port()
     bus = RabbitBus(connector(vhost.url.replace(str(place), str(port))), QUICK)
     bus.subscribe(ODDS_QUEUE, seen, KeptInMemory())
-
-    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        other_reader, other_writer = await asyncio.open_connection("127.0.0.1", place)
-        await asyncio.gather(_copy(reader, other_writer), _copy(other_reader, writer))
 
     async with running(bus.run()):
         said = ""
@@ -202,18 +196,9 @@ async def test_a_consumer_started_before_its_broker_waits_and_says_so(
             await asyncio.sleep(0)
             said += capsys.readouterr().out
         assert f"127.0.0.1:{port}: connection refused" in said
-        async with await asyncio.start_server(pipe, "127.0.0.1", port):
+        async with open_way(port, place):
             await bus.publish(message("1"))
             await until(lambda: seen.done == ["1"])
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    finally:
-        writer.close()
 
 
 async def test_a_queue_that_is_there_and_different_is_named(vhost: Vhost) -> None:
