@@ -220,6 +220,7 @@ async def test_deliveries_are_logged_the_newest_first_by_their_revision(world: W
     await world.report(id, "d3", 11, attempts=1)
     # Of a subscription that is not there, nothing is kept.
     await world.report(str(uuid4()), "other", 1)
+    assert await world.gateway.ignored("delivery.updated.v1", "old_revision") == 1
     first = (await world.gateway.client.get(f"{PATH}/{id}/deliveries?limit=3")).json()
     assert [one["id"] for one in first["data"]] == ["d4", "d3", "d2"]
     rest = await world.gateway.client.get(f"{PATH}/{id}/deliveries?limit=3&cursor={first['next_cursor']}")
