@@ -184,3 +184,16 @@ async def test_a_login_that_the_broker_refuses_is_named_and_how_to_mend_it(
                 assert not refused.says("s3cret")
     finally:
         await asyncio.to_thread(vhost.rabbitmq.delete_user, user)
+
+
+async def test_metrics_that_cannot_be_served_are_named(make_database: MakeDatabase, vhost: Vhost) -> None:
+    settings = environment(vhost.url, await make_database(MIGRATIONS))
+    async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0) as listening:
+        taken = listening.sockets[0].getsockname()[1]
+        for host, port, said in (
+            ("127.0.0.1", taken, rf"127\.0\.0\.1:{taken}: Address already in use\. Set BET_INTEL_METRICS_PORT"),
+            ("nowhere.invalid", 0, r"nowhere\.invalid:0: .*BET_INTEL_METRICS_HOST"),
+        ):
+            address = {"BET_INTEL_METRICS_HOST": host, "BET_INTEL_METRICS_PORT": str(port)}
+            async with process(SMALL, "worker", settings | address) as refused:
+                await ends_saying(refused, "worker", said)

@@ -214,10 +214,21 @@ async def _or_stopped(stopped: "asyncio.Future[str]", *work: Coroutine[Any, Any,
 
 
 def _serve_metrics(settings: ProcessSettings, registry: CollectorRegistry) -> Callable[[], None]:
-    """Returns what ends it."""
+    """Returns what ends it.
+
+    Raises:
+        StartError: there is no such address on this machine, or it is in use.
+    """
     if settings.metrics_port is None:
         return _nothing
-    server, thread = start_http_server(settings.metrics_port, settings.metrics_host, registry)
+    try:
+        server, thread = start_http_server(settings.metrics_port, settings.metrics_host, registry)
+    except OSError as error:
+        raise StartError(
+            f"metrics cannot be served at {settings.metrics_host}:{settings.metrics_port}: {error.strerror}. Set "
+            "BET_INTEL_METRICS_PORT to another port, or to 0 for a free one, and BET_INTEL_METRICS_HOST to an address "
+            "of this machine"
+        ) from error
     _log.info("metrics", url=f"http://{settings.metrics_host}:{server.server_port}/metrics")
 
     def end() -> None:
