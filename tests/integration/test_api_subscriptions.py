@@ -139,6 +139,17 @@ async def test_a_subscription_is_made_shown_changed_and_deleted(world: World) ->
         assert (await client.request(method, f"{PATH}/{made['id']}")).status_code == 404
 
 
+async def test_a_request_that_waits_too_long_for_another_is_told_to_ask_again(world: World) -> None:
+    other = world.gateway.database
+    async with other.transaction():
+        await other.execute("select pg_advisory_xact_lock(hashtextextended('subscriptions of local', 0))")
+        refused = await world.create(409, key="mine")
+        assert (refused.json()["type"].rpartition("/")[2], refused.headers["Retry-After"]) == ("conflict", "1")
+    # Nothing is left of it: sent again it is done.
+    made = await world.create(key="mine")
+    assert "idempotency-replayed" not in made.headers
+
+
 async def test_the_secret_is_nowhere_in_the_clear(world: World) -> None:
     answer = await world.create(key="one")
     secret = answer.json()["secret"]
