@@ -6,11 +6,12 @@ import os
 import re
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aio_pika
+import asyncpg
 import httpx
 import pytest
 from aio_pika.abc import AbstractChannel
@@ -195,9 +196,16 @@ async def test_a_service_has_its_own_queues_at_the_broker_and_no_other(
 
 
 async def test_workers_follow_the_queue_and_no_task_is_lost(cluster: Cluster) -> None:
-    assert (await asyncio.to_thread(cluster, "scale", "notifier.worker=0")).code == 0
-    await until(lambda: _workers(cluster, 0), _SECONDS)
-    await _enqueue(cluster)
+    assert (await asyncio.to_thread(cluster, "scale", "notifier.worker=2")).code == 0
+    await until(lambda: _workers(cluster, 2), _SECONDS)
+    ids = _make_deliveries(cluster)
+    group = cluster.group()
+    holding = await asyncpg.connect(group.dsn(group.primary, "notifier"))
+    # The workers do not come on with a task while somebody else has the table.
+    held = holding.transaction()
+    await held.start()
+    await holding.execute("lock table delivery in access exclusive mode")
+    await _enqueue(cluster, ids)
     await until(lambda: _waiting(cluster, _TASKS), _SECONDS)
     following = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bet_intel.compose.cli", "cluster", "autoscale", "notifier.worker"),
@@ -207,6 +215,8 @@ async def test_workers_follow_the_queue_and_no_task_is_lost(cluster: Cluster) ->
     assert following.stdout is not None
     said = ""
     try:
+        await until(lambda: _workers(cluster, 8), _SECONDS)
+        await held.rollback()
         async with asyncio.timeout(_SECONDS):
             # How many there are meanwhile is told by it alone: they may be fewer again before anybody else has looked.
             while "-> 2" not in said:
@@ -217,10 +227,10 @@ async def test_workers_follow_the_queue_and_no_task_is_lost(cluster: Cluster) ->
         # Not by SIGINT: who runs the tests in the background has that ignored.
         following.terminate()
         await following.wait()
+        await holding.close()
     steps = [(int(one), int(other)) for one, other in re.findall(r"notifier\.worker: (\d+) -> (\d+)", said)]
-    assert steps == [(0, 8), *((number, number - 1) for number in range(8, 2, -1))], said
+    assert steps == [(2, 8), *((number, number - 1) for number in range(8, 2, -1))], said
 
-    group = cluster.group()
     ended = "select state, count(*) from delivery where subscription_id = 'autoscale' group by state"
     assert group.sql(group.primary, ended, database="notifier") == f"skipped|{_TASKS}"
     assert group.sql(group.primary, "select count(*) from dead_letter", database="notifier") == "0"
@@ -337,11 +347,11 @@ async def _workers(cluster: Cluster, number: int) -> bool:
 
 async def _waiting(cluster: Cluster, number: int) -> bool:
     queues = (await asyncio.to_thread(cluster.status))["queues"]
-    ready = {one["queue"]: int(one["ready"]) for one in queues}
-    return ready[_NOTIFICATIONS] == number
+    waiting = {one["queue"]: int(one["ready"]) + int(one["held"]) for one in queues}
+    return waiting[_NOTIFICATIONS] == number
 
 
-async def _enqueue(cluster: Cluster) -> None:
+def _make_deliveries(cluster: Cluster) -> list[str]:
     """As many deliveries as there are tasks: whoever sends one finds that its opportunity has closed, and says so."""
     group = cluster.group()
     made = (
@@ -353,6 +363,10 @@ async def _enqueue(cluster: Cluster) -> None:
     )
     ids = group.sql(group.primary, made, database="notifier").splitlines()
     assert len(ids) == _TASKS
+    return ids
+
+
+async def _enqueue(cluster: Cluster, ids: Sequence[str]) -> None:
     rabbitmq = RabbitMQ.find(ServersFolder.peek(cluster.folder))
     assert rabbitmq is not None
     url = rabbitmq.urls(VHOST)[0]

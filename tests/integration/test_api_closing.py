@@ -41,6 +41,7 @@ async def test_the_highest_revision_stands_and_a_void_has_no_markets(served: Gat
     await served.tell(closing_line_fixed(h2h(1.8), revision=7), closing_line_fixed(revision=6), closing_line_fixed())
     answer = await served.get(PATH)
     assert (answer["revision"], answer["markets"][0]["outcomes"][0]["prices"][0]["back"]) == (7, 1.8)
+    assert await served.ignored("closing.line.fixed.v1", "old_revision") == 2
     await served.tell(closing_line_fixed(revision=8, voided=True))
     answer = await served.get(PATH)
     assert (answer["revision"], answer["voided"], answer["markets"]) == (8, True, [])

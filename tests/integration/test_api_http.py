@@ -144,6 +144,18 @@ async def test_metrics_count_requests_and_messages(served: Gateway) -> None:
     assert "bet_intel_api_feed_seq 2.0" in metrics
 
 
+async def test_what_is_old_and_what_confirms_a_market_that_was_never_told_is_counted(served: Gateway) -> None:
+    totals = Market("totals", 8.5, revision=1)
+    await served.tell(odds_changed(Market(), totals, revision=2))  # the message with the totals was lost
+    await served.tell(odds_changed(Market(), revision=1))
+    assert await served.ignored("odds.changed.v1", "unknown_market") == 1
+    assert await served.ignored("odds.changed.v1", "old_revision") == 1
+    # As soon as they are told again they are known.
+    await served.tell(odds_changed(Market(revision=2, restated=True), Market("totals", 8.5, restated=True), revision=3))
+    await served.tell(odds_changed(Market(revision=2), Market("totals", 8.5, revision=3), revision=4))
+    assert await served.ignored("odds.changed.v1", "unknown_market") == 1
+
+
 async def test_stops_within_seconds_with_open_connections(make_database: MakeDatabase) -> None:
     loop = asyncio.get_running_loop()
     async with contextlib.AsyncExitStack() as idle:

@@ -139,6 +139,17 @@ async def test_a_subscription_is_made_shown_changed_and_deleted(world: World) ->
         assert (await client.request(method, f"{PATH}/{made['id']}")).status_code == 404
 
 
+async def test_a_request_that_waits_too_long_for_another_is_told_to_ask_again(world: World) -> None:
+    other = world.gateway.database
+    async with other.transaction():
+        await other.execute("select pg_advisory_xact_lock(hashtextextended('subscriptions of local', 0))")
+        refused = await world.create(409, key="mine")
+        assert (refused.json()["type"].rpartition("/")[2], refused.headers["Retry-After"]) == ("conflict", "1")
+    # Nothing is left of it: sent again it is done.
+    made = await world.create(key="mine")
+    assert "idempotency-replayed" not in made.headers
+
+
 async def test_the_secret_is_nowhere_in_the_clear(world: World) -> None:
     answer = await world.create(key="one")
     secret = answer.json()["secret"]
@@ -221,6 +232,7 @@ async def test_deliveries_are_logged_the_newest_first_by_their_revision(world: W
     await world.report(id, "d3", 11, attempts=1)
     # Of a subscription that is not there, nothing is kept.
     await world.report(str(uuid4()), "other", 1)
+    assert await world.gateway.ignored("delivery.updated.v1", "old_revision") == 1
     first = (await world.gateway.client.get(f"{PATH}/{id}/deliveries?limit=3")).json()
     assert [one["id"] for one in first["data"]] == ["d4", "d3", "d2"]
     rest = await world.gateway.client.get(f"{PATH}/{id}/deliveries?limit=3&cursor={first['next_cursor']}")

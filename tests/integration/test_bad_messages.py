@@ -1,7 +1,7 @@
 """Messages that are none, say what cannot be, or come too late: what becomes of them, and what an operator sees."""
 
-from collections.abc import AsyncIterator, MutableMapping
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, MutableMapping
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -10,7 +10,6 @@ from structlog.testing import capture_logs
 
 from bet_intel.ev_engine.app import ODDS_QUEUE
 from bet_intel.ev_engine.wire import ODDS_CHANGED
-from bet_intel.events.v1.odds_changed_pb2 import OddsChanged
 from bet_intel.odds_ingest.domain.quotes import MarketBoard, MarketKey
 from bet_intel.shared.inprocess import InProcessBus
 from bet_intel.shared.messaging import Message
@@ -20,6 +19,7 @@ from fixtures.engine import MIGRATIONS, Engine
 from fixtures.engines import QUICK
 from fixtures.feed import Feed
 from fixtures.postgres import MakeDatabase
+from fixtures.spoilt import pointing_nowhere, shortened, undecodable, uneven
 from fixtures.waiting import running
 
 pytestmark = pytest.mark.integration
@@ -61,36 +61,14 @@ async def consumer(make_database: MakeDatabase) -> AsyncIterator[Consumer]:
                 yield Consumer(engine, bus, told)
 
 
-def shortened(message: Message) -> Message:
-    """With a column of prices that lacks its last byte."""
-    body = OddsChanged.FromString(message.data)
-    body.quotes.price = body.quotes.price[:-1]
-    return replace(message, data=body.SerializeToString())
-
-
-def uneven(message: Message) -> Message:
-    """With a column that has a row less than its neighbours."""
-    body = OddsChanged.FromString(message.data)
-    body.quotes.price = body.quotes.price[:-8]
-    return replace(message, data=body.SerializeToString())
-
-
-def pointing_nowhere(message: Message) -> Message:
-    """With a price of a bookmaker that is not in its table."""
-    body = OddsChanged.FromString(message.data)
-    body.quotes.bookmaker = b"\xff" * len(body.quotes.bookmaker)
-    return replace(message, data=body.SerializeToString())
-
-
 @pytest.mark.parametrize(
     "spoil",
-    [lambda one: replace(one, data=b"\xff\xff"), shortened, uneven, pointing_nowhere],
+    [undecodable, shortened, uneven, pointing_nowhere],
     ids=lambda one: one.__name__,
 )
 async def test_one_that_cannot_be_read_is_a_dead_letter_and_its_neighbours_are_handled(
-    consumer: Consumer, spoil: "object"
+    consumer: Consumer, spoil: Callable[[Message], Message]
 ) -> None:
-    assert callable(spoil)
     bad = spoil(Feed(sporting_event("bad")).shows(0, BOARDS))
     await consumer.bus.publish(Feed().shows(0, BOARDS))
     await consumer.bus.publish(bad)

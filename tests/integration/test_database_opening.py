@@ -127,7 +127,7 @@ async def test_no_other_service_may_connect(postgres: EmbeddedPostgres, provisio
     other = f"{provisioned}_other"
     await provision(postgres.dsn("postgres"), other)
     said = await refused(postgres.dsn(provisioned, other))
-    assert f"role '{other}' lacks a right in database '{provisioned}': provision it again" in said
+    assert f"role '{other}' may not connect to database '{provisioned}': provision it again, as its admin" in said
 
 
 async def test_a_database_that_is_not_there_is_named(postgres: EmbeddedPostgres, provisioned: str) -> None:
@@ -158,7 +158,19 @@ async def test_a_role_without_a_grant_is_told_which(postgres: EmbeddedPostgres, 
     await owner.close()
     said = await refused(postgres.dsn(provisioned))
     assert f"role '{provisioned}' lacks rights in ev-engine: the database '{provisioned}'" in said
-    assert "delete on outbox, insert on outbox. Provision the database again, as its admin" in said
+    assert "delete on outbox, insert on outbox: run the service's `migrate` as the owner of its tables" in said
+    await grant(postgres.dsn(provisioned, owner_of(provisioned)), provisioned)  # as `migrate` does
+    async with Database.open(postgres.dsn(provisioned), name="ev-engine", options=OPTIONS):
+        pass
+
+
+async def test_a_role_without_any_right_is_told_so_too(postgres: EmbeddedPostgres, provisioned: str) -> None:
+    owner = await asyncpg.connect(postgres.dsn(provisioned, owner_of(provisioned)))
+    await owner.execute(f'revoke all on all tables in schema public from "{provisioned}"')
+    await owner.close()
+    assert "run the service's `migrate` as the owner of its tables (BET_INTEL_…_OWNER_DSN)" in await refused(
+        postgres.dsn(provisioned)
+    )
 
 
 async def test_more_connections_than_the_server_has_are_refused(postgres: EmbeddedPostgres, provisioned: str) -> None:

@@ -79,6 +79,8 @@ async def test_only_newer_settings_count(make_database: MakeDatabase) -> None:
         assert await work(engine, changed(9, take_ev=0.5)) == 0
         assert await work(engine, changed(3, take_ev=0.5)) == 0
         assert await engine.told() == []
+        old = {"type": "pricing.settings.changed.v1", "reason": "old_revision"}
+        assert engine.registry.get_sample_value("bet_intel_messages_ignored_total", old) == 3
 
 
 async def test_each_profile_is_changed_alone_and_prices_anew_in_any_order(make_database: MakeDatabase) -> None:

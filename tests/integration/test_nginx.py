@@ -91,10 +91,17 @@ async def test_a_read_that_a_gateway_dies_of_is_answered_by_another(folder: Serv
     assert [answer.text for answer in answers] == ["good"] * 10
 
 
-async def test_a_write_is_tried_again_only_with_an_idempotency_key(folder: ServersFolder) -> None:
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [("POST", {}), ("PATCH", {"Idempotency-Key": "k"})],
+    ids=["no key", "a method whose keys the gateways do not keep"],
+)
+async def test_a_write_is_tried_again_only_with_an_idempotency_key(
+    folder: ServersFolder, method: str, headers: dict[str, str]
+) -> None:
     broken, good = Upstream("broken", broken=True), Upstream("good")
     async with listening(broken) as one, listening(good) as two, await start(folder, [one, two]) as client:
-        without = await client.post("/v1/subscriptions")
+        without = await client.request(method, "/v1/subscriptions", headers=headers)
     assert without.status_code == 502
     assert (len(broken.taken), len(good.taken)) == (1, 0)
 

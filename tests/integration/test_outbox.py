@@ -10,15 +10,20 @@ from pathlib import Path
 import asyncpg
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 import bet_intel.shared.outbox
+from bet_intel.compose.servers.rabbitmq import Permissions
 from bet_intel.shared.inprocess import InProcessBus, InProcessTasks
 from bet_intel.shared.messaging import DeadLetters, Handler, Message, Queue, UnavailableError
 from bet_intel.shared.outbox import Outbox, Sweeping
 from bet_intel.shared.postgres import Database, PostgresDeadLetters, Reader
+from bet_intel.shared.rabbitmq.bus import RabbitBus
+from bet_intel.shared.rabbitmq.publisher import Patience
 from bet_intel.shared.tasks import Task
-from fixtures.engines import QUICK
+from fixtures.engines import ODDS_QUEUE, QUICK, KeptInMemory, connector
 from fixtures.postgres import MakeDatabase
+from fixtures.servers import Vhost
 from fixtures.waiting import running, until
 
 pytestmark = pytest.mark.integration
@@ -315,3 +320,38 @@ async def test_nothing_is_set_aside_while_the_broker_is_away(database: Database,
         await until(lambda: seen.ids() == ["1"])
         assert await outbox.drained(10)
     assert await rows(database) == 0
+
+
+async def test_a_login_that_is_refused_for_long_sets_no_row_aside(database: Database, seen: Seen, vhost: Vhost) -> None:
+    hearing = RabbitBus(connector(vhost.url), QUICK)
+    hearing.subscribe(ODDS_QUEUE, seen.consume, KeptInMemory())
+    await hearing.declare()
+    user = f"service-of-{vhost.name}"
+
+    async def change_password(password: str) -> None:
+        await asyncio.to_thread(vhost.rabbitmq.create_user, user, password, vhost.name, Permissions(".*", ".*", ".*"))
+
+    await change_password("another")
+    url = vhost.rabbitmq.urls(vhost.name, user, "ours")[0]
+    telling = RabbitBus(connector(url), QUICK, patience=Patience(publish=1.0))
+    tasks = InProcessTasks(random.Random(1), QUICK)
+    outbox = Outbox(database, telling, tasks, BRISK)
+    try:
+        with capture_logs() as logs:
+            async with running(hearing.run(), outbox.run()):
+                async with outbox.transaction() as unit:
+                    unit.append(message("1"))
+
+                def refusals() -> int:
+                    refused = f"refuses the login of '{user}'"
+                    return sum(
+                        line["event"] == "not published, the row stays" and refused in line["reason"] for line in logs
+                    )
+
+                await until(lambda: refusals() > BRISK.attempts)
+                assert (await outbox.backlog()).set_aside == 0
+                await change_password("ours")
+                await until(lambda: seen.ids() == ["1"])
+    finally:
+        await telling.close()
+        await asyncio.to_thread(vhost.rabbitmq.delete_user, user)

@@ -1,5 +1,6 @@
 """Processes of a service on a real RabbitMQ and PostgreSQL, as `python -m bet_intel.<service>` starts them."""
 
+import re
 import urllib.request
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
@@ -149,11 +150,12 @@ async def test_a_process_says_what_is_wrong_with_its_settings_and_shows_no_secre
         ({"BET_INTEL_SMALL_DSN": dsn}, 2, "BET_INTEL_BROKER_URL: Field required"),
         (environment(vhost, dsn, BET_INTEL_BROKER_URL=vhost.url.replace(vhost.name, "absent")), 1, "no vhost 'absent'"),
         (environment(vhost, dsn, BET_INTEL_BROKER_URL="amqp://user:s3cret@"), 1, "BET_INTEL_BROKER_URL is to be"),
+        (environment(vhost, dsn, BET_INTEL_BROKER_URL="amqp://user:1234/s3cret@h/x"), 1, "BET_INTEL_BROKER_URL is to"),
     ):
         async with process(SMALL, "worker", settings) as refused:
             assert await refused.wait() == code
             assert refused.says(f"^bet-intel small worker: .*{said}")
-            assert not refused.says("s3cret|Traceback")
+            assert not refused.says("s3cret|1234|Traceback")
 
 
 async def test_a_process_says_what_is_wrong_with_its_database_and_how_to_mend_it(vhost: Vhost, dsn: str) -> None:
@@ -168,3 +170,14 @@ async def test_a_process_says_what_is_wrong_with_its_database_and_how_to_mend_it
             assert await refused.wait() == 1
             assert refused.says(f"^bet-intel small worker: .*{said}"), refused.said
             assert not refused.says("Traceback")
+
+
+@pytest.mark.parametrize("password", ["s3cret/pw", "s3?cret", "s3#cret", "1234/s3cret", "1234?s3cret", "1234#s3cret"])
+async def test_no_part_of_a_password_that_ends_the_address_too_early_is_shown(vhost: Vhost, password: str) -> None:
+    settings = environment(vhost, f"postgresql://u:{password}@127.0.0.1:9/odds")
+    for kind in ("worker", "migrate"):
+        async with process(SMALL, kind, settings) as refused:
+            assert await refused.wait() == 1
+            assert refused.says(f"^bet-intel small {kind}: .*%xx for special characters"), refused.said
+            parts = "|".join(re.escape(part) for part in re.split("[/?#]", password))
+            assert not refused.says(f"{parts}|Traceback"), refused.said

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Sequence
@@ -26,6 +27,7 @@ from bet_intel.shared.rabbitmq.topology import Declarer, Topology, dead_queue, q
 from fixtures.engines import ODDS_QUEUE, QUICK, KeptInMemory, connector
 from fixtures.servers import Vhost
 from fixtures.waiting import running, until
+from fixtures.ways import free_port, open_way
 
 pytestmark = pytest.mark.integration
 
@@ -131,10 +133,20 @@ async def test_a_user_without_the_right_is_told_which_and_how_to_give_it(vhost: 
         await asyncio.to_thread(vhost.rabbitmq.delete_user, user)
 
 
-async def test_an_address_that_is_none_is_not_told() -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://user:s3cret@somewhere",
+        "amqp://user:1234/s3cret@somewhere:1/x",
+        "amqp://user:1234?s3cret@somewhere:1/x",
+        "amqp://user:1234#s3cret@somewhere:1/x",
+        "amqp://user:pw@somewhere:s3cret/x",
+    ],
+)
+async def test_an_address_that_is_none_is_not_told(url: str) -> None:
     with pytest.raises(BrokerError, match=r"amqp://user:password@host:port/vhost") as refused:
-        connector("http://user:s3cret@somewhere")
-    assert "s3cret" not in str(refused.value)
+        connector(url)
+    assert not {"1234", "s3cret"} & set(re.findall(r"\w+", str(refused.value)))
 
 
 async def test_a_publisher_whose_broker_is_away_says_where_it_looked(vhost: Vhost) -> None:
@@ -151,6 +163,22 @@ async def test_a_node_that_does_not_answer_is_passed_over(vhost: Vhost) -> None:
         await connection.close()
 
 
+async def test_a_node_that_refuses_is_passed_over(vhost: Vhost) -> None:
+    absent = vhost.url.replace(vhost.name, "absent")
+    for url in (f"{vhost.url},{absent}", f"{absent},{vhost.url}"):  # it begins with the same place of both
+        await (await connector(url).reach()).close()
+
+
+async def test_a_node_that_refuses_beside_one_that_is_away_is_waited_for_and_said(vhost: Vhost) -> None:
+    absent = vhost.url.replace(vhost.name, "absent")
+    away = vhost.url.rpartition("@")[0] + f"@{NOWHERE}"
+    for url in (f"{away},{absent}", f"{absent},{away}"):
+        with pytest.raises(BrokerUnavailableError, match=r"127\.0\.0\.1:1: connection refused.*no vhost 'absent'"):
+            await connector(url).connect()
+    with pytest.raises(BrokerError, match="no vhost 'absent'"):
+        await connector(f"{absent},{absent}").connect()
+
+
 async def test_a_consumer_started_before_its_broker_waits_and_says_so(
     vhost: Vhost, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -158,16 +186,9 @@ async def test_a_consumer_started_before_its_broker_waits_and_says_so(
     seen = Seen()
     await bus_of(vhost, seen).declare()
     place = vhost.rabbitmq.nodes[0].port
-    listening = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-    port = listening.sockets[0].getsockname()[1]
-    listening.close()
-    await listening.wait_closed()
+    port = await free_port()
     bus = RabbitBus(connector(vhost.url.replace(str(place), str(port))), QUICK)
     bus.subscribe(ODDS_QUEUE, seen, KeptInMemory())
-
-    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        other_reader, other_writer = await asyncio.open_connection("127.0.0.1", place)
-        await asyncio.gather(_copy(reader, other_writer), _copy(other_reader, writer))
 
     async with running(bus.run()):
         said = ""
@@ -175,18 +196,9 @@ async def test_a_consumer_started_before_its_broker_waits_and_says_so(
             await asyncio.sleep(0)
             said += capsys.readouterr().out
         assert f"127.0.0.1:{port}: connection refused" in said
-        async with await asyncio.start_server(pipe, "127.0.0.1", port):
+        async with open_way(port, place):
             await bus.publish(message("1"))
             await until(lambda: seen.done == ["1"])
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    finally:
-        writer.close()
 
 
 async def test_a_queue_that_is_there_and_different_is_named(vhost: Vhost) -> None:

@@ -215,7 +215,11 @@ async def test_a_ring_wakes_the_other_gateways(gateways: list[RedisEngines]) -> 
 
 
 @pytest.mark.parametrize(
-    "url", ["", "http://a:1", "redis://", "redis://:secret@", "redis://a:b:c", "redis://a:70000", "redis://a:1/0"]
+    "url",
+    [
+        *("", "http://a:1", "redis://", "redis://:secret@", "redis://a:b:c", "redis://a:70000", "redis://a:1/0"),
+        *("redis://u:1?secret@a:1", "redis://u:1#secret@a:1", "redis://u:1/secret@a:1", "redis://u:se[cret@a:1"),
+    ],
 )
 def test_an_address_that_is_none_says_how_one_looks(url: str) -> None:
     with pytest.raises(RedisAddressError, match="redis://:password@host:port") as refused:

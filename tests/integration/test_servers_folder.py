@@ -1,6 +1,7 @@
 """Servers live as long as somebody uses their folder, and not longer, whoever is killed."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from bet_intel.compose.cli import run
+from bet_intel.compose.cluster import control
 from bet_intel.compose.servers.folder import KEEPER, PREFIX, ServersFolder, is_gone, sweep
 from bet_intel.compose.servers.ports import free_ports
 from bet_intel.compose.servers.processes import ServerError
@@ -154,10 +157,29 @@ def test_a_server_that_cannot_start_says_why(path: Path) -> None:
 def test_what_is_missing_comes_with_the_line_that_installs_it() -> None:
     one = Program("Nonesuch", "nonesuch-server", ("nonesuchd",), (), ("nonesuchd", "-v"))
     other = Program("Nada", "nada", ("nada",), (), ("nada",))
-    with pytest.raises(ServerError, match=r"^Nonesuch, Nada are not installed: .*apt-get .* nonesuch-server nada$"):
+    with pytest.raises(
+        ServerError, match=r"^Nonesuch, Nada are not installed: .*apt-get .* nonesuch-server nada; or, "
+    ):
         require(one, other)
     with pytest.raises(ServerError, match="Nonesuch is not installed"):
         one.version()
+
+
+def test_a_cluster_without_the_programs_says_how_to_get_them_or_do_without(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = Program("Nonesuch", "nonesuch-server", ("nonesuchd",), (), ("nonesuchd", "-v"))
+    monkeypatch.setattr(control, "CLUSTER", (missing,))
+    assert run(["cluster", "up", "--data-dir", str(path)]) == 1
+    said = capsys.readouterr().err
+    assert re.search(
+        "^bet-intel: Nonesuch is not installed: .*apt-get .*install .* nonesuch-server; or, with Docker", said
+    )
+    # As the README has it, so that it can be pasted.
+    lines = said.strip().rpartition("with Docker: ")[2].split(" && ")
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    assert "".join(f"    {line}\n" for line in lines) in readme
+    assert not path.exists()
 
 
 def test_the_newest_version_is_found(tmp_path: Path) -> None:

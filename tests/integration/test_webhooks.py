@@ -84,6 +84,7 @@ class Run:
     told: Told
     receiver: Receiver
     database: "asyncpg.Connection[asyncpg.Record]"
+    registry: CollectorRegistry
 
     async def subscribe(
         self,
@@ -147,7 +148,7 @@ class World:
             webhook_allow_loopback=allow_loopback,
         )
         async with open_notifier(settings, engines) as notifier, running(bus.run(), tasks.run(), notifier.run()):
-            yield Run(notifier, bus, told, self.receiver, self.database)
+            yield Run(notifier, bus, told, self.receiver, self.database, engines.registry)
 
 
 async def _ignore(_messages: Sequence[Message]) -> None:
@@ -194,6 +195,8 @@ async def test_the_rules_are_those_of_the_newest_revision(world: World) -> None:
         await run.subscribe("u")
         await run.bus.publish(message(Open("a"), revision=2))
         await run.until_told(DELIVERED)
+        old = {"type": "subscription.changed.v1", "reason": "old_revision"}
+        assert run.registry.get_sample_value("bet_intel_messages_ignored_total", old) == 1
     assert [one.data["subscription_id"] for one in world.receiver.received] == ["u"]
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from bet_intel.compose.cluster.autoscale import Policy, Scaling
+from bet_intel.compose.cluster.environment import meant_for
 from bet_intel.compose.cluster.services import KINDS, NORMAL, ONE_OF_EACH, check, connections
 from bet_intel.compose.servers.postgres_files import MAX_CONNECTIONS
 from bet_intel.compose.servers.processes import ServerError
@@ -64,3 +65,22 @@ def test_a_wave_begins_the_calm_anew() -> None:
     assert scaling.decide(200, 4, now=9.0) == 4
     assert scaling.decide(0, 4, now=11.0) == 4
     assert scaling.decide(0, 4, now=21.0) == 3
+
+
+def test_the_key_of_a_provider_and_the_token_of_an_operator_are_given_to_their_own_service_alone() -> None:
+    given = {
+        "PATH": "/bin",
+        "BET_INTEL_LOG_LEVEL": "debug",
+        "BET_INTEL_ODDS_API_KEY": "k",
+        "BET_INTEL_API_OPERATOR_TOKEN_FILE": "/t",
+        "BET_INTEL_NOTIFIER_SECRETS_KEY": "s",
+        "BET_INTEL_EV_ENGINE_CALC_SHARDS": "4",
+    }
+    every = {"PATH", "BET_INTEL_LOG_LEVEL"}
+    assert {kind.service: meant_for(kind.service, given).keys() - every for kind in KINDS.values()} == {
+        "odds-ingest": {"BET_INTEL_ODDS_API_KEY"},
+        "api": {"BET_INTEL_API_OPERATOR_TOKEN_FILE"},
+        "notifier": {"BET_INTEL_NOTIFIER_SECRETS_KEY"},
+        "ev-engine": {"BET_INTEL_EV_ENGINE_CALC_SHARDS"},
+    }
+    assert all(every <= meant_for(kind.service, given).keys() for kind in KINDS.values())

@@ -167,6 +167,13 @@ def test_one_socket_is_left_as_it_is() -> None:
     [
         ("api", "cannot be read"),
         ("mysql://secret@host/api", "cannot be read"),
+        ("postgresql://u:secret/pw@one:1/api", "special characters"),
+        ("postgresql://u:1secret/pw@one:1/api", "special characters"),
+        ("postgresql://u:1?secret@one:1/api", "special characters"),
+        ("postgresql://u:1#secret@one:1/api", "special characters"),
+        ("postgresql://u:p@secret/pw@one:1/api", "special characters"),
+        ("postgresql://u:pw@one:secret/api", "special characters"),
+        ("postgresql://u:pw@secret:70000/api", "special characters"),
         ("postgresql://u:secret@one:1,one:1/api", "name each once"),
         ("postgresql://u:secret@one:1,,two:1/api", "name each once"),
         ("postgresql://u:secret@/api?host=/a,/b&port=1,2,3", "2 hosts and 3 ports"),

@@ -23,6 +23,16 @@ _OURS = re.compile(
 """What the cluster says itself: what our own environment says of it is meant for another system."""
 
 
+_OWN: dict[str, tuple[str, ...]] = {kind.service: (f"BET_INTEL_{kind.package.upper()}_",) for kind in KINDS.values()}
+_OWN["odds-ingest"] += ("BET_INTEL_ODDS_API_",)
+
+
+def meant_for(service: str, given: Mapping[str, str]) -> dict[str, str]:
+    """What of an environment no other service alone has to do with: keys and tokens are known to as few as can be."""
+    others = tuple(prefix for one, prefixes in _OWN.items() if one != service for prefix in prefixes)
+    return {name: value for name, value in given.items() if not name.startswith(others)}
+
+
 class Environment:
     """Writes what is secret once; says the environment of each process."""
 
@@ -68,7 +78,7 @@ class Environment:
         if kind.service == "odds-ingest":
             given = {"SOURCE": self._source.source, "SPEED": self._source.speed, "SEED": self._source.seed}
             values |= {f"{prefix}{name}": str(value) for name, value in given.items() if value is not None}
-        return {**self._common, **values}
+        return {**meant_for(kind.service, self._common), **values}
 
     def _own_secrets(self) -> dict[str, str]:
         """What encrypts the secrets of webhooks, and an operator's token, where nobody has given one."""

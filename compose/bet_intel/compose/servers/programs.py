@@ -10,6 +10,7 @@ from pathlib import Path
 from bet_intel.compose.servers.processes import ServerError
 
 _APT = "DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y --no-install-recommends"
+_DOCKER = "compose/secrets.sh && docker compose -f compose/compose.yaml up -d --build"
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
 _ASK_SECONDS = 30.0
 
@@ -109,14 +110,14 @@ def require(*programs: Program) -> None:
     """Checks that all are installed.
 
     Raises:
-        ServerError: with all that are missing in one line to install them.
+        ServerError: with all that are missing in one line to install them, and the one that does without them.
     """
     missing = [program for program in programs if not program.is_there]
     if missing:
         titles = ", ".join(program.title for program in missing)
         verb = "is" if len(missing) == 1 else "are"
         command = install_command(*(program.package for program in missing))
-        raise ServerError(f"{titles} {verb} not installed: {command}")
+        raise ServerError(f"{titles} {verb} not installed: {command}; or, with Docker: {_DOCKER}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,9 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
+from bet_intel.shared.postgres.connections import DatabaseError
+from bet_intel.shared.postgres.hosts import addresses
+
 _VERSION = re.compile(r"(\d+).*\.sql")
 _STATUS_LINE = re.compile(r"\[([ X])\] (\S+\.sql)")
 _MIGRATE_SECONDS = 3600.0
@@ -44,8 +47,18 @@ def migrate(dsn: str, directories: Sequence[Path]) -> None:
     Raises:
         MigrationError: a file is broken or clashes with another, the database refuses, or dbmate is missing.
     """
-    _check_files(directories)
+    check(dsn, directories)
     _dbmate(dsn, directories, "migrate", _MIGRATE_SECONDS)
+
+
+def check(dsn: str, directories: Sequence[Path]) -> None:
+    """What can be told without the database: whether the address and the files are such as :func:`migrate` needs.
+
+    Raises:
+        MigrationError: they are not.
+    """
+    _check_files(directories)
+    _for_dbmate(dsn)
 
 
 def pending(dsn: str, directories: Sequence[Path]) -> list[str]:
@@ -120,13 +133,14 @@ def dbmate_program() -> Path:
 def _for_dbmate(dsn: str) -> str:
     """asyncpg's DSN for dbmate's driver: asyncpg tries TLS and goes on without, the driver insists unless told."""
     try:
+        addresses(dsn)
         parts = urlsplit(dsn)
-        port_is_valid = parts.port is None or parts.port > 0
-    except ValueError:
-        port_is_valid = False
-    # The value itself is not shown: what cannot be parsed may hold a password anywhere.
-    if not port_is_valid or parts.scheme not in ("postgresql", "postgres"):
-        raise MigrationError("the DSN is not of the form postgresql://role[:password]@host[:port]/database (one host)")
+    except (DatabaseError, ValueError):
+        # The value itself is not shown: what cannot be parsed may hold a password anywhere.
+        raise MigrationError(
+            "the DSN is not of the form postgresql://role[:password]@host[:port]/database (one host), with %xx for "
+            "special characters"
+        ) from None
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     if "," in parts.netloc.rpartition("@")[2] or "," in query.get("host", ""):
         raise MigrationError(f"the DSN {_shown(dsn)} names several hosts: migrations need the primary's own")

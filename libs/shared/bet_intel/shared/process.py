@@ -24,7 +24,8 @@ from bet_intel.shared.cache import InProcessCache
 from bet_intel.shared.dramatiq_workers.queues import DramatiqTasks, Pool
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.message_metrics import MessageMetrics
-from bet_intel.shared.migrate import migrate
+from bet_intel.shared.migrate import check, migrate
+from bet_intel.shared.postgres.opening import until_answering
 from bet_intel.shared.postgres.provision import grant, role_of_owner
 from bet_intel.shared.rabbitmq.bus import RabbitBus
 from bet_intel.shared.rabbitmq.connection import Connector, Nodes
@@ -97,6 +98,8 @@ class Service:
     owner_dsn: Callable[[], str]
     migrations: Sequence[Path]
     types: Mapping[str, ProcessType] = field(default_factory=dict)
+    database_wait: Callable[[], float] = lambda: 0.0
+    """For how many seconds `migrate` waits for a database that does not answer yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +214,21 @@ async def _or_stopped(stopped: "asyncio.Future[str]", *work: Coroutine[Any, Any,
 
 
 def _serve_metrics(settings: ProcessSettings, registry: CollectorRegistry) -> Callable[[], None]:
-    """Returns what ends it."""
+    """Returns what ends it.
+
+    Raises:
+        StartError: there is no such address on this machine, or it is in use.
+    """
     if settings.metrics_port is None:
         return _nothing
-    server, thread = start_http_server(settings.metrics_port, settings.metrics_host, registry)
+    try:
+        server, thread = start_http_server(settings.metrics_port, settings.metrics_host, registry)
+    except OSError as error:
+        raise StartError(
+            f"metrics cannot be served at {settings.metrics_host}:{settings.metrics_port}: {error.strerror}. Set "
+            "BET_INTEL_METRICS_PORT to another port, or to 0 for a free one, and BET_INTEL_METRICS_HOST to an address "
+            "of this machine"
+        ) from error
     _log.info("metrics", url=f"http://{settings.metrics_host}:{server.server_port}/metrics")
 
     def end() -> None:
@@ -243,6 +257,8 @@ async def redrive(service: Service, settings: ProcessSettings) -> int:
 async def prepare(service: Service, settings: ProcessSettings) -> None:
     """Bring the schema up to date, and make the queues, before any process of the service starts."""
     owner_dsn = service.owner_dsn()
+    check(owner_dsn, service.migrations)
+    await until_answering(service.name, owner_dsn, service.database_wait())
     await asyncio.to_thread(migrate, owner_dsn, service.migrations)
     role = role_of_owner(owner_dsn)
     if role is not None:

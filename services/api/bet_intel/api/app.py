@@ -130,9 +130,9 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         projector = Projector(database, engines.registry, wake, engines.clock, engines.messages)
         _subscribe(projector, engines, dead_letters)
         outbox = Outbox(database, engines.bus, engines.tasks)
-        log = DeliveryLog(outbox, engines.clock)
+        log = DeliveryLog(outbox, engines.clock, engines.messages)
         engines.bus.subscribe(Queue("api.delivery-updated", "delivery.updated.v1"), log.updated, dead_letters)
-        take_closing_lines = TakeClosingLines(database, wake, engines.clock)
+        take_closing_lines = TakeClosingLines(database, wake, engines.clock, engines.messages)
         engines.bus.subscribe(
             Queue("api.closing-line-fixed", "closing.line.fixed.v1", batch=16), take_closing_lines.fixed, dead_letters
         )

@@ -8,38 +8,45 @@ from bet_intel.api.domain.closing import ClosingLines
 from bet_intel.api.domain.model import FeedEntry
 from bet_intel.api.wire import WireError
 from bet_intel.api.wire_closing import closing_lines
+from bet_intel.shared.message_metrics import OLD_REVISION, MessageMetrics
 from bet_intel.shared.messaging import Message, TerminalError
 from bet_intel.shared.partitions import DaysOf
 from bet_intel.shared.postgres import Database, Writer
+from bet_intel.shared.revisions import newest_and_late
 from bet_intel.shared.times import Clock
 
 
 class TakeClosingLines:
     """Handles `closing.line.fixed`. `wake` is called after each transaction that moved the feed."""
 
-    def __init__(self, database: Database, wake: Callable[[], None], clock: Clock) -> None:
+    def __init__(self, database: Database, wake: Callable[[], None], clock: Clock, messages: MessageMetrics) -> None:
         self._database = database
+        self._messages = messages
         self._wake = wake
         self._clock = clock
         self._feed_days = DaysOf(database, store.FEED)
 
     async def fixed(self, messages: Sequence[Message]) -> None:
-        """
+        """Keep what is newer; the rest is ignored.
+
         Raises:
             TerminalError: a message does not keep its contract.
         """
-        newest = _newest([_decoded(message) for message in messages])
+        told = [_decoded(message) for message in messages]
+        newest, late = newest_and_late(told, lambda each: each.event.id, lambda each: each.revision)
         told_at = self._clock()
         await self._feed_days.prepare([told_at])
         async with self._database.transaction() as connection:
-            await closing_store.lock(connection, [each.event.id for each in newest])
-            stored = await closing_store.put(connection, newest)
-            news = [each for each in newest if each.event.id in stored]
+            await closing_store.lock(connection, newest)
+            stored = await closing_store.put(connection, list(newest.values()))
+            news = [each for id, each in newest.items() if id in stored]
             await _judge_bets(connection, news)
             if news:
                 as_of = max(each.as_of for each in news)
                 await store.append_feed(connection, [_entry(each) for each in news], as_of, told_at)
         self._wake()
+        old = late + [each for id, each in newest.items() if id not in stored]
+        self._messages.ignored(messages[0].type, OLD_REVISION, [f"{each.event.id} {each.revision}" for each in old])
 
 
 async def _judge_bets(connection: Writer, news: Sequence[ClosingLines]) -> None:
@@ -55,14 +62,6 @@ def _decoded(message: Message) -> ClosingLines:
         return closing_lines(message.data)
     except WireError as error:
         raise TerminalError(str(error)) from error
-
-
-def _newest(told: Sequence[ClosingLines]) -> list[ClosingLines]:
-    """Of each event, in the order of locks."""
-    of_event: dict[str, ClosingLines] = {}
-    for each in sorted(told, key=lambda each: each.revision):
-        of_event[each.event.id] = each
-    return [of_event[id] for id in sorted(of_event)]
 
 
 def _entry(lines: ClosingLines) -> FeedEntry:

@@ -65,4 +65,5 @@ SERVICE = Service(
         "consume": ProcessType("keeps the read model", _open, consumes=True),
         "serve": ProcessType("answers HTTP", _serving),
     },
+    lambda: load(ApiSettings).database_wait,
 )

@@ -21,7 +21,7 @@ from bet_intel.api.domain.life import Closed, transition
 from bet_intel.api.domain.model import Closing, FeedEntry, MarketChange, OddsUpdate, OpportunitySet
 from bet_intel.api.line_history import LineHistory
 from bet_intel.api.working import SetWorking
-from bet_intel.shared.message_metrics import OLD_REVISION, MessageMetrics
+from bet_intel.shared.message_metrics import OLD_REVISION, UNKNOWN_MARKET, MessageMetrics
 from bet_intel.shared.messaging import Message, TerminalError
 from bet_intel.shared.partitions import DaysOf
 from bet_intel.shared.postgres import Database, Writer
@@ -65,6 +65,8 @@ class Projector:
             await store.put_freshness(connection, newest)
             await self._history.append(connection, updates)
             applied = await store.put_markets(connection, _newest_changes(updates))
+            confirmed = [(each, key) for each in newest if each.event.id in newer for key in each.confirmations]
+            unknown = await store.unknown_markets(connection, confirmed)
             await store.put_bookmakers(connection, titles)
             await store.append_feed(
                 connection, _odds_entries(newest, applied), max(each.as_of for each in newest), told_at
@@ -72,6 +74,8 @@ class Projector:
         self._titles |= titles
         told = newer | {event_id for event_id, _ in applied}
         self._ignored(messages, [f"{one.event.id} {one.revision}" for one in newest if one.event.id not in told])
+        named = [f"{one.event.id} {one.revision} {' '.join(str(part) for part in key)}" for one, key in unknown]
+        self._metrics.ignored(messages[0].type, UNKNOWN_MARKET, named)
         self._moved(messages)
 
     async def opportunities_updated(self, messages: Sequence[Message]) -> None:

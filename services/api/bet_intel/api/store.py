@@ -16,6 +16,7 @@ from bet_intel.api.domain.model import (
     FeedEntry,
     Heartbeat,
     MarketChange,
+    MarketKey,
     Numbers,
     OddsUpdate,
     OpenNow,
@@ -96,6 +97,31 @@ async def put_markets(connection: Writer, changes: Sequence[tuple[OddsUpdate, Ma
         [_json(change.board) for _, change in changes],
     )
     return [(row["event_id"], row["market"]) for row in rows]
+
+
+async def unknown_markets(
+    connection: Writer, confirmed: Sequence[tuple[OddsUpdate, MarketKey]]
+) -> list[tuple[OddsUpdate, MarketKey]]:
+    """Those of `confirmed` whose prices nobody has told."""
+    if not confirmed:
+        return []
+    rows = await connection.fetch(
+        """
+        select number from unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::text[])
+            with ordinality as told (event_id, market, period, line, subject, number)
+        where not exists (
+            select from market where market.event_id = told.event_id and market.market = told.market
+                and market.period = told.period and market.line = told.line and market.subject = told.subject
+        )
+        order by number
+        """,
+        [update.event.id for update, _ in confirmed],
+        [key.market for _, key in confirmed],
+        [key.period for _, key in confirmed],
+        [_NO_LINE if key.line is None else key.line for _, key in confirmed],
+        [key.subject for _, key in confirmed],
+    )
+    return [confirmed[row["number"] - 1] for row in rows]
 
 
 async def lock_sets(connection: Writer, sets: Sequence[OpportunitySet]) -> dict[str, int]:

@@ -67,26 +67,35 @@ async def delete(connection: Writer, id: str) -> None:
     await connection.execute("delete from subscription where id = $1", id)
 
 
-async def put_deliveries(connection: Writer, reports: Sequence[DeliveryReport]) -> None:
-    """Log what is newer; of subscriptions that are no more nothing is kept."""
+async def put_deliveries(connection: Writer, reports: Sequence[DeliveryReport]) -> set[str]:
+    """Log what is newer; of subscriptions that are no more nothing is kept. Returns the ids of those that were not
+    newer."""
     columns = [list(column) for column in zip(*reports, strict=True)][:_LOGGED]
-    await connection.execute(
+    rows = await connection.fetch(
         """
-        insert into delivery as known (id, subscription_id, revision, kind, opportunity_id, event_id, opening, level,
-            state, attempts, reason, response_status, created_at, next_attempt_at, ended_at)
-        select told.* from unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::int[],
-            $8::int[], $9::text[], $10::int[], $11::text[], $12::int[], $13::timestamptz[], $14::timestamptz[],
-            $15::timestamptz[]) as told (id, subscription_id, revision, kind, opportunity_id, event_id, opening, level,
-            state, attempts, reason, response_status, created_at, next_attempt_at, ended_at)
-        join subscription on subscription.id = told.subscription_id
-        on conflict (id) do update set
-            revision = excluded.revision, state = excluded.state, attempts = excluded.attempts,
-            reason = excluded.reason, response_status = excluded.response_status,
-            next_attempt_at = excluded.next_attempt_at, ended_at = excluded.ended_at
-        where excluded.revision > known.revision
+        with told as (
+            select told.* from unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[],
+                $7::int[], $8::int[], $9::text[], $10::int[], $11::text[], $12::int[], $13::timestamptz[],
+                $14::timestamptz[], $15::timestamptz[]) as told (id, subscription_id, revision, kind, opportunity_id,
+                event_id, opening, level, state, attempts, reason, response_status, created_at, next_attempt_at,
+                ended_at)
+            join subscription on subscription.id = told.subscription_id
+        ), kept as (
+            insert into delivery as known (id, subscription_id, revision, kind, opportunity_id, event_id, opening,
+                level, state, attempts, reason, response_status, created_at, next_attempt_at, ended_at)
+            select * from told
+            on conflict (id) do update set
+                revision = excluded.revision, state = excluded.state, attempts = excluded.attempts,
+                reason = excluded.reason, response_status = excluded.response_status,
+                next_attempt_at = excluded.next_attempt_at, ended_at = excluded.ended_at
+            where excluded.revision > known.revision
+            returning id
+        )
+        select id from told where not exists (select from kept where kept.id = told.id)
         """,
         *columns,
     )
+    return {row["id"] for row in rows}
 
 
 async def lock_receiver(connection: Writer, id: str, revision: int) -> SubscriptionRow | None:

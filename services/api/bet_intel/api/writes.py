@@ -2,9 +2,11 @@
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import asyncpg
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,7 +14,7 @@ from starlette.responses import Response
 from bet_intel.api import write_store
 from bet_intel.api.auth import LOCAL
 from bet_intel.api.operation import JSON, read_after
-from bet_intel.api.problems import HeaderError, ReusedKeyError
+from bet_intel.api.problems import BusyError, HeaderError, ReusedKeyError
 from bet_intel.api.write_store import Answer
 from bet_intel.shared.outbox import Outbox, UnitOfWork
 from bet_intel.shared.postgres import Committed
@@ -61,7 +63,7 @@ class Writes:
         Raises:
             HeaderError: the key cannot be used.
             ReusedKeyError: it was used for another request.
-            BusyError: the request that has it is still under way.
+            BusyError: the request that has it, or another that writes the same, is still under way.
         """
         key = request.headers.get(IDEMPOTENCY_KEY)
         if key is None:
@@ -71,7 +73,7 @@ class Writes:
         named = f"{request.method} {request.url.path}\n".encode()
         digest = hashlib.blake2b(named + body, digest_size=32).digest()
         committed = Committed()
-        async with self._outbox.transaction(committed) as unit:
+        async with _not_waited_for_long(), self._outbox.transaction(committed) as unit:
             claimed = await write_store.claim(unit.connection, LOCAL, key, digest, self._clock())
             if claimed is None:
                 written = await act(unit)
@@ -107,6 +109,15 @@ class Writes:
         if location is not None:
             sent["Location"] = location
         return Response(body, status, sent | read_after(committed), JSON if body else None)
+
+
+@asynccontextmanager
+async def _not_waited_for_long() -> AsyncIterator[None]:
+    """A key that is claimed is held from others: what its request waits for must come soon."""
+    try:
+        yield
+    except asyncpg.LockNotAvailableError as error:
+        raise BusyError("Another request writes the same and is under way; ask again.") from error
 
 
 def _encoded(written: Written) -> bytes:

@@ -76,7 +76,7 @@ async def open_ev_engine(settings: EvEngineSettings, engines: Engines) -> AsyncI
         days = DaysOf(database, CLOSED)
         pricing = PriceBoards(database, outbox, store, days, profiles, engines.clock, closing_lines, engines.messages)
         engines.bus.subscribe(ODDS_QUEUE, engines.hops.after("priced", pricing.handle), dead_letters)
-        take_settings = TakeSettings(outbox, settings.calc_shards)
+        take_settings = TakeSettings(outbox, settings.calc_shards, engines.messages)
         engines.bus.subscribe(SETTINGS_QUEUE, take_settings.handle, dead_letters)
         engines.tasks.register(
             EV_CALCULATION, {CALC_BATCH: pricing.calc_batch}, dead_letters, settings.calc_concurrency

@@ -6,11 +6,13 @@ from dataclasses import replace
 from bet_intel.ev_engine import pricing_store
 from bet_intel.ev_engine.domain.profile import STARTING, Profile
 from bet_intel.ev_engine.settings import ProfileSettings
-from bet_intel.ev_engine.wire_settings import NewSettings, new_settings
+from bet_intel.ev_engine.wire_settings import new_settings
+from bet_intel.shared.message_metrics import OLD_REVISION, MessageMetrics
 from bet_intel.shared.messaging import Message
 from bet_intel.shared.outbox import Outbox, UnitOfWork
 from bet_intel.shared.postgres import Reader, Writer
 from bet_intel.shared.resync import OPPORTUNITIES, requested_kinds
+from bet_intel.shared.revisions import newest_and_late
 from bet_intel.shared.tasks import Task
 
 EV_CALCULATION = "ev_calculation"
@@ -36,26 +38,27 @@ class Profiles:
 class TakeSettings:
     """Handles `pricing.settings.changed`: keeps what is newer, and has every stored board priced anew."""
 
-    def __init__(self, outbox: Outbox, shards: int) -> None:
+    def __init__(self, outbox: Outbox, shards: int, messages: MessageMetrics) -> None:
         self._outbox = outbox
         self._shards = shards
+        self._messages = messages
 
     async def handle(self, messages: Sequence[Message]) -> None:
         """
         Raises:
             TerminalError: a message does not keep its contract, or its settings cannot be used.
         """
-        newest: dict[str, NewSettings] = {}
-        for one in map(new_settings, messages):
-            if one.profile not in newest or one.revision > newest[one.profile].revision:
-                newest[one.profile] = one
+        told = map(new_settings, messages)
+        newest, old = newest_and_late(told, lambda one: one.profile, lambda one: one.revision)
         async with self._outbox.transaction() as unit:
-            for profile in sorted(newest):
-                one = newest[profile]
+            for profile, one in newest.items():
                 encoded = one.settings.model_dump_json(exclude_unset=True)
                 if await pricing_store.put_settings(unit.connection, profile, one.revision, encoded):
                     together = await pricing_store.revisions_together(unit.connection)
                     price_anew(unit, self._shards, pricing_revision=together)
+                else:
+                    old.append(one)
+        self._messages.ignored(messages[0].type, OLD_REVISION, [f"{one.profile} {one.revision}" for one in old])
 
 
 class TellSetsAgain:

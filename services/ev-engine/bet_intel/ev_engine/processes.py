@@ -26,4 +26,5 @@ SERVICE = Service(
         "consume": ProcessType("prices the boards that change", _open, consumes=True),
         "worker": ProcessType("prices stored boards anew (queue ev_calculation)", _open, works=True),
     },
+    lambda: load(EvEngineSettings).database_wait,
 )

@@ -90,7 +90,7 @@ async def open_notifier(
             engines.clock,
             random.Random().random,  # noqa: S311 - spreads retries, keeps no secret
         )
-        hear = HearOfSubscriptions(outbox)
+        hear = HearOfSubscriptions(outbox, engines.messages)
         requests = HearOfRequests(outbox, days, engines.clock)
         engines.bus.subscribe(_QUEUE, engines.hops.after("alerted", alert.handle), dead_letters)
         engines.bus.subscribe(_SUBSCRIPTIONS, hear.changed, dead_letters)

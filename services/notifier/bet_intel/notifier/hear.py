@@ -5,29 +5,31 @@ from collections.abc import Sequence
 from bet_intel.notifier import subscription_store as subscriptions
 from bet_intel.notifier.channels.webhook import WEBHOOK
 from bet_intel.notifier.delivery_store import add_test, send_again
-from bet_intel.notifier.subscription_store import Subscription
 from bet_intel.notifier.tasks import IN_HAND, send
 from bet_intel.notifier.wire_subscriptions import delivery_updated, request, subscription
+from bet_intel.shared.message_metrics import OLD_REVISION, MessageMetrics
 from bet_intel.shared.messaging import Message
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.partitions import DaysOf
+from bet_intel.shared.revisions import newest_and_late
 from bet_intel.shared.times import Clock
 
 
 class HearOfSubscriptions:
     """Handles `subscription.changed`."""
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, messages: MessageMetrics) -> None:
         self._outbox = outbox
+        self._messages = messages
 
     async def changed(self, messages: Sequence[Message]) -> None:
-        """Keep what is newer."""
-        newest: dict[str, Subscription] = {}
-        for one in map(subscription, messages):
-            if one.id not in newest or one.revision > newest[one.id].revision:
-                newest[one.id] = one
+        """Keep what is newer; the rest is ignored."""
+        told = map(subscription, messages)
+        newest, late = newest_and_late(told, lambda one: one.id, lambda one: one.revision)
         async with self._outbox.transaction() as unit:
-            await subscriptions.put(unit.connection, [newest[id] for id in sorted(newest)])
+            kept = await subscriptions.put(unit.connection, list(newest.values()))
+        old = late + [one for id, one in newest.items() if id not in kept]
+        self._messages.ignored(messages[0].type, OLD_REVISION, [f"{one.id} {one.revision}" for one in old])
 
 
 class HearOfRequests:

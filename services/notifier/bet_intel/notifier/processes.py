@@ -26,4 +26,5 @@ SERVICE = Service(
         "consume": ProcessType("hears of opportunities, and makes deliveries of alerts", _open, consumes=True),
         "worker": ProcessType("sends notifications (queue notifications)", _open, works=True),
     },
+    lambda: load(NotifierSettings).database_wait,
 )

@@ -24,9 +24,9 @@ class Subscription(NamedTuple):
     secret: bytes | None
 
 
-async def put(connection: Writer, subscriptions: Sequence[Subscription]) -> None:
-    """Keep what is newer; one of each id, in the order of ids."""
-    await connection.execute(
+async def put(connection: Writer, subscriptions: Sequence[Subscription]) -> set[str]:
+    """Keep what is newer; one of each id, in the order of ids. Returns the ids of those that were."""
+    rows = await connection.fetch(
         """
         insert into subscription as known (id, revision, status, rule, url, secret)
         select * from unnest($1::text[], $2::bigint[], $3::text[], $4::jsonb[], $5::text[], $6::bytea[])
@@ -34,6 +34,7 @@ async def put(connection: Writer, subscriptions: Sequence[Subscription]) -> None
             revision = excluded.revision, status = excluded.status, rule = excluded.rule, url = excluded.url,
             secret = excluded.secret, heard_at = excluded.heard_at
         where excluded.revision > known.revision
+        returning id
         """,
         [one.id for one in subscriptions],
         [one.revision for one in subscriptions],
@@ -42,6 +43,7 @@ async def put(connection: Writer, subscriptions: Sequence[Subscription]) -> None
         [one.url for one in subscriptions],
         [one.secret for one in subscriptions],
     )
+    return {row["id"] for row in rows}
 
 
 async def get(connection: Writer, id: str) -> Subscription | None:

@@ -83,4 +83,5 @@ SERVICE = Service(
         "schedule": ProcessType("decides what is asked for, and when", _scheduling, consumes=True),
         "worker": ProcessType("asks providers (queue data_refresh)", _answering, works=True),
     },
+    lambda: load(OddsIngestSettings).database_wait,
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 _CONNECT_SECONDS = 5.0
 _CLOSE_SECONDS = 5.0
 _COMMAND_SECONDS = 30.0
+_LAST_PORT = 65535
+_HOST = re.compile(r"(?:\[[^\[\]]*\]|[^:\[\]]*)(?::(\d{1,5}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +42,12 @@ def addresses(dsn: str) -> Sequence[Address]:
         parts = urlsplit(dsn)
     except ValueError:
         raise DatabaseError(f"the DSN cannot be read: {remedy}") from None
-    if parts.scheme not in ("postgresql", "postgres"):
-        raise DatabaseError(f"the DSN cannot be read: {remedy}")
     login, at, netloc = parts.netloc.rpartition("@")
+    # A "/", "?" or "#" in a password that is not escaped ends the login there: what comes before it would be taken for
+    # a host, and be shown as one.
+    cut = "@" in parts.path + parts.query or parts.fragment
+    if parts.scheme not in ("postgresql", "postgres") or cut or not all(_is_host(host) for host in netloc.split(",")):
+        raise DatabaseError(f"the DSN cannot be read: {remedy}")
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     if netloc:
         found = [Address(host, urlunsplit(parts._replace(netloc=f"{login}{at}{host}"))) for host in netloc.split(",")]
@@ -61,6 +67,11 @@ def addresses(dsn: str) -> Sequence[Address]:
     if "" in names or len(set(names)) < len(names):
         raise DatabaseError(f"the DSN names the hosts {', '.join(names)}: name each once")
     return found
+
+
+def _is_host(text: str) -> bool:
+    match = _HOST.fullmatch(text)
+    return match is not None and int(match[1] or 0) <= _LAST_PORT
 
 
 def _with_query(dsn: str, query: dict[str, str]) -> str:

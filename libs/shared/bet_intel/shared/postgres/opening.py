@@ -5,7 +5,7 @@ What only a person can mend is a `DatabaseError` that says how; what may come by
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -14,7 +14,7 @@ import asyncpg
 import structlog
 
 from bet_intel.shared.postgres.connections import DRIVER_ERRORS, DatabaseError
-from bet_intel.shared.postgres.hosts import Address, Host
+from bet_intel.shared.postgres.hosts import Address, Host, addresses
 from bet_intel.shared.postgres.options import Options
 from bet_intel.shared.postgres.roles import Roles
 from bet_intel.shared.postgres.watch import Watch, reason
@@ -22,6 +22,9 @@ from bet_intel.shared.postgres.watch import Watch, reason
 _log = structlog.get_logger(__name__)
 
 _MIGRATION = re.compile(r"(\d+).*\.sql")
+_GRANTED = (
+    "run the service's `migrate` as the owner of its tables (BET_INTEL_…_OWNER_DSN), which gives the role its rights"
+)
 _LISTED = 5
 _WAIT_SECONDS = 0.5
 _CHECK_SECONDS = 10.0
@@ -54,10 +57,15 @@ def remedy(error: BaseException, role: str, database: str) -> str | None:
             return f"there is no database {database!r}: provision it, then migrate it, or mend the DSN"
         case asyncpg.UndefinedTableError():
             return f"database {database!r} is not migrated: run the service's `migrate` first"
+        case asyncpg.InsufficientPrivilegeError(severity_en="FATAL"):  # at the login, before anything was asked
+            return f"role {role!r} may not connect to database {database!r}: provision it again, as its admin"
         case asyncpg.InsufficientPrivilegeError():
-            return f"role {role!r} lacks a right in database {database!r}: provision it again"
+            return f"role {role!r} lacks a right in database {database!r}: {_GRANTED}"
         case asyncpg.ClientConfigurationError() | ValueError():
-            return "the DSN cannot be used: write postgresql://role:password@host:port/database"
+            return (
+                "the DSN cannot be used: write postgresql://role:password@host:port/database, and after a ? only what "
+                "PostgreSQL knows"
+            )
     return None
 
 
@@ -67,28 +75,60 @@ async def until_ready(name: str, hosts: Mapping[str, Host], watch: Watch, roles:
     Raises:
         DatabaseError: no host answers within `options.wait`, all that do refuse, or something is missing in it.
     """
+    found = {host: each.address for host, each in hosts.items()}
+    answering = await _until_one_answers(name, found, lambda: _ask(hosts, watch), options.wait)
+    chosen = roles.primary or answering
+    await _check(name, found[chosen], options)
+
+
+async def until_answering(name: str, dsn: str, wait: float) -> None:
+    """Returns when a host of the DSN takes the login, whatever is in the database; says what it waits for.
+
+    Raises:
+        DatabaseError: no host answers within `wait` seconds, or all that do refuse.
+    """
+    found = {address.name: address for address in addresses(dsn)}
+
+    async def ask() -> dict[str, Exception]:
+        answers = await asyncio.gather(*(_knock(address) for address in found.values()))
+        return {host: problem for host, problem in zip(found, answers, strict=True) if problem is not None}
+
+    await _until_one_answers(name, found, ask, wait)
+
+
+async def _until_one_answers(
+    name: str, found: Mapping[str, Address], ask: Callable[[], Awaitable[Mapping[str, Exception]]], wait: float
+) -> str:
+    """The first host that `ask` tells no problem of."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + options.wait
+    deadline = loop.time() + wait
     said = ""
     while True:
-        problems = await _ask(name, hosts, watch)
-        answering = [host for host in hosts if host not in problems]
-        if answering:
-            break
-        described = "; ".join(f"{host}: {_said(hosts[host].address, error)}" for host, error in problems.items())
-        may_come = [error for host, error in problems.items() if _remedy(hosts[host].address, error) is None]
+        problems = await ask()
+        for host in found:
+            if host not in problems:
+                return host
+        described = "; ".join(f"{host}: {_said(found[host], error)}" for host, error in problems.items())
+        may_come = [error for host, error in problems.items() if _remedy(found[host], error) is None]
         if not may_come or loop.time() >= deadline:
-            waited = f" within {options.wait:g} s" if options.wait and may_come else ""
+            waited = f" within {wait:g} s" if wait and may_come else ""
             raise DatabaseError(f"{name}: no connection to its database{waited}: {described}")
         if described != said:
             _log.warning("waiting for the database", database=name, reason=described)
             said = described
         await asyncio.sleep(min(_WAIT_SECONDS, max(0.0, deadline - loop.time())))
-    chosen = roles.primary or answering[0]
-    await _check(name, hosts[chosen].address, options)
 
 
-async def _ask(name: str, hosts: Mapping[str, Host], watch: Watch) -> dict[str, Exception]:
+async def _knock(address: Address) -> Exception | None:
+    try:
+        connection = await asyncpg.connect(address.dsn, timeout=_CHECK_SECONDS)
+        await connection.close(timeout=_CHECK_SECONDS)
+    except (*DRIVER_ERRORS, ValueError) as error:
+        return error
+    return None
+
+
+async def _ask(hosts: Mapping[str, Host], watch: Watch) -> dict[str, Exception]:
     """Ask every host; again, so that no host is taken for the primary by what another said before it."""
     problems: dict[str, Exception] = {}
     for _ in range(2 if len(hosts) > 1 else 1):
@@ -109,6 +149,8 @@ def _remedy(address: Address, error: Exception) -> str | None:
 
 def _said(address: Address, error: Exception) -> str:
     advice = _remedy(address, error)
+    if advice and isinstance(error, asyncpg.ClientConfigurationError | ValueError):
+        return advice  # what the driver says of a DSN quotes it
     return f"{reason(error)}; {advice}" if advice else f"{reason(error)}; is PostgreSQL started there?"
 
 
@@ -188,7 +230,7 @@ def _files(directories: Sequence[Path]) -> list[Path]:
 
 async def _without_right(connection: "asyncpg.Connection[asyncpg.Record]", where: str, lacking: Sequence[str]) -> str:
     role = await connection.fetchval("select current_user")
-    return f"role {role!r} lacks rights in {where}: {_listed(lacking)}. Provision the database again, as its admin"
+    return f"role {role!r} lacks rights in {where}: {_listed(lacking)}: {_GRANTED}"
 
 
 def _listed(names: Sequence[str]) -> str:

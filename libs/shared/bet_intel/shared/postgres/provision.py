@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import asyncpg
 
 from bet_intel.shared.postgres.connections import DatabaseError
+from bet_intel.shared.postgres.hosts import addresses
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,55}")
 _SECONDS = 30.0
@@ -45,6 +46,7 @@ async def provision(
     """
     if not _NAME.fullmatch(name):
         raise DatabaseError(f"{name!r} cannot be a database: use lower-case letters, digits and underscores")
+    addresses(admin_dsn)  # where it cannot be read, the driver's own words would quote it
     owner = owner_of(name)
     try:
         admin = await asyncpg.connect(admin_dsn, timeout=_SECONDS, command_timeout=_SECONDS)
@@ -70,6 +72,7 @@ async def grant(owner_dsn: str, role: str) -> None:
     Raises:
         DatabaseError: the server refuses.
     """
+    addresses(owner_dsn)
     try:
         owner = await asyncpg.connect(owner_dsn, timeout=_SECONDS, command_timeout=_SECONDS)
         try:

@@ -46,23 +46,31 @@ class Nodes(NamedTuple):
                 scheme, _, rest = address.partition("://")
                 authority, slash, vhost = rest.partition("/")
                 login, at, hosts = authority.rpartition("@")
+                # A "/", "?" or "#" in a password that is not escaped ends the login there: what comes before it would
+                # be taken for a host, and be shown as one.
+                if set(login) & set("?#") or set(vhost) & set("@#"):
+                    raise ValueError  # noqa: TRY301 - what is wrong with it is said in one place
                 urls += [URL(f"{scheme}://{login}{at}{host.strip()}{slash}{vhost}") for host in hosts.split(",")]
             if not all(url.scheme in _PORT and url.host for url in urls):
-                raise ValueError  # noqa: TRY301 - what is wrong with it is said in one place
+                raise ValueError  # noqa: TRY301 - as above
+            return cls(tuple(url if url.explicit_port else url.with_port(_PORT[url.scheme]) for url in urls))
         except ValueError:
             raise BrokerError(
                 "the address of the broker cannot be read: BET_INTEL_BROKER_URL is to be "
-                "amqp://user:password@host:port/vhost, several nodes as host:port,host:port"
+                "amqp://user:password@host:port/vhost, several nodes as host:port,host:port, special characters as %xx"
             ) from None  # what it holds may be a password
-        return cls(tuple(url if url.explicit_port else url.with_port(_PORT[url.scheme]) for url in urls))
 
     @property
     def vhost(self) -> str:
-        return unquote(self.urls[0].raw_path.removeprefix("/")) or "/"
+        return _vhost(self.urls[0])
 
     def __str__(self) -> str:
         """Where they are, without the login."""
         return ", ".join(_place(url) for url in self.urls)
+
+
+def _vhost(url: URL) -> str:
+    return unquote(url.raw_path.removeprefix("/")) or "/"
 
 
 def _place(url: URL) -> str:
@@ -84,11 +92,12 @@ class Connector:
         """Try every node once.
 
         Raises:
-            BrokerUnavailableError: none of them answers.
-            BrokerError: one answered and refuses us, in which all of them agree.
+            BrokerUnavailableError: none of them lets us in, and one does not answer: it may, once it is back.
+            BrokerError: all of them answer and refuse us.
         """
         start = self.rng.randrange(len(self.nodes.urls))
         failures: list[str] = []
+        refusals: list[BrokerError] = []
         for url in itertools.islice(itertools.cycle(self.nodes.urls), start, start + len(self.nodes.urls)):
             try:
                 # Not connect_robust: it takes one address and stays down while that node is.
@@ -98,16 +107,20 @@ class Connector:
                     )
             except LOST as error:
                 refused = self._refused(error, url)
-                if refused is not None:
-                    raise refused from error
-                failures.append(f"{_place(url)}: {_why(error)}")
+                # Only where every node refuses us is it not the node's own fault, as of one that is starting.
+                if refused is None:
+                    failures.append(f"{_place(url)}: {_why(error)}")
+                else:
+                    refusals.append(refused)
+        if not failures:
+            raise refusals[0]
         raise BrokerUnavailableError(
             f"no connection to the broker ({'; '.join(failures)}): is RabbitMQ running there? Otherwise correct the "
-            "address (BET_INTEL_BROKER_URL)"
+            f"address (BET_INTEL_BROKER_URL){''.join(f'; {refused}' for refused in refusals)}"
         )
 
     def _refused(self, error: Exception, url: URL) -> BrokerError | None:
-        user, vhost = url.user or "guest", self.nodes.vhost
+        user, vhost = url.user or "guest", _vhost(url)
         if isinstance(error, AuthenticationError | ProbableAuthenticationError):
             return BrokerError(
                 f"the broker at {_place(url)} refuses the login of {user!r}: correct user or password in "

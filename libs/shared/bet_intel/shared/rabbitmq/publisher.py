@@ -12,7 +12,7 @@ from aiormq.exceptions import DeliveryError, PublishError
 
 from bet_intel.shared.messaging import UnroutableError
 from bet_intel.shared.rabbitmq.connection import LOST, Connector, closed
-from bet_intel.shared.rabbitmq.errors import BrokerUnavailableError
+from bet_intel.shared.rabbitmq.errors import BrokerError, BrokerUnavailableError
 from bet_intel.shared.rabbitmq.topology import Declarer, Topology
 
 _log = structlog.get_logger(__name__)
@@ -54,8 +54,8 @@ class Publisher:
 
         Raises:
             UnroutableError: no queue is bound to `key`, and it is `mandatory` that one is.
-            BrokerUnavailableError: it was not confirmed within `Patience.publish`.
-            BrokerError: the broker refuses us.
+            BrokerUnavailableError: it was not confirmed within `Patience.publish`, also where no node lets us in.
+            BrokerError: the broker refuses what is published to.
         """
         reason = "no confirm in time"
         try:
@@ -101,7 +101,11 @@ class Publisher:
     async def _open_channel(self) -> AbstractChannel:
         async with self._connecting:
             if self._channel is None or self._channel.is_closed:
-                connection = await self.connector.connect()
+                try:
+                    connection = await self.connector.connect()
+                except BrokerError as error:
+                    # A login that is refused says nothing against the message: it waits until it is given again.
+                    raise BrokerUnavailableError(str(error)) from error
                 try:
                     await self._declarer.declare(connection, self.topology)
                     self._channel = await connection.channel(publisher_confirms=True, on_return_raises=True)

@@ -46,15 +46,18 @@ class Address:
         Raises:
             RedisAddressError: it is none.
         """
-        parts = urlsplit(url)
-        login, _, hosts = parts.netloc.rpartition("@")
-        username, _, password = login.partition(":")
         try:
+            parts = urlsplit(url)
+            login, _, hosts = parts.netloc.rpartition("@")
             nodes = tuple(_node(host) for host in hosts.split(","))
         except ValueError:
             nodes = ()
-        if parts.scheme != "redis" or not nodes or parts.path.strip("/"):
-            raise RedisAddressError("the address of a Redis Cluster is redis://:password@host:port[,host:port…]")
+        # A "/", "?" or "#" in a password that is not escaped ends the login there: a part of it would be shown as host.
+        if not nodes or parts.scheme != "redis" or parts.path.strip("/") or parts.query or parts.fragment:
+            raise RedisAddressError(
+                "the address of a Redis Cluster is redis://:password@host:port[,host:port…], special characters as %xx"
+            ) from None
+        username, _, password = login.partition(":")
         return cls(nodes, unquote(username) or None, unquote(password) or None)
 
 

@@ -73,6 +73,12 @@ class OddsUpdate(msgspec.Struct, frozen=True):
     changes: list[MarketChange]
     freshness: list[MarketFreshness]
 
+    @property
+    def confirmations(self) -> list[MarketKey]:
+        """The markets that are confirmed without a word of their prices."""
+        told = {change.key for change in self.changes}
+        return [each.key for each in self.freshness if each.key not in told]
+
 
 class OpenOpportunity(NamedTuple):
     """An open opportunity as its set tells; the fields are the columns of the read model's table, in order."""
