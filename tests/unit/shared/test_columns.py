@@ -230,7 +230,7 @@ QUOTE: dict[str, Any] = {"market": [0], "bookmaker": [0], "outcome_s": [0], "sid
         ({"outcome_s": [0.5]}, "QuoteColumns.outcome_s"),
         ({"outcome_s": [math.nan]}, "QuoteColumns.outcome_s"),
         ({"outcome_s": ["Harbour City"]}, "QuoteColumns.outcome_s"),
-        ({"price": [[2.5]]}, "dimensions"),
+        ({"price": [[2.5]]}, "QuoteColumns.price"),
         ({"stake": [1.0]}, "needs the columns"),
     ],
 )

@@ -1,6 +1,8 @@
 """Reading and writing the columnar messages of `proto/` (layout: `columns.proto`)."""
 
 import functools
+import sys
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -20,6 +22,8 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "i64": np.dtype("<i8"),
     "f64": np.dtype("<f8"),
 }
+_TYPECODES = {"uint8": "B", "uint32": "I", "int64": "q", "float64": "d"}
+"""What `array` calls them, on every machine that CPython is built for."""
 _STRINGS = "strings"
 
 
@@ -86,20 +90,29 @@ def fill(table: Message, **columns: Sequence[int] | Sequence[float] | Column) ->
 
 
 def _pack(name: str, layout: _Layout, column: Sequence[int] | Sequence[float] | Column) -> bytes:
-    given = np.asarray(column)
+    if not isinstance(column, np.ndarray):
+        try:
+            # A message has dozens of columns of a few rows each, for which making an array of NumPy's costs the most.
+            packed = array(_TYPECODES[layout.dtype.name], column)
+        except (OverflowError, TypeError) as error:
+            raise ColumnError(f"{name} cannot be packed as {layout.dtype.name}: {error}") from error
+        if sys.byteorder == "big":
+            packed.byteswap()
+        return packed.tobytes()
+    given = column
     if given.ndim != 1:
         raise ColumnError(f"{name} has {given.ndim} dimensions: a column has one")
     if given.dtype == layout.dtype:
         return given.tobytes()
     try:
         with np.errstate(invalid="ignore"):
-            packed = given.astype(layout.dtype)
+            fitted = given.astype(layout.dtype)
     except (OverflowError, TypeError, ValueError) as error:
         raise ColumnError(f"{name} cannot be packed as {layout.dtype.name}: {error}") from error
     # NumPy wraps and truncates in silence: −1 would become row 4294967295.
-    if layout.dtype.kind in "ui" and (packed != given).any():
+    if layout.dtype.kind in "ui" and (fitted != given).any():
         raise ColumnError(f"{name} holds numbers that do not fit {layout.dtype.name}")
-    return packed.tobytes()
+    return fitted.tobytes()
 
 
 def read(message: Message) -> dict[str, Columns]:
