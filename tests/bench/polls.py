@@ -4,6 +4,7 @@ Both on one PostgreSQL that keeps what it confirms, from prices in memory to the
 """
 
 import asyncio
+import functools
 import itertools
 import tempfile
 import time
@@ -127,6 +128,12 @@ def _polls() -> Iterator[list[EventOdds]]:
         yield [_event(event, prices[event], updated[event]) for event in range(_EVENTS)]
 
 
+@functools.cache
+def _at(seconds: float) -> datetime:
+    """One object for each time, as in an answer that was read."""
+    return _START + timedelta(seconds=seconds)
+
+
 def _event(number: int, prices: Any, updated: Any) -> EventOdds:
     start = _START + timedelta(days=1)
     event = SportingEvent(
@@ -139,7 +146,7 @@ def _event(number: int, prices: Any, updated: Any) -> EventOdds:
             for outcome, decimal in zip(("Over", "Under"), prices[market, book].tolist(), strict=True):
                 quote = quote_key(f"book{book}", outcome)
                 board.prices[quote] = price(decimal)
-            board.last_update[quote.bookmaker] = _START + timedelta(seconds=float(updated[market, book]))
+            board.last_update[quote.bookmaker] = _at(float(updated[market, book]))
         markets[MarketKey("totals", line=150.5 + market)] = board
     return EventOdds(event, markets, {f"book{book}": f"Book {book}" for book in range(_BOOKS)})
 

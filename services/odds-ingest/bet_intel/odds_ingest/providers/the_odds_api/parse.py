@@ -95,6 +95,8 @@ class _ResponseReader:
         self._market_names: dict[str, MarketName] = {}
         self._texts: set[str] = set()
         self._sides: dict[tuple[str, str], str] = {}
+        # Few different ones; that each is one object makes boards of thousands quick to compare.
+        self._times: dict[datetime, datetime] = {}
 
     def read_event(self, payload: EventPayload, where: str) -> None:
         try:
@@ -156,6 +158,7 @@ class _ResponseReader:
                 "neither the market nor the bookmaker has a `last_update`: the age of its prices is unknown"
             )
         updated = _utc(updated)
+        updated = self._times.setdefault(updated, updated)
         name = self._market_names.get(payload.key)
         if name is None:
             name = self._market_names[payload.key] = market_name(payload.key)
