@@ -18,6 +18,7 @@ STALE = {"main": 600.0, "alternate": 900.0, "outright": 900.0}
 DIVERGENCE = {"main": 0.08, "alternate": 0.12, "outright": 0.12}
 PLAUSIBLE = {"main": 0.10, "alternate": 0.20, "outright": 0.20}
 BEHIND = 300.0
+SKEW = 300.0
 
 LineKey = tuple[str, float | None]  # market, line
 
@@ -89,8 +90,16 @@ def commission(book: str) -> float:
 
 
 def as_of(events: Sequence[Mapping[str, Any]]) -> datetime:
-    """The newest time in a response."""
-    return max(updated for event in events for *_, updated in readable_prices(event))
+    """The newest time in a response that another bookmaker bears out, by one at most five minutes before; where none
+    is, the newest of the bookmaker in the middle."""
+    told = {(updated, book) for event in events for book, *_, updated in readable_prices(event)}
+    borne_out = [
+        updated
+        for updated, book in told
+        if any(other != book and 0 <= (updated - at).total_seconds() <= SKEW for at, other in told)
+    ]
+    newest = sorted(max(at for at, other in told if other == book) for book in {book for _, book in told})
+    return max(borne_out, default=newest[(len(newest) - 1) // 2])
 
 
 def worked(event: Mapping[str, Any], now: datetime) -> dict[LineKey, Line]:
@@ -102,6 +111,8 @@ def worked(event: Mapping[str, Any], now: datetime) -> dict[LineKey, Line]:
         board.age[book] = max(age, board.age.get(book, age))
         (board.lay if side == "lay" else board.back)[book, outcome] = price
     for board in boards.values():
+        # A time after the answer is no time.
+        board.age.update({book: math.inf for book, age in board.age.items() if age < -SKEW})
         _keep_what_is_comparable(board)
     kinds = _categories(boards)
     started = datetime.fromisoformat(event["commence_time"]) <= now
