@@ -51,18 +51,15 @@ class Resync:
         kinds: Mapping[str, IsEmpty],
         clock: Clock,
         seconds: float,
-        forget: Callable[[], None] | None = None,
     ) -> None:
-        """`kinds` of state, each with the question whether there is none; `forget` drops what the process remembers of
-        its database."""
+        """`kinds` of state, each with the question whether there is none."""
         self._service = service
         self._database = database
         self._outbox = outbox
         self._kinds = kinds
         self._clock = clock
         self._seconds = seconds
-        self._forget = forget
-        self._seen: dict[str, UUID] = {}
+        self._seen: set[str] = set()
 
     async def run(self) -> None:
         await every(self._seconds, self._look)
@@ -84,11 +81,8 @@ class Resync:
                 for kind, is_empty in self._kinds.items()
                 if kind not in marks or (self._is_due(kind, marks[kind][1], now) and await is_empty(connection))
             ]
-        asked = await self._ask(missing, marks, now) if missing else {}
-        seen = {kind: mark[0] for kind, mark in marks.items()} | asked
-        if self._seen and self._seen != seen and self._forget is not None:
-            self._forget()
-        self._seen = seen
+        asked = await self._ask(missing, marks, now) if missing else set()
+        self._seen = marks.keys() | asked
         return sorted(asked)
 
     def _is_due(self, kind: str, asked_at: datetime, now: datetime) -> bool:
@@ -96,7 +90,7 @@ class Resync:
 
     async def _ask(
         self, kinds: Sequence[str], marks: Mapping[str, tuple[UUID, datetime]], now: datetime
-    ) -> dict[str, UUID]:
+    ) -> set[str]:
         async with self._outbox.transaction() as unit:
             # Of several processes one asks.
             rows = await unit.connection.fetch(
@@ -105,13 +99,13 @@ class Resync:
                 select kind, $2 from unnest($1::text[], $3::uuid[]) as wanted (kind, id) order by kind
                 on conflict (kind) do update set id = gen_random_uuid(), asked_at = excluded.asked_at
                 where known.id = any($3::uuid[])
-                returning kind, id
+                returning kind
                 """,
                 list(kinds),
                 now,
                 [marks[kind][0] if kind in marks else None for kind in kinds],
             )
-            asked = {row["kind"]: row["id"] for row in rows}
+            asked = {row["kind"] for row in rows}
             if asked:
                 _log.debug("asking for the state again", service=self._service, kinds=sorted(asked))
                 unit.append(_requested(self._service, sorted(asked), now))

@@ -140,7 +140,7 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         tell_again = TellAgain(outbox, engines.clock)
         engines.bus.subscribe(Queue("api.resync-requested", "resync.requested.v1"), tell_again.requested, dead_letters)
         kinds = {ODDS: has_no_events, OPPORTUNITIES: has_no_sets, CLOSINGS: closing_store.has_none}
-        resync = Resync("api", database, outbox, kinds, engines.clock, settings.resync_seconds, projector.forget)
+        resync = Resync("api", database, outbox, kinds, engines.clock, settings.resync_seconds)
         ticker = Ticker("api", database, metrics=engines.tickers)
         retention = ReadModelRetention(database, settings)
         ticker.add("api sweeper", outbox.sweep)

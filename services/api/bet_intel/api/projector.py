@@ -7,7 +7,7 @@ revision of their set.
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import TypeVar
 
@@ -48,7 +48,6 @@ class Projector:
         self._history = LineHistory(database)
         self._feed_days = DaysOf(database, store.FEED)
         self._closed_days = DaysOf(database, closed_store.CLOSED)
-        self._titles: dict[str, str] = {}
         self._projected = Metric(
             "bet_intel_api_projected_messages_total", "Messages put into the read model.", ["type"], registry=registry
         )
@@ -56,7 +55,6 @@ class Projector:
     async def odds_changed(self, messages: Sequence[Message]) -> None:
         updates = [_decoded(wire.odds_update, message) for message in messages]
         newest = _newest_per_event(updates)
-        titles = self._unknown_titles([update.titles for update in updates])
         told_at = self._clock()
         await self._history.prepare(updates)
         await self._feed_days.prepare([told_at])
@@ -67,11 +65,10 @@ class Projector:
             applied = await store.put_markets(connection, _newest_changes(updates))
             confirmed = [(each, key) for each in newest if each.event.id in newer for key in each.confirmations]
             unknown = await store.unknown_markets(connection, confirmed)
-            await store.put_bookmakers(connection, titles)
+            await store.put_bookmakers(connection, _titles(update.titles for update in updates))
             await store.append_feed(
                 connection, _odds_entries(newest, applied), max(each.as_of for each in newest), told_at
             )
-        self._titles |= titles
         told = newer | {event_id for event_id, _ in applied}
         self._ignored(messages, [f"{one.event.id} {one.revision}" for one in newest if one.event.id not in told])
         named = [f"{one.event.id} {one.revision} {' '.join(str(part) for part in key)}" for one, key in unknown]
@@ -80,7 +77,6 @@ class Projector:
 
     async def opportunities_updated(self, messages: Sequence[Message]) -> None:
         sets = [_decoded(wire.opportunity_set, message) for message in messages]
-        titles = self._unknown_titles([each.titles for each in sets])
         entries: list[FeedEntry] = []
         old: list[OpportunitySet] = []
         closed: Counter[date] = Counter()
@@ -92,9 +88,8 @@ class Projector:
             for step in _steps(sets):
                 entries += await _apply(connection, step, closed, old)
             await closed_store.count(connection, closed)
-            await store.put_bookmakers(connection, titles)
+            await store.put_bookmakers(connection, _titles(each.titles for each in sets))
             await store.append_feed(connection, entries, max(each.as_of for each in sets), told_at)
-        self._titles |= titles
         self._ignored(messages, [f"{one.event.id} {one.revision}" for one in old])
         self._moved(messages)
 
@@ -111,16 +106,6 @@ class Projector:
             await store.put_heartbeats(connection, sorted(heartbeats, key=lambda heartbeat: heartbeat.service))
         self._count(messages)
 
-    def forget(self) -> None:
-        """Drop what is remembered of the database, which is not what it was."""
-        self._titles.clear()
-
-    def _unknown_titles(self, of_messages: Sequence[Mapping[str, str]]) -> dict[str, str]:
-        titles: dict[str, str] = {}
-        for each in of_messages:
-            titles |= each
-        return {key: title for key, title in titles.items() if self._titles.get(key) != title}
-
     def _moved(self, messages: Sequence[Message]) -> None:
         self._wake()
         self._count(messages)
@@ -130,6 +115,10 @@ class Projector:
 
     def _count(self, messages: Sequence[Message]) -> None:
         self._projected.labels(messages[0].type).inc(len(messages))
+
+
+def _titles(of_messages: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    return {key: title for titles in of_messages for key, title in titles.items()}
 
 
 def _decoded(decode: Callable[[bytes], Decoded], message: Message) -> Decoded:

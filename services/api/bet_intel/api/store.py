@@ -234,13 +234,19 @@ async def put_opportunities(connection: Writer, opportunities: Sequence[OpenOppo
 
 
 async def put_bookmakers(connection: Writer, titles: Mapping[str, str]) -> None:
+    """Write the titles that are new or different: nearly every message tells the same ones, and a row that is put
+    though nothing changes is locked until the commit. What a process remembers of them would outlive the table where
+    somebody empties it."""
     if not titles:
         return
     keys = sorted(titles)
     await connection.execute(
         """
-        insert into bookmaker (key, title) select * from unnest($1::text[], $2::text[])
-        on conflict (key) do update set title = excluded.title where bookmaker.title <> excluded.title
+        insert into bookmaker (key, title)
+        select told.key, told.title from unnest($1::text[], $2::text[]) as told (key, title)
+        where not exists (select from bookmaker known where known.key = told.key and known.title = told.title)
+        order by told.key
+        on conflict (key) do update set title = excluded.title
         """,
         keys,
         [titles[key] for key in keys],
