@@ -88,9 +88,7 @@ class Resync:
     def _is_due(self, kind: str, asked_at: datetime, now: datetime) -> bool:
         return kind not in self._seen or now - asked_at >= _AGAIN_AFTER
 
-    async def _ask(
-        self, kinds: Sequence[str], marks: Mapping[str, tuple[UUID, datetime]], now: datetime
-    ) -> set[str]:
+    async def _ask(self, kinds: Sequence[str], marks: Mapping[str, tuple[UUID, datetime]], now: datetime) -> set[str]:
         async with self._outbox.transaction() as unit:
             # Of several processes one asks.
             rows = await unit.connection.fetch(
