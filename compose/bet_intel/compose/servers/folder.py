@@ -70,7 +70,7 @@ class ServersFolder:
             with folder.lock("keeper"):
                 if not (path / KEEPER).exists():
                     _start_keeper(path, deadline)
-        except BaseException:
+        except BaseException:  # also at Ctrl-C: whoever asked has no folder to close
             folder.close()
             raise
         return folder

@@ -101,7 +101,7 @@ class Store:
 
     async def save(self, connection: Writer, before: dict[str, Stored], after: Sequence[EventState]) -> None:
         """Write what differs between `before` and `after`. The cache follows: a rolled-back state fails its check."""
-        await _add_events(connection, [state for state in after if state.event.id not in before])
+        await _put_events(connection, [state for state in after if _reads_anew(before.get(state.event.id), state)])
         stored = await _add_markets(connection, before, after)
         changes = _Changes()
         for one in stored:
@@ -178,9 +178,18 @@ def _event(row: asyncpg.Record) -> SportingEvent:
     )
 
 
-async def _add_events(connection: Writer, states: Sequence[EventState]) -> None:
-    """Insert the events that are not known yet: their markets refer to them. Another transaction may have just done so,
-    which no lock on a row can tell."""
+def _reads_anew(before: Stored | None, after: EventState) -> bool:
+    """Whether the event is new, or is another than how far it is told: it starts at another time, has other names."""
+    return before is None or _description(before.state) != _description(after)
+
+
+def _description(state: EventState) -> tuple[object, ...]:
+    return state.event, state.bookmaker_titles, state.told_id
+
+
+async def _put_events(connection: Writer, states: Sequence[EventState]) -> None:
+    """Write whole rows, new ones before the markets that refer to them. One that is new to us another transaction may
+    have just inserted, which no lock on a row can tell."""
     if not states:
         return
     events = [state.event for state in states]
@@ -265,11 +274,9 @@ class _Book(NamedTuple):
 
 @dataclass(slots=True)
 class _Changes:
-    """Rows that differ from those in the database. Of an event something always does: its revision."""
+    """Rows that differ from those in the database. Of a known event something always does: its revision."""
 
     events: list[EventState] = field(default_factory=list)
-    described: list[EventState] = field(default_factory=list)
-    """Those of the events of which more differs than how far they are told."""
     markets: list[tuple[int, MarketState]] = field(default_factory=list)
     books: list[_Book] = field(default_factory=list)
     gone_books: list[tuple[int, str]] = field(default_factory=list)
@@ -279,8 +286,6 @@ class _Changes:
         if before is not None:
             known = before.state.markets
             self.events.append(after.state)
-            if _description(before.state) != _description(after.state):
-                self.described.append(after.state)
         for key, market in after.state.markets.items():
             old = known.get(key)
             if market is not old:
@@ -306,14 +311,8 @@ class _Changes:
 _EMPTY = MarketBoard()
 
 
-def _description(state: EventState) -> tuple[object, ...]:
-    return state.event, state.bookmaker_titles, state.told_id
-
-
 async def _put(connection: Writer, changes: _Changes) -> None:
     """What is new or different, in one statement: each is a round trip, which costs more than its rows."""
-    if changes.described:
-        await _describe(connection, changes.described)
     await connection.execute(
         """
         with told as (
@@ -342,31 +341,6 @@ async def _put(connection: Writer, changes: _Changes) -> None:
         [book.bookmaker for book in changes.books],
         [book.last_update for book in changes.books],
         [book.prices for book in changes.books],
-    )
-
-
-async def _describe(connection: Writer, states: Sequence[EventState]) -> None:
-    """What an event is: it starts at another time, or goes by other names."""
-    events = [state.event for state in states]
-    await connection.execute(
-        """
-        update event set sport = new.sport, league = new.league, league_title = new.league_title,
-            commence_time = new.commence_time, home = new.home, away = new.away,
-            bookmaker_titles = new.bookmaker_titles, told_id = new.told_id
-        from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[],
-            $8::jsonb[], $9::text[])
-            as new (id, sport, league, league_title, commence_time, home, away, bookmaker_titles, told_id)
-        where event.id = new.id
-        """,
-        [event.id for event in events],
-        [event.sport for event in events],
-        [event.league for event in events],
-        [event.league_title for event in events],
-        [event.commence_time for event in events],
-        [event.home for event in events],
-        [event.away for event in events],
-        [_json(state.bookmaker_titles) for state in states],
-        [state.told_id for state in states],
     )
 
 

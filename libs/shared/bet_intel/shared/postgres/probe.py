@@ -37,7 +37,9 @@ class Probe:
                 row = await connection.fetchrow(OF_A_HOST)
                 if self._marks:
                     self._marked = await connection.fetchval(_MARKED)
-        except BaseException:
+        except (
+            BaseException
+        ):  # also when cancelled: the answer to a question given up would be taken for the next one's
             self.hang_up()
             raise
         assert row is not None  # noqa: S101 - a select without FROM has one row

@@ -109,7 +109,7 @@ class Publisher:
                 try:
                     await self._declarer.declare(connection, self.topology)
                     self._channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-                except BaseException:
+                except BaseException:  # also when cancelled: nobody else knows the connection
                     await connection.close()
                     raise
                 self._connection = connection
