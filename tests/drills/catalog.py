@@ -4,6 +4,7 @@ from drills.drill import Bound, Fault
 from drills.faults import (
     broker,
     clock,
+    disk,
     gateway,
     notifier,
     partition,
@@ -27,6 +28,7 @@ FAULTS: tuple[Fault, ...] = (
     *notifier.FAULTS,
     *poison.FAULTS,
     *slow.FAULTS,
+    *disk.FAULTS,
     *partition.FAULTS,
     *rolling.FAULTS,
     *clock.FAULTS,

@@ -50,13 +50,16 @@ class Bound:
 class Fault:
     """`strike` when `at` snapshots are played; `mend` after `hold` seconds, where it does not mend itself.
 
-    `judge` looks, when all is quiet again, for what only this fault can spoil, and says what is wrong. `lacks` says
-    why the fault cannot be made on this machine. `settle` brings the stage back to what it was, outside the drill.
+    `prepare` comes before anything is played. `judge` looks, when all is quiet again, for what only this fault can
+    spoil, and says what is wrong. `lacks` says why the fault cannot be made on this machine. `settle` brings the stage
+    back to what it was, outside the drill. `alert` is what an operator must be told of it, by the name that Prometheus'
+    rules give it.
     """
 
     name: str
     title: str
     bound: Bound
+    prepare: Deed | None = None
     strike: Deed | None = None
     mend: Deed | None = None
     hold: float = 0.0
@@ -64,3 +67,4 @@ class Fault:
     judge: Callable[[Stage], list[str]] | None = None
     lacks: Callable[[], str | None] | None = None
     settle: Deed | None = None
+    alert: str | None = None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from bet_intel.notifier.domain.opportunities import OpportunitySet
+from bet_intel.notifier.domain.opportunities import EV, OpportunitySet
 
 _SHOWN = 3
 _PROFILE = "consensus"
@@ -122,7 +122,8 @@ class Alerts:
 
 
 def openings(sets: Mapping[str, Mapping[int, OpportunitySet]], classes: frozenset[str], min_ev: float) -> list[Opening]:
-    """Every opening that a rule of these classes and least EV would tell of, by event in the order of revisions."""
+    """Every opening that a rule of these classes and least EV would tell of, by event in the order of revisions. A rule
+    that names no kinds is about single prices."""
     found: list[Opening] = []
     for told in sets.values():
         open_: dict[tuple[str, int], float] = {}
@@ -132,7 +133,7 @@ def openings(sets: Mapping[str, Mapping[int, OpportunitySet]], classes: frozense
             now = {
                 (one.id, one.opening)
                 for one in told[revision].opportunities
-                if one.profile == _PROFILE and one.class_ in classes and one.ev >= min_ev - _ROUNDING
+                if one.kind == EV and one.profile == _PROFILE and one.class_ in classes and one.ev >= min_ev - _ROUNDING
             }
             found += [Opening(*gone, open_.pop(gone), at) for gone in open_.keys() - now]
             for key in now - known:
@@ -143,9 +144,15 @@ def openings(sets: Mapping[str, Mapping[int, OpportunitySet]], classes: frozense
 
 
 def alerts(
-    expected: Sequence[Opening], deliveries: Sequence[Delivery], received: Sequence[tuple[str, str, int]]
+    expected: Sequence[Opening],
+    deliveries: Sequence[Delivery],
+    received: Sequence[tuple[str, str, int]],
+    delay: float = 0.0,
 ) -> Alerts:
-    """(b) Openings against deliveries and what the receiver got: (id, opportunity, opening) of every request."""
+    """(b) Openings against deliveries and what the receiver got: (id, opportunity, opening) of every request.
+
+    `delay` is how long a set took to come to a queue of our own, in seconds; the notifier's cannot be shorter.
+    """
     result = Alerts(openings=len(expected))
     by_opening: dict[tuple[str, int], list[Delivery]] = defaultdict(list)
     for one in deliveries:
@@ -169,7 +176,7 @@ def alerts(
             result.doubled += len(different) - 1
             result.faults.append(f"{key} was told under {len(different)} ids")
     delays = [rows[0].created - known[key].told for key, rows in by_opening.items() if key in known]
-    result.delay = max(delays, default=0.0)
+    result.delay = max([*delays, delay])
     for opening in expected:
         if (opening.opportunity, opening.number) not in by_opening:
             _not_delivered(result, opening)

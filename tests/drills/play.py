@@ -1,9 +1,10 @@
 """One drill from its beginning to its row."""
 
 import asyncio
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 import httpx
@@ -17,6 +18,7 @@ from drills.stage import LETTERS, Stage, StageError
 from drills.table import Row
 from drills.tap import Tap
 from drills.timeline import Timeline
+from drills.watch import Watch, watching
 from fixtures.webhooks import Receiver
 
 FUNCTIONS = ("reads", "writes", "events", "notifications")
@@ -26,6 +28,7 @@ _FOLLOWERS = 3
 _START_SECONDS = 120.0
 _PLAY_SECONDS = 300.0
 _QUIET_SECONDS = 120.0
+_LOOK_SECONDS = 0.5
 _LEAST_GAP = 1.0
 """A shorter one is no disturbance, however quick all else is."""
 _SLACK = 1.5
@@ -80,28 +83,32 @@ class Play:
             StageError: the cluster did not come so far that anything could be said.
         """
         began = time.monotonic()
-        reason = fault.lacks() if fault.lacks is not None else None
+        reason = _lacking(fault)
         if reason is not None:
             return Row(fault.name, fault.title, str(fault.bound), skipped=reason)
         self.stage.notes = {}
         self.stage.receiver = self.receiver
         self.receiver.arriving = self.receiver.answered = None
         self.receiver.received.clear()
-        self.tap.sets.clear()
+        self.tap.clear()
         wrong: list[str] = []
         moments = _Moments()
+        if fault.prepare is not None:
+            self.say("preparing")
+            await asyncio.to_thread(fault.prepare, self.stage)
         async with httpx.AsyncClient(base_url=self.stage.url, trust_env=False, timeout=10, limits=_LIMITS) as client:
             subscription = await self._subscribe(client)
             async with self._load(client) as load:
                 await asyncio.to_thread(self.stage.begin_play)
                 moments.began = time.monotonic()
-                await self._strike(fault, moments)
-                try:
-                    await self._until_over(load, subscription)
-                    await asyncio.to_thread(self.stage.finish)
-                except StageError as error:
-                    wrong.append(str(error))
-                moments.played = time.monotonic()
+                async with self._watched(fault, wrong):
+                    await self._strike(fault, moments)
+                    try:
+                        await self._until_over(load, subscription)
+                        await asyncio.to_thread(self.stage.finish)
+                    except StageError as error:
+                        wrong.append(str(error))
+                    moments.played = time.monotonic()
             self.say("writing the ledger")
             row = await self._row(fault, load, moments, subscription, wrong)
             self.say("bringing all back")
@@ -135,6 +142,23 @@ class Play:
                 for task in tasks:
                     task.cancel()
 
+    @asynccontextmanager
+    async def _watched(self, fault: Fault, wrong: list[str]) -> AsyncIterator[None]:
+        """Says whether an operator was told, where a fault is one that he must be told of."""
+        if fault.alert is None:
+            yield
+            return
+        async with AsyncExitStack() as stack:
+            prometheus = watching(self.stage)
+            watch = await asyncio.to_thread(prometheus.__enter__)
+            stack.push_async_callback(asyncio.to_thread, prometheus.__exit__, None, None, None)
+            fired: set[str] = set()
+            looking = asyncio.create_task(_look(watch, fired))
+            stack.callback(looking.cancel)
+            yield
+            if fault.alert not in fired:
+                wrong.append(f"the alert {fault.alert} was not raised ({', '.join(sorted(fired)) or 'nor another'})")
+
     async def _strike(self, fault: Fault, moments: _Moments) -> None:
         if fault.strike is None:
             moments.struck = moments.mended = moments.began
@@ -160,17 +184,23 @@ class Play:
         self.say("playing")
         await asyncio.to_thread(stage.until, played, _PLAY_SECONDS, "the recording is played to its end")
         self.say("waiting until all is quiet")
+        quiet = lambda: not self._waits(load, subscription)  # noqa: E731 - said where it is asked
+        try:
+            await asyncio.to_thread(stage.until, quiet, _QUIET_SECONDS, "nothing waits any more")
+        except StageError as error:
+            waits = await asyncio.to_thread(self._waits, load, subscription)
+            raise StageError(f"{error}: {waits}") from error
+
+    def _waits(self, load: _Load, subscription: str) -> str:
+        """What waits somewhere, in words; nothing, and the play is over."""
+        stage = self.stage
         pending = f"select count(*) from delivery where subscription_id = '{subscription}' and state = 'pending'"
-
-        def quiet() -> bool:
-            return (
-                not any(stage.outboxes().values())
-                and not any(number for name, number in stage.depths().items() if not name.endswith((".dead", ".XQ")))
-                and not stage.number("notifier", pending)
-                and all(one.position >= facts.feed_seq(stage) for one in load.followers)
-            )
-
-        await asyncio.to_thread(stage.until, quiet, _QUIET_SECONDS, "nothing waits any more")
+        seq = facts.feed_seq(stage)
+        waiting = {f"outbox of {service}": number for service, number in stage.outboxes().items()}
+        waiting |= {name: number for name, number in stage.depths().items() if not name.endswith((".dead", ".XQ"))}
+        waiting["deliveries"] = stage.number("notifier", pending)
+        waiting |= {f"follower {number}": seq - one.position for number, one in enumerate(load.followers, 1)}
+        return ", ".join(f"{where} {number}" for where, number in waiting.items() if number > 0)
 
     async def _row(self, fault: Fault, load: _Load, moments: _Moments, subscription: str, wrong: list[str]) -> Row:
         stage = self.stage
@@ -228,11 +258,12 @@ class Play:
         return row
 
     def _alerts(self, subscription: str) -> Alerts:
-        expected = ledger.openings(self.tap.sets, CLASSES, MIN_EV)
+        sets, delay = self.tap.heard()
+        expected = ledger.openings(sets, CLASSES, MIN_EV)
         mark = mark_of(self.stage.play)
         present = [one for one in self.receiver.received if mark in one.data["event"]["id"]]
         received = [(one.id, one.data["opportunity"]["id"], one.data["opportunity"]["opening"]) for one in present]
-        return ledger.alerts(expected, facts.deliveries(self.stage, subscription), received)
+        return ledger.alerts(expected, facts.deliveries(self.stage, subscription), received, delay)
 
     def _ledger(self, load: _Load) -> list[str]:
         stage = self.stage
@@ -254,6 +285,19 @@ class Play:
             fault.settle(self.stage)
         self.stage.end_play()
         self.stage.heal()
+
+
+async def _look(watch: Watch, fired: set[str]) -> None:
+    while True:
+        fired |= await asyncio.to_thread(watch.firing)
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _lacking(fault: Fault) -> str | None:
+    """Why it cannot be drilled here."""
+    if fault.alert is not None and shutil.which("prometheus") is None:
+        return "needs Prometheus: apt-get install prometheus"
+    return fault.lacks() if fault.lacks is not None else None
 
 
 _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100)

@@ -5,7 +5,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from bet_intel.compose.cluster import control
@@ -17,7 +18,7 @@ from bet_intel.compose.servers.processes import Process, ServerError
 from drills.catalog import UNDISTURBED
 from drills.drill import Fault
 from drills.play import Play, Undisturbed
-from drills.recording import Recording
+from drills.recording import Recording, write_prelude
 from drills.stage import SCHEDULE, Stage, StageError
 from drills.table import Row
 from drills.tap import Tap
@@ -46,7 +47,6 @@ def staged(
     Raises:
         ServerError: it could not be started.
     """
-    recording = recording or Recording()
     wanted = {
         **(ONE_OF_EACH if sizes.rabbitmq_nodes == SMALL.rabbitmq_nodes else NORMAL),
         **(counts or {}),
@@ -61,8 +61,11 @@ def staged(
     before = {name: os.environ.get(name) for name in SETTINGS}
     os.environ.update(SETTINGS)
     try:
-        recording.write(source, 0)
-        control.up(path, Plan(sizes, wanted, Source(f"replay:{source}", str(speed))))
+        write_prelude(source)
+        with ThreadPoolExecutor(1) as pool:
+            starting = pool.submit(control.up, path, Plan(sizes, wanted, Source(f"replay:{source}", str(speed))))
+            recording = recording or Recording()
+            starting.result()
         yield Stage(path, source, recording, wanted)
     finally:
         for name, value in before.items():
@@ -116,10 +119,13 @@ async def drilled(stage: Stage, faults: Sequence[Fault], say: Callable[[str], No
                 yield await play.drill(fault)
             except (StageError, ServerError) as error:
                 yield Row(fault.name, fault.title, str(fault.bound), wrong=[f"no verdict: {error}"])
-                await asyncio.to_thread(_again, stage)
+                await asyncio.to_thread(_again, stage, fault)
 
 
-def _again(stage: Stage) -> None:
+def _again(stage: Stage, fault: Fault) -> None:
     """What is left of a drill that went wrong is brought to an end."""
+    if fault.settle is not None:
+        with suppress(Exception):  # it may not have come so far that there is something to settle
+            fault.settle(stage)
     stage.end_play()
     stage.heal()

@@ -22,8 +22,10 @@ from fixtures.webhooks import Receiver
 SCHEDULE = "odds-ingest.schedule"
 LETTERS = "letters"
 """A note of how many dead letters of each service are as they should be."""
-_POLL_SECONDS = 0.1
+_POLL_SECONDS = 0.2
 _HEAL_SECONDS = 180.0
+_CATCH_SECONDS = 10.0
+_IN_TRANSACTION = "select count(*) from pg_stat_activity where xact_start is not null"
 
 
 class StageError(Exception):
@@ -72,6 +74,28 @@ class Stage:
     def kill(self, name: str) -> None:
         """``kill -9``; the supervisor starts it again."""
         os.kill(self._living(name), signal.SIGKILL)
+
+    def kill_in_transaction(self, kind: str, service: str) -> None:
+        """``kill -9`` for all processes of a kind while one of them is in a transaction: frozen, it stays in it.
+
+        Raises:
+            StageError: none of them was in one in time.
+        """
+        pids = [pid for one in self.members(kind) if (pid := self.pid(one.name)) is not None]
+
+        def caught() -> bool:
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+            ports = ", ".join(str(port) for pid in pids for port in ports_of(pid))
+            if self.number(service, f"{_IN_TRANSACTION} and client_port in ({ports})"):
+                return True
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+            return False
+
+        self.until(caught, _CATCH_SECONDS, f"{kind} is in a transaction")
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
 
     def freeze(self, name: str) -> None:
         """``SIGSTOP``."""
@@ -204,3 +228,10 @@ class Stage:
         if pid is None:
             raise StageError(f"{name} does not run")
         return pid
+
+
+def ports_of(pid: int) -> list[int]:
+    """The local ports of a process's connections over TCP."""
+    sockets = {str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()}
+    rows = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text(encoding="utf-8").splitlines()[1:]]
+    return [int(row[1].partition(":")[2], 16) for row in rows if f"socket:[{row[9]}]" in sockets]

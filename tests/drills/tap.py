@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import time
 from collections import defaultdict
 from functools import partial
 
@@ -11,6 +12,7 @@ from aio_pika.abc import AbstractIncomingMessage
 
 from bet_intel.notifier.domain.opportunities import OpportunitySet
 from bet_intel.notifier.wire import OPPORTUNITIES_UPDATED, opportunity_set
+from bet_intel.shared.messaging import Message
 from bet_intel.shared.rabbitmq.connection import LOST, Connector, Nodes, closed
 from bet_intel.shared.rabbitmq.envelope import from_amqp
 from bet_intel.shared.rabbitmq.topology import EVENTS, EXCHANGES, Binding, Declarer, Topology, quorum_queue
@@ -26,9 +28,25 @@ class Tap:
 
     def __init__(self, broker_url: str) -> None:
         self._connector = Connector(Nodes.parse(broker_url), "drills", random.Random(1))
-        self.sets: dict[str, dict[int, OpportunitySet]] = defaultdict(dict)
-        """By event and revision, which is the time of the clock in microseconds."""
+        self._told: list[tuple[float, Message]] = []
         self.listening = asyncio.Event()
+
+    def clear(self) -> None:
+        self._told.clear()
+
+    def heard(self) -> tuple[dict[str, dict[int, OpportunitySet]], float]:
+        """The sets by event and revision, which is the time of the clock in microseconds; and the longest time in
+        seconds that one took from its transaction to here."""
+        sets: dict[str, dict[int, OpportunitySet]] = defaultdict(dict)
+        delay = 0.0
+        # Decoded when it is asked for: while load runs the processor is for others.
+        for at, message in tuple(self._told):
+            told = opportunity_set(message)
+            known = sets[told.event.id]
+            if told.revision not in known:
+                known[told.revision] = told
+                delay = max(delay, at - told.revision / 1e6)
+        return sets, delay
 
     async def run(self) -> None:
         while True:
@@ -44,17 +62,13 @@ class Tap:
                 await queue.consume(arrived.put)
                 self.listening.set()
                 while (raw := await arrived.get()) is not None:
-                    self._keep(raw)
+                    self._told.append((time.time(), from_amqp(raw.body, raw.headers)))
                     await raw.ack()
             except (*LOST, aio_pika.exceptions.AMQPError):
                 await asyncio.sleep(0.5)
             finally:
                 with contextlib.suppress(*LOST):
                     await closed(connection)
-
-    def _keep(self, raw: AbstractIncomingMessage) -> None:
-        told = opportunity_set(from_amqp(raw.body, raw.headers))
-        self.sets[told.event.id][told.revision] = told
 
 
 def _end(arrived: "asyncio.Queue[AbstractIncomingMessage | None]", _closing: object) -> None:

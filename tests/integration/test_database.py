@@ -90,6 +90,14 @@ async def test_a_server_that_hangs_is_away(database: Database) -> None:
             await connection.execute("select pg_sleep(5)", timeout=0.01)
 
 
+async def test_a_full_disk_is_waited_for(database: Database) -> None:
+    """As PostgreSQL says it; `make drills ONLY=disk` fills a real one."""
+    full = "do $$ begin raise exception using errcode = 'disk_full', message = 'could not extend file'; end $$"
+    with pytest.raises(DatabaseUnavailableError, match="no room"):
+        async with database.transaction() as connection:
+            await connection.execute(full)
+
+
 async def test_a_snapshot_refuses_to_write(database: Database) -> None:
     with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
         async with database.snapshot() as connection:

@@ -4,18 +4,17 @@ import os
 import signal
 
 from drills.drill import Bound, Fault
-from drills.stage import Stage, StageError
+from drills.stage import SCHEDULE, Stage, StageError
 
 _BOUND = Bound(events=5.0, recovered=5.0)
 
 
 def _kill_engines(stage: Stage) -> None:
-    for one in stage.members("ev-engine.consume"):
-        stage.kill(one.name)
+    stage.kill_in_transaction("ev-engine.consume", "ev_engine")
 
 
 def _kill_scheduler(stage: Stage) -> None:
-    stage.kill("odds-ingest.schedule.1")
+    stage.kill_in_transaction(SCHEDULE, "odds_ingest")
 
 
 def _kill_projector(stage: Stage) -> None:

@@ -48,5 +48,6 @@ FAULTS = (
         strike=_slow_down,
         mend=lambda _stage: None,
         judge=_was_seen,
+        alert="QueueBehind",
     ),
 )

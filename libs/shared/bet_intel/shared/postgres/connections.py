@@ -57,6 +57,11 @@ def gave_way(error: Exception) -> bool:
     return isinstance(error, asyncpg.PostgresError) and _RECOVERY_CONFLICT in str(error)
 
 
+def has_no_room(error: Exception) -> bool:
+    """Whether the server's disk is full: that says nothing against the statement, and somebody will make room."""
+    return isinstance(error, asyncpg.DiskFullError)
+
+
 def _is_gone(connection: Connection) -> bool:
     try:
         return connection.is_closed()

@@ -22,6 +22,7 @@ from bet_intel.shared.postgres.connections import (
     Reader,
     Writer,
     gave_way,
+    has_no_room,
     is_lost,
 )
 from bet_intel.shared.postgres.direct import Session
@@ -108,7 +109,7 @@ class Database:
         Raises:
             PrimaryUnavailableError: nobody takes writes, or the connection was lost. Lost during the commit, it may or
                 may not have taken effect: nothing is tried again here.
-            DatabaseUnavailableError: the server took too long.
+            DatabaseUnavailableError: the server took too long, or its disk is full.
         """
         host = self._single or await self._watch.primary(self._options.primary_patience)
         async with self._lent(Choice(host, "write"), writes=True) as connection:
@@ -222,6 +223,8 @@ class Database:
                     await self._lost(host)
                 kind = PrimaryUnavailableError if writes else DatabaseUnavailableError
                 raise kind(f"{self._name}: the connection to {host.name} was lost: {error}") from error
+            if has_no_room(error):
+                raise DatabaseUnavailableError(f"{self._name}: {host.name} has no room: {error}") from error
             if not writes and gave_way(error):
                 raise DatabaseUnavailableError(f"{self._name}: {host.name} gave way to replaying: {error}") from error
             raise
