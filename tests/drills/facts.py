@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drills.ledger import Delivery, Ending, unmarked
+from drills.ledger import Applied, Delivery, Ending, unmarked
 from drills.recording import mark_of, shift_of
 from drills.stage import Stage
 from fixtures.outcome import outcome
@@ -15,9 +15,23 @@ select event_id, market, period, line, subject, bookmaker, outcome, side,
 from price_history where event_id like '%{mark}%' and as_of < '{end}'
 """
 _DELIVERIES = """
-select key, opportunity_id, opening, state, coalesce(reason, ''), extract(epoch from created_at)
-from delivery where subscription_id = '{subscription}'
+select key, opportunity_id, opening, state, coalesce(reason, '')
+from delivery where subscription_id = '{subscription}' and event_id like '%{mark}%'
 """
+
+
+_NOTE = (
+    "create table applied_set (event_id text not null, revision bigint not null, at timestamptz not null)",
+    """
+    create function note_applied_set() returns trigger language plpgsql security definer as $$
+    begin insert into public.applied_set values (new.event_id, new.revision, clock_timestamp()); return null; end $$
+    """,
+    """
+    create trigger note_applied_set after insert or update on opportunity_set
+    for each row execute function note_applied_set()
+    """,
+)
+_APPLIED = "select event_id, revision, extract(epoch from at) from applied_set where event_id like '%{mark}%'"
 
 
 class _Front(Gateway):
@@ -39,9 +53,22 @@ def ending(stage: Stage) -> Ending:
     return Ending(*plain, history)
 
 
+def note_applied_sets(stage: Stage) -> None:
+    """From here on the notifier's database notes each set that alerts are made of: itself it keeps the last of an event."""
+    group = stage.engines.postgres
+    group.sql(group.primary, *_NOTE, database="notifier")
+
+
+def applied_sets(stage: Stage) -> list[Applied]:
+    """Those of the present play."""
+    rows = stage.sql("notifier", _APPLIED.format(mark=mark_of(stage.play)))
+    return [Applied(event, int(revision), float(at)) for event, revision, at in rows]
+
+
 def deliveries(stage: Stage, subscription: str) -> list[Delivery]:
-    rows = stage.sql("notifier", _DELIVERIES.format(subscription=subscription))
-    return [Delivery(row[0], row[1], int(row[2]), row[3], row[4], float(row[5])) for row in rows]
+    """Those of the present play."""
+    rows = stage.sql("notifier", _DELIVERIES.format(subscription=subscription, mark=mark_of(stage.play)))
+    return [Delivery(row[0], row[1], int(row[2]), row[3], row[4]) for row in rows]
 
 
 def kept_writes(stage: Stage) -> list[tuple[str, str]]:

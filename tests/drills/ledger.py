@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from bet_intel.notifier.domain.opportunities import EV, OpportunitySet
@@ -87,23 +88,43 @@ def _flat(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, .
 
 
 class Delivery(NamedTuple):
-    """A row of the notifier's deliveries; `created` in seconds since the epoch."""
+    """A row of the notifier's deliveries."""
 
     key: str
     opportunity: str
     opening: int
     state: str
     reason: str
-    created: float
+
+
+class Applied(NamedTuple):
+    """A set that the notifier made alerts of: the engine's revision, which is a time in microseconds; when that was."""
+
+    event: str
+    revision: int
+    at: float
+
+    @property
+    def delay(self) -> float:
+        return self.at - self.revision / 1e6
 
 
 class Opening(NamedTuple):
-    """An opening that a rule covers; when it was told and when gone (None: never), in seconds since the epoch."""
+    """An opening that a rule covers, and the revisions from and to which it did; the last end is None where it still
+    does."""
 
+    event: str
     opportunity: str
     number: int
-    told: float
-    gone: float | None
+    spans: tuple[tuple[int, int | None], ...]
+
+    @property
+    def lifetime(self) -> float:
+        """The longest time in seconds that it could be seen."""
+        return max(math.inf if gone is None else (gone - told) / 1e6 for told, gone in self.spans)
+
+    def is_in(self, revision: int) -> bool:
+        return any(told <= revision and (gone is None or revision < gone) for told, gone in self.spans)
 
 
 @dataclass(slots=True)
@@ -116,7 +137,7 @@ class Alerts:
     repeated: int = 0
     doubled: int = 0
     lost: int = 0
-    superseded: list[tuple[Opening, float]] = field(default_factory=list)
+    superseded: list[Opening] = field(default_factory=list)
     delay: float = 0.0
     faults: list[str] = field(default_factory=list)
 
@@ -125,21 +146,21 @@ def openings(sets: Mapping[str, Mapping[int, OpportunitySet]], classes: frozense
     """Every opening that a rule of these classes and least EV would tell of, by event in the order of revisions. A rule
     that names no kinds is about single prices."""
     found: list[Opening] = []
-    for told in sets.values():
-        open_: dict[tuple[str, int], float] = {}
-        known: set[tuple[str, int]] = set()
+    for event, told in sets.items():
+        spans: dict[tuple[str, int], list[tuple[int, int | None]]] = defaultdict(list)
+        open_: dict[tuple[str, int], int] = {}
         for revision in sorted(told):
-            at = revision / 1e6
             now = {
                 (one.id, one.opening)
                 for one in told[revision].opportunities
                 if one.kind == EV and one.profile == _PROFILE and one.class_ in classes and one.ev >= min_ev - _ROUNDING
             }
-            found += [Opening(*gone, open_.pop(gone), at) for gone in open_.keys() - now]
-            for key in now - known:
-                open_[key] = at
-            known |= now
-        found += [Opening(*key, at, None) for key, at in open_.items()]
+            for key in open_.keys() - now:
+                spans[key].append((open_.pop(key), revision))
+            open_ |= dict.fromkeys(now - open_.keys(), revision)
+        for key, since in open_.items():
+            spans[key].append((since, None))
+        found += [Opening(event, *key, tuple(of_it)) for key, of_it in spans.items()]
     return found
 
 
@@ -147,16 +168,22 @@ def alerts(
     expected: Sequence[Opening],
     deliveries: Sequence[Delivery],
     received: Sequence[tuple[str, str, int]],
-    delay: float = 0.0,
+    applied: Sequence[Applied],
 ) -> Alerts:
     """(b) Openings against deliveries and what the receiver got: (id, opportunity, opening) of every request.
 
-    `delay` is how long a set took to come to a queue of our own, in seconds; the notifier's cannot be shorter.
+    An opening in a set that was applied has one delivery. Of the others none may have been there for longer than the
+    queue was long: than a set took to be applied, and than there was nothing applied.
     """
-    result = Alerts(openings=len(expected))
+    pauses = [other - one for one, other in pairwise(sorted(one.at for one in applied))]
+    delay = max([*pauses, *(one.delay for one in applied)], default=0.0)
+    result = Alerts(openings=len(expected), delay=delay)
+    seen: dict[str, list[int]] = defaultdict(list)
+    for one in applied:
+        seen[one.event].append(one.revision)
     by_opening: dict[tuple[str, int], list[Delivery]] = defaultdict(list)
-    for one in deliveries:
-        by_opening[one.opportunity, one.opening].append(one)
+    for row in deliveries:
+        by_opening[row.opportunity, row.opening].append(row)
     got = Counter(id for id, _, _ in received)
     result.repeated = sum(number - 1 for number in got.values())
     known = {(one.opportunity, one.number): one for one in expected}
@@ -175,11 +202,9 @@ def alerts(
         if len(different) > 1:
             result.doubled += len(different) - 1
             result.faults.append(f"{key} was told under {len(different)} ids")
-    delays = [rows[0].created - known[key].told for key, rows in by_opening.items() if key in known]
-    result.delay = max([*delays, delay])
     for opening in expected:
         if (opening.opportunity, opening.number) not in by_opening:
-            _not_delivered(result, opening)
+            _not_delivered(result, opening, seen[opening.event])
     return result
 
 
@@ -196,15 +221,18 @@ def _delivered(result: Alerts, row: Delivery, got: Counter[str]) -> None:
         result.faults.append(f"{row.key} is {row.state}: {row.reason}")
 
 
-def _not_delivered(result: Alerts, one: Opening) -> None:
-    lifetime = math.inf if one.gone is None else one.gone - one.told
-    result.superseded.append((one, lifetime))
-    if lifetime > result.delay:
+def _not_delivered(result: Alerts, one: Opening, applied: Sequence[int]) -> None:
+    what = f"opening {one.number} of {one.opportunity}"
+    was_seen = [revision for revision in applied if one.is_in(revision)]
+    if was_seen:
         result.lost += 1
-        how = "to the end" if math.isinf(lifetime) else f"for {lifetime:.2f} s"
-        result.faults.append(
-            f"opening {one.number} of {one.opportunity} was open {how} and nobody was told (delay {result.delay:.2f} s)"
-        )
+        result.faults.append(f"{what} was in set {was_seen[0]}, which the notifier applied, and nobody was told")
+        return
+    result.superseded.append(one)
+    if one.lifetime > result.delay:
+        result.lost += 1
+        how = "to the end" if math.isinf(one.lifetime) else f"for {one.lifetime:.2f} s"
+        result.faults.append(f"{what} was open {how}, and no set with it was applied (delay {result.delay:.2f} s)")
 
 
 def writes(acknowledged: Mapping[str, str], kept: Sequence[tuple[str, str]], copied: frozenset[str]) -> list[str]:

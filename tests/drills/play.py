@@ -247,7 +247,7 @@ class Play:
             lost=told.lost,
             doubled=told.doubled,
             repeated=told.repeated,
-            superseded=[f"{one.opportunity} opening {one.number}: {life:.2f} s" for one, life in told.superseded],
+            superseded=[f"{one.opportunity} opening {one.number}: {one.lifetime:.2f} s" for one in told.superseded],
             recovered=round(max(recovered.values()), 3),
             back={name: round(seconds, 3) for name, seconds in recovered.items()},
         )
@@ -258,12 +258,16 @@ class Play:
         return row
 
     def _alerts(self, subscription: str) -> Alerts:
-        sets, delay = self.tap.heard()
-        expected = ledger.openings(sets, CLASSES, MIN_EV)
         mark = mark_of(self.stage.play)
+        sets = {event: told for event, told in self.tap.sets().items() if mark in event}
         present = [one for one in self.receiver.received if mark in one.data["event"]["id"]]
         received = [(one.id, one.data["opportunity"]["id"], one.data["opportunity"]["opening"]) for one in present]
-        return ledger.alerts(expected, facts.deliveries(self.stage, subscription), received, delay)
+        return ledger.alerts(
+            ledger.openings(sets, CLASSES, MIN_EV),
+            facts.deliveries(self.stage, subscription),
+            received,
+            facts.applied_sets(self.stage),
+        )
 
     def _ledger(self, load: _Load) -> list[str]:
         stage = self.stage

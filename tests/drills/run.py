@@ -17,6 +17,7 @@ from bet_intel.compose.servers.folder import end_if_unused
 from bet_intel.compose.servers.processes import Process, ServerError
 from drills.catalog import UNDISTURBED
 from drills.drill import Fault
+from drills.facts import note_applied_sets
 from drills.play import Play, Undisturbed
 from drills.recording import Recording, write_prelude
 from drills.stage import SCHEDULE, Stage, StageError
@@ -66,7 +67,9 @@ def staged(
             starting = pool.submit(control.up, path, Plan(sizes, wanted, Source(f"replay:{source}", str(speed))))
             recording = recording or Recording()
             starting.result()
-        yield Stage(path, source, recording, wanted)
+        stage = Stage(path, source, recording, wanted)
+        note_applied_sets(stage)
+        yield stage
     finally:
         for name, value in before.items():
             if value is None:

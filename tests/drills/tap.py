@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import random
-import time
 from collections import defaultdict
 from functools import partial
 
@@ -28,25 +27,19 @@ class Tap:
 
     def __init__(self, broker_url: str) -> None:
         self._connector = Connector(Nodes.parse(broker_url), "drills", random.Random(1))
-        self._told: list[tuple[float, Message]] = []
+        self._told: list[Message] = []
         self.listening = asyncio.Event()
 
     def clear(self) -> None:
         self._told.clear()
 
-    def heard(self) -> tuple[dict[str, dict[int, OpportunitySet]], float]:
-        """The sets by event and revision, which is the time of the clock in microseconds; and the longest time in
-        seconds that one took from its transaction to here."""
-        sets: dict[str, dict[int, OpportunitySet]] = defaultdict(dict)
-        delay = 0.0
+    def sets(self) -> dict[str, dict[int, OpportunitySet]]:
+        """By event and revision."""
         # Decoded when it is asked for: while load runs the processor is for others.
-        for at, message in tuple(self._told):
-            told = opportunity_set(message)
-            known = sets[told.event.id]
-            if told.revision not in known:
-                known[told.revision] = told
-                delay = max(delay, at - told.revision / 1e6)
-        return sets, delay
+        found: dict[str, dict[int, OpportunitySet]] = defaultdict(dict)
+        for told in map(opportunity_set, tuple(self._told)):
+            found[told.event.id][told.revision] = told
+        return found
 
     async def run(self) -> None:
         while True:
@@ -62,7 +55,7 @@ class Tap:
                 await queue.consume(arrived.put)
                 self.listening.set()
                 while (raw := await arrived.get()) is not None:
-                    self._told.append((time.time(), from_amqp(raw.body, raw.headers)))
+                    self._told.append(from_amqp(raw.body, raw.headers))
                     await raw.ack()
             except (*LOST, aio_pika.exceptions.AMQPError):
                 await asyncio.sleep(0.5)

@@ -11,7 +11,7 @@ import pytest
 from bet_intel.notifier.domain.opportunities import Opportunity, OpportunitySet, Side, SportingEvent
 from drills import ledger
 from drills.clients import Follower
-from drills.ledger import Delivery, Ending, Opening
+from drills.ledger import Applied, Delivery, Ending, Opening
 from drills.recording import mark_of, shift_of
 from drills.timeline import Timeline
 
@@ -31,31 +31,56 @@ def told(**opportunities: tuple[Opportunity, ...]) -> Mapping[str, Mapping[int, 
 
 
 def delivery(**values: Any) -> Delivery:
-    return Delivery("key", "o", 1, "delivered", "", 3.5)._replace(**values)
+    return Delivery("key", "o", 1, "delivered", "")._replace(**values)
+
+
+def opening(opportunity: str = "o", told: float = 3.0, gone: float | None = None) -> Opening:
+    return Opening("e", opportunity, 1, ((int(told * _SECOND), None if gone is None else int(gone * _SECOND)),))
+
+
+def applied(*seconds: float, delay: float = 0.5) -> list[Applied]:
+    """Sets of the event, told at these seconds."""
+    return [Applied("e", int(at * _SECOND), at + delay) for at in seconds]
 
 
 def test_an_opening_lasts_from_its_first_set_to_the_first_without_it() -> None:
     again = replace(_OPEN, opening=2)
     sets = told(at_3=(_OPEN,), at_4=(_OPEN,), at_6=(), at_9=(again,))
 
-    assert ledger.openings(sets, _TAKE, 0.05) == [Opening("o", 1, 3.0, 6.0), Opening("o", 2, 9.0, None)]
+    assert ledger.openings(sets, _TAKE, 0.05) == [
+        Opening("e", "o", 1, ((3 * _SECOND, 6 * _SECOND),)),
+        Opening("e", "o", 2, ((9 * _SECOND, None),)),
+    ]
     assert ledger.openings(sets, frozenset({"suspect"}), 0.0) == []
     assert ledger.openings(sets, _TAKE, 0.051) == []
 
 
+def test_an_opening_that_a_rule_covers_again_is_one() -> None:
+    sets = told(at_3=(_OPEN,), at_4=(replace(_OPEN, ev=0.01),), at_6=(_OPEN,), at_9=())
+    [found] = ledger.openings(sets, _TAKE, 0.05)
+
+    assert found.spans == ((3 * _SECOND, 4 * _SECOND), (6 * _SECOND, 9 * _SECOND))
+    assert found.lifetime == 3.0
+    assert [found.is_in(at * _SECOND) for at in (2, 3, 4, 6, 9)] == [False, True, False, True, False]
+
+
+def test_a_rule_that_names_no_kind_is_about_single_prices() -> None:
+    assert ledger.openings(told(at_3=(replace(_OPEN, kind="arbitrage"),)), _TAKE, 0.05) == []
+    assert ledger.openings(told(at_3=(replace(_OPEN, profile="sharp"),)), _TAKE, 0.05) == []
+
+
 def test_each_opening_that_was_told_once_is_in_order() -> None:
-    found = ledger.alerts([Opening("o", 1, 3.0, None)], [delivery()], [("key", "o", 1)])
+    found = ledger.alerts([opening()], [delivery()], [("key", "o", 1)], applied(3, 4))
 
     assert (found.delivered, found.lost, found.doubled, found.repeated, found.faults) == (1, 0, 0, 0, [])
-    assert found.delay == pytest.approx(0.5)
+    assert found.delay == pytest.approx(1.0)
 
 
 def test_an_alert_that_comes_twice_under_its_id_is_a_repeat_and_under_another_a_double() -> None:
-    expected = [Opening("o", 1, 3.0, None)]
-
-    repeated = ledger.alerts(expected, [delivery()], [("key", "o", 1)] * 2)
-    doubled = ledger.alerts(expected, [delivery()], [("key", "o", 1), ("other", "o", 1)])
-    two_rows = ledger.alerts(expected, [delivery(), delivery(key="b")], [("key", "o", 1), ("b", "o", 1)])
+    repeated = ledger.alerts([opening()], [delivery()], [("key", "o", 1)] * 2, applied(3))
+    doubled = ledger.alerts([opening()], [delivery()], [("key", "o", 1), ("other", "o", 1)], applied(3))
+    rows = [delivery(), delivery(key="b")]
+    two_rows = ledger.alerts([opening()], rows, [("key", "o", 1), ("b", "o", 1)], applied(3))
 
     assert (repeated.repeated, repeated.doubled, repeated.faults) == (1, 0, [])
     assert doubled.doubled == 1
@@ -75,24 +100,40 @@ def test_an_alert_that_comes_twice_under_its_id_is_a_repeat_and_under_another_a_
 def test_an_opening_of_which_nobody_was_told_is_lost(
     deliveries: list[Delivery], received: list[tuple[str, str, int]]
 ) -> None:
-    found = ledger.alerts([Opening("o", 1, 3.0, None)], deliveries, received)
+    for sets in (applied(3), applied(2)):
+        found = ledger.alerts([opening()], deliveries, received, sets)
 
+        assert found.lost == 1
+        assert len(found.faults) == 1
+
+
+def test_an_opening_in_a_set_that_was_applied_is_lost_however_short_it_was() -> None:
+    found = ledger.alerts([opening(gone=3.1)], [], [], applied(3))
+
+    assert (found.lost, found.superseded) == (1, [])
+    assert "was in set 3000000" in found.faults[0]
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        [Applied("e", 2 * _SECOND, 2.1), Applied("e", 5 * _SECOND, 4.0)],  # nothing was applied for 1.9 s
+        [Applied("e", 2 * _SECOND, 3.9)],  # a set took 1.9 s
+    ],
+)
+def test_an_opening_is_superseded_only_if_it_was_shorter_than_the_queue_was_long(sets: list[Applied]) -> None:
+    short, long = opening("s", 2.1, 3.9), opening("l", 2.1, 4.1)
+
+    found = ledger.alerts([short, long], [], [], sets)
+
+    assert found.delay == pytest.approx(1.9)
+    assert [one.opportunity for one in found.superseded] == ["s", "l"]
     assert found.lost == 1
-    assert len(found.faults) == 1
-
-
-def test_an_opening_is_superseded_only_if_it_was_shorter_than_the_queue_was_long() -> None:
-    other, short, long = Opening("o", 1, 3.0, None), Opening("s", 1, 3.0, 3.4), Opening("l", 1, 3.0, 3.6)
-
-    found = ledger.alerts([other, short, long], [delivery()], [("key", "o", 1)])
-
-    assert [one.opportunity for one, _ in found.superseded] == ["s", "l"]
-    assert found.lost == 1
-    assert "l was open for 0.60 s" in found.faults[0]
+    assert "l was open for 2.00 s" in found.faults[0]
 
 
 def test_a_delivery_of_nothing_that_was_told_is_wrong() -> None:
-    assert ledger.alerts([], [delivery()], [("key", "o", 1)]).faults
+    assert ledger.alerts([], [delivery()], [], []).faults
 
 
 def test_endings_that_differ_say_where() -> None:
