@@ -54,7 +54,7 @@ def ending(stage: Stage) -> Ending:
 
 
 def note_applied_sets(stage: Stage) -> None:
-    """From here on the notifier's database notes each set that alerts are made of: itself it keeps the last of an event."""
+    """From here on the notifier's database notes each set that alerts are made of; it keeps the last of each event."""
     group = stage.engines.postgres
     group.sql(group.primary, *_NOTE, database="notifier")
 

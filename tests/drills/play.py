@@ -61,10 +61,6 @@ class _Load:
     writes: Writes
     followers: list[Follower]
 
-    def heard(self) -> Timeline:
-        """Of the follower who was silent the longest."""
-        return max((one.times for one in self.followers), key=lambda times: _silence(times))
-
 
 @dataclass(slots=True)
 class Play:
@@ -219,7 +215,8 @@ class Play:
         lines = {
             "reads": load.reads.times,
             "writes": load.writes.times,
-            "events": load.heard(),
+            # Of whoever was silent the longest: a follower who hears of odds, or the bus that hears of opportunities.
+            "events": max((*(one.times for one in load.followers), self.tap.times), key=_silence),
             "notifications": alerts,
         }
         windows = dict.fromkeys(("reads", "writes"), (moments.began, moments.played))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import time
 from collections import defaultdict
 from functools import partial
 
@@ -15,6 +16,7 @@ from bet_intel.shared.messaging import Message
 from bet_intel.shared.rabbitmq.connection import LOST, Connector, Nodes, closed
 from bet_intel.shared.rabbitmq.envelope import from_amqp
 from bet_intel.shared.rabbitmq.topology import EVENTS, EXCHANGES, Binding, Declarer, Topology, quorum_queue
+from drills.timeline import Timeline
 
 QUEUE = "drills.opportunities-updated"
 _TOPOLOGY = EXCHANGES | Topology(
@@ -28,10 +30,12 @@ class Tap:
     def __init__(self, broker_url: str) -> None:
         self._connector = Connector(Nodes.parse(broker_url), "drills", random.Random(1))
         self._told: list[Message] = []
+        self.times = Timeline()
         self.listening = asyncio.Event()
 
     def clear(self) -> None:
         self._told.clear()
+        self.times = Timeline()
 
     def sets(self) -> dict[str, dict[int, OpportunitySet]]:
         """By event and revision."""
@@ -56,6 +60,7 @@ class Tap:
                 self.listening.set()
                 while (raw := await arrived.get()) is not None:
                     self._told.append(from_amqp(raw.body, raw.headers))
+                    self.times.done.append(time.monotonic())
                     await raw.ack()
             except (*LOST, aio_pika.exceptions.AMQPError):
                 await asyncio.sleep(0.5)

@@ -37,6 +37,14 @@ class Timeline:
         return max(self.gaps(begin, end), key=lambda gap: gap.seconds)
 
     def back_at(self, begin: float, end: float, usual: float) -> float | None:
-        """When the last gap that is longer than usual was over; None where there was none."""
-        long = [gap.end for gap in self.gaps(begin, end) if gap.seconds > usual]
-        return max(long, default=None)
+        """When it was done as before, for twice as long as it usually pauses; None where it never was otherwise.
+
+        A long gap that comes later has another cause.
+        """
+        back = None
+        for gap in self.gaps(begin, end):
+            if gap.begin > (begin if back is None else back) + 2 * usual:
+                break
+            if gap.seconds > usual:
+                back = gap.end
+        return back

@@ -205,5 +205,12 @@ def test_the_longest_gap_counts_the_borders() -> None:
     assert times.longest(0.0, 8.0) == (3.0, 4.0)
     assert times.longest(0.0, 13.0).seconds == 5.5
     assert times.longest(20.0, 21.0).seconds == 1.0
-    assert times.back_at(0.0, 8.0, 1.5) == 7.0
-    assert times.back_at(0.0, 8.0, 4.0) is None
+
+
+def test_a_function_is_back_when_its_pauses_are_as_before_for_a_while() -> None:
+    times = Timeline([2.0, 3.0, 7.0, 7.5, 8.5, 9.5, 10.5, 11.5, 15.5])
+
+    assert times.back_at(0.0, 16.0, 1.5) == 7.0  # not 15.5, which has another cause
+    assert times.back_at(4.0, 16.0, 1.5) == 7.0
+    assert times.back_at(7.0, 11.5, 1.5) is None
+    assert times.back_at(0.0, 16.0, 5.0) is None
