@@ -187,8 +187,9 @@ class PostgresGroup:
     def kill(self, host: PostgresHost) -> None:
         """``kill -9``."""
         process = self._process(host)
-        process.kill()
+        # Before somebody may have started it again.
         left = PidFile.read(process.folder / "data")
+        process.kill()
         if left is not None and left.shared_memory is not None:
             # It would stay until the machine is restarted, unless this host starts again.
             self._folder.account.run(["ipcrm", "-m", left.shared_memory], _ANSWER_SECONDS)

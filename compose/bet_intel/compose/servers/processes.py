@@ -199,8 +199,12 @@ class ServerProcess:
             _send(one.pid, signal.SIGCONT)
 
     def _end(self, number: signal.Signals, seconds: float) -> None:
+        recorded = self._recorded()
+        if recorded is None:
+            return
+        leader = recorded[0]
         # Before the first dies: what is left of it later is nobody's child.
-        left = set(self._members())
+        left = set(_family(leader))
         if number is not signal.SIGKILL:
             self.send(number)
             # A suspended process would take note of nothing but SIGKILL.
@@ -209,7 +213,7 @@ class ServerProcess:
             if pid is not None:
                 _wait_for_end(pid, seconds)
         deadline = time.monotonic() + _END_SECONDS
-        while left := {one for one in left | set(self._members()) if one.still_runs}:
+        while left := {one for one in left | set(_family(leader)) if one.still_runs}:
             # The eldest first: it would look at what befalls the others, and act on it.
             for one in sorted(left, key=lambda one: one.started):
                 _send(one.pid, signal.SIGKILL)
@@ -217,23 +221,14 @@ class ServerProcess:
                 pids = ", ".join(str(one.pid) for one in left)
                 raise ServerError(f"{self.name} does not end, not even by SIGKILL: processes {pids}")
             time.sleep(_POLL_SECONDS)
-        self._remove_file()
+        # Who saw it dead may have started it again already: that one is to be found.
+        now = self._recorded()
+        if now is not None and now[0] == leader:
+            self._remove_file()
 
     def _members(self) -> list[Process]:
-        """Itself and what it has started: its descendants, and what of its session is left where it is dead itself."""
         recorded = self._recorded()
-        if recorded is None:
-            return []
-        leader = recorded[0]
-        now = Process.of(leader.pid)
-        if now is not None and now.started != leader.started:
-            return []
-        family = {leader.pid}
-        # A child is younger than its parent.
-        for one in sorted(Process.all(), key=lambda one: one.started):
-            if one.session == leader.pid or one.parent in family:
-                family.add(one.pid)
-        return [process for pid in family if (process := Process.of(pid)) is not None and process.runs]
+        return [] if recorded is None else _family(recorded[0])
 
     def _recorded(self) -> tuple[Process, signal.Signals] | None:
         try:
@@ -244,6 +239,19 @@ class ServerProcess:
 
     def _remove_file(self) -> None:
         self._file.unlink(missing_ok=True)
+
+
+def _family(leader: Process) -> list[Process]:
+    """A process and what it has started: its descendants, and what of its session is left where it is dead itself."""
+    now = Process.of(leader.pid)
+    if now is not None and now.started != leader.started:
+        return []
+    family = {leader.pid}
+    # A child is younger than its parent.
+    for one in sorted(Process.all(), key=lambda one: one.started):
+        if one.session == leader.pid or one.parent in family:
+            family.add(one.pid)
+    return [process for pid in family if (process := Process.of(pid)) is not None and process.runs]
 
 
 def _send(pid: int, number: signal.Signals) -> None:

@@ -1,0 +1,53 @@
+"""A process of a server is ended without harm to its successor."""
+
+import os
+import select
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bet_intel.compose.cluster.fleet import own_account
+from bet_intel.compose.servers.processes import Process, ServerProcess
+
+_SLEEP = ["/bin/sleep", "60"]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    server = ServerProcess(tmp_path, "server", own_account())
+    server.start(_SLEEP)
+    yield server
+    server.kill()
+
+
+def test_what_was_killed_is_gone(server: ServerProcess) -> None:
+    pid = server.find()
+    assert pid is not None
+
+    server.kill()
+
+    assert server.find() is None
+    now = Process.of(pid)
+    assert now is None or not now.runs
+
+
+def test_who_is_started_while_another_is_killed_lives_and_is_found(
+    server: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A supervisor that sees a dead server starts it at once, before its killer has looked whether it is dead."""
+    victim = server.find()
+    kill = os.kill
+
+    def kill_and_restart(pid: int, number: int) -> None:
+        monkeypatch.setattr(os, "kill", kill)
+        ended = os.pidfd_open(pid)
+        kill(pid, number)
+        assert select.select([ended], [], [], 10)[0]
+        os.close(ended)
+        server.start(_SLEEP)
+
+    monkeypatch.setattr(os, "kill", kill_and_restart)
+    server.kill()
+
+    assert server.find() not in (None, victim)
