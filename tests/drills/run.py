@@ -30,6 +30,8 @@ _OWNER = "owner"
 SPEED = 240.0
 """A snapshot of a minute every quarter of a second."""
 FULL = Sizes(postgres_synchronous=1)
+TESTED = Sizes(rabbitmq_nodes=1, postgres_replicas=1, redis_masters=1, redis_replicas=0)
+"""What the drills among the tests strike; of gateways there are two."""
 SETTINGS = {
     "BET_INTEL_API_SUBSCRIPTIONS": "1000000",
     "BET_INTEL_API_STREAM_HEARTBEAT_SECONDS": "1",
@@ -111,6 +113,12 @@ async def playing(
         finally:
             listening.cancel()
             await asyncio.wait({listening})
+
+
+async def drilled_once(stage: Stage, fault: Fault, undisturbed: Undisturbed) -> Row:
+    """The row of one fault; held against `undisturbed`, or what others are held against where that is empty."""
+    async with playing(stage, lambda _: None, undisturbed) as play:
+        return await play.drill(fault)
 
 
 async def drilled(stage: Stage, faults: Sequence[Fault], say: Callable[[str], None]) -> AsyncIterator[Row]:
