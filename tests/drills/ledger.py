@@ -97,6 +97,15 @@ class Delivery(NamedTuple):
     reason: str
 
 
+class Told(NamedTuple):
+    """A webhook that came: its id, what it was about, and when, in seconds since the epoch."""
+
+    key: str
+    opportunity: str
+    opening: int
+    at: float
+
+
 class Applied(NamedTuple):
     """A set that the notifier made alerts of: the engine's revision, which is a time in microseconds; when that was."""
 
@@ -139,6 +148,8 @@ class Alerts:
     lost: int = 0
     superseded: list[Opening] = field(default_factory=list)
     delay: float = 0.0
+    on_the_way: list[tuple[float, float]] = field(default_factory=list)
+    """Of each alert: when it came, and how many seconds after the opening was told by the engine."""
     faults: list[str] = field(default_factory=list)
 
 
@@ -167,10 +178,10 @@ def openings(sets: Mapping[str, Mapping[int, OpportunitySet]], classes: frozense
 def alerts(
     expected: Sequence[Opening],
     deliveries: Sequence[Delivery],
-    received: Sequence[tuple[str, str, int]],
+    received: Sequence[Told],
     applied: Sequence[Applied],
 ) -> Alerts:
-    """(b) Openings against deliveries and what the receiver got: (id, opportunity, opening) of every request.
+    """(b) Openings against deliveries and what the receiver got.
 
     An opening in a set that was applied has one delivery. Of the others none may have been there for longer than the
     queue was long: than a set took to be applied, and than there was nothing applied.
@@ -184,7 +195,7 @@ def alerts(
     by_opening: dict[tuple[str, int], list[Delivery]] = defaultdict(list)
     for row in deliveries:
         by_opening[row.opportunity, row.opening].append(row)
-    got = Counter(id for id, _, _ in received)
+    got = Counter(one.key for one in received)
     result.repeated = sum(number - 1 for number in got.values())
     known = {(one.opportunity, one.number): one for one in expected}
     for key, rows in by_opening.items():
@@ -196,16 +207,27 @@ def alerts(
         for row in rows:
             _delivered(result, row, got)
     ids: dict[tuple[str, int], set[str]] = defaultdict(set)
-    for id, opportunity, number in received:
-        ids[opportunity, number].add(id)
+    for told in received:
+        ids[told.opportunity, told.opening].add(told.key)
     for key, different in ids.items():
         if len(different) > 1:
             result.doubled += len(different) - 1
             result.faults.append(f"{key} was told under {len(different)} ids")
+    result.on_the_way = sorted(_on_the_way(known, received))
     for opening in expected:
         if (opening.opportunity, opening.number) not in by_opening:
             _not_delivered(result, opening, seen[opening.event])
     return result
+
+
+def _on_the_way(known: Mapping[tuple[str, int], Opening], received: Sequence[Told]) -> Iterator[tuple[float, float]]:
+    first: dict[tuple[str, int], float] = {}
+    for told in received:
+        key = (told.opportunity, told.opening)
+        first[key] = min(told.at, first.get(key, math.inf))
+    for key, at in first.items():
+        if key in known:
+            yield at, max(0.0, at - known[key].spans[0][0] / 1e6)
 
 
 def _delivered(result: Alerts, row: Delivery, got: Counter[str]) -> None:

@@ -12,7 +12,7 @@ import httpx
 from drills import facts, ledger
 from drills.clients import Follower, Reads, Writes
 from drills.drill import Fault
-from drills.ledger import Alerts, Ending
+from drills.ledger import Alerts, Ending, Told
 from drills.recording import mark_of
 from drills.stage import LETTERS, Stage, StageError
 from drills.table import Row
@@ -23,7 +23,7 @@ from fixtures.webhooks import Receiver
 
 FUNCTIONS = ("reads", "writes", "events", "notifications")
 CLASSES = frozenset({"take", "marginal", "suspect"})
-MIN_EV = 0.02
+MIN_EV = 0.01
 _FOLLOWERS = 3
 _START_SECONDS = 120.0
 _PLAY_SECONDS = 300.0
@@ -211,24 +211,26 @@ class Play:
             wrong += follower.faults(f"follower {number}", there)
         if load.writes.stale:
             wrong.append(f"{len(load.writes.stale)} reads were older than their token: {load.writes.stale[0]}")
-        alerts = Timeline([one.at for one in self.receiver.received])
         lines = {
             "reads": load.reads.times,
             "writes": load.writes.times,
             # Of whoever was silent the longest: a follower who hears of odds, or the bus that hears of opportunities.
             "events": max((*(one.times for one in load.followers), self.tap.times), key=_silence),
-            "notifications": alerts,
         }
         windows = dict.fromkeys(("reads", "writes"), (moments.began, moments.played))
-        windows |= {name: _window(lines[name]) for name in ("events", "notifications")}
-        gaps = {name: lines[name].longest(*windows[name]).seconds for name in FUNCTIONS}
+        windows["events"] = _window(lines["events"])
+        gaps = {name: line.longest(*windows[name]).seconds for name, line in lines.items()}
+        # There is not always somebody to be told: an alert's gap is the time that it takes.
+        gaps["notifications"] = max((seconds for _, seconds in told.on_the_way), default=0.0)
         if fault.strike is None and self.undisturbed.ending is None:
             self.undisturbed.usual = gaps
+        limits = {name: self.undisturbed.limit(name) for name in FUNCTIONS}
         backs = {
-            name: (lines[name].back_at(max(windows[name][0], moments.struck), windows[name][1], limit) or 0.0)
-            for name in FUNCTIONS
-            for limit in [self.undisturbed.limit(name)]
+            name: line.back_at(max(windows[name][0], moments.struck), windows[name][1], limits[name]) or 0.0
+            for name, line in lines.items()
         }
+        late = [at for at, seconds in told.on_the_way if seconds > limits["notifications"]]
+        backs["notifications"] = max(late, default=0.0) - _epoch()
         recovered = {name: max(0.0, at - moments.mended) if fault.strike else 0.0 for name, at in backs.items()}
         row = Row(
             fault=fault.name,
@@ -258,7 +260,10 @@ class Play:
         mark = mark_of(self.stage.play)
         sets = {event: told for event, told in self.tap.sets().items() if mark in event}
         present = [one for one in self.receiver.received if mark in one.data["event"]["id"]]
-        received = [(one.id, one.data["opportunity"]["id"], one.data["opportunity"]["opening"]) for one in present]
+        received = [
+            Told(one.id, one.data["opportunity"]["id"], one.data["opportunity"]["opening"], one.at + _epoch())
+            for one in present
+        ]
         return ledger.alerts(
             ledger.openings(sets, CLASSES, MIN_EV),
             facts.deliveries(self.stage, subscription),
@@ -307,6 +312,11 @@ _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100)
 def _unexpected(letters: Mapping[str, int], expected: Mapping[str, int]) -> dict[str, int]:
     """The dead letters that a fault did not mean to make."""
     return {service: number - expected.get(service, 0) for service, number in letters.items()}
+
+
+def _epoch() -> float:
+    """What the monotonic clock lacks of the other."""
+    return time.time() - time.monotonic()
 
 
 def _silence(times: Timeline) -> float:

@@ -25,10 +25,10 @@ _GREEN, _RED, _DIM, _PLAIN = "\033[32m", "\033[31m", "\033[2m", "\033[0m"
 class Row:
     """One drill.
 
-    Gaps are the longest times without a success, in seconds; `doubled` alerts came under two ids, `repeated` ones twice
-    under one. `back` is how long after the mend (or the strike, where nobody mended) each function was as before,
-    `recovered` the longest of these. `wrong` says what is lost, failed or false, `late` what took longer than its
-    bound; `skipped` why there was no drill.
+    Gaps are the longest times without a success, in seconds, and of notifications the longest that one took. `doubled`
+    alerts came under two ids, `repeated` ones twice under one. `back` is how long after the mend (or the strike, where
+    nobody mended) each function was as before, `recovered` the longest of these. `wrong` says what is lost, failed or
+    false, `late` what took longer than its bound; `skipped` why there was no drill.
     """
 
     fault: str

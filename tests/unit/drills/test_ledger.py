@@ -11,7 +11,7 @@ import pytest
 from bet_intel.notifier.domain.opportunities import Opportunity, OpportunitySet, Side, SportingEvent
 from drills import ledger
 from drills.clients import Follower
-from drills.ledger import Applied, Delivery, Ending, Opening
+from drills.ledger import Applied, Delivery, Ending, Opening, Told
 from drills.recording import mark_of, shift_of
 from drills.timeline import Timeline
 
@@ -22,6 +22,7 @@ _OPEN = Opportunity(
 )
 _TAKE = frozenset({"take"})
 _SECOND = 1_000_000
+_TOLD = Told("key", "o", 1, 3.75)
 
 
 def told(**opportunities: tuple[Opportunity, ...]) -> Mapping[str, Mapping[int, OpportunitySet]]:
@@ -70,17 +71,18 @@ def test_a_rule_that_names_no_kind_is_about_single_prices() -> None:
 
 
 def test_each_opening_that_was_told_once_is_in_order() -> None:
-    found = ledger.alerts([opening()], [delivery()], [("key", "o", 1)], applied(3, 4))
+    found = ledger.alerts([opening()], [delivery()], [_TOLD], applied(3, 4))
 
     assert (found.delivered, found.lost, found.doubled, found.repeated, found.faults) == (1, 0, 0, 0, [])
     assert found.delay == pytest.approx(1.0)
+    assert found.on_the_way == [(3.75, 0.75)]
 
 
 def test_an_alert_that_comes_twice_under_its_id_is_a_repeat_and_under_another_a_double() -> None:
-    repeated = ledger.alerts([opening()], [delivery()], [("key", "o", 1)] * 2, applied(3))
-    doubled = ledger.alerts([opening()], [delivery()], [("key", "o", 1), ("other", "o", 1)], applied(3))
+    repeated = ledger.alerts([opening()], [delivery()], [_TOLD] * 2, applied(3))
+    doubled = ledger.alerts([opening()], [delivery()], [_TOLD, _TOLD._replace(key="other")], applied(3))
     rows = [delivery(), delivery(key="b")]
-    two_rows = ledger.alerts([opening()], rows, [("key", "o", 1), ("b", "o", 1)], applied(3))
+    two_rows = ledger.alerts([opening()], rows, [_TOLD, _TOLD._replace(key="b")], applied(3))
 
     assert (repeated.repeated, repeated.doubled, repeated.faults) == (1, 0, [])
     assert doubled.doubled == 1
@@ -94,12 +96,10 @@ def test_an_alert_that_comes_twice_under_its_id_is_a_repeat_and_under_another_a_
         ([], []),
         ([delivery()], []),
         ([delivery(state="pending")], []),
-        ([delivery(state="failed", reason="refused")], [("key", "o", 1)]),
+        ([delivery(state="failed", reason="refused")], [_TOLD]),
     ],
 )
-def test_an_opening_of_which_nobody_was_told_is_lost(
-    deliveries: list[Delivery], received: list[tuple[str, str, int]]
-) -> None:
+def test_an_opening_of_which_nobody_was_told_is_lost(deliveries: list[Delivery], received: list[Told]) -> None:
     for sets in (applied(3), applied(2)):
         found = ledger.alerts([opening()], deliveries, received, sets)
 
