@@ -271,7 +271,7 @@ def _opinion(board: Board, book: str) -> Opinion | None:
         return None
     backs = {outcome: board.back[book, outcome] for outcome in board.outcomes}
     lays = {outcome: board.lay[book, outcome] for outcome in board.outcomes if (book, outcome) in board.lay}
-    weight = 3.0 if book == "pinnacle" else 1.0
+    weight = 4.0 if book == "pinnacle" else 1.0
     if commission(book) > 0 and lays:
         if len(lays) < len(backs) or not all(0 <= 1 / backs[o] - 1 / lays[o] <= 0.10 for o in backs):
             return None
@@ -300,37 +300,38 @@ def pooled(opinions: Mapping[str, Opinion]) -> Pool | None:
     books, outcomes = list(opinions), list(next(iter(opinions.values())).fair)
     lam = {b: [math.log(p / (1 - p)) for p in opinions[b].fair.values()] for b in books}
     weights = {b: opinions[b].weight for b in books}
-    relative, dispersion = _distances(lam, weights)
+    far, dispersion = _distances(lam, weights)
     outliers: set[str] = set()
     kept = weights
-    while len(kept) >= 4 and (named := {b for b in kept if relative[b] > 1}):
+    while len(kept) >= 4 and (named := {b for b in kept if any(apart > far[o] for o, apart in _apart(lam, kept, b))}):
         outliers |= named
         kept = {b: w for b, w in kept.items() if b not in named}
-        relative, _ = _distances(lam, kept)
-    ceiling = 0.40 if len(kept) >= 3 else 1.0
-    share = capped(kept, ceiling)
-    if len(kept) >= 4:
-        share = capped(
-            {b: s * min(1.0, 1 / (3 * relative[b])) if relative[b] else s for b, s in share.items()}, ceiling
-        )
-    mean = [sum(s * lam[b][o] for b, s in share.items()) for o in range(len(outcomes))]
-    raw = [1 / (1 + math.exp(-value)) for value in mean]
+        far, _ = _distances(lam, kept)
+    share = capped(kept, 0.40 if len(kept) >= 3 else 1.0)
+    raw = []
+    for o in range(len(outcomes)):
+        centre = weighted_median([(lam[b][o], s) for b, s in share.items()])
+        reach = far[o] / 20 if len(kept) >= 3 else math.inf
+        mean = centre + sum(s * max(-reach, min(reach, lam[b][o] - centre)) for b, s in share.items())
+        raw.append(1 / (1 + math.exp(-mean)))
     return Pool({o: p / sum(raw) for o, p in zip(outcomes, raw, strict=True)}, share, frozenset(outliers), dispersion)
 
 
-def _distances(lam: Mapping[str, Sequence[float]], weights: Mapping[str, float]) -> tuple[dict[str, float], float]:
-    """How far each is from the median, in an outlier's limits, where it is furthest; and the largest MAD."""
+def _distances(lam: Mapping[str, Sequence[float]], weights: Mapping[str, float]) -> tuple[list[float], float]:
+    """By outcome how far from the median an outlier is, and the largest MAD."""
     if not weights:
-        return {}, 0.0
-    influence = capped(weights, max(0.15, 1 / len(weights)))
-    relative, dispersion = dict.fromkeys(weights, 0.0), 0.0
-    for o in range(len(next(iter(lam.values())))):
-        centre = weighted_median([(lam[b][o], influence[b]) for b in weights])
-        mad = median(abs(lam[b][o] - centre) for b in weights)
-        dispersion = max(dispersion, mad)
-        limit = max(3 * 1.4826 * mad, 0.10)
-        relative = {b: max(relative[b], abs(lam[b][o] - centre) / limit) for b in weights}
-    return relative, dispersion
+        return [], 0.0
+    outcomes = range(len(next(iter(lam.values()))))
+    apart = [dict(_apart(lam, weights, b)) for b in weights]
+    mads = [median(of_book[o] for of_book in apart) for o in outcomes]
+    return [max(3 * 1.4826 * mad, 0.20) for mad in mads], max(mads)
+
+
+def _apart(lam: Mapping[str, Sequence[float]], weights: Mapping[str, float], book: str) -> Iterator[tuple[int, float]]:
+    """How far a bookmaker is from the median of each outcome."""
+    counted = capped(weights, max(0.15, 1 / len(weights)))
+    for o, own in enumerate(lam[book]):
+        yield o, abs(own - weighted_median([(lam[b][o], counted[b]) for b in weights]))
 
 
 def capped(weights: Mapping[str, float], ceiling: float) -> dict[str, float]:

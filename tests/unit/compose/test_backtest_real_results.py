@@ -44,14 +44,8 @@ def test_log_loss_of_the_sharp_close_by_every_method(real: Real) -> None:
     assert {method: value for method, value in found.items() if abs((value or 0) - LOG_LOSS[name]) > 3e-4} == {}
 
 
-def test_the_pool_is_as_good_as_the_sharp_opening_also_on_wrong_quotes(
-    real: Real, request: pytest.FixtureRequest
-) -> None:
-    name, _, report = real
-    if name == BIG4:
-        # Books beyond 3 sigma are left out, so that an error moves no pool; with 4 sigma this was below the bound.
-        reason = "the pool of the four leagues is 3.3e-4 behind the sharp opening, above the bound of 3e-4"
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+def test_the_pool_is_as_good_as_the_sharp_opening_also_on_wrong_quotes(real: Real) -> None:
+    _, _, report = real
     worse: Mapping[str, float | None] = {
         one.error: one.log_loss.value for one in report.differences if one.moment == "opening"
     }

@@ -147,7 +147,7 @@ def test_gates_are_named_once() -> None:
 @pytest.mark.parametrize(
     ("key", "weight", "commission", "sharp", "exchange"),
     [
-        ("pinnacle", 3.0, 0.0, True, False),
+        ("pinnacle", 4.0, 0.0, True, False),
         ("betfair_ex_uk", 2.0, 0.05, False, True),
         ("betfair_ex_eu", 2.0, 0.05, False, True),
         ("betfair", 2.0, 0.05, False, True),

@@ -27,31 +27,31 @@ def priced(one: Board, key: MarketKey = H2H) -> PricedMarket:
 
 
 def test_a_soft_bookmaker_offers_a_better_price() -> None:
-    # Leave-one-out of "soft": pinnacle .51, alpha .50, beta .515. Weights 3, 1, 1 are shares .6, .2, .2; none above .40
-    # from three books on, so .4, .3, .3. (Fewer than four books: nobody is an outlier.)
-    #   λ(A) = .4·ln(.51/.49) + .3·ln(.50/.50) + .3·ln(.515/.485) = .4·.0400053 + .3·0 + .3·.0600180 = .0340075
-    #   fair(A) = 1/(1 + e^−.0340075) = .5085011, fair(B) = .4914989, their sum 1
-    #   EV of 2.05 on A = .5085011·2.05 − 1 = .0424272: above 0, below .045: marginal
+    # Leave-one-out of "soft": pinnacle .51, alpha .50, beta .515. Weights 4, 1, 1 are shares 2/3, 1/6, 1/6; none above
+    # .40 from three books on, so .4, .3, .3. (Fewer than four books: nobody is an outlier.)
+    #   λ(A) .0400053 (.4), 0 (.3), .0600180 (.3): the median is .0400053, the others are further from it than
+    #   .20/20 = .01 and draw by .3·.01 to either side. So fair(A) = .51
+    #   EV of 2.04 on A = .51·2.04 − 1 = .0404: above 0, below .045: marginal
     market = priced(
         board(
             {
                 "pinnacle": power(0.51, 0.49, margin=1.08),
                 "alpha": power(0.50, 0.50, margin=1.08),
                 "beta": power(0.515, 0.485, margin=1.08),
-                "soft": {"A": 2.05, "B": 1.80},
+                "soft": {"A": 2.04, "B": 1.80},
             }
         )
     )
     assert set(found(market)) == {("A", "soft")}
     one = found(market)["A", "soft"]
-    assert one.fair == pytest.approx(0.5085011, abs=1e-7)
-    assert one.ev == pytest.approx(0.0424272, abs=1e-6)
-    assert (one.price, one.net_price, one.judgement.ev_class) == (2.05, 2.05, "marginal")
+    assert one.fair == pytest.approx(0.51, abs=1e-9)
+    assert one.ev == pytest.approx(0.0404, abs=1e-9)
+    assert (one.price, one.net_price, one.judgement.ev_class) == (2.04, 2.04, "marginal")
     assert dict(zip(market.board.bookmakers, one.shares.tolist(), strict=True)) == pytest.approx(
         {"pinnacle": 0.4, "alpha": 0.3, "beta": 0.3, "soft": 0.0}
     )
     assert one.band_low <= one.fair <= one.band_high
-    assert one.ev_worst == pytest.approx(one.band_low * 2.05 - 1)
+    assert one.ev_worst == pytest.approx(one.band_low * 2.04 - 1)
     # Log-odds .0400, 0, .0600: median .0400, distances 0, .0400, .0200, their median .0200.
     assert one.dispersion == pytest.approx(0.0200, abs=1e-4)
 
@@ -75,7 +75,8 @@ def test_consensus_and_leave_one_out_are_two_numbers() -> None:
     market = priced(board({**books, "soft": {"A": 2.02, "B": 1.86}}))
     one = found(market)["A", "soft"]
     assert one.fair == pytest.approx(0.5)
-    assert market.consensus[0] < 0.499
+    # A fourth part of the weight draws by a twentieth of .20 at most.
+    assert market.consensus[0] == pytest.approx(0.5 - 0.25 * 0.01 / 4, abs=1e-5)
     assert market.share[market.board.bookmakers.index("soft")] > 0
     assert market.consensus.sum() == pytest.approx(1.0)
     assert (market.books_used, market.reason) == (4, "")
@@ -430,17 +431,12 @@ def test_no_events_give_no_prices() -> None:
 
 
 def test_a_fair_price_far_from_the_median_book_makes_no_opportunity() -> None:
-    # Leave-one-out of "soft": shares .4, .3, .3 of log-odds −.4055, .4895, .4895: λ(A) = .1315, fair(B) = .4672.
-    # The books in the consensus say .38 (pinnacle is an outlier there): .0872 away, above .08.
-    market = priced(
-        board(
-            {
-                "pinnacle": power(0.40, 0.60),
-                "alpha": power(0.62, 0.38),
-                "beta": power(0.62, 0.38),
-                "soft": power(0.62, 0.38),
-            }
-        )
-    )
-    assert market.refused["B", "soft"] == "divergent_reference"
+    # Leave-one-out of "soft", of two books: shares .8, .2 of log-odds −.4055, .4895: λ(A) = −.2265, fair(B) = .5564.
+    # The median book says .38. (Two books that are so far apart are refused by an earlier gate, which is open here.)
+    one = board({"pinnacle": power(0.40, 0.60), "alpha": power(0.62, 0.38), "soft": power(0.62, 0.38)})
+    market = only_market(price([boards({H2H: one})], replace(PROFILE, dispersion=1.0)))
+    (refusal,) = [each for each in market.refusals if market.board.bookmakers[each.bookmaker] == "soft"]
+    verdict = refusal.judgement.verdicts[-1]
+    assert (verdict.gate, refusal.judgement.refused) == ("near_median_book", "divergent_reference")
+    assert verdict.value == pytest.approx(0.1764, abs=1e-4)
     assert ("B", "soft") not in found(market)

@@ -134,7 +134,7 @@ PROFILE = Profile()
 
 def test_the_columns_of_a_set_fit_each_other_and_show_the_whole_working() -> None:
     markets = {
-        H2H: engine_boards.board({**FOUR, "soft": {"Away": 1.80, "Home": 2.06}}),
+        H2H: engine_boards.board({**FOUR, "soft": {"Away": 1.60, "Home": 2.06}}),
         line("totals", 8.5): engine_boards.board({"alpha": {"Over": 1.9}}),
     }
     (priced,) = price([boards(markets)], PROFILE)

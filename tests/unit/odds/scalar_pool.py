@@ -31,12 +31,13 @@ def weighted_median(values: Sequence[float], shares: Sequence[float]) -> float:
     raise AssertionError("the shares do not reach one half")
 
 
-def distances(
+def limits(
     books: Sequence[Sequence[float]], weights: Sequence[float], rule: PoolingRule
-) -> tuple[list[float], float]:
-    """Each book's distance from the median as a part of an outlier's, and the dispersion."""
+) -> tuple[list[bool], list[float], float]:
+    """Which book is an outlier, the distance from which one is by outcome, and the dispersion."""
     shares = capped(weights, max(rule.median_share, 1.0 / len(books)))
-    relative = [0.0] * len(books)
+    named = [False] * len(books)
+    far: list[float] = []
     dispersion = 0.0
     for outcome in range(len(books[0])):
         log_odds = [math.log(book[outcome] / (1.0 - book[outcome])) for book in books]
@@ -44,39 +45,41 @@ def distances(
         apart = [abs(value - centre) for value in log_odds]
         mad = statistics.median(apart)
         dispersion = max(dispersion, mad)
-        limit = max(rule.outlier_scale * 1.4826 * mad, rule.outlier_floor)
-        relative = [max(a, b / limit) for a, b in zip(relative, apart, strict=True)]
-    return relative, dispersion
+        far.append(max(rule.outlier_scale * 1.4826 * mad, rule.outlier_floor))
+        judged = len(books) >= rule.outlier_from_books
+        named = [a or (judged and b > far[-1]) for a, b in zip(named, apart, strict=True)]
+    return named, far, dispersion
 
 
-def _influence(relative: float, books: int, rule: PoolingRule) -> float:
-    judged = books >= rule.outlier_from_books and relative > 0.0
-    return min(1.0, rule.full_weight_within / relative) if judged else 1.0
+def bounded_mean(values: Sequence[float], shares: Sequence[float], reach: float) -> float:
+    """The median by the shares, and the mean of the distances from it, none counting for more than `reach`."""
+    centre = weighted_median(values, shares)
+    return centre + sum(
+        share * min(max(value - centre, -reach), reach) for value, share in zip(values, shares, strict=True)
+    )
 
 
 def scalar_pool(
     books: Sequence[Sequence[float]], weights: Sequence[float], rule: PoolingRule, target: float = 1.0
 ) -> tuple[list[float], list[float], list[bool], float]:
     """Probabilities, shares, outliers and dispersion from complete books of positive weight."""
-    relative, dispersion = distances(books, weights, rule)
-    named = [len(books) >= rule.outlier_from_books and value > 1.0 for value in relative]
-    influence = [_influence(value, len(books), rule) for value in relative]
+    named, far, dispersion = limits(books, weights, rule)
     outliers = list(named)
     while any(named):
         left = [index for index, outlier in enumerate(outliers) if not outlier]
-        again, _ = distances([books[index] for index in left], [weights[index] for index in left], rule)
+        again, far, _ = limits([books[index] for index in left], [weights[index] for index in left], rule)
         named = [False] * len(books)
         for index, value in zip(left, again, strict=True):
-            named[index] = len(left) >= rule.outlier_from_books and value > 1.0
-            influence[index] = _influence(value, len(left), rule)
+            named[index] = value
         outliers = [a or b for a, b in zip(outliers, named, strict=True)]
 
     kept = [0.0 if outlier else weight for weight, outlier in zip(weights, outliers, strict=True)]
-    ceiling = rule.max_share if sum(weight > 0.0 for weight in kept) >= rule.cap_from_books else 1.0
-    bounded = [share * factor for share, factor in zip(capped(kept, ceiling), influence, strict=True)]
-    shares = capped(bounded, ceiling)
+    books_used = sum(weight > 0.0 for weight in kept)
+    ceiling = rule.max_share if books_used >= rule.cap_from_books else 1.0
+    shares = capped(kept, ceiling)
     pooled = []
     for outcome in range(len(books[0])):
-        mean = sum(s * math.log(b[outcome] / (1.0 - b[outcome])) for s, b in zip(shares, books, strict=True))
-        pooled.append(1.0 / (1.0 + math.exp(-mean)))
+        log_odds = [math.log(book[outcome] / (1.0 - book[outcome])) for book in books]
+        reach = rule.reach * far[outcome] if books_used >= rule.bound_from_books else math.inf
+        pooled.append(1.0 / (1.0 + math.exp(-bounded_mean(log_odds, shares, reach))))
     return [target * p / sum(pooled) for p in pooled], shares, outliers, dispersion

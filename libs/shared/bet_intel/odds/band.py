@@ -1,10 +1,10 @@
 """The band: how far the pooled fair probability moves when only the devig method is changed.
 
-Rule: the books and their shares are those of the pool the band belongs to, so that the band shows the methods and
-nothing else. A method takes part in a market only where it gives a fair probability (status OK) for every book that
-the pool uses there; where one book's market is flagged (additive below 0 on a long shot, say) the method is left out
-of that market's band altogether and `methods_used` says so. No flagged number enters, and no method speaks for fewer
-books than the pool. The method of the pool itself always takes part, so that lowest ≤ pooled ≤ highest.
+Rule: the books, their shares and what the pool draws in are those of the pool the band belongs to, so that the band
+shows the methods and nothing else. A method takes part in a market only where it gives a fair probability (status OK)
+for every book that the pool uses there; where one book's market is flagged (additive below 0 on a long shot, say) the
+method is left out of that market's band altogether and `methods_used` says so. No flagged number enters, and no method
+speaks for fewer books than the pool. The method of the pool itself always takes part: lowest ≤ pooled ≤ highest.
 """
 
 from collections.abc import Sequence
@@ -39,6 +39,7 @@ def band(pool: Pool, method: Method, alternatives: Sequence[tuple[Method, FloatA
     left_out = pool.share.ndim == 3
     share = pool.share if left_out else pool.share[np.newaxis]
     used = share > 0.0
+    drawn_in = pool.drawn_in if left_out else pool.drawn_in[np.newaxis]
     pooled = pool.probability if left_out else pool.probability[np.newaxis]
     lowest = pooled.copy()
     highest = pooled.copy()
@@ -46,7 +47,7 @@ def band(pool: Pool, method: Method, alternatives: Sequence[tuple[Method, FloatA
     for _, probability in alternatives:
         flagged = np.asarray(np.isnan(probability).any(axis=0))
         usable = takes_part[0] & ~(used & flagged).any(axis=1)  # (l, m)
-        p = pooled_probability(log_odds_of(probability, ~flagged), share, target)
+        p = pooled_probability(log_odds_of(probability, ~flagged), share, drawn_in, target)
         np.fmin(lowest, p, out=lowest, where=usable[:, np.newaxis])
         np.fmax(highest, p, out=highest, where=usable[:, np.newaxis])
         takes_part.append(usable)

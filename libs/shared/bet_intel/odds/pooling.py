@@ -8,14 +8,17 @@ Both work in log-odds, λ = ln(p/(1 − p)), per outcome:
 1. the median of λ by weight, no book counting for more than .15 (or an equal part, where they are fewer than seven), so
    that it stays among the sound books when two of five are wrong; and MAD, the plain median of |λ − median| over the
    books present;
-2. a book further than max(3 · 1.4826 · MAD, 0.10) from the median on any outcome is an *outlier* and is not used; the
+2. a book further than max(3 · 1.4826 · MAD, 0.20) from the median on any outcome is an *outlier* and is not used; the
    others are judged again as if it had never been there, from 1. on, until nobody is named;
-3. shares of the weights of the others, none above 40 % where three or more books are left; a book beyond a third of the
-   distance of an outlier has its share reduced in inverse proportion to its distance, and the shares are taken anew;
-4. the mean of λ by the shares, back to probabilities, divided by their sum over outcomes.
+3. shares of the weights of the others, none above 40 % where three or more books are left;
+4. the median of λ by these shares, and from it the mean of the distances by the shares, none counting for more than a
+   twentieth of an outlier's; back to probabilities, divided by their sum over outcomes.
 
-1.4826 · MAD estimates the standard deviation σ of normal errors, so that the rule is Huber's with the customary bound
-of about 1 σ on a book's influence, and a rejection at 3 σ (Huber, "Robust statistics", 1981).
+1.4826 · MAD estimates the standard deviation σ of normal errors. Step 4 is one step of Huber's M-estimator of location
+from the weighted median, with a small bound ("Robust statistics", 1981; one step: Bickel, "One-step Huber estimates in
+the linear model", 1975). What a book adds is bounded however far it is; and where the heaviest book differs from the
+others, which it does when it knows more, the pool stays with it until half of the weight is on one side of it. Two
+books are pooled by the mean: of two that disagree nobody can say which is wrong.
 """
 
 from dataclasses import dataclass
@@ -38,17 +41,20 @@ class PoolingRule:
     outlier_scale, outlier_floor: a book is an outlier beyond max(outlier_scale · 1.4826 · MAD, outlier_floor) in
     log-odds from the median, judged from `outlier_from_books` books on: of three books that disagree nobody can say
     which is wrong. The floor is there because MAD is near 0 where most books copy one price; in recorded main lines
-    about 99 of 100 quotes lie within 0.10 of the median, so that an error stands out and an opinion does not.
-    full_weight_within: the part of that distance within which a book keeps its whole share.
+    about 99 of 100 quotes lie within 0.10 of the median, so that what is twice as far is an error, and an opinion is
+    not taken for one.
+    reach: the part of that distance from the median of the pool within which a book's distance counts whole; one that
+    is further away counts as if it were there, from `bound_from_books` books on: of two books the pool is the mean.
     """
 
     max_share: float = 0.40
     cap_from_books: int = 3
     median_share: float = 0.15
     outlier_scale: float = 3.0
-    outlier_floor: float = 0.10
+    outlier_floor: float = 0.20
     outlier_from_books: int = 4
-    full_weight_within: float = 1.0 / 3.0
+    reach: float = 0.05
+    bound_from_books: int = 3
 
     def __post_init__(self) -> None:
         if self.cap_from_books < 1 or not 1.0 / self.cap_from_books <= self.max_share <= 1.0:
@@ -61,10 +67,10 @@ class PoolingRule:
                 "outlier_scale and outlier_floor must be above 0 and outlier_from_books at least 3, got "
                 f"{self.outlier_scale}, {self.outlier_floor}, {self.outlier_from_books}"
             )
-        if not (0.0 < self.full_weight_within <= 1.0 and 0.0 < self.median_share <= 1.0):
+        if not (0.0 < self.reach <= 1.0 and 0.0 < self.median_share <= 1.0 and self.bound_from_books >= 3):
             raise ValueError(
-                "full_weight_within and median_share must lie above 0 and not above 1, got "
-                f"{self.full_weight_within}, {self.median_share}"
+                "reach and median_share must lie above 0 and not above 1 and bound_from_books be at least 3, got "
+                f"{self.reach}, {self.median_share}, {self.bound_from_books}"
             )
 
 
@@ -75,7 +81,8 @@ class Pool:
     Shapes for :func:`consensus`; :func:`leave_one_out` puts the book left out in front, (b, ...). probability (n, m):
     NaN where no book is left. share (b, m): share of the weight in the final mean, 0 where not used, summing to 1.
     outlier (b, m): excluded by the rule. dispersion (m,): MAD in log-odds over all books with weight, outliers
-    included, the largest over outcomes; NaN without books. books_used (m,): books with a share.
+    included, the largest over outcomes; NaN without books. books_used (m,): books with a share. drawn_in (n, m): what
+    bounding the distances adds to the mean of the log-odds by the shares, 0 where every book is within reach.
     """
 
     probability: FloatArray
@@ -83,6 +90,7 @@ class Pool:
     outlier: BoolArray
     dispersion: FloatArray
     books_used: IntArray
+    drawn_in: FloatArray
 
 
 DEFAULT_RULE = PoolingRule()
@@ -97,7 +105,14 @@ def consensus(
     do not fit, a weight that is negative or not finite, a probability outside (0, 1) of a book that counts.
     """
     pool = _pool(probability, _present_weight(probability, weight, target)[np.newaxis], rule, target)
-    return Pool(pool.probability[0], pool.share[0], pool.outlier[0], pool.dispersion[0], pool.books_used[0])
+    return Pool(
+        pool.probability[0],
+        pool.share[0],
+        pool.outlier[0],
+        pool.dispersion[0],
+        pool.books_used[0],
+        pool.drawn_in[0],
+    )
 
 
 def leave_one_out(
@@ -132,50 +147,62 @@ def _present_weight(probability: FloatArray, weight: FloatArray, target: float) 
 def _pool(probability: FloatArray, weight: FloatArray, rule: PoolingRule, target: float) -> Pool:
     """The pools for each row of `weight` (l, b, m)."""
     log_odds = log_odds_of(probability, np.asarray((weight > 0.0).any(axis=0)))
-    outlier, influence, dispersion = _judge_books(log_odds, weight, rule)
+    order = np.argsort(log_odds, axis=1)
+    outlier, limit, dispersion = _judge_books(log_odds, order, weight, rule)
     kept = np.where(outlier, 0.0, weight)
     # A book is named against the others: without those just named, what is left is judged again as if they had never
     # been there, until nobody is named any more. So a named book moves neither the median nor the limit of the rest.
     named = outlier.any(axis=1)
     while named.any():
         level, market = np.nonzero(named)
-        again = _judge_books(log_odds[:, :, market], kept[level, :, market].T[np.newaxis], rule)
-        more, changed = again[0][0].T, again[1][0].T
-        influence[level, :, market] = changed
+        again = _judge_books(log_odds[:, :, market], order[:, :, market], kept[level, :, market].T[np.newaxis], rule)
+        more = again[0][0].T
+        limit[level, :, market] = again[1][0].T
         outlier[level, :, market] |= more
         kept[level, :, market] = np.where(more, 0.0, kept[level, :, market])
         named = np.zeros_like(named)
         named[level, market] = more.any(axis=1)
 
     books_used = (kept > 0.0).sum(axis=1)
-    ceiling = np.where(books_used >= rule.cap_from_books, rule.max_share, 1.0)[:, np.newaxis]
-    # The influence reduces the share, not the weight: the weight of a book far above the ceiling could bear any loss.
-    share = capped_shares(capped_shares(kept, ceiling) * influence, ceiling)
+    share = capped_shares(kept, np.where(books_used >= rule.cap_from_books, rule.max_share, 1.0)[:, np.newaxis])
+    bounded = (books_used >= rule.bound_from_books)[:, np.newaxis]
+    drawn_in = _drawn_in(log_odds, order, share, np.where(bounded, rule.reach * limit, np.inf))
     return Pool(
-        probability=pooled_probability(log_odds, share, target),
+        probability=pooled_probability(log_odds, share, drawn_in, target),
         share=share,
         outlier=outlier,
         dispersion=dispersion,
         books_used=books_used,
+        drawn_in=drawn_in,
     )
 
 
 def _judge_books(
-    log_odds: FloatArray, weight: FloatArray, rule: PoolingRule
+    log_odds: FloatArray, order: IntArray, weight: FloatArray, rule: PoolingRule
 ) -> tuple[BoolArray, FloatArray, FloatArray]:
-    """Who is an outlier among the books with `weight` (l, b, m), each one's influence (l, b, m), and the MAD (l, m)."""
+    """Who is an outlier among the books with `weight` (l, b, m), the distance from which one is (l, n, m), and
+    the MAD (l, m). `order` (n, b, m) sorts the books by `log_odds`."""
     present = weight > 0.0
     count = present.sum(axis=1)  # (l, m)
     equal_share = 1.0 / np.maximum(count, 1)
     median_ceiling = np.maximum(rule.median_share, equal_share)[:, np.newaxis]
-    centre = _weighted_median(log_odds, capped_shares(weight, median_ceiling))  # (l, n, m)
+    centre = _weighted_median(log_odds, order, capped_shares(weight, median_ceiling))  # (l, n, m)
     distance = np.abs(log_odds - centre[:, :, np.newaxis])  # (l, n, b, m)
     mad = _median_of_present(distance, present, count)
     limit = np.maximum(rule.outlier_scale * _MAD_TO_SIGMA * mad, rule.outlier_floor)
-    relative = (distance / limit[:, :, np.newaxis]).max(axis=1)  # (l, b, m)
     judged = present & (count >= rule.outlier_from_books)[:, np.newaxis]
-    influence = np.where(judged, rule.full_weight_within / np.maximum(relative, rule.full_weight_within), 1.0)
-    return judged & (relative > 1.0), influence, np.where(count > 0, mad.max(axis=1), np.nan)
+    outlier = judged & (distance > limit[:, :, np.newaxis]).any(axis=1)
+    return outlier, limit, np.where(count > 0, mad.max(axis=1), np.nan)
+
+
+def _drawn_in(log_odds: FloatArray, order: IntArray, share: FloatArray, reach: FloatArray) -> FloatArray:
+    """What the mean of `log_odds` (n, b, m) by `share` (l, b, m) changes by where each is brought within `reach`
+    (l, n, m) of their median by `share`: (l, n, m)."""
+    centre = _weighted_median(log_odds, order, share)
+    distance = log_odds - centre[:, :, np.newaxis]  # (l, n, b, m)
+    beyond = np.maximum(np.abs(distance) - reach[:, :, np.newaxis], 0.0)
+    drawn: FloatArray = -np.einsum("lbm,lnbm->lnm", share, np.copysign(beyond, distance))
+    return drawn
 
 
 def log_odds_of(probability: FloatArray, counts: BoolArray) -> FloatArray:
@@ -185,12 +212,13 @@ def log_odds_of(probability: FloatArray, counts: BoolArray) -> FloatArray:
     return log_odds
 
 
-def pooled_probability(log_odds: FloatArray, share: FloatArray, target: float) -> FloatArray:
-    """Mean of `log_odds` (n, b, m) by `share` (l, b, m), back to probabilities that sum to `target`: (l, n, m).
+def pooled_probability(log_odds: FloatArray, share: FloatArray, drawn_in: FloatArray, target: float) -> FloatArray:
+    """Mean of `log_odds` (n, b, m) by `share` (l, b, m) and `drawn_in` (l, n, m), back to probabilities that sum to
+    `target`: (l, n, m).
 
     NaN where nothing has a share, and where for a target other than 1 the division would bring a probability to 1.
     """
-    mean = np.einsum("lbm,nbm->lnm", share, log_odds)
+    mean = np.einsum("lbm,nbm->lnm", share, log_odds) + drawn_in
     p = 1.0 / (1.0 + np.exp(-mean))
     p *= target / p.sum(axis=1, keepdims=True)
     unusable = (share.sum(axis=1) == 0.0) | (p >= 1.0).any(axis=1)
@@ -198,13 +226,12 @@ def pooled_probability(log_odds: FloatArray, share: FloatArray, target: float) -
     return fair
 
 
-def _weighted_median(log_odds: FloatArray, share: FloatArray) -> FloatArray:
+def _weighted_median(log_odds: FloatArray, order: IntArray, share: FloatArray) -> FloatArray:
     """Per outcome the value at which half the weight is reached: (n, b, m) by (l, b, m) → (l, n, m).
 
     Where exactly half the weight lies below a gap it is the middle of the gap.
     """
     outcomes, books, markets = log_odds.shape
-    order = np.argsort(log_odds, axis=1)
     ordered = np.take_along_axis(log_odds, order, axis=1)
     market = np.arange(markets)
     below = np.cumsum(share[:, order, market], axis=2)  # (l, n, b, m)

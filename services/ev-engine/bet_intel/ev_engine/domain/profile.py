@@ -48,7 +48,7 @@ _BOUNDS = {
 }
 
 _BOOKMAKERS = {
-    "pinnacle": Bookmaker(weight=3.0, sharp=True),
+    "pinnacle": Bookmaker(weight=4.0, sharp=True),
     "smarkets": Bookmaker(weight=2.0, commission=0.02, exchange=True),
     "matchbook": Bookmaker(weight=2.0, commission=0.02, exchange=True),
     "prophetx": Bookmaker(weight=2.0, commission=0.02, exchange=True),
