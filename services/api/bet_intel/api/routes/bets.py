@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bet_intel.api import bet_store, closing_store, cursor
+from bet_intel.api.answers.bets import BetAnswer, BetBody, BetClv, BetList, ClvGroup, ClvSummary
 from bet_intel.api.auth import LOCAL
-from bet_intel.api.bet_answers import BetAnswer, BetBody, BetClv, BetList, ClvGroup, ClvSummary
 from bet_intel.api.bet_store import Group
 from bet_intel.api.bodies import check_json, decoded, received
 from bet_intel.api.domain.bets import PROFILE, Bet, Clv, Matched, clv, matching, outcome_of

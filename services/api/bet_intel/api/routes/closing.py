@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from bet_intel.api import closing_store, read_model
 from bet_intel.api.answers import Bookmaker, EventRef
-from bet_intel.api.closing_answers import ClosingMarketOdds, ClosingOutcomeOdds, ClosingPriceOdds, EventClosing
+from bet_intel.api.answers.closing import ClosingMarketOdds, ClosingOutcomeOdds, ClosingPriceOdds, EventClosing
 from bet_intel.api.domain.closing import ClosingMarket, ClosingOutcome
 from bet_intel.api.domain.odds_format import rendered, rendered_or_none
 from bet_intel.api.domain.pricing import Profile

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from bet_intel.api.answers import NextCursor
+from bet_intel.api.answers.common import NextCursor
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Money = Annotated[Decimal, Meta(description='With at most 4 places: "12.50".')]

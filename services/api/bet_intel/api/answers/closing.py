@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from bet_intel.api.answers import Bookmaker, EventRef, OddsFormatName
+from bet_intel.api.answers.common import Bookmaker, EventRef, OddsFormatName
 from bet_intel.api.domain.working import Band
 
 

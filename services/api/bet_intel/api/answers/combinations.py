@@ -1,0 +1,76 @@
+"""Opportunities of several legs."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from bet_intel.api.answers.common import AsOf, Bookmaker, EventRef, MarketRef, NextCursor, OddsFormatName, Peak
+
+
+class CombinationLeg(msgspec.Struct, frozen=True, kw_only=True):
+    """One bet of several. Of a lay, `net_price`, `share` and `stake` are those of its liability."""
+
+    market: MarketRef
+    outcome: str
+    bookmaker: Bookmaker
+    side: Annotated[str, Meta(description="back or lay.")]
+    price: Annotated[float, Meta(description="Odds on offer.")]
+    net_price: Annotated[float, Meta(description="Odds after the bookmaker's commission.")]
+    limit: Annotated[float | None, Meta(description="Largest stake taken, where the feed tells.")]
+    share: Annotated[float, Meta(description="Of the whole stake, exactly.")]
+    stake: Annotated[Decimal, Meta(description="Of the stake asked for, rounded to the step.")]
+    profit: Annotated[Decimal, Meta(description="What all legs together win or lose when only this one wins.")]
+    fair_probability: Annotated[
+        float | None, Meta(description="That the bet wins, by the bookmakers but this one; null where none can say.")
+    ]
+    last_update: datetime | None
+    age_seconds: Annotated[float | None, Meta(description="Newest source time of the event minus last_update.")]
+
+
+class Window(msgspec.Struct, frozen=True):
+    """Where both legs of a middle win: of the total, or of the home side's margin."""
+
+    low: float
+    high: float
+    probability: float
+    profit: Annotated[Decimal, Meta(description="What both legs win together.")]
+
+
+class PlacedStakes(msgspec.Struct, frozen=True):
+    """The stakes after rounding and limits."""
+
+    total: Decimal
+    step: Decimal
+    worst_profit: Annotated[Decimal, Meta(description="The least that is won, or the most that is lost (below 0).")]
+
+
+class Combination(msgspec.Struct, frozen=True, kw_only=True):
+    """Bets that are worth more together."""
+
+    id: str
+    kind: Annotated[str, Meta(description="arbitrage, low_hold or middle.")]
+    class_: Annotated[str, Meta(description="take, marginal, no_ev or suspect.")] = msgspec.field(name="class")
+    profile: str
+    event: EventRef
+    odds_format: OddsFormatName
+    cost: Annotated[float, Meta(description="Sum of the legs' inverse net prices: below 1 it is an arbitrage.")]
+    ev: Annotated[float, Meta(description="Per unit staked in all, before rounding; certain but of a middle.")]
+    window: Annotated[Window | None, Meta(description="Of a middle.")]
+    legs: list[CombinationLeg]
+    stakes: PlacedStakes
+    opening: Annotated[int, Meta(description="1 at first, one more at each re-opening.")]
+    first_seen: datetime
+    opened_at: datetime
+    last_seen: datetime
+    peak: Peak
+    as_of: Annotated[datetime, Meta(description="Source time it was last judged at.")]
+    explanation: Annotated[list[str], Meta(description="The same in sentences.")]
+
+
+class CombinationList(msgspec.Struct, frozen=True):
+    data: list[Combination]
+    next_cursor: NextCursor
+    as_of: AsOf
