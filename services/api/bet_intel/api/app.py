@@ -23,6 +23,7 @@ from bet_intel.api.closing_lines import TakeClosingLines
 from bet_intel.api.counts import OpenOpportunities
 from bet_intel.api.deliveries import DeliveryLog
 from bet_intel.api.demand import Demand
+from bet_intel.api.exports import Bounds, Exports
 from bet_intel.api.feed import FEED_MOVED, FeedTail
 from bet_intel.api.middleware import RequestEdge, RequestMetrics
 from bet_intel.api.operation import Operation, Reads
@@ -33,12 +34,15 @@ from bet_intel.api.retention import ReadModelRetention
 from bet_intel.api.routes import (
     bets,
     bookmakers,
+    calculators,
     closing,
     combinations,
     deliveries,
     events,
     explain,
+    exports,
     history,
+    markets,
     opportunities,
     pricing,
     process,
@@ -48,6 +52,7 @@ from bet_intel.api.routes import (
     stream,
     subscriptions,
 )
+from bet_intel.api.security import safety
 from bet_intel.api.settings import ApiSettings
 from bet_intel.api.stream import Streaming, Streams
 from bet_intel.api.writes import Writes
@@ -151,7 +156,8 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         )
         demand = Demand(engines.bus, engines.clock)
         api = Api(tail, heart, database, outbox, demand, ticker, retention, resync, connections)
-        api.asgi = _gateway(_operations(api, _parts(settings, engines, api), engines), engines)
+        operations = _operations(api, _parts(settings, engines, api), engines)
+        api.asgi = _gateway(operations, engines, settings.cors_origins)
         await outbox.recover()
         yield api
 
@@ -172,6 +178,7 @@ class Parts:
 
     reads: Reads
     writes: Writes
+    exports: Exports
     streams: Streams
     operators: Operators
     limits: RateLimits
@@ -185,9 +192,11 @@ def _parts(settings: ApiSettings, engines: Engines, api: Api) -> Parts:
     box = None if settings.secrets_key is None else SecretBox(settings.secrets_key.get_secret_value())
     streaming = Streaming(settings.stream_heartbeat_seconds, followers=settings.stream_followers)
     limits = engines.limits or InProcessRateLimits(engines.monotonic)
+    reads = Reads(api.database, cache, api.tail, settings.cache_seconds)
     return Parts(
-        Reads(api.database, cache, api.tail, settings.cache_seconds),
+        reads,
         Writes(api.outbox, box, engines.clock),
+        Exports(reads, Bounds(settings.exports, settings.export_rows, settings.export_seconds)),
         Streams(api.database, api.tail, streaming, engines.monotonic, engines.registry, engines.hops),
         Operators(settings.operator_token, open_on_loopback=settings.operator_open_on_loopback),
         limits,
@@ -210,6 +219,9 @@ def _operations(api: Api, parts: Parts, engines: Engines) -> tuple[Operation, ..
     operations += history.operations(reads)
     operations += sports.operations(reads)
     operations += bookmakers.operations(reads)
+    operations += markets.operations(reads)
+    operations += calculators.operations()
+    operations += exports.operations(parts.exports)
     operations += refreshes.operations(reads, writes, parts.refresh_limit, engines.clock)
     operations += subscriptions.operations(reads, writes, parts.box, parts.subscriptions, engines.clock)
     operations += deliveries.operations(reads, writes, parts.limits.limit("deliveries", 5, 2.0), engines.clock)
@@ -222,7 +234,7 @@ def _operations(api: Api, parts: Parts, engines: Engines) -> tuple[Operation, ..
     return tuple(operations)
 
 
-def _gateway(operations: tuple[Operation, ...], engines: Engines) -> ASGIApp:
+def _gateway(operations: tuple[Operation, ...], engines: Engines, cors_origins: Sequence[str]) -> ASGIApp:
     edge = Middleware(
         RequestEdge,
         metrics=RequestMetrics(engines.registry),
@@ -231,7 +243,7 @@ def _gateway(operations: tuple[Operation, ...], engines: Engines) -> ASGIApp:
     )
     app = Starlette(
         routes=_routes(operations),
-        middleware=[edge],
+        middleware=[*safety(cors_origins), edge],
         exception_handlers=dict.fromkeys(KNOWN, answer_problem),
     )
     app.router.redirect_slashes = False

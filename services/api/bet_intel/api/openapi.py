@@ -123,7 +123,8 @@ def _request_body(operation: Operation) -> dict[str, Any]:
 
 def _responses(operation: Operation) -> dict[str, Any]:
     schema = _reference(operation.answer) if operation.answer else {"type": "string"}
-    content: dict[str, Any] = {"content": {operation.media_type: {"schema": schema}}}
+    media_types = operation.media_types or (operation.media_type,)
+    content: dict[str, Any] = {"content": {media_type: {"schema": schema} for media_type in media_types}}
     if operation.status == HTTPStatus.NO_CONTENT:
         content = {}
     etag = {"ETag": {"description": "Names this answer.", "schema": {"type": "string"}}}

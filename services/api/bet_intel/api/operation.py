@@ -5,6 +5,7 @@ Routes and the OpenAPI document are both made from these.
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TypeVar
@@ -14,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bet_intel.api.feed import FeedTail
+from bet_intel.api.paging import is_paged, link_to_next, next_of
 from bet_intel.api.problems import HeaderError, NotFoundError
 from bet_intel.api.query import Query, parse
 from bet_intel.shared.filled_cache import FilledCache
@@ -51,6 +53,7 @@ class Operation:
     path_parameters: Mapping[str, str] = field(default_factory=dict)
     answer: type[msgspec.Struct] | None = None
     media_type: str = JSON
+    media_types: tuple[str, ...] = ()
     conditional: bool = False
     also: Mapping[int, str] = field(default_factory=dict)
     problems: tuple[int, ...] = (400, 503)
@@ -82,7 +85,8 @@ class Reads:
             asked = parse(request.url.query, query)
             path = _path(request)
             answer = await self.once(request, lambda connection: handle(connection, path, asked))
-            return Response(msgspec.json.encode(answer), headers=self._headers(), media_type=JSON)
+            link = link_to_next(request, getattr(answer, "next_cursor", None))
+            return Response(msgspec.json.encode(answer), headers=self._headers() | link, media_type=JSON)
 
         return respond
 
@@ -90,8 +94,13 @@ class Reads:
         """What `read` finds, in a snapshot that has what the request's Read-After asks for."""
         return await self._database.read(read, self._after(request))
 
+    def snapshot(self, request: Request) -> AbstractAsyncContextManager[Reader]:
+        """A snapshot that has what the request's Read-After asks for, for as long as it is needed."""
+        return self._database.snapshot(self._after(request))
+
     def cached(self, query: type[QueryT], handle: Handle[QueryT]) -> Callable[[Request], Awaitable[Response]]:
         """Keeps the answer for as long as the read model does not change, and answers If-None-Match."""
+        paged = is_paged(query)
 
         async def respond(request: Request) -> Response:
             asked = parse(request.url.query, query)
@@ -106,7 +115,8 @@ class Reads:
                 body = await self._cache.get(key, self._cache_seconds, answered)
             else:
                 body = await answered()
-            return _conditional(request, body, self._headers())
+            link = link_to_next(request, next_of(body)) if paged else {}
+            return _conditional(request, body, self._headers() | link)
 
         return respond
 

@@ -79,6 +79,10 @@ class BusyError(Exception):
     """Another request is in the way for the moment."""
 
 
+class TooLargeError(Exception):
+    """More was asked for than one answer may hold; the message says how to ask for less."""
+
+
 class TooManyRequestsError(Exception):
     """The caller has asked too often; `wait` is the number of seconds until it may again."""
 
@@ -109,6 +113,7 @@ KNOWN = (
     UnconfiguredError,
     ReusedKeyError,
     NotFoundError,
+    TooLargeError,
     TooManyRequestsError,
     TimeoutError,
     DatabaseUnavailableError,
@@ -178,6 +183,8 @@ def problem_of(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
             return _problem("precondition-failed", "It has changed meanwhile", 412, str(error), path), {}
         case ReusedKeyError():
             return _problem("idempotency-key-reused", "Idempotency-Key reused", 422, str(error), path), {}
+        case TooLargeError():
+            return _problem("export-too-large", "Too many rows", 422, str(error), path), {}
         case NotFoundError():
             return _problem("not-found", "Not found", 404, str(error), path), {}
         case HTTPException(status_code=404):

@@ -105,6 +105,24 @@ class OpportunityFilter(NamedTuple):
     starts_before: datetime | None = None
 
 
+def opportunity_conditions(which: OpportunityFilter) -> Conditions:
+    """Of opportunities, open or closed, as `o`."""
+    where = Conditions()
+    where.add("o.profile = {}", which.profile)
+    where.add_if("o.class = any({})", which.classes)
+    where.add_if("o.sport = any({})", which.sports)
+    where.add_if("o.league = any({})", which.leagues)
+    where.add_if("o.event_id = {}", which.event)
+    where.add_if("o.market = any({})", which.markets)
+    where.add_if("o.bookmaker = any({})", which.bookmakers)
+    where.add_if("o.ev >= {}", which.min_ev)
+    where.add_if("o.ev <= {}", which.max_ev)
+    where.add_if("o.price >= {}", which.min_odds)
+    where.add_if("o.price <= {}", which.max_odds)
+    where.add_if("o.commence_time < {}", which.starts_before)
+    return where
+
+
 _NEWEST_AGE = "coalesce(extract(epoch from greatest(e.as_of, o.as_of) - o.last_update)::float8, 'infinity')"
 
 ORDERS = {
@@ -124,19 +142,7 @@ async def opportunities(
     limit: int,
 ) -> list[Record]:
     """Open opportunities in one of the ORDERS, then by id; `after` is the `sort_key` and id of the last one seen."""
-    where = Conditions()
-    where.add("o.profile = {}", which.profile)
-    where.add_if("o.class = any({})", which.classes)
-    where.add_if("o.sport = any({})", which.sports)
-    where.add_if("o.league = any({})", which.leagues)
-    where.add_if("o.event_id = {}", which.event)
-    where.add_if("o.market = any({})", which.markets)
-    where.add_if("o.bookmaker = any({})", which.bookmakers)
-    where.add_if("o.ev >= {}", which.min_ev)
-    where.add_if("o.ev <= {}", which.max_ev)
-    where.add_if("o.price >= {}", which.min_odds)
-    where.add_if("o.price <= {}", which.max_odds)
-    where.add_if("o.commence_time < {}", which.starts_before)
+    where = opportunity_conditions(which)
     order = ORDERS[sort]
     return await page(
         connection, _OPPORTUNITY.format(more=f"{order.expression} as sort_key"), where, order, after, limit
@@ -270,7 +276,7 @@ async def bookmakers(connection: Reader) -> list[Record]:
                 percentile_cont(0.5) within group (order by ((event_us - us) / 1000000)::float8) as median_age
             from priced group by key
         ) p on p.key = b.key
-        order by key
+        order by coalesce(b.key, p.key) collate "C"
         """
     )
 

@@ -1,12 +1,28 @@
 """Settings of the api service, from the environment (`BET_INTEL_API_…`)."""
 
-from typing import Self
+import re
+from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from bet_intel.shared.postgres.settings import DatabaseSettings
 from bet_intel.shared.retention import check_retention
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?")
+
+
+def _split(value: Any) -> Any:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if value != "*" and not _ORIGIN.fullmatch(value):
+            raise ValueError(f"{value!r} is no origin: give scheme, host and port, as https://example.com, or *")
+    if "*" in values and len(values) > 1:
+        raise ValueError("* stands for every origin: give it alone")
+    return values
 
 
 class ApiSettings(DatabaseSettings):
@@ -21,6 +37,14 @@ class ApiSettings(DatabaseSettings):
     stream_heartbeat_seconds: float = Field(default=10.0, gt=0)
     stream_followers: int = Field(default=1000, ge=1)
     """How many streams a gateway serves at once."""
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_origins)] = ()
+    """Origins, separated by commas, whose pages may use the API from a browser; `*` = any; none unless given."""
+    exports: int = Field(default=2, ge=1)
+    """How many exports a gateway writes at once; each holds a connection of its pool."""
+    export_rows: int = Field(default=1_000_000, ge=1)
+    """How many rows one export may have."""
+    export_seconds: float = Field(default=300.0, gt=0)
+    """How long one may take; then it is cut off."""
     cache_seconds: float = Field(default=5.0, gt=0)
     """How long an answer may be kept; a newer read model replaces it sooner."""
     resync_seconds: float = Field(default=10.0, gt=0, le=3600)

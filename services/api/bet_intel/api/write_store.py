@@ -1,9 +1,11 @@
 """The SQL of what callers write: answers to be given again, and pricing settings."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import asyncpg
+import msgspec
 
 from bet_intel.api.problems import BusyError
 from bet_intel.api.read_model import Record
@@ -14,12 +16,14 @@ _FORGOTTEN_AT_ONCE = 100
 
 
 class Answer(NamedTuple):
-    """What a request was answered. `body` is as it is stored: encrypted where `is_secret`."""
+    """What a request was answered. `body` is as it is stored: encrypted where `is_secret`; `headers` are those that
+    belong to the answer itself, as its ETag."""
 
     status: int
     location: str | None
     body: bytes
     is_secret: bool
+    headers: Mapping[str, str]
 
 
 class Claimed(NamedTuple):
@@ -60,7 +64,8 @@ async def claim(connection: Writer, account: str, key: str, digest: bytes, now: 
     row = await connection.fetchrow("select * from idempotency where account = $1 and key = $2", account, key)
     if row is None or row["status"] is None:
         raise BusyError("Another request with this Idempotency-Key has just ended; ask again.")
-    return Claimed(row["digest"], Answer(row["status"], row["location"], row["answer"], row["is_secret"]))
+    headers = msgspec.json.decode(row["headers"], type=dict[str, str])
+    return Claimed(row["digest"], Answer(row["status"], row["location"], row["answer"], row["is_secret"], headers))
 
 
 async def _forget(connection: Writer, before: datetime) -> None:
@@ -79,12 +84,13 @@ async def _forget(connection: Writer, before: datetime) -> None:
 async def keep_answer(connection: Writer, account: str, key: str, answer: Answer) -> None:
     await connection.execute(
         """
-        update idempotency set status = $3, location = $4, answer = $5, is_secret = $6
+        update idempotency set status = $3, location = $4, answer = $5, is_secret = $6, headers = $7
         where account = $1 and key = $2
         """,
         account,
         key,
-        *answer,
+        *answer[:-1],
+        msgspec.json.encode(answer.headers).decode(),
     )
 
 

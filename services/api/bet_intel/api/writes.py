@@ -22,6 +22,7 @@ from bet_intel.shared.secret_box import SecretBox
 from bet_intel.shared.times import Clock
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
 IDEMPOTENCY = {
     IDEMPOTENCY_KEY: "A name of your own for this request, 1 to 255 printable characters: sent again with it within a "
     "day, the request creates nothing more and gets the answer it got. With another body it is refused (422)."
@@ -78,15 +79,16 @@ class Writes:
             if claimed is None:
                 written = await act(unit)
                 encoded = _encoded(written)
-                stored = Answer(written.status, written.location, self._closed(encoded, written), written.is_secret)
+                closed = self._closed(encoded, written)
+                stored = Answer(written.status, written.location, closed, written.is_secret, written.headers)
                 await write_store.keep_answer(unit.connection, LOCAL, key, stored)
         if claimed is None:
             return self._response(written.status, encoded, written.location, committed, written.headers)
         if claimed.digest != digest:
             raise ReusedKeyError(f"This {IDEMPOTENCY_KEY} was used for another request: take a new one.")
         again = claimed.answer
-        told = self._opened(again)
-        return self._response(again.status, told, again.location, committed, {"Idempotency-Replayed": "true"})
+        headers = {**again.headers, REPLAYED: "true"}
+        return self._response(again.status, self._opened(again), again.location, committed, headers)
 
     def _closed(self, encoded: bytes, written: Written) -> bytes:
         if not written.is_secret:

@@ -121,6 +121,26 @@ class BookmakerList(msgspec.Struct, frozen=True):
     as_of: AsOf
 
 
+class MarketState(msgspec.Struct, frozen=True):
+    """A kind of market in one period, over all open events."""
+
+    market: str
+    period: str
+    open_events: Annotated[int, Meta(description="Open events that have it.")]
+    open_lines: Annotated[int, Meta(description="Markets of that kind; each line and subject is one.")]
+    suspended_lines: Annotated[int, Meta(description="Of them, those that are suspended.")]
+    open_opportunities: Annotated[
+        dict[str, int], Meta(description="Open opportunities of the profile by class, whatever their EV.")
+    ]
+    changed_at: Annotated[datetime | None, Meta(description="Source time at which a price or status last changed.")]
+
+
+class MarketList(msgspec.Struct, frozen=True):
+    data: list[MarketState]
+    next_cursor: NextCursor
+    as_of: AsOf
+
+
 class LeagueCounts(msgspec.Struct, frozen=True):
     league: str
     title: str

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from bet_intel.api import read_model
 from bet_intel.api.answers import BookmakerList, BookmakerState
-from bet_intel.api.operation import NoParameters, Operation, Reads
+from bet_intel.api.operation import Operation, Reads
+from bet_intel.api.paging import ShortListQuery, page_of
 from bet_intel.api.read_model import Record
 from bet_intel.shared.postgres import Reader
 from bet_intel.shared.times import from_us
@@ -18,18 +19,20 @@ def operations(reads: Reads) -> tuple[Operation, ...]:
             "listBookmakers",
             "events",
             "Bookmakers with what they price now",
-            reads.cached(NoParameters, _list),
+            reads.cached(ShortListQuery, _list),
             "Every bookmaker that was ever told of, by key; those that price nothing now with zeros.",
+            ShortListQuery,
             answer=BookmakerList,
             conditional=True,
         ),
     )
 
 
-async def _list(connection: Reader, _path: Mapping[str, str], _asked: NoParameters) -> BookmakerList:
+async def _list(connection: Reader, _path: Mapping[str, str], asked: ShortListQuery) -> BookmakerList:
     rows = await read_model.bookmakers(connection)
     position = await read_model.position(connection)
-    return BookmakerList([_bookmaker(row, position.as_of) for row in rows], None, position.as_of)
+    page, more = page_of(rows, lambda row: str(row["key"]), asked, asked.limit, asked.cursor)
+    return BookmakerList([_bookmaker(row, position.as_of) for row in page], more, position.as_of)
 
 
 def _bookmaker(row: Record, as_of: datetime | None) -> BookmakerState:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from bet_intel.api import read_model
 from bet_intel.api.answers import LeagueCounts, SportCounts, SportList
-from bet_intel.api.operation import NoParameters, Operation, Reads
+from bet_intel.api.operation import Operation, Reads
+from bet_intel.api.paging import ShortListQuery, page_of
 from bet_intel.shared.postgres import Reader
 
 _PROFILE = "consensus"
@@ -17,15 +18,16 @@ def operations(reads: Reads) -> tuple[Operation, ...]:
             "listSports",
             "events",
             "Sports and leagues with what is open",
-            reads.cached(NoParameters, _list),
+            reads.cached(ShortListQuery, _list),
             "Every sport and league that has open events or open opportunities.",
+            ShortListQuery,
             answer=SportList,
             conditional=True,
         ),
     )
 
 
-async def _list(connection: Reader, _path: Mapping[str, str], _asked: NoParameters) -> SportList:
+async def _list(connection: Reader, _path: Mapping[str, str], asked: ShortListQuery) -> SportList:
     events = await read_model.event_counts(connection)
     opportunities = await read_model.opportunity_counts(connection, _PROFILE)
     position = await read_model.position(connection)
@@ -39,7 +41,8 @@ async def _list(connection: Reader, _path: Mapping[str, str], _asked: NoParamete
         sport, league = key
         counts = LeagueCounts(league, titles.get(key, league), open_events.get(key, 0), classes.get(key, {}))
         leagues.setdefault(sport, []).append(counts)
-    return SportList([_sport(sport, of_sport) for sport, of_sport in leagues.items()], None, position.as_of)
+    page, more = page_of(list(leagues), str, asked, asked.limit, asked.cursor)
+    return SportList([_sport(sport, leagues[sport]) for sport in page], more, position.as_of)
 
 
 def _sport(sport: str, leagues: list[LeagueCounts]) -> SportCounts:

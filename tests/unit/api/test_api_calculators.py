@@ -1,0 +1,92 @@
+"""The calculators' properties, over whatever may be asked."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bet_intel.api.domain.calculator import CalculationError
+from bet_intel.api.domain.devigging import DevigBody, devigged
+from bet_intel.api.domain.worth import PriceAnswer, PriceBody, ReferenceBook, worth
+
+decimal = st.floats(1.0001, 1_000_000)
+american = st.one_of(st.integers(100, 1_000_000), st.integers(-1_000_000, -100)).map(float)
+shares = st.floats(0, 0.999)
+
+
+def finite(answer: PriceAnswer) -> bool:
+    numbers = [answer.ev, answer.kelly, answer.stake_fraction, answer.breakeven_probability, answer.fair_probability]
+    return all(map(math.isfinite, numbers))
+
+
+@given(st.lists(decimal, min_size=2, max_size=30), st.integers(1, 3))
+def test_any_market_is_devigged_or_refused(prices: list[float], winners: int) -> None:
+    try:
+        answer = devigged(DevigBody(prices=tuple(prices), winners=winners))
+    except CalculationError:
+        return
+    for method in answer.methods:
+        told = [one.fair_probability for one in method.outcomes]
+        if method.status == "ok" and method.method != "worst_case":
+            assert sum(p for p in told if p is not None) == pytest.approx(winners)
+            for one, outcome in zip(method.outcomes, answer.outcomes, strict=True):
+                assert one.fair_probability is not None
+                assert outcome.band is None or (outcome.band.low or 0) - 1e-9 <= one.fair_probability
+        assert all(p is None or math.isfinite(p) for p in told)
+
+
+@given(st.lists(american, min_size=2, max_size=5))
+def test_american_prices_come_back_as_they_were(prices: list[float]) -> None:
+    try:
+        answer = devigged(DevigBody(prices=tuple(prices), odds_format="american"))
+    except CalculationError:
+        return
+    shown = [one.price for one in answer.outcomes]
+    assert shown == [100 if price == -100 else price for price in prices]
+
+
+@given(decimal, st.floats(0.000001, 0.9999), shares, st.sampled_from(["back", "lay"]), st.floats(0, 10))
+def test_worth_is_finite_and_the_offers_have_the_ev(
+    price: float, fair: float, commission: float, side: str, wanted: float
+) -> None:
+    asked = PriceBody(price=price, fair_probability=fair, commission=commission, side=side, wanted_ev=wanted)  # type: ignore[arg-type]
+    answer = worth(asked)
+    assert finite(answer)
+    assert 0 <= answer.stake_fraction <= 0.05
+    assert (answer.kelly > 0) == (answer.ev > 0) or abs(answer.ev) < 1e-9
+    assert 0 < answer.breakeven_probability < 1
+    if (back := answer.maker.back) is not None and back <= 1_000_000:
+        again = worth(PriceBody(price=back, fair_probability=fair, commission=commission))
+        assert again.ev >= wanted - 1e-6 * max(1.0, back)
+
+
+@given(st.lists(st.tuples(decimal, decimal), min_size=1, max_size=6), decimal, st.integers(0, 1))
+def test_references_give_a_fair_price_or_are_refused(
+    books: list[tuple[float, float]], price: float, outcome: int
+) -> None:
+    references = tuple(ReferenceBook(str(number), prices) for number, prices in enumerate(books))
+    try:
+        answer = worth(PriceBody(price=price, references=references, outcome=outcome))
+    except CalculationError:
+        return
+    assert finite(answer)
+    assert 0 < answer.fair_probability < 1
+    assert sum(one.share for one in answer.references) == pytest.approx(1)
+
+
+@given(st.floats(0.01, 0.98), shares, shares, shares)
+def test_probabilities_that_exceed_one_are_refused(fair: float, push: float, half_won: float, half_lost: float) -> None:
+    asked = PriceBody(
+        price=2.0,
+        fair_probability=fair,
+        push_probability=push,
+        half_won_probability=half_won,
+        half_lost_probability=half_lost,
+    )
+    ways = sum(part > 0 for part in (push, half_won, half_lost))
+    if ways > 1 or fair + push + half_won + half_lost > 1:
+        with pytest.raises(CalculationError):
+            worth(asked)
+    else:
+        assert finite(worth(asked))
