@@ -6,6 +6,7 @@ Exit codes: 0 done or asked to stop, 1 failed, 2 asked wrongly or set wrongly.
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol, TypeVar, cast
 
 import uvloop
@@ -19,7 +20,6 @@ from bet_intel.shared.process import ProcessSettings, Service, StartError, begin
 from bet_intel.shared.rabbitmq.errors import BrokerError, BrokerUnavailableError
 from bet_intel.shared.settings import secret
 from bet_intel.shared.telemetry import configure_logging
-from bet_intel.shared.tracing import configure_tracing
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -77,8 +77,8 @@ def main(service: Service, arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load(ProcessSettings)
         configure_logging(settings.log_level, json=not sys.stderr.isatty())
-        configure_tracing(service.name)
-        renewal = uvloop.run(_do(service, kind, settings))
+        with _traced(service.name, kind, settings):
+            renewal = uvloop.run(_do(service, kind, settings))
     except (*_SAID, ExceptionGroup) as error:
         said = list(_leaves(error))
         if not all(isinstance(one, _SAID) for one in said):
@@ -89,6 +89,14 @@ def main(service: Service, arguments: Sequence[str] | None = None) -> int:
     if renewal is not None:
         begin_anew()
     return 0
+
+
+def _traced(service: str, kind: str, settings: ProcessSettings) -> AbstractContextManager[None]:
+    if settings.traces_endpoint is None:
+        return nullcontext()
+    from bet_intel.shared.otlp import exporting  # a process that does not trace does not load it
+
+    return exporting(str(settings.traces_endpoint), settings.traces_ratio, service, kind)
 
 
 _SAID = (WrongSettingsError, DatabaseError, BrokerError, BrokerUnavailableError, MigrationError, StartError)

@@ -33,7 +33,9 @@ class UnitOfWork:
     def append(self, *outgoing: Outgoing) -> None:
         """What does not say to which trace it belongs, belongs to the one that we are in."""
         traceparent = current_traceparent()
-        self.outgoing += [one if one.traceparent else replace(one, traceparent=traceparent) for one in outgoing]
+        if traceparent:
+            outgoing = tuple(one if one.traceparent else replace(one, traceparent=traceparent) for one in outgoing)
+        self.outgoing += outgoing
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry, start_http_server
-from pydantic import Field, SecretStr
+from pydantic import Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bet_intel.shared.cache import InProcessCache
@@ -59,6 +59,10 @@ class ProcessSettings(Settings):
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
     """Where Prometheus may read; None = nowhere, 0 = a free port, which the log names."""
+    traces_endpoint: HttpUrl | None = None
+    """Collector of traces over OTLP/HTTP, such as http://otel-collector:4318. Without it nothing is traced."""
+    traces_ratio: float = Field(default=0.05, ge=0, le=1)
+    """Which part of the traces is recorded."""
     stop_seconds: float = Field(default=30.0, gt=0)
     """How long handlers and tasks may take to end when the process is asked to stop."""
     worker_memory: int = Field(default=200, gt=0)

@@ -1,4 +1,4 @@
-"""Logs: structured, one event a line, to standard error."""
+"""Logs: structured, one event a line, to standard error; what belongs to a trace says to which."""
 
 import io
 import logging
@@ -6,6 +6,8 @@ import sys
 from typing import Any
 
 import structlog
+
+from bet_intel.shared.tracing import current_context
 
 
 class _StandardError(io.TextIOBase):
@@ -26,6 +28,7 @@ def configure_logging(level: str, *, json: bool) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_trace,
     ]
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
@@ -44,4 +47,22 @@ def configure_logging(level: str, *, json: bool) -> None:
     # So do the drivers of RabbitMQ, and dramatiq of every task that failed.
     for name in ("asyncpg.pool", "aio_pika", "aiormq", "pika"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    logging.basicConfig(level=max(number, logging.WARNING), stream=stream, format="%(levelname)s %(name)s %(message)s")
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder()],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *([structlog.processors.format_exc_info] if json else []),
+                renderer,
+            ],
+        )
+    )
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler])
+
+
+def _add_trace(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    context = current_context()
+    if context.is_valid:
+        event["trace_id"], event["span_id"] = f"{context.trace_id:032x}", f"{context.span_id:016x}"
+    return event

@@ -11,8 +11,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from bet_intel.api.app import Api
 from bet_intel.api.problems import MEDIA_TYPE, malformed_request
+from bet_intel.api.request_traces import traced
 
 _BACKLOG = 2048
+THIS_MACHINE = "127.0.0.1,::1"
 
 
 class PortError(Exception):

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from opentelemetry.trace import SpanKind
 
 from bet_intel.odds_ingest.domain.quotes import Answer
 from bet_intel.odds_ingest.ingest import Ingested, IngestOdds
@@ -17,6 +18,7 @@ from bet_intel.odds_ingest.telling import BookmakerAges, Teller
 from bet_intel.odds_ingest.wire import ProviderReport
 from bet_intel.shared.messaging import UnavailableError
 from bet_intel.shared.times import Clock, Monotonic
+from bet_intel.shared.tracing import span
 
 _log = structlog.get_logger(__name__)
 
@@ -130,11 +132,12 @@ class Poller:
             asked = self._monotonic()
             try:
                 self._waiting = [] if self._is_recording else await self._asked_for()
-                answer = await self._provider.fetch(self._position)
-                if answer is None:
-                    self._teller.tell(replace(self._teller.newest, state="finished"))
-                    return
-                await self._answered(answer)
+                with span(f"poll {self._provider.name}", SpanKind.INTERNAL):
+                    answer = await self._provider.fetch(self._position)
+                    if answer is None:
+                        self._teller.tell(replace(self._teller.newest, state="finished"))
+                        return
+                    await self._answered(answer)
             except ProviderError as error:
                 await self._failed(error)
                 if error.ends:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
+from opentelemetry.trace import SpanKind
 
 from bet_intel.odds_ingest import poll_store as store
 from bet_intel.odds_ingest.calls import Bill, Calls, OutOfCreditsError, Paid
@@ -25,6 +26,7 @@ from bet_intel.odds_ingest.wire import ProviderReport
 from bet_intel.shared.messaging import UnavailableError
 from bet_intel.shared.postgres import Database
 from bet_intel.shared.times import Clock
+from bet_intel.shared.tracing import span
 
 _log = structlog.get_logger(__name__)
 
@@ -136,7 +138,8 @@ class ScheduledPoller:
         if (requests or self._may_ask()) and not await self._looked(requests):
             return
         if requests:
-            await self._refresh(requests)
+            with span(f"refresh {self._provider.name}", SpanKind.INTERNAL):
+                await self._refresh(requests)
             return
         polled = await self._polled()
         known = self._asks()

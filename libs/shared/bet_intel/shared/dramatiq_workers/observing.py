@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import dramatiq
-from opentelemetry.trace import SpanKind
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from bet_intel.shared.dramatiq_workers.broker import TRACEPARENT
-from bet_intel.shared.tracing import span
+from bet_intel.shared.tracing import processing
 
 _BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0)
 
@@ -56,7 +55,7 @@ class Tracing(dramatiq.Middleware):
     def before_process_message(self, broker: Any, message: Any) -> None:
         stack = contextlib.ExitStack()
         traceparent = str(message.options.get(TRACEPARENT, ""))
-        stack.enter_context(span(f"{message.actor_name} process", SpanKind.CONSUMER, [traceparent]))
+        stack.enter_context(processing(message.queue_name, [traceparent], message.actor_name))
         self._open[id(message)] = stack
 
     def after_process_message(

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import aio_pika
@@ -17,7 +17,6 @@ import structlog
 from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
 from dramatiq.middleware.asyncio import AsyncIO
 from dramatiq.worker import ConsumerThread, WorkerThread
-from opentelemetry.trace import SpanKind
 from prometheus_client import CollectorRegistry
 
 from bet_intel.shared.dramatiq_workers.broker import QuorumBroker, encode, task_queue
@@ -30,7 +29,7 @@ from bet_intel.shared.rabbitmq.publisher import Publisher
 from bet_intel.shared.rabbitmq.topology import Declarer, Topology
 from bet_intel.shared.tasks import Actor, Task
 from bet_intel.shared.times import Clock
-from bet_intel.shared.tracing import current_traceparent, span
+from bet_intel.shared.tracing import current_traceparent, publishing
 from bet_intel.shared.work_queue import Backoff
 
 _log = structlog.get_logger(__name__)
@@ -92,9 +91,8 @@ class DramatiqTasks:
         self._publisher.topology |= task_queue(queue)
 
     async def enqueue(self, task: Task) -> None:
-        traceparent = task.traceparent or current_traceparent()
-        with span(f"{task.actor} publish", SpanKind.PRODUCER, [traceparent]):
-            body = encode(task, self._clock)
+        with publishing(task.queue, task.traceparent, "enqueue", task.actor):
+            body = encode(replace(task, traceparent=current_traceparent() or task.traceparent), self._clock)
             message = aio_pika.Message(body, message_id=task.id, delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
             try:
                 await self._publisher.publish(_DEFAULT_EXCHANGE, task.queue, message)

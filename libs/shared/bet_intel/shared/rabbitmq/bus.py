@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 from aio_pika.abc import AbstractConnection
-from opentelemetry.trace import SpanKind
 
 from bet_intel.shared.message_metrics import MessageMetrics
 from bet_intel.shared.messaging import (
@@ -25,7 +24,7 @@ from bet_intel.shared.rabbitmq.errors import BrokerError, BrokerUnavailableError
 from bet_intel.shared.rabbitmq.publisher import Patience, Publisher
 from bet_intel.shared.rabbitmq.redrive import redrive
 from bet_intel.shared.rabbitmq.topology import DELIVERY_LIMIT, EVENTS, EXCHANGES, Declarer, Topology, event_queue
-from bet_intel.shared.tracing import current_traceparent, span
+from bet_intel.shared.tracing import current_traceparent, processing, publishing
 from bet_intel.shared.work_queue import Backoff, WorkQueue
 
 _log = structlog.get_logger(__name__)
@@ -58,7 +57,7 @@ class _Subscription:
                     f"{message.type} {message.id} of {message.subject} is in {self.queue.name}, which is read by who "
                     f"knows {self.queue.type}"
                 )
-        with span(f"{self.queue.name} process", SpanKind.CONSUMER, [message.traceparent for message in messages]):
+        with processing(self.queue.name, [message.traceparent for message in messages]):
             await self.handler(messages)
 
 
@@ -84,9 +83,8 @@ class RabbitBus:
         self._subscriptions.append(_Subscription(queue, handler, dead_letters))
 
     async def publish(self, message: Message) -> None:
-        message = _in_trace(message)
-        with span(f"{message.type} publish", SpanKind.PRODUCER, [message.traceparent]):
-            await self._publisher.publish(EVENTS.name, message.type, to_amqp(message))
+        with publishing(message.type, message.traceparent):
+            await self._publisher.publish(EVENTS.name, message.type, to_amqp(_in_trace(message)))
 
     def announce(self, message: Message) -> None:
         if self._news.full():
@@ -132,8 +130,9 @@ class RabbitBus:
             while True:
                 message = await self._news.get()
                 try:
-                    amqp = to_amqp(message, expiration=_NEWS_SECONDS)
-                    await self._publisher.publish(EVENTS.name, message.type, amqp, mandatory=False)
+                    with publishing(message.type, message.traceparent, "announce"):
+                        amqp = to_amqp(_in_trace(message), expiration=_NEWS_SECONDS)
+                        await self._publisher.publish(EVENTS.name, message.type, amqp, mandatory=False)
                 except (UnavailableError, UnroutableError, BrokerError) as error:
                     _log.info("news not told, more will follow", type=message.type, reason=str(error))
         finally:
@@ -204,4 +203,6 @@ class RabbitBus:
 
 
 def _in_trace(message: Message) -> Message:
-    return message if message.traceparent else replace(message, traceparent=current_traceparent())
+    """As part of the span that we are in, if we are in any."""
+    traceparent = current_traceparent()
+    return replace(message, traceparent=traceparent) if traceparent else message
