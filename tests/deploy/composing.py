@@ -11,6 +11,7 @@ import yaml
 from bet_intel.compose.cluster.services import KINDS
 from deploy.faults import PROJECT, CannotTellError, ran
 from deploy.known_settings import unknown
+from deploy.plan import GATEWAY, REDIS, WORKER, Size
 
 _MAIN = "compose/compose.yaml"
 _BESIDE = ("compose/compose.observability.yaml", "compose/compose.tls.yaml")
@@ -19,10 +20,6 @@ _PROGRAM = "lib/python*/site-packages/compose/docker-compose"
 _OURS = re.compile(r"bet-intel/(?P<service>[a-z-]+):")
 _SECRET = re.compile(r"PASSWORD|PASS$|DSN|TOKEN|KEY|BROKER_URL|REDIS_URL|COOKIE")
 _MIB = 1 << 20
-# Of the plan: memory and CPUs that are kept free for a container, and that it may use.
-_GATEWAY = (256, 0.2, 512, 0.5)
-_WORKER = (512, 0.3, 1024, 0.8)
-_REDIS = (256, 0.1, 512, 0.2)
 
 
 def configuration(root: Path, *beside: str) -> dict[str, Any]:
@@ -54,6 +51,7 @@ def compose(root: Path) -> Sequence[str]:
         *_sizes(watching),
         *_secrets(watching),
         *_settings(main),
+        *_trusted(main),
         *_watched(root, main),
     ]
 
@@ -101,12 +99,12 @@ def _sizes(services: Mapping[str, Any]) -> Iterator[str]:
     for name, one in services.items():
         if "memory" not in one.get("deploy", {}).get("resources", {}).get("limits", {}):
             yield f"compose.yaml: {name} has no limit of memory"
-    planned = {"api": _GATEWAY} | {f"redis-{number}": _REDIS for number in range(1, 7)}
-    planned |= {name: _WORKER for name, process, _ in _ours(services) if process.endswith((".worker", ".consume"))}
+    planned = {"api": GATEWAY} | {f"redis-{number}": REDIS for number in range(1, 7)}
+    planned |= {name: WORKER for name, process, _ in _ours(services) if process.endswith((".worker", ".consume"))}
     for name, wanted in planned.items():
         resources = services[name]["deploy"]["resources"]
         kept, most = resources["reservations"], resources["limits"]
-        found = (int(kept["memory"]) // _MIB, kept["cpus"], int(most["memory"]) // _MIB, most["cpus"])
+        found = Size(int(kept["memory"]) // _MIB, kept["cpus"], int(most["memory"]) // _MIB, most["cpus"])
         if found != wanted:
             yield f"compose.yaml: {name} has {found}, the plan gives it {wanted}"
 
@@ -122,6 +120,14 @@ def _settings(services: Mapping[str, Any]) -> Iterator[str]:
     for name, process, one in _ours(services):
         for variable in unknown(process.partition(".")[0], one["environment"]):
             yield f"compose.yaml: {name} has {variable}, which it does not read"
+
+
+def _trusted(services: Mapping[str, Any]) -> Iterator[str]:
+    """The gateways believe nginx, and nobody else, whom a request is from."""
+    address = services["nginx"]["networks"]["inside"].get("ipv4_address")
+    trusted = services["api"]["environment"].get("BET_INTEL_API_TRUSTED_PROXIES")
+    if trusted is None or trusted != address:
+        yield f"compose.yaml: api trusts {trusted}, and nginx is {address}"
 
 
 def _watched(root: Path, services: Mapping[str, Any]) -> Iterator[str]:

@@ -16,6 +16,7 @@ import yaml
 from deploy.faults import PROJECT, TOOLS, CannotTellError, ran
 from deploy.known_settings import unknown
 from deploy.kubernetes_files import made
+from deploy.kubernetes_plan import autoscaler, connections, sizes
 
 _OVERLAYS = "compose/k8s/overlays"
 _SCHEMAS = PROJECT.parent / "shared/crds"
@@ -45,10 +46,17 @@ def kubernetes(root: Path) -> Sequence[str]:
             continue
         objects = list(yaml.safe_load_all(said))
         wrong += [
-            f"{overlay.name}: {fault}" for fault in (*_schemas(objects), *_promises(objects), *_settings(objects))
+            f"{overlay.name}: {fault}"
+            for fault in (
+                *_schemas(objects),
+                *_promises(objects),
+                *_settings(objects),
+                *sizes(objects),
+                *connections(objects),
+            )
         ]
         wrong += [f"{overlay.name}: {fault}" for fault in _validated(objects)]
-    return wrong
+    return [*wrong, *autoscaler(root)]
 
 
 def policy(root: Path) -> Sequence[str]:

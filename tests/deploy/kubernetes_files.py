@@ -28,13 +28,16 @@ _AT_ONCE = "50"
 
 def made(root: Path) -> dict[str, str]:
     """Each file's text by its path below the root."""
-    parts = tomllib.loads((root / "docs/architecture/dependencies.toml").read_text("utf-8"))["parts"]
+    declared = tomllib.loads((root / "docs/architecture/dependencies.toml").read_text("utf-8"))
+    parts = declared["parts"]
     scripts = {
         f"{_K8S}/components/redis/{name}": (root / "compose/redis" / name).read_text("utf-8")
         for name in ("start.sh", "create.sh")
     }
     return {
-        f"{_K8S}/base/network-policies.yaml": _text("docs/architecture/dependencies.toml", _policies(parts)),
+        f"{_K8S}/base/network-policies.yaml": _text(
+            "docs/architecture/dependencies.toml", _policies(parts, declared["watched_from"])
+        ),
         f"{_K8S}/components/keda/scaled-objects.yaml": _text("the types of processes", _scaled(parts)),
         f"{_K8S}/components/monitoring/rules.yaml": _text("compose/prometheus/rules", [_rules(root)]),
         **scripts,
@@ -46,7 +49,7 @@ def _text(source: str, objects: Sequence[Mapping[str, Any]]) -> str:
     return f"# Made from {source} by `make deploy-files`.\n" + "---\n".join(documents)
 
 
-def _policies(parts: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _policies(parts: Mapping[str, Any], watcher: Mapping[str, Any]) -> list[dict[str, Any]]:
     reaching = {
         "postgres": [name for name, part in parts.items() if part["database"]],
         "rabbitmq": list(parts),
@@ -55,7 +58,7 @@ def _policies(parts: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         _policy("default-deny", {}, ["Ingress", "Egress"]),
         _policy("dns", {}, ["Egress"], egress=[_dns()]),
-        *[_of_part(name, part) for name, part in parts.items()],
+        *[_of_part(name, part, watcher) for name, part in parts.items()],
         _policy("gateway", {_NAME: "api"}, ["Ingress"], ingress=[{"ports": _ports(8000)}]),
         _of_server("postgres", _POSTGRES, reaching["postgres"], [5432], [5432, 8000], "cnpg-system"),
         _of_server("rabbitmq", _RABBITMQ, reaching["rabbitmq"], [5672], [4369, 25672], "rabbitmq-system", [15672]),
@@ -77,7 +80,7 @@ def _policy(name: str, selected: Mapping[str, str], types: Sequence[str], **rule
     }
 
 
-def _of_part(name: str, part: Mapping[str, Any]) -> dict[str, Any]:
+def _of_part(name: str, part: Mapping[str, Any], watcher: Mapping[str, Any]) -> dict[str, Any]:
     egress = [_to(_RABBITMQ, 5672)]
     if part["database"]:
         egress.insert(0, _to(_POSTGRES, 5432))
@@ -86,7 +89,8 @@ def _of_part(name: str, part: Mapping[str, Any]) -> dict[str, Any]:
     if part["hosts"]:
         # A policy knows addresses, not names: public ones alone.
         egress.append({"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": list(_PRIVATE)}}], "ports": _ports(443)})
-    watched = {"from": [_namespace("monitoring")], "ports": _ports(9100)}
+    egress.append({"to": [_namespace(watcher["namespace"])], "ports": _ports(watcher["traces"])})
+    watched = {"from": [_namespace(watcher["namespace"])], "ports": _ports(watcher["metrics"])}
     return _policy(name, {_NAME: name}, ["Ingress", "Egress"], ingress=[watched], egress=egress)
 
 

@@ -43,6 +43,7 @@ _FAULTS = [
     ("compose", "compose/compose.yaml", r"API_DSN_FILE: ", "API_DSN: x", "in its environment"),
     ("compose", "compose/compose.yaml", r"  read_only: true\n  tmpfs", "  tmpfs", "may write to its image"),
     ("compose", "compose/compose.yaml", r"NOTIFIER_POOL_SIZE", "NOTIFIER_POOLSIZE", "which it does not read"),
+    ("compose", "compose/compose.yaml", r"PROXIES: 172.31.250.2", "PROXIES: 172.31.0.0/16", "api trusts 172.31.0.0/16"),
     ("compose", "compose/prometheus/prometheus.yaml", r"          - notifier-worker\n", "", "notifier-worker is not"),
     ("nginx", "compose/bet_intel/compose/servers/nginx.conf", r"least_conn", "least_con", "least_con"),
     (
@@ -69,6 +70,10 @@ _FAULTS = [
     ("kubernetes", "compose/k8s/components/rabbitmq/cluster.yaml", r"persistence:", "persistent:", "persistent"),
     ("kubernetes", "compose/k8s/components/keda/kustomization.yaml", r"\$patch: delete", "", "two autoscalers"),
     ("kubernetes", "compose/k8s/base/api-migrate.yaml", r"OWNER_DSN_FILE", "OWNERS_DSN_FILE", "which nobody reads"),
+    ("kubernetes", "compose/k8s/base/api-autoscaler.yaml", r"Utilization: 70", "Utilization: 75", "the plan {"),
+    ("kubernetes", "compose/k8s/base/notifier-worker.yaml", r"memory: 512Mi", "memory: 256Mi", "the plan gives it"),
+    ("kubernetes", "compose/k8s/base/kustomization.yaml", r"API_PROCESSES=28", "API_PROCESSES=22", "may have 28"),
+    ("kubernetes", "compose/k8s/components/postgres/cluster.yaml", r"'800'", "'400'", "PostgreSQL takes 400"),
     ("policy", "compose/k8s/base/notifier-worker.yaml", r"Escalation: false", "Escalation: true", "CKV_K8S_20"),
     ("prometheus", "compose/prometheus/prometheus.yaml", "scrape_configs", "scrape_config", "scrape_config"),
     ("prometheus", "compose/prometheus/rules/alerts.yaml", r"humanizeDuration", "humanizeDuratio", "humanizeDuratio"),

@@ -9,7 +9,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bet_intel.api.app import Api, open_api
-from bet_intel.api.server import PortError, listen, serve
+from bet_intel.api.server import THIS_MACHINE, PortError, listen, serve
 from bet_intel.api.settings import ApiSettings
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.entry import load, owner_dsn
@@ -24,6 +24,8 @@ class ServeSettings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    trusted_proxies: str = THIS_MACHINE
+    """Addresses and networks, with commas, that may say whom a request is from: nginx's."""
 
 
 @asynccontextmanager
@@ -40,13 +42,13 @@ async def _serving(engines: Engines) -> AsyncIterator[Opened]:
     except PortError as error:
         raise StartError(str(error).replace("--port", "BET_INTEL_API_PORT")) from error
     async with open_api(load(ApiSettings), engines) as api:
-        yield Opened(lambda: _serve(api, listening))
+        yield Opened(lambda: _serve(api, listening, settings.trusted_proxies))
 
 
-async def _serve(api: Api, listening: socket.socket) -> None:
+async def _serve(api: Api, listening: socket.socket, trusted_proxies: str) -> None:
     async with asyncio.TaskGroup() as group:
         background = group.create_task(api.run(), name="api")
-        serving = group.create_task(serve(api, listening), name="http")
+        serving = group.create_task(serve(api, listening, trusted_proxies=trusted_proxies), name="http")
         try:
             await asyncio.wait({background, serving}, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -49,15 +49,17 @@ def _remedy(host: str, port: int, error: OSError) -> str:
     return f"cannot listen on {host}, port {port}: {error.strerror or error}"
 
 
-async def serve(api: Api, listening: socket.socket, *, grace_seconds: int = 3) -> None:
-    """Serve on a socket of `listen` until cancelled.
+async def serve(
+    api: Api, listening: socket.socket, *, grace_seconds: int = 3, trusted_proxies: str = THIS_MACHINE
+) -> None:
+    """Serve on a socket of `listen` until cancelled. Who a client is, `trusted_proxies` say in X-Forwarded-For.
 
     Cancelled, it is not ready any more, takes no new connection, closes idle ones and lets requests under way end
     within `grace_seconds`. The socket is closed at the end.
     """
     server = _Server(
         uvicorn.Config(
-            api.asgi,
+            traced(api.asgi),
             lifespan="off",
             ws="none",
             access_log=False,
@@ -65,6 +67,7 @@ async def serve(api: Api, listening: socket.socket, *, grace_seconds: int = 3) -
             server_header=False,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=grace_seconds,
+            forwarded_allow_ips=trusted_proxies,
             http=_Protocol,
         )
     )
