@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run cluster test drills bench check check-deploy deploy-files proto lock clean
+.PHONY: help setup run cluster test drills load bench check check-deploy deploy-files proto lock clean
 
 # Everything runs in the project's own virtual environment.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -25,6 +25,9 @@ test: setup  ## Run every test (ARGS="tests/unit -k devig")
 
 drills: setup  ## Kill what can be killed while load runs, and say what came of it (ONLY="gateway primary", ARGS="--json rows.json")
 	@scripts/drills $(ONLY) $(ARGS)
+
+load: setup  ## Ask a cluster through nginx for all that it can answer (ARGS="--seconds 10 --rounds 3 --write"); minutes
+	@scripts/load $(ARGS)
 
 bench: setup  ## Measure against peers and goals (ARGS="5 11 --json figures.json"); minutes, on a quiet machine
 	@scripts/bench $(ARGS)

@@ -1,0 +1,54 @@
+"""What the runs are held against."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from load.run import GATEWAYS, Run
+from load.views import HOT
+
+_RATE = 1000.0
+_P99_MS = 200.0
+_CPU_RATIO = 1.1
+_HIT_RATE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """`reached` is None where it cannot be said."""
+
+    what: str
+    goal: str
+    figure: str
+    reached: bool | None
+
+
+def judged(runs: Sequence[Run]) -> Iterator[Goal]:
+    most = [run for run in runs if run.title == HOT and run.gateways == max(GATEWAYS)]
+    one = [run for run in runs if run.title == HOT and run.gateways == min(GATEWAYS)]
+    views, killed = runs[-2], runs[-1]
+    rate, p99 = median(run.summary.rate for run in most), median(run.summary.p99 for run in most)
+    yield Goal("requests/s, three gateways", f"≥ {_RATE:,.0f}", f"{rate:,.0f}", rate >= _RATE)
+    yield Goal("p99, three gateways", f"< {_P99_MS:.0f} ms", f"{p99:.1f} ms", p99 < _P99_MS)
+    errors = sum(run.summary.errors for run in runs[:-1])
+    yield Goal("failed requests", "0", f"{errors}", errors == 0)
+    ratio = _cpu(most) / _cpu(one) if _cpu(one) else None
+    yield Goal(
+        "CPU of a request, three gateways against one",
+        f"≤ {_CPU_RATIO}",
+        "–" if ratio is None else f"{ratio:.2f}",
+        None if ratio is None else ratio <= _CPU_RATIO,
+    )
+    failed = killed.summary.errors
+    yield Goal("failed requests while a gateway is killed", "0", f"{failed}", failed == 0)
+    hits = views.used.hit_rate
+    yield Goal(
+        "answers of filtered views from the cache",
+        f"≥ {_HIT_RATE:.0%}",
+        "not asked" if hits is None else f"{hits:.1%}",
+        None if hits is None else hits >= _HIT_RATE,
+    )
+
+
+def _cpu(runs: Sequence[Run]) -> float:
+    return median(run.used.mean_cpu_us for run in runs)

@@ -1,0 +1,48 @@
+-- For wrk: requests of a list of paths, each as often as its weight says; what came of them as one line of JSON.
+-- wrk … -s mix.lua URL -- FILE KEY; a line of FILE is a weight and a path.
+local threads = {}
+
+function setup(thread)
+    thread:set("number", #threads + 1)
+    table.insert(threads, thread)
+end
+
+function init(arguments)
+    local headers = {}
+    if arguments[2] ~= nil and arguments[2] ~= "" then
+        headers["Authorization"] = "Bearer " .. arguments[2]
+    end
+    requests, bounds, total = {}, {}, 0
+    for line in io.lines(arguments[1]) do
+        local weight, path = line:match("^(%S+) (%S+)$")
+        total = total + tonumber(weight)
+        table.insert(bounds, total)
+        table.insert(requests, wrk.format("GET", path, headers))
+    end
+    math.randomseed(number)
+end
+
+function request()
+    local drawn = math.random() * total
+    local low, high = 1, #bounds
+    while low < high do
+        local middle = math.floor((low + high) / 2)
+        if bounds[middle] < drawn then
+            low = middle + 1
+        else
+            high = middle
+        end
+    end
+    return requests[low]
+end
+
+function done(summary, latency, _)
+    local errors = summary.errors
+    io.write(string.format(
+        '\n{"requests":%d,"seconds":%.6f,"p50":%.3f,"p95":%.3f,"p99":%.3f,"bytes":%d,'
+            .. '"connect":%d,"read":%d,"write":%d,"timeout":%d,"status":%d}\n',
+        summary.requests, summary.duration / 1e6,
+        latency:percentile(50) / 1e3, latency:percentile(95) / 1e3, latency:percentile(99) / 1e3, summary.bytes,
+        errors.connect, errors.read, errors.write, errors.timeout, errors.status
+    ))
+end

@@ -1,0 +1,101 @@
+"""A cluster that plays a recording, and the load on it: bounded runs with one, two and three gateways, the filtered
+views, and a gateway that is killed in the middle."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from bet_intel.compose.cluster import control
+from bet_intel.compose.cluster.engines import Sizes
+from bet_intel.compose.cluster.fleet import answers
+from bet_intel.compose.servers.nginx import Nginx
+from drills.recording import Recording
+from drills.run import staged
+from drills.stage import Stage
+from load.gateways import Used, between, read
+from load.views import HOT, Weighted, hot, zipf
+from load.wrk import Summary, Wrk
+
+GATEWAYS = (1, 2, 3)
+_KIND = "api.serve"
+_SIZES = Sizes(rabbitmq_nodes=1, postgres_replicas=1, redis_masters=3, redis_replicas=0)
+_SNAPSHOTS = 900
+_SPEED = 60.0
+"""A snapshot of a minute every second, for a quarter of an hour."""
+_READY_SECONDS = 60.0
+_WARM_SECONDS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of wrk."""
+
+    title: str
+    gateways: int
+    summary: Summary
+    used: Used
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much is asked for: seconds of each run, connections, and how often each number of gateways has its turn."""
+
+    seconds: int = 10
+    connections: int = 64
+    rounds: int = 1
+    key: str = ""
+
+
+@contextmanager
+def playing() -> Iterator[Stage]:
+    """A cluster with three gateways whose recording is being played, and has been shown already."""
+    counts = {_KIND: max(GATEWAYS), "ev-engine.consume": 1}
+    with staged(_SIZES, counts, Recording(_SNAPSHOTS), _SPEED) as stage:
+        stage.begin_play()
+        stage.until(lambda: stage.number("api", "select count(*) from opportunity") > 0, _READY_SECONDS, "odds arrive")
+        yield stage
+
+
+def runs(stage: Stage, load: Load, say: Callable[[str], None]) -> Iterator[Run]:
+    """Numbers of gateways take turns, so that what else the machine does falls on all of them."""
+    for turn in range(load.rounds):
+        order = GATEWAYS if turn % 2 == 0 else tuple(reversed(GATEWAYS))
+        for number in order:
+            _scale(stage, number)
+            yield _measured(stage, load, HOT, hot(), say)
+    _scale(stage, max(GATEWAYS))
+    yield _measured(stage, load, "200 filtered views (Zipf)", zipf(), say)
+    yield _measured(stage, load, "the same, a gateway killed in the middle", zipf(), say, lambda: _kill(stage, load))
+
+
+def _measured(
+    stage: Stage,
+    load: Load,
+    title: str,
+    views: Weighted,
+    say: Callable[[str], None],
+    meanwhile: Callable[[], None] | None = None,
+) -> Run:
+    gateways = len(stage.members(_KIND))
+    say(f"{title}, {gateways} gateway{'s' if gateways > 1 else ''}")
+    Wrk(stage.url, _WARM_SECONDS, load.connections, load.key).run(views)
+    before = read(stage)
+    summary = Wrk(stage.url, load.seconds, load.connections, load.key).run(views, meanwhile)
+    return Run(title, gateways, summary, between(before, read(stage)))
+
+
+def _scale(stage: Stage, number: int) -> None:
+    """Return when so many gateways run, and nginx stands before all of them."""
+    control.scale(stage.folder.path, {_KIND: number})
+
+    def settled() -> bool:
+        nginx, members = Nginx.find(stage.folder), stage.members(_KIND)
+        return nginx is not None and len(members) == number == len(nginx.gateways) and all(map(answers, members))
+
+    stage.until(settled, _READY_SECONDS, f"{number} gateways answer")
+
+
+def _kill(stage: Stage, load: Load) -> None:
+    time.sleep(load.seconds / 2)
+    stage.kill(f"{_KIND}.2")
