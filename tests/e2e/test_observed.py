@@ -1,0 +1,330 @@
+"""A cluster as its traces and metrics show it. What the services do, by their traces, is what
+docs/architecture/dependencies.toml says: no more, no less; Prometheus has data for every panel of the dashboards."""
+
+import asyncio
+import gzip
+import json
+import math
+import os
+import tomllib
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+import yaml
+
+from bet_intel.compose.cluster.services import KINDS
+from bet_intel.compose.observability.panels import CONTAINERS, DASHBOARDS
+from bet_intel.compose.servers.programs import CLUSTER
+from fixtures.backup import Backup
+from fixtures.cluster import Cluster, started
+from fixtures.command import BOOKS, response
+from fixtures.fake_odds_api import Stand, fake_odds_api
+from fixtures.prometheus import PROMETHEUS, Prometheus, scraping
+from fixtures.servers import need
+from fixtures.traces import CLIENT, CONSUMER, PRODUCER, SERVER, Collector, Span, collecting
+from fixtures.waiting import until
+from fixtures.webhooks import Receiver, receiving
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("observed"), pytest.mark.asyncio(loop_scope="module")]
+
+_ROOT = Path(__file__).parents[2]
+_PARTS: Mapping[str, Any] = tomllib.loads((_ROOT / "docs/architecture/dependencies.toml").read_text("utf-8"))["parts"]
+_ODDS_API = "api.the-odds-api.com:443"
+_KEY = "0123456789abcdef0123456789abcdef"
+_LEAGUE = "soccer_made_up_league"
+_SECONDS = 150.0
+_APART = 0.5
+_RECORDED = frozenset(
+    {
+        "bet_intel:http_request_seconds:mean_5m",
+        "bet_intel:cache_requests:rate_5m",
+        "bet_intel:cache_hits:ratio_5m",
+        "bet_intel:queue_seconds:5m",
+        "bet_intel:replica_read_seconds:mean_5m",
+    }
+)
+"""The rules that record; beside the share of Redis' memory, which has no limit here."""
+_EXPORTED_WITHIN = 6.0
+
+Edge = tuple[str, str, str]
+"""Who, does what, with what."""
+
+
+class World:
+    """A cluster that is traced as a whole, the provider it asks, and who is told."""
+
+    def __init__(self, cluster: Cluster, collector: Collector, provider: Stand, receiver: Receiver) -> None:
+        self.cluster = cluster
+        self.collector = collector
+        self.provider = provider
+        self.receiver = receiver
+
+    def edges(self) -> set[Edge]:
+        hosts = {
+            self.provider.url.removeprefix("http://"): _ODDS_API,
+            self.receiver.url.removeprefix("http://").partition("/")[0]: "*",
+        }
+        return {edge for span in list(self.collector.spans.values()) for edge in self._of(span, hosts)}
+
+    def _of(self, span: Span, hosts: Mapping[str, str]) -> Iterable[Edge]:
+        at = span.attributes
+        if span.kind == PRODUCER:
+            yield (span.service, at["messaging.operation.name"], span.destination)
+        elif span.kind == CONSUMER:
+            yield (span.service, "process", span.destination)
+            for cause in (self.collector.spans.get(id) for id in span.causes):
+                if cause is not None:
+                    yield (cause.service, f"reaches {span.service} by", cause.destination)
+        elif span.kind == SERVER:
+            yield (span.service, "answers", "HTTP")
+        elif span.kind == CLIENT and "url.full" in at:
+            host = f"{at['server.address']}:{at['server.port']}"
+            yield (span.service, "asks", hosts.get(host, host))
+        elif span.kind == CLIENT:
+            system = at.get("db.system.name") or at.get("db.system")
+            yield (span.service, f"uses {system}", at["db.namespace"] if system == "postgresql" else "")
+
+
+def declared() -> set[Edge]:
+    consumers = {(told, part) for part, one in _PARTS.items() for told in one["queues"].values()}
+    edges: set[Edge] = {("api", "answers", "HTTP")}
+    for part, one in _PARTS.items():
+        told = {*one["publishes"], *one["announces"]}
+        edges |= {(part, "publish", kind) for kind in one["publishes"]}
+        edges |= {(part, "announce", kind) for kind in one["announces"]}
+        edges |= {(part, "process", queue) for queue in (*one["queues"], *one["task_queues"])}
+        edges |= {(part, "enqueue", queue) for queue in one["task_queues"]}
+        edges |= {(part, f"reaches {part} by", queue) for queue in one["task_queues"]}
+        edges |= {(part, f"reaches {consumer} by", kind) for kind, consumer in consumers if kind in told}
+        edges |= {(part, "asks", host) for host in one["hosts"]}
+        edges.add((part, "uses postgresql", one["database"]))
+        if one["cache"]:
+            edges.add((part, "uses redis", ""))
+    return edges
+
+
+def recording(path: Path) -> Path:
+    """Two matches from now on, one of which begins within the test."""
+    now = datetime.now(UTC)
+    events = [
+        {
+            **response()[0],
+            "id": str(number) * 32,
+            "commence_time": (now + timedelta(seconds=seconds)).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        }
+        for number, seconds in ((1, 45), (2, 7200))
+    ]
+    for one in events:
+        for bookmaker in one["bookmakers"]:
+            bookmaker["last_update"] = now.isoformat(timespec="seconds").replace("+00:00", "Z")
+    lines = [{"captured_at": now.isoformat(), "response": events}]
+    path.write_bytes(gzip.compress("\n".join(map(json.dumps, lines)).encode()))
+    return path
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    need(*CLUSTER)
+    recorded = recording(tmp_path_factory.mktemp("traces") / "recording.jsonl.gz")
+    with collecting() as collector:
+        async with fake_odds_api([recorded], quota=20_000, speed=1.0) as provider, receiving() as receiver:
+            env = {
+                "BET_INTEL_TRACES_ENDPOINT": collector.url,
+                "BET_INTEL_TRACES_RATIO": "1",
+                "BET_INTEL_ODDS_API_URL": provider.url,
+                "BET_INTEL_ODDS_API_KEY": _KEY,
+                "BET_INTEL_ODDS_API_LEAGUES": _LEAGUE,
+                "BET_INTEL_ODDS_API_BOOKMAKERS": ",".join(BOOKS),
+                "BET_INTEL_ODDS_API_MARKETS": "h2h",
+                "BET_INTEL_NOTIFIER_WEBHOOK_ALLOW_LOOPBACK": "true",
+                "PYTHONPATH": str(Path(__file__).parents[1] / "fixtures/odds_api_here"),
+            }
+            arguments = ("--small", "--postgres-replicas", "1", "--source", "the_odds_api")
+            stack = started(f"traces-{os.getpid()}", *arguments, env=env)
+            cluster = await asyncio.to_thread(stack.__enter__)
+            try:
+                yield World(cluster, collector, provider, receiver)
+            finally:
+                await asyncio.to_thread(stack.__exit__, None, None, None)
+
+
+async def test_every_edge_that_is_declared_is_seen_and_no_other(world: World) -> None:
+    await asyncio.to_thread(_use, world)
+
+    async def seen() -> bool:
+        # Somebody looks at odds all the while; what happens every half minute need not be looked for more often.
+        await asyncio.to_thread(world.cluster.request, "/v1/opportunities")
+        await asyncio.sleep(_APART)
+        return world.edges() >= declared()
+
+    with suppress(pytest.fail.Exception):
+        await until(seen, _SECONDS)
+
+    assert sorted(declared() - world.edges()) == [], world.cluster.logs()
+    assert sorted(world.edges() - declared()) == []
+
+
+async def test_a_notification_leads_back_to_the_call_of_the_provider(world: World) -> None:
+    collector = world.collector
+    await until(lambda: bool(_notifications(world)), _SECONDS)
+    [sent, *_] = _notifications(world)
+
+    causes = list(collector.causes(sent))
+
+    way = [one.destination for one in reversed(causes) if one.kind == CONSUMER]
+    assert way[-3:] == ["ev-engine.odds-changed", "notifier.opportunities-updated", "notifications"]
+    [fetching] = [one for one in causes if one.destination == "data_refresh" and one.kind == CONSUMER]
+    asked = [one for one in collector.below(fetching) if "url.full" in one.attributes]
+    assert [one.attributes["url.full"] for one in asked] == [f"{world.provider.url}/"] * len(asked) != []
+
+
+async def test_nothing_secret_is_in_a_trace(world: World) -> None:
+    await asyncio.to_thread(world.cluster.request, "/v1/bookmakers?api_key=very-secret")
+    await until(lambda: any(one.name == "GET /v1/bookmakers" for one in world.collector.spans.values()), _SECONDS)
+
+    sent = b"".join(world.collector.bodies)
+
+    secret = world.receiver.secret.encode()
+    assert [word for word in (_KEY.encode(), b"very-secret", b"/hook", secret) if word in sent] == []
+
+
+async def test_logs_are_json_and_name_the_trace(world: World) -> None:
+    logs = world.cluster.folder.glob("log/*.*.*.log")
+    lines = [json.loads(line) for log in logs for line in log.read_text("utf-8").splitlines()]
+
+    # A log line may be there before its span has been sent.
+    await asyncio.sleep(_EXPORTED_WITHIN)
+    known = {span.trace for span in world.collector.spans.values()}
+    named = [line["trace_id"] for line in lines if "trace_id" in line]
+    assert named
+    assert set(named) <= known
+
+
+async def test_prometheus_has_data_for_every_panel(world: World) -> None:
+    need(PROMETHEUS)
+    with scraping(world.cluster.folder) as prometheus:
+        await until(prometheus.is_ready)
+        expressions = {
+            (dashboard.name, panel.title, query.expression)
+            for dashboard in DASHBOARDS
+            if dashboard is not CONTAINERS
+            for panel in dashboard.panels
+            for query in panel.queries
+        }
+        expressions |= {
+            ("rules", rule["record"], rule["record"]) for rule in _rules() if rule.get("record") in _RECORDED
+        }
+        empty = set(expressions)
+
+        async def all_have() -> bool:
+            # Rates are of what happens: somebody asks, now and then for what is not there.
+            for path in ("/v1/opportunities", "/v1/opportunities?min_ev=0.02", "/v1/nothing"):
+                await asyncio.to_thread(world.cluster.request, path)
+            await asyncio.sleep(_APART)
+            for one in sorted(empty):
+                if await asyncio.to_thread(_has_numbers, prometheus, one[2]):
+                    empty.discard(one)
+            return not empty
+
+        with suppress(pytest.fail.Exception):
+            await until(all_have, _SECONDS)
+
+        assert sorted(empty) == []
+        assert set(prometheus.targets().values()) == {"up"}
+        rules = prometheus.rules()
+        assert {(rule["health"], rule.get("lastError", "")) for rule in rules} == {("ok", "")}
+        assert {rule["record"] for rule in _rules() if "record" in rule} == _RECORDED | {"bet_intel:redis_memory:ratio"}
+        assert {rule["name"] for rule in rules} == {rule.get("alert") or rule["record"] for rule in _rules()}
+        firing = {rule["name"] for rule in rules if rule["type"] == "alerting" and rule["state"] == "firing"}
+        assert firing == set()
+
+
+async def test_a_backup_brings_back_what_was_destroyed(world: World, tmp_path: Path) -> None:
+    cluster = world.cluster
+    shown = await asyncio.to_thread(_shown, world)
+    assert (await asyncio.to_thread(cluster, "scale", *(f"{name}=0" for name in KINDS))).code == 0
+
+    async def stopped() -> bool:
+        processes = await asyncio.to_thread(cluster.processes)
+        return not any(name.startswith(tuple(KINDS)) for name in processes)
+
+    await until(stopped, _SECONDS)
+    backup = Backup(cluster.folder, tmp_path)
+    before = await asyncio.to_thread(backup.rows)
+    await asyncio.to_thread(backup.make)
+    await asyncio.to_thread(backup.destroy)
+    assert await asyncio.to_thread(backup.rows) == {}
+
+    await asyncio.to_thread(backup.restore)
+
+    assert await asyncio.to_thread(backup.rows) == before
+    held = {f"{service}.{table}" for (service, table), rows in before.items() if not rows.startswith("0|")}
+    assert held >= {"api.subscription", "api.pricing_settings", "api.feed", "notifier.delivery", "ev_engine.event"}, (
+        held
+    )
+    assert (await asyncio.to_thread(cluster, "scale", *(f"{name}=1" for name in KINDS))).code == 0
+
+    async def as_before() -> bool:
+        answer = await asyncio.to_thread(cluster.try_get, "/v1/status")
+        return answer is not None and await asyncio.to_thread(_shown, world) == shown
+
+    await until(as_before, _SECONDS)
+
+
+def _shown(world: World) -> tuple[Any, ...]:
+    """What the gateways own, as a client sees it."""
+    token = (world.cluster.folder / "secrets/operator_token").read_text("utf-8")
+    settings = httpx.get(
+        f"{world.cluster.url}/v1/admin/pricing/consensus",
+        headers={"Authorization": f"Bearer {token}"},
+        trust_env=False,
+        timeout=30,
+    )
+    return world.cluster.try_get("/v1/subscriptions"), settings.json()
+
+
+def _has_numbers(prometheus: Prometheus, expression: str) -> bool:
+    return any(not math.isnan(float(one["value"][1])) for one in prometheus.ask(expression))
+
+
+def _rules() -> Iterable[Mapping[str, str]]:
+    for file in sorted((_ROOT / "compose/prometheus/rules").glob("*.yaml")):
+        for group in yaml.safe_load(file.read_text("utf-8"))["groups"]:
+            yield from group["rules"]
+
+
+def _notifications(world: World) -> list[Span]:
+    """Calls of the webhook that are about an opportunity, of which the provider's call is known."""
+    collector = world.collector
+    return [
+        one
+        for one in list(collector.spans.values())
+        if one.service == "notifier"
+        and "url.full" in one.attributes
+        and any(cause.destination == "data_refresh" for cause in collector.causes(one))
+    ]
+
+
+def _use(world: World) -> None:
+    """Do what users and operators do, so that everything there is to say is said."""
+    with httpx.Client(base_url=world.cluster.url, trust_env=False, timeout=30) as client:
+        hook = {"webhook": {"url": world.receiver.url}, "classes": ["take", "marginal", "suspect"], "min_ev": 0.001}
+        made = client.post("/v1/subscriptions", json=hook)
+        assert made.status_code == 201, made.text
+        world.receiver.secret = made.json()["secret"]
+        tested = client.post(f"{made.headers['Location']}/test")
+        assert tested.status_code in (200, 201, 202), tested.text
+        token = (world.cluster.folder / "secrets/operator_token").read_text("utf-8")
+        operator = {"Authorization": f"Bearer {token}"}
+        pricing = client.get("/v1/admin/pricing/consensus", headers=operator)
+        assert pricing.status_code == 200, pricing.text
+        put = client.put("/v1/admin/pricing/consensus", json={"kelly_fraction": 0.2}, headers=operator)
+        assert put.status_code == 200, put.text
+        asked = client.post("/v1/refresh", json={})
+        assert asked.status_code in (200, 202), asked.text
