@@ -3,6 +3,7 @@
 import json
 import re
 import tempfile
+import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ _MATCHERS = re.compile(r"\{[^}]*\}")
 _GROUPING = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)")
 _RANGE = re.compile(r"\[[^\]]*\]")
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_GIVEN = re.compile(r"\$\{env:([A-Z_]+)\}")
 _KEYWORDS = frozenset({"and", "or", "unless", "by", "without", "on", "ignoring", "bool", "offset"})
 
 
@@ -115,9 +117,17 @@ def metrics(root: Path) -> Sequence[str]:
 
 
 def collector(root: Path) -> Sequence[str]:
-    """Every part that a pipeline names is there, every part that is there is used, and nothing is sent to itself."""
+    """Every part that a pipeline names is there, every part that is there is used; it listens where traces are sent,
+    and sends them on where it is told to."""
     wrong = []
     configuration = _yaml(root / "compose/otel/collector.yaml")
+    declared = tomllib.loads((root / "docs/architecture/dependencies.toml").read_text("utf-8"))["watched_from"]
+    listens = configuration["receivers"]["otlp"]["protocols"]["http"]["endpoint"]
+    if listens != f"0.0.0.0:{declared['traces']}":
+        wrong.append(f"collector.yaml listens at {listens}, and traces are sent to port {declared['traces']}")
+    given = _yaml(root / "compose/compose.observability.yaml")["services"]["otel-collector"]["environment"]
+    for exporter in configuration["exporters"].values():
+        wrong += [f"{name} is given by nobody" for name in _GIVEN.findall(exporter["endpoint"]) if name not in given]
     used: dict[str, set[str]] = {"receivers": set(), "processors": set(), "exporters": set()}
     for name, pipeline in configuration["service"]["pipelines"].items():
         for kind, parts in used.items():

@@ -99,6 +99,8 @@ _FAULTS = [
         "exporters: [none]",
         "no exporters",
     ),
+    ("collector", "compose/otel/collector.yaml", "0.0.0.0:4318", "0.0.0.0:4317", "listens at 0.0.0.0:4317"),
+    ("collector", "compose/otel/collector.yaml", "env:TRACES_ENDPOINT", "env:TRACES_END", "TRACES_END is given by"),
 ]
 
 
