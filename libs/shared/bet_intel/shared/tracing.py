@@ -4,13 +4,14 @@ While nobody has turned tracing on (`otlp.exporting`) there are no spans and no 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from opentelemetry import trace
 from opentelemetry.trace import Link, SpanContext, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 _PROPAGATOR = TraceContextTextMapPropagator()
+_NOTHING = nullcontext()
 
 
 def is_tracing() -> bool:
@@ -62,6 +63,8 @@ def publishing(
     destination: str, traceparent: str, how: str = "publish", actor: str = ""
 ) -> AbstractContextManager[None]:
     """Around the sending of a message of that type, or of a task for that `actor` to that queue."""
+    if not is_tracing():
+        return _NOTHING
     attributes = {
         "messaging.system": "rabbitmq",
         "messaging.operation.type": "send",
@@ -74,6 +77,8 @@ def publishing(
 
 def processing(queue: str, traceparents: Sequence[str], actor: str = "") -> AbstractContextManager[None]:
     """Around the handling of a micro-batch of that queue, or of a task by that `actor`."""
+    if not is_tracing():
+        return _NOTHING
     attributes: dict[str, str | int] = {
         "messaging.system": "rabbitmq",
         "messaging.operation.type": "process",
