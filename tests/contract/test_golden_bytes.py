@@ -332,6 +332,8 @@ def subscription_changed() -> Message:
         realert_step=0.02,
         webhook=subscription_changed_pb2.Webhook(url="https://hooks.example.com/x", encrypted_secret=b"\x80\x00\x01"),
         kinds=["arbitrage"],
+        categories=["main"],
+        delay_us=300_000_000,
     )
 
 

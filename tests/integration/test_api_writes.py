@@ -34,13 +34,13 @@ class Heard:
 @pytest.fixture
 async def guarded(make_database: MakeDatabase) -> AsyncIterator[Gateway]:
     dsn = await make_database(MIGRATIONS)
-    async with gateway_on(dsn, operator_token=SecretStr("of the keys"), operator_open_on_loopback=True) as opened:
+    async with gateway_on(dsn, operator_token=SecretStr("of the keys"), access="local") as opened:
         yield opened
 
 
 @pytest.fixture
 async def local(make_database: MakeDatabase) -> AsyncIterator[Gateway]:
-    async with gateway_on(await make_database(MIGRATIONS), operator_open_on_loopback=True) as opened:
+    async with gateway_on(await make_database(MIGRATIONS), access="local") as opened:
         yield opened
 
 
@@ -53,7 +53,7 @@ async def test_pricing_settings_are_a_document_with_a_revision(make_database: Ma
     dsn = await make_database(MIGRATIONS)
     async with gateway_on(
         dsn,
-        operator_open_on_loopback=True,
+        access="local",
         listen_on={Queue("tests.pricing", "pricing.settings.changed.v1"): heard.changed},
     ) as local:
         before = await local.client.get(PRICING)

@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from bet_intel.api.app import Api, open_api
+from bet_intel.api.auth import Access
 from bet_intel.api.server import serve
 from bet_intel.api.settings import ApiSettings
 from bet_intel.compose.console import Console
@@ -91,10 +92,14 @@ class System:
 @dataclass(frozen=True, slots=True)
 class Trust:
     """Whom the system trusts: `secrets_key` encrypts what is secret at rest and on the bus; `is_local` says that its
-    gateway is reached from this machine alone, which then needs no operator's token."""
+    gateway is reached from this machine alone, which then needs no key."""
 
     secrets_key: SecretStr
     is_local: bool
+
+    @property
+    def access(self) -> Access:
+        return "local" if self.is_local else "keys"
 
 
 @asynccontextmanager
@@ -122,7 +127,7 @@ async def open_system(
         api_settings = ApiSettings(dsn=dsn("api"))
         trusted = {
             "secrets_key": api_settings.secrets_key or trust.secrets_key,
-            "operator_open_on_loopback": trust.is_local or api_settings.operator_open_on_loopback,
+            "access": api_settings.access if "access" in api_settings.model_fields_set else trust.access,
         }
         api = await stack.enter_async_context(open_api(api_settings.model_copy(update=trusted), engines))
         notifier_settings = NotifierSettings(dsn=dsn("notifier"))

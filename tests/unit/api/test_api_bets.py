@@ -43,7 +43,7 @@ def total(line: float) -> Line:
 
 def test_raw_by_the_same_bookmaker_and_no_vig_by_the_fair_price() -> None:
     found = judged(bet(), h2h(1.95, 0.5))
-    assert found == Clv(4, 2.1 / 1.95 - 1, 2.1 * 0.5 - 1, 1.95, 0.5, None, None, None)
+    assert found == Clv(4, 2.1 / 1.95 - 1, 2.1 * 0.5 - 1, 1.95, 0.5, None, None, None, "main", found.fixed_at)
     assert judged(bet(bookmaker="beta"), h2h()).raw == pytest.approx(2.1 / 1.9 - 1)
 
 

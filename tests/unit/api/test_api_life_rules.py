@@ -10,7 +10,7 @@ def _open(event_id: str, numbers: Numbers) -> OpenNow:
     return OpenNow(event_id, "consensus", "baseball", "baseball_mlb", AS_OF, "h2h", "draftkings", numbers)
 
 
-AS_BEFORE = {"opportunity-1": _open("made_up:1", Numbers(2.2, 0.48, 0.056, "take"))}
+AS_BEFORE = {"opportunity-1": _open("made_up:1", Numbers(2.2, 0.48, 0.056, "take", "main"))}
 
 
 def _set(*offers: Offer, closed: dict[str, str] | None = None) -> list[OpportunitySet]:
@@ -45,5 +45,5 @@ def test_reason_that_was_overtaken_is_said_as_such() -> None:
 
 
 def test_other_events_stay_open() -> None:
-    elsewhere = {"opportunity-9": _open("made_up:9", Numbers(2.0, 0.5, 0.05, "take"))}
+    elsewhere = {"opportunity-9": _open("made_up:9", Numbers(2.0, 0.5, 0.05, "take", "main"))}
     assert transition(elsewhere, _set()).closed == []

@@ -17,21 +17,26 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from bet_intel.api import closing_store, openapi
+from bet_intel.api.administration import Administration
 from bet_intel.api.answers import OpportunityList
-from bet_intel.api.auth import Operators
+from bet_intel.api.auth import Gatekeeper, caller_of
 from bet_intel.api.closing_lines import TakeClosingLines
 from bet_intel.api.counts import OpenOpportunities
 from bet_intel.api.deliveries import DeliveryLog
 from bet_intel.api.demand import Demand
 from bet_intel.api.exports import Bounds, Exports
 from bet_intel.api.feed import FEED_MOVED, FeedTail
+from bet_intel.api.gate import Gate
+from bet_intel.api.key_directory import KeyDirectory
 from bet_intel.api.middleware import RequestEdge, RequestMetrics
 from bet_intel.api.operation import Operation, Reads
 from bet_intel.api.problems import KNOWN, answer_problem
 from bet_intel.api.projector import Projector
+from bet_intel.api.request_limits import RequestLimits
 from bet_intel.api.resync import TellAgain, has_no_events, has_no_sets
 from bet_intel.api.retention import ReadModelRetention
 from bet_intel.api.routes import (
+    accounts,
     bets,
     bookmakers,
     calculators,
@@ -42,7 +47,9 @@ from bet_intel.api.routes import (
     explain,
     exports,
     history,
+    keys,
     markets,
+    me,
     opportunities,
     pricing,
     process,
@@ -51,10 +58,12 @@ from bet_intel.api.routes import (
     status,
     stream,
     subscriptions,
+    tiers,
 )
 from bet_intel.api.security import safety
 from bet_intel.api.settings import ApiSettings
 from bet_intel.api.stream import Streaming, Streams
+from bet_intel.api.usage import Usage
 from bet_intel.api.writes import Writes
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.filled_cache import FilledCache
@@ -82,12 +91,15 @@ class Api:
     database: Database
     outbox: Outbox
     demand: Demand
+    keys: KeyDirectory
     ticker: Ticker
     retention: ReadModelRetention
     resync: Resync
     connections: Gauge
     draining: bool = False
     asgi: ASGIApp = field(init=False)
+    usage: Usage = field(init=False)
+    operations: tuple[Operation, ...] = ()
 
     def drain(self) -> None:
         self.draining = True
@@ -97,10 +109,12 @@ class Api:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.ticker.run(), name="api ticker")
             group.create_task(self.tail.run(), name="api feed tail")
+            group.create_task(self.keys.run(), name="api keys")
             group.create_task(self.heart.run(), name="api heartbeat")
             group.create_task(self.outbox.run(sweeps=False), name="api outbox")
             group.create_task(self.demand.run(), name="api demand")
             group.create_task(self.resync.run(), name="api resync")
+            group.create_task(self.usage.run(), name="api usage")
 
     async def best(self, limit: int) -> OpportunityList:
         """The first `limit` (at most 200) of what `/v1/opportunities` answers without parameters.
@@ -155,9 +169,21 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
             "bet_intel_http_active_connections", "Connections of clients that are open.", registry=engines.registry
         )
         demand = Demand(engines.bus, engines.clock)
-        api = Api(tail, heart, database, outbox, demand, ticker, retention, resync, connections)
-        operations = _operations(api, _parts(settings, engines, api), engines)
-        api.asgi = _gateway(operations, engines, settings.cors_origins)
+        keys = KeyDirectory(
+            database,
+            engines.wake,
+            settings.feed_poll_seconds,
+            engines.clock,
+            engines.monotonic,
+            engines.registry,
+            tail.nudge,
+        )
+        await keys.load()
+        api = Api(tail, heart, database, outbox, demand, keys, ticker, retention, resync, connections)
+        parts = _parts(settings, engines, api)
+        api.usage = Usage(database, parts.request_limits, engines.clock)
+        api.operations = _operations(api, parts, engines)
+        api.asgi = _gateway(api.operations, parts, settings, engines)
         await outbox.recover()
         yield api
 
@@ -179,9 +205,11 @@ class Parts:
     reads: Reads
     writes: Writes
     exports: Exports
+    administration: Administration
     streams: Streams
-    operators: Operators
+    keeper: Gatekeeper
     limits: RateLimits
+    request_limits: RequestLimits
     refresh_limit: RateLimit
     box: SecretBox | None
     subscriptions: int
@@ -190,16 +218,20 @@ class Parts:
 def _parts(settings: ApiSettings, engines: Engines, api: Api) -> Parts:
     cache = FilledCache(engines.cache, random.Random(), engines.registry)  # noqa: S311 - spreads times to live
     box = None if settings.secrets_key is None else SecretBox(settings.secrets_key.get_secret_value())
+    writes = Writes(api.outbox, box, engines.clock)
+    keeper = Gatekeeper(api.keys, settings.access, settings.operator_token)
     streaming = Streaming(settings.stream_heartbeat_seconds, followers=settings.stream_followers)
     limits = engines.limits or InProcessRateLimits(engines.monotonic)
     reads = Reads(api.database, cache, api.tail, settings.cache_seconds)
     return Parts(
         reads,
-        Writes(api.outbox, box, engines.clock),
+        writes,
         Exports(reads, Bounds(settings.exports, settings.export_rows, settings.export_seconds)),
-        Streams(api.database, api.tail, streaming, engines.monotonic, engines.registry, engines.hops),
-        Operators(settings.operator_token, open_on_loopback=settings.operator_open_on_loopback),
+        Administration(writes, engines.wake, engines.clock),
+        Streams(api.database, api.tail, streaming, engines.monotonic, engines.registry, engines.hops, keeper.holds),
+        keeper,
         limits,
+        RequestLimits(limits, engines.registry),
         limits.limit("refresh", settings.refresh_burst, settings.refresh_seconds),
         box,
         settings.subscriptions,
@@ -226,7 +258,11 @@ def _operations(api: Api, parts: Parts, engines: Engines) -> tuple[Operation, ..
     operations += subscriptions.operations(reads, writes, parts.box, parts.subscriptions, engines.clock)
     operations += deliveries.operations(reads, writes, parts.limits.limit("deliveries", 5, 2.0), engines.clock)
     operations += bets.operations(reads, writes, engines.clock)
-    operations += pricing.operations(reads, writes, parts.operators, engines.clock)
+    operations += pricing.operations(reads, parts.administration, engines.clock)
+    operations += accounts.operations(reads, parts.administration, engines.clock)
+    operations += keys.operations(reads, parts.administration, engines.clock)
+    operations += tiers.operations(reads, parts.administration, engines.clock)
+    operations += me.operations(reads, api.keys, engines.clock)
     operations += status.operations(reads, engines.clock)
     operations += process.operations(
         api.database, api.tail, registry, lambda: api.draining, lambda: openapi.document(operations)
@@ -234,33 +270,44 @@ def _operations(api: Api, parts: Parts, engines: Engines) -> tuple[Operation, ..
     return tuple(operations)
 
 
-def _gateway(operations: tuple[Operation, ...], engines: Engines, cors_origins: Sequence[str]) -> ASGIApp:
+def _gateway(operations: tuple[Operation, ...], parts: Parts, settings: ApiSettings, engines: Engines) -> ASGIApp:
     edge = Middleware(
         RequestEdge,
         metrics=RequestMetrics(engines.registry),
         monotonic=engines.monotonic,
         new_id=lambda: uuid.uuid4().hex,
     )
+    gate = Middleware(
+        Gate,
+        keeper=parts.keeper,
+        limits=parts.request_limits,
+        open_paths=[one.path for one in operations if one.need.is_open],
+        lasting_paths=[one.path for one in operations if one.need.stream],
+        at_once=settings.requests_at_once,
+        registry=engines.registry,
+    )
     app = Starlette(
-        routes=_routes(operations),
-        middleware=[*safety(cors_origins), edge],
+        routes=_routes(operations, parts.keeper),
+        middleware=[*safety(settings.cors_origins), edge, gate],
         exception_handlers=dict.fromkeys(KNOWN, answer_problem),
     )
     app.router.redirect_slashes = False
     return app
 
 
-def _routes(operations: Sequence[Operation]) -> list[Route]:
+def _routes(operations: Sequence[Operation], keeper: Gatekeeper) -> list[Route]:
     """One route an address, so that a method it does not know is answered with those that it knows."""
     by_path: dict[str, dict[str, Operation]] = {}
     for operation in operations:
         by_path.setdefault(operation.path, {})[operation.method] = operation
-    return [Route(path, _responder(of_path), methods=list(of_path)) for path, of_path in by_path.items()]
+    return [Route(path, _responder(of_path, keeper), methods=list(of_path)) for path, of_path in by_path.items()]
 
 
-def _responder(of_path: Mapping[str, Operation]) -> Callable[[Request], Awaitable[Response]]:
+def _responder(of_path: Mapping[str, Operation], keeper: Gatekeeper) -> Callable[[Request], Awaitable[Response]]:
     async def respond(request: Request) -> Response:
-        method = "GET" if request.method == "HEAD" else request.method
-        return await of_path[method].respond(request)
+        operation = of_path["GET" if request.method == "HEAD" else request.method]
+        if not operation.need.is_open:
+            keeper.check(caller_of(request), operation.need)
+        return await operation.respond(request)
 
     return respond

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from bet_intel.api.domain.accounts import View
 from bet_intel.api.domain.bets import Bet, Clv
 from bet_intel.api.domain.model import EventFacts
 from bet_intel.api.read_model import Record
@@ -14,7 +15,7 @@ NEAR = timedelta(hours=12)
 
 _BET = ", ".join(Bet._fields)
 _CLV = ("closing_revision", "clv_raw", "clv_no_vig", "closing_price", "closing_fair", "closing_line", "points")
-_OF_CLV = (*_CLV, "clv_reason")
+_OF_CLV = (*_CLV, "clv_reason", "closing_category", "closing_as_of")
 Group = Literal["bookmaker", "sport", "league", "market", "period", "month"]
 
 
@@ -90,9 +91,10 @@ async def judge(connection: Writer, judged: Sequence[tuple[str, Clv]]) -> None:
         """
         update bet set closing_revision = new.revision, clv_raw = new.raw, clv_no_vig = new.no_vig,
             closing_price = new.price, closing_fair = new.fair, closing_line = new.line, points = new.points,
-            clv_reason = new.reason
+            clv_reason = new.reason, closing_category = new.category, closing_as_of = new.fixed_at
         from unnest($1::uuid[], $2::bigint[], $3::float8[], $4::float8[], $5::float8[], $6::float8[], $7::float8[],
-            $8::float8[], $9::text[]) as new (id, revision, raw, no_vig, price, fair, line, points, reason)
+            $8::float8[], $9::text[], $10::text[], $11::timestamptz[])
+            as new (id, revision, raw, no_vig, price, fair, line, points, reason, category, fixed_at)
         where bet.id = new.id
         """,
         *map(list, zip(*((id, *clv) for id, clv in judged), strict=True)),
@@ -114,13 +116,14 @@ async def events_near(connection: Writer, start: datetime) -> list[EventFacts]:
 
 
 async def summary(
-    connection: Reader, account: str, by: Group | None, period: tuple[datetime | None, datetime | None]
+    connection: Reader, account: str, by: Group | None, period: tuple[datetime | None, datetime | None], view: View
 ) -> list[Record]:
-    """Bets and their CLV, all together or in groups; a month is that in which a bet was placed (UTC)."""
+    """Bets and their CLV as far as it is seen, all together or in groups; a month is that in which a bet was placed
+    (UTC)."""
     group = {None: "null", "month": "to_char(placed_at at time zone 'UTC', 'YYYY-MM')"}.get(by, by)
     return await connection.fetch(
         f"""
-        select {group} as name, count(*) as bets, count(event_id) as matched, sum(stake) as staked,
+        select name, count(*) as bets, count(event_id) as matched, sum(stake) as staked,
             sum(stake) filter (where returned is not null) as settled, sum(returned) as returned,
             count(clv_raw) as raw_bets, avg(clv_raw) as raw,
             count(clv_no_vig) as no_vig_bets, avg(clv_no_vig) as no_vig,
@@ -128,12 +131,23 @@ async def summary(
                 as no_vig_by_stake,
             avg((clv_no_vig > 0)::int) filter (where clv_no_vig is not null) as beat,
             count(points) as points_bets, avg(points) as points
-        from bet where account = $1
-            and ($2::timestamptz is null or placed_at >= $2) and ($3::timestamptz is null or placed_at < $3)
+        from (
+            select name, stake, returned, event_id, case when seen then clv_raw end as clv_raw,
+                case when seen then clv_no_vig end as clv_no_vig, case when seen then points end as points
+            from (
+                select *, {group} as name, (cardinality($4::text[]) = 0 or closing_category = any($4))
+                    and ($5 = 0 or closing_as_of <= (select as_of from feed_position) - make_interval(secs => $5))
+                    as seen
+                from bet where account = $1
+                    and ($2::timestamptz is null or placed_at >= $2) and ($3::timestamptz is null or placed_at < $3)
+            ) judged
+        ) told
         group by 1 order by 1 nulls last
         """,  # noqa: S608 - names of ours
         account,
         *period,
+        list(view.categories),
+        view.delay,
     )
 
 

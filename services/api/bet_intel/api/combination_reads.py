@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from bet_intel.api.read_model import Conditions, Order, Record, page
+from bet_intel.api.domain.accounts import EVERYTHING, View
+from bet_intel.api.read_model import Conditions, Order, Record, page, see
 from bet_intel.shared.postgres import Reader
 
 _SELECT = """
@@ -26,6 +27,7 @@ class CombinationFilter(NamedTuple):
     bookmakers: tuple[str, ...] = ()
     min_ev: float | None = None
     starts_before: datetime | None = None
+    view: View = EVERYTHING
 
 
 async def combinations(
@@ -45,4 +47,10 @@ async def combinations(
     )
     where.add_if("o.ev >= {}", which.min_ev)
     where.add_if("o.commence_time < {}", which.starts_before)
+    see(
+        where,
+        which.view,
+        "not exists (select from jsonb_array_elements(o.legs) leg where leg ->> 'category' <> all({}))",
+        "o.first_seen",
+    )
     return await page(connection, _SELECT, where, BY_EV, after, limit)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from bet_intel.api import subscription_store as store
 from bet_intel.api.domain.subscriptions import DeliveryReport
+from bet_intel.api.subscription_telling import views_of
 from bet_intel.api.telling import subscription_changed
 from bet_intel.api.wire import WireError
 from bet_intel.api.wire_deliveries import delivery_report
@@ -41,7 +42,8 @@ class DeliveryLog:
                     revision = max(row.revision + 1, to_us(now))
                     disabled = row._replace(status="disabled", disabled_reason=_GONE, revision=revision, updated_at=now)
                     await store.put(unit.connection, disabled)
-                    unit.append(subscription_changed(disabled, now))
+                    views = await views_of(unit.connection, [row.account])
+                    unit.append(subscription_changed(disabled, now, views[row.account]))
             late = await store.put_deliveries(unit.connection, list(newest.values()))
         old += [report for id, report in newest.items() if id in late]
         self._messages.ignored(messages[0].type, OLD_REVISION, [f"{report.id} {report.revision}" for report in old])

@@ -74,6 +74,7 @@ class FeedTail:
         self._looked_at: float | None = None
         self._entries: deque[Entry] = deque()
         self._moved = asyncio.Event()
+        self._nudges = 0
         self._seq = Gauge("bet_intel_api_feed_seq", "Newest entry of the feed this gateway knows.", registry=registry)
 
     @property
@@ -135,13 +136,20 @@ class FeedTail:
         return [self._entries[place] for place in range(start, min(start + limit, len(self._entries)))]
 
     async def moved(self, id: FeedId, seconds: float) -> None:
-        """Return when the feed stands behind `id`, when the tail is closed, or after `seconds`."""
+        """Return when the feed stands behind `id`, when readers are nudged, when the tail is closed, or after
+        `seconds`."""
+        nudges = self._nudges
         try:
             async with asyncio.timeout(seconds):
-                while not self.closed and self.place <= id:
+                while not self.closed and self.place <= id and self._nudges == nudges:
                     await self._moved.wait()
         except TimeoutError:
             pass
+
+    def nudge(self) -> None:
+        """Let every reader look whether it may still read."""
+        self._nudges += 1
+        self._tell()
 
     def close(self) -> None:
         """Let every reader end."""

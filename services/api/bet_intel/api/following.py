@@ -85,6 +85,8 @@ def _combination(entry: Entry, epoch: int, which: OpportunityFilter, odds_format
     markets = {payload["market"], *(leg["market"] for leg in payload["legs"])}
     if not _selects(which, payload, payload["event_id"], markets, legs_of(payload), payload["profile"]):
         return None
+    if not all(which.view.has(leg["category"]) for leg in payload["legs"]):
+        return None
     # A low hold is of no class that is asked for; what holds a price too good to be true is told to those who ask.
     if payload["class"] == "suspect" and which.classes and "suspect" not in which.classes:
         return None
@@ -140,7 +142,9 @@ def _time(text: str) -> datetime:
 def _numbers(which: OpportunityFilter, numbers: Mapping[str, Any]) -> bool:
     ev, price = numbers["ev"], numbers["price"]
     return (
-        (not which.classes or numbers["class"] in which.classes)
+        # An entry of before there were views does not say of which category it was.
+        which.view.has(numbers.get("category"))
+        and (not which.classes or numbers["class"] in which.classes)
         and (which.min_ev is None or ev >= which.min_ev)
         and (which.max_ev is None or ev <= which.max_ev)
         and (which.min_odds is None or price >= which.min_odds)

@@ -1,6 +1,7 @@
 """SQL that reads which markets there are."""
 
-from bet_intel.api.read_model import Conditions, Record
+from bet_intel.api.domain.accounts import View
+from bet_intel.api.read_model import Conditions, Record, see
 from bet_intel.shared.postgres import Reader
 
 
@@ -21,13 +22,14 @@ async def markets(connection: Reader, sports: tuple[str, ...], leagues: tuple[st
 
 
 async def opportunities(
-    connection: Reader, profile: str, sports: tuple[str, ...], leagues: tuple[str, ...]
+    connection: Reader, profile: str, sports: tuple[str, ...], leagues: tuple[str, ...], view: View
 ) -> list[Record]:
     """Open opportunities of a profile by market, period and class."""
     where = Conditions()
     where.add("profile = {}", profile)
     where.add_if("sport = any({})", sports)
     where.add_if("league = any({})", leagues)
+    see(where, view, "category = any({})", "first_seen")
     return await connection.fetch(
         f"""
         select market, period, class, count(*) as opportunities

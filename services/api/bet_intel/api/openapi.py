@@ -13,8 +13,8 @@ from bet_intel.api.problems import MEDIA_TYPE, Problem
 _REF = "#/components/schemas/{name}"
 _PROBLEMS = {
     400: "A query parameter cannot be used as it was given; the answer names it and says what is expected.",
-    401: "The operator's token is missing or wrong.",
-    403: "It may not be done, as things are.",
+    401: "There is no key, or it is not in force.",
+    403: "The caller may not, as things are: the answer says what is lacking.",
     404: "The read model does not know it.",
     409: "Another request with the same Idempotency-Key is under way, or there is one with the same name already.",
     412: "It has changed meanwhile.",
@@ -56,7 +56,8 @@ def document(operations: Sequence[Operation]) -> bytes:
                 {"name": "events", "description": "Events, their prices and their consensus."},
                 {"name": "subscriptions", "description": "Being told of opportunities."},
                 {"name": "bets", "description": "Bets that were placed, and their closing line value."},
-                {"name": "administration", "description": "For operators."},
+                {"name": "account", "description": "Who asks, and what tiers there are."},
+                {"name": "administration", "description": "For administrators."},
                 {"name": "operation", "description": "The state of the system and of this process."},
             ],
             "paths": paths,

@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bet_intel.api.auth import caller_of
+from bet_intel.api.domain.accounts import Caller, Need
 from bet_intel.api.feed import FeedTail
 from bet_intel.api.paging import is_paged, link_to_next, next_of
 from bet_intel.api.problems import HeaderError, NotFoundError
@@ -40,8 +42,8 @@ class NoParameters(Query, frozen=True):
 @dataclass(frozen=True, slots=True)
 class Operation:
     """`answer` is the structure of its success (`status`), None where that is text; `problems` are the statuses it may
-    fail with; `body` is what a caller may send, `headers` what each request header of its own means, `structures` what
-    else the document describes."""
+    fail with; `need` is what a caller must have; `body` is what a caller may send, `headers` what each request header
+    of its own means, `structures` what else the document describes."""
 
     path: str
     id: str
@@ -49,6 +51,7 @@ class Operation:
     summary: str
     respond: Callable[[Request], Awaitable[Response]]
     description: str = ""
+    need: Need = field(kw_only=True)
     query: type[Query] = NoParameters
     path_parameters: Mapping[str, str] = field(default_factory=dict)
     answer: type[msgspec.Struct] | None = None
@@ -65,8 +68,15 @@ class Operation:
     structures: tuple[type[msgspec.Struct], ...] = ()
 
 
-Handle = Callable[[Reader, Mapping[str, str], QueryT], Awaitable[msgspec.Struct]]
-"""Answers a question from one snapshot of the read model; the mapping holds the path's parameters."""
+class Question(NamedTuple):
+    """The parameters of a request's path, and who asks."""
+
+    path: Mapping[str, str]
+    caller: Caller
+
+
+Handle = Callable[[Reader, Question, QueryT], Awaitable[msgspec.Struct]]
+"""Answers a question from one snapshot of the read model."""
 
 
 class Reads:
@@ -83,8 +93,8 @@ class Reads:
 
         async def respond(request: Request) -> Response:
             asked = parse(request.url.query, query)
-            path = _path(request)
-            answer = await self.once(request, lambda connection: handle(connection, path, asked))
+            question = _question(request)
+            answer = await self.once(request, lambda connection: handle(connection, question, asked))
             link = link_to_next(request, getattr(answer, "next_cursor", None))
             return Response(msgspec.json.encode(answer), headers=self._headers() | link, media_type=JSON)
 
@@ -99,16 +109,20 @@ class Reads:
         return self._database.snapshot(self._after(request))
 
     def cached(self, query: type[QueryT], handle: Handle[QueryT]) -> Callable[[Request], Awaitable[Response]]:
-        """Keeps the answer for as long as the read model does not change, and answers If-None-Match."""
+        """Keeps the answer for as long as the read model does not change, and answers If-None-Match.
+
+        What it answers may depend on the caller's view, and on nothing else of the caller.
+        """
         paged = is_paged(query)
 
         async def respond(request: Request) -> Response:
             asked = parse(request.url.query, query)
-            key = self._key(request.url.path, asked)
-            after, path = self._after(request), _path(request)
+            question = _question(request)
+            key = self._key(request.url.path, asked, question.caller)
+            after = self._after(request)
 
             async def answered() -> bytes:
-                answer = await self._database.read(lambda connection: handle(connection, path, asked), after)
+                answer = await self._database.read(lambda connection: handle(connection, question, asked), after)
                 return msgspec.json.encode(answer)
 
             if key and self._is_shown(after):
@@ -137,12 +151,14 @@ class Reads:
     def _headers(self) -> dict[str, str]:
         return {} if self._tail.seen is None else {READ_AFTER: str(self._tail.seen)}
 
-    def _key(self, path: str, asked: Query) -> str | None:
+    def _key(self, path: str, asked: Query, caller: Caller) -> str | None:
         position = self._tail.position
         if position is None:
             return None
         # A digest, because a question may be long and a key is kept as long as its answer.
-        question = hashlib.blake2b(f"{path}?{asked.canonical()}".encode(), digest_size=16).hexdigest()
+        question = hashlib.blake2b(
+            f"{caller.view.name} {path}?{asked.canonical()}".encode(), digest_size=16
+        ).hexdigest()
         return f"api:{position.epoch}-{position.generation}:{question}"
 
 
@@ -151,11 +167,11 @@ def read_after(committed: Committed) -> dict[str, str]:
     return {} if committed.position is None else {READ_AFTER: str(committed.position)}
 
 
-def _path(request: Request) -> Mapping[str, str]:
-    """The path's parameters; the database knows no text with a NUL, so nothing can be named by one."""
+def _question(request: Request) -> Question:
+    """The database knows no text with a NUL, so nothing can be named by one."""
     if any("\x00" in value for value in request.path_params.values()):
         raise NotFoundError("An id never holds a NUL character.")
-    return request.path_params
+    return Question(request.path_params, caller_of(request))
 
 
 def _conditional(request: Request, body: bytes, more: Mapping[str, str]) -> Response:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import msgspec
 import structlog
@@ -59,6 +60,10 @@ class ForbiddenError(Exception):
     """Nobody may, as things are; the message says what would change that."""
 
 
+class KeyInUrlError(Exception):
+    """A key was sent in the address, where logs keep it."""
+
+
 class UnconfiguredError(Exception):
     """This installation lacks what the request needs; the message says what to set."""
 
@@ -84,11 +89,25 @@ class TooLargeError(Exception):
 
 
 class TooManyRequestsError(Exception):
-    """The caller has asked too often; `wait` is the number of seconds until it may again."""
+    """The caller has asked too often; `wait` is the number of seconds until it may again, `policies` whose quota is
+    used up."""
 
-    def __init__(self, wait: float) -> None:
+    def __init__(self, wait: float, policies: Sequence[str] = ()) -> None:
         super().__init__(f"asked too often, wait {wait:.0f} s")
         self.wait = wait
+        self.policies = policies
+
+
+class OverloadedError(Exception):
+    """This gateway has as much to do as it takes."""
+
+
+class TooLongError(Exception):
+    """A part of the request that is not its body is too long; the message says which."""
+
+    def __init__(self, message: str, status: Literal[414, 431]) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class NotFoundError(Exception):
@@ -107,6 +126,7 @@ KNOWN = (
     HeaderError,
     UnauthorizedError,
     ForbiddenError,
+    KeyInUrlError,
     BusyError,
     TakenError,
     PreconditionError,
@@ -115,6 +135,8 @@ KNOWN = (
     NotFoundError,
     TooLargeError,
     TooManyRequestsError,
+    OverloadedError,
+    TooLongError,
     TimeoutError,
     DatabaseUnavailableError,
 )
@@ -133,6 +155,8 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """The query parameter or header that is meant."""
     known_parameters: Sequence[str] | None = None
     """What may be asked for instead."""
+    violated_policies: Sequence[str] = msgspec.field(default=(), name="violated-policies")
+    """The quotas that are used up, as RateLimit-Policy names them."""
 
 
 def shortened(text: str) -> str:
@@ -165,7 +189,13 @@ def problem_of(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
         case TooManyRequestsError():
             seconds = str(math.ceil(error.wait))
             detail = f"This was asked for too often; try again in {seconds} s."
-            return _problem("quota-exceeded", "Too many requests", 429, detail, path), {"Retry-After": seconds}
+            problem = _problem("quota-exceeded", "Too many requests", 429, detail, path)
+            return msgspec.structs.replace(problem, violated_policies=error.policies), {"Retry-After": seconds}
+        case OverloadedError():
+            detail = "This gateway has as much to do as it takes; try again shortly."
+            return _problem("overloaded", "Too much at once", 429, detail, path), {"Retry-After": "1"}
+        case TooLongError():
+            return _problem("too-long", "Request too long", error.status, str(error), path), {}
         case HeaderError():
             return _problem("invalid-header", "Invalid header", 400, str(error), path, parameter=error.header), {}
         case UnauthorizedError():
@@ -173,6 +203,13 @@ def problem_of(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
             return _problem("unauthorized", "Not authorized", 401, str(error), path), headers
         case ForbiddenError():
             return _problem("forbidden", "Forbidden", 403, str(error), path), {}
+        case KeyInUrlError():
+            # The address is not repeated, here nor anywhere: it holds a secret.
+            detail = (
+                "A key never goes into the address, where logs keep it: send Authorization: Bearer KEY, and have an "
+                "administrator revoke the one that was sent."
+            )
+            return Problem(f"{_TYPES}key-in-url", "Key in the address", 400, detail), {}
         case UnconfiguredError():
             return _problem("not-configured", "Not configured", 503, str(error), path), {}
         case BusyError():

@@ -1,11 +1,13 @@
 """SQL that reads the read model, each function within the one snapshot of its request."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import asyncpg
 
-from bet_intel.shared.postgres import Reader
+from bet_intel.api.domain.accounts import EVERYTHING, View
+from bet_intel.api.domain.model import MarketKey
+from bet_intel.shared.postgres import Reader, Writer
 
 Record = asyncpg.Record
 
@@ -40,6 +42,14 @@ class Conditions:
         return " and ".join(self._conditions)
 
 
+def see(where: Conditions, view: View, categories: str, first_seen: str) -> None:
+    """Only what is seen: `categories` is a condition for its argument, `first_seen` an expression."""
+    where.add_if(categories, view.categories)
+    if view.delay:
+        delay = timedelta(seconds=view.delay)
+        where.add(first_seen + " <= (select as_of from feed_position) - {}::interval", delay)  # noqa: S608 - ours
+
+
 class Order(NamedTuple):
     """An order of a list: by an expression, then by id."""
 
@@ -66,7 +76,7 @@ async def page(
     )
 
 
-async def position(connection: Reader) -> Position:
+async def position(connection: Reader | Writer) -> Position:
     row = await connection.fetchrow("select epoch, seq, generation, as_of from feed_position")
     # Emptied by hand: until something is projected again there is nothing.
     return Position(0, 0, 0, None) if row is None else Position(*row)
@@ -103,6 +113,7 @@ class OpportunityFilter(NamedTuple):
     min_odds: float | None = None
     max_odds: float | None = None
     starts_before: datetime | None = None
+    view: View = EVERYTHING
 
 
 def opportunity_conditions(which: OpportunityFilter) -> Conditions:
@@ -120,6 +131,7 @@ def opportunity_conditions(which: OpportunityFilter) -> Conditions:
     where.add_if("o.price >= {}", which.min_odds)
     where.add_if("o.price <= {}", which.max_odds)
     where.add_if("o.commence_time < {}", which.starts_before)
+    see(where, which.view, "o.category = any({})", "o.first_seen")
     return where
 
 
@@ -212,6 +224,31 @@ async def markets(connection: Reader, event_id: str, names: tuple[str, ...]) -> 
     )
 
 
+async def stands_since(connection: Reader, event_id: str, key: MarketKey) -> datetime | None:
+    """Since when (source time) a market has had its prices; None where there is no such market."""
+    since: datetime | None = await connection.fetchval(
+        "select as_of from market where (event_id, market, period, line, subject) = ($1, $2, $3, $4, $5)",
+        event_id,
+        key.market,
+        key.period,
+        float("nan") if key.line is None else key.line,
+        key.subject,
+    )
+    return since
+
+
+async def changed_since(connection: Reader, event_id: str, since: datetime) -> list[Record]:
+    """The prices of an event that have changed later than `since`."""
+    return await connection.fetch(
+        """
+        select distinct market, period, line, subject, bookmaker, outcome, side from price_history
+        where event_id = $1 and as_of > $2
+        """,
+        event_id,
+        since,
+    )
+
+
 async def freshness(connection: Reader, event_id: str) -> str | None:
     """The event's freshness as JSON."""
     value: str | None = await connection.fetchval("select markets from freshness where event_id = $1", event_id)
@@ -295,15 +332,18 @@ async def event_counts(connection: Reader) -> list[Record]:
     )
 
 
-async def opportunity_counts(connection: Reader, profile: str) -> list[Record]:
+async def opportunity_counts(connection: Reader, profile: str, view: View) -> list[Record]:
     """Open opportunities of a profile per sport, league and class."""
+    where = Conditions()
+    where.add("profile = {}", profile)
+    see(where, view, "category = any({})", "first_seen")
     return await connection.fetch(
-        """
+        f"""
         select sport, league, class, count(*) as opportunities
-        from opportunity where profile = $1 group by sport, league, class
+        from opportunity where {where} group by sport, league, class
         order by sport, league, class
-        """,
-        profile,
+        """,  # noqa: S608 - Conditions writes numbers, never a value
+        *where.arguments,
     )
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from bet_intel.api import subscription_store, write_store
 from bet_intel.api.domain.pricing import PROFILES, PricingSettings
+from bet_intel.api.subscription_telling import views_of
 from bet_intel.api.telling import pricing_settings_changed, subscription_changed
 from bet_intel.shared.messaging import Message
 from bet_intel.shared.outbox import Outbox
@@ -37,7 +38,8 @@ class TellAgain:
         while True:
             async with self._outbox.transaction() as unit:
                 rows = await subscription_store.all_after(unit.connection, after, _AT_ONCE)
-                unit.append(*[subscription_changed(row, row.updated_at) for row in rows])
+                views = await views_of(unit.connection, [row.account for row in rows])
+                unit.append(*[subscription_changed(row, row.updated_at, views[row.account]) for row in rows])
             if len(rows) < _AT_ONCE:
                 return
             after = rows[-1].id

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from bet_intel.api import closing_store, read_model
+from bet_intel.api import audit_store, closing_store, read_model, usage_store
 from bet_intel.api import retention_store as store
+from bet_intel.api.account_store import delete_dead_keys
 from bet_intel.api.closed_store import CLOSED
 from bet_intel.api.history_store import HISTORY
 from bet_intel.api.settings import ApiSettings
@@ -17,6 +18,9 @@ from bet_intel.api.store import FEED
 from bet_intel.api.subscription_store import delete_deliveries
 from bet_intel.shared.postgres import Database
 from bet_intel.shared.retention import Kept, delete_old, first_day_kept, forget_dead_letters, source_time, turn_over
+
+_DEAD_KEYS = 30
+"""Days for which a key that has ended is still shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,11 @@ class ReadModelRetention:
             await delete_old(self.database, partial(closing_store.delete_old, before=before), "closing lines")
         before = now - timedelta(days=self.settings.deliveries_retention)
         await delete_old(self.database, partial(delete_deliveries, before=before), "deliveries")
+        await delete_old(self.database, partial(delete_dead_keys, before=now - timedelta(days=_DEAD_KEYS)), "keys")
+        before = now - timedelta(days=self.settings.audit_retention)
+        await delete_old(self.database, partial(audit_store.delete_old, before=before), "audit entries")
+        day = (now - timedelta(days=self.settings.usage_retention)).date()
+        await delete_old(self.database, partial(usage_store.delete_old, before=day), "usage")
         await self._feed(now)
         await forget_dead_letters(self.database, now, self.settings.dead_letters_retention)
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from bet_intel.api.auth import Access
 from bet_intel.shared.postgres.settings import DatabaseSettings
 from bet_intel.shared.retention import check_retention
 
@@ -49,10 +50,13 @@ class ApiSettings(DatabaseSettings):
     """How long an answer may be kept; a newer read model replaces it sooner."""
     resync_seconds: float = Field(default=10.0, gt=0, le=3600)
     """How often it is looked whether the read model is there, or has to be asked for."""
+    access: Access = "keys"
+    """Who needs no key: nobody (`keys`, without one a caller is anonymous), requests from this machine (`local`), or
+    everybody (`open`). docs/operations/access.md."""
     operator_token: SecretStr | None = None
-    """What an operator's requests carry."""
-    operator_open_on_loopback: bool = False
-    """Where there is no token: whether an operator's requests are taken from this machine."""
+    """What an operator's requests carry: it lets in as an administrator, so that there can be a first account."""
+    requests_at_once: int = Field(default=200, ge=1)
+    """How many requests a gateway answers at once; what is more is refused (429). Streams are counted apart."""
     secrets_key: SecretStr | None = None
     """Encrypts the secrets of webhooks; the notifier has the same."""
     subscriptions: int = Field(default=100, ge=0)
@@ -73,6 +77,10 @@ class ApiSettings(DatabaseSettings):
     """Days for which closing lines are kept: bets that are entered later find none."""
     feed_retention: int = Field(default=2, ge=1)
     """Days for which a follower may be away and still go on where it was."""
+    audit_retention: int = Field(default=365, ge=2)
+    """Days for which it is known what administrators did."""
+    usage_retention: int = Field(default=90, ge=30)
+    """Days for which it is known how much accounts asked for."""
     dead_letters_retention: int = Field(default=14, ge=1)
     """Days for which messages are kept that could not be handled or published."""
 

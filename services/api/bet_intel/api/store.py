@@ -162,7 +162,8 @@ async def open_now(connection: Writer, event_ids: Collection[str]) -> dict[str, 
     """What is open of these events, by the opportunity's id."""
     rows = await connection.fetch(
         """
-        select id, event_id, profile, sport, league, commence_time, market, bookmaker, price, fair, ev, class
+        select id, event_id, profile, sport, league, commence_time, market, bookmaker, price, fair, ev, class,
+            category
         from opportunity where event_id = any($1)
         """,
         event_ids,
@@ -176,7 +177,7 @@ async def open_now(connection: Writer, event_ids: Collection[str]) -> dict[str, 
             row["commence_time"],
             row["market"],
             row["bookmaker"],
-            Numbers(row["price"], row["fair"], row["ev"], row["class"]),
+            Numbers(row["price"], row["fair"], row["ev"], row["class"], row["category"]),
         )
         for row in rows
     }

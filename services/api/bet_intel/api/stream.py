@@ -6,17 +6,20 @@ he reads from the entries that the tail keeps, at the speed at which his connect
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Collection
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import Counter as Count
 
 from bet_intel.api import read_model
 from bet_intel.api.answers import Combination, Opportunity
 from bet_intel.api.combination_members import Staking
 from bet_intel.api.combination_members import shown as combination
 from bet_intel.api.combination_reads import CombinationFilter, combinations
+from bet_intel.api.domain.accounts import Caller
 from bet_intel.api.feed import Entry, FeedId, FeedTail, entry
 from bet_intel.api.following import COMBINATIONS, frame, told
 from bet_intel.api.members import members
@@ -75,7 +78,11 @@ class Streams:
         monotonic: Monotonic,
         registry: CollectorRegistry,
         hops: Hops,
+        holds: Callable[[Caller], bool],
     ) -> None:
+        """`holds` tells whether a follower may still follow."""
+        self._holds = holds
+        self._of: Counter[str] = Counter()
         self._hops = hops
         self._database = database
         self._tail = tail
@@ -84,37 +91,44 @@ class Streams:
         self._open = 0
         self._followers = Gauge("bet_intel_api_stream_followers", "Streams that are open.", registry=registry)
         self._followers.set_function(lambda: self._open)
-        self._snapshots = Counter(
+        self._snapshots = Count(
             "bet_intel_api_stream_snapshots", "Snapshots given to followers.", ["reason"], registry=registry
         )
 
-    def follow(self, wanted: Wanted, last_event_id: str | None) -> AsyncIterator[bytes]:
+    def follow(self, wanted: Wanted, last_event_id: str | None, caller: Caller) -> AsyncIterator[bytes]:
         """The stream of a new follower.
 
         Raises:
-            TooManyRequestsError: this gateway has as many as it takes.
+            TooManyRequestsError: this gateway has as many as it takes, or as the caller may have.
         """
+        if self._of[caller.counted_as] >= caller.tier.streams:
+            raise TooManyRequestsError(_COME_BACK_AFTER, ["streams"])
         if self._open >= self._streaming.followers:
             raise TooManyRequestsError(_COME_BACK_AFTER)
-        return self._counted(wanted, last_event_id)
+        return self._counted(wanted, last_event_id, caller)
 
-    async def _counted(self, wanted: Wanted, last_event_id: str | None) -> AsyncIterator[bytes]:
+    async def _counted(self, wanted: Wanted, last_event_id: str | None, caller: Caller) -> AsyncIterator[bytes]:
         self._open += 1
+        self._of[caller.counted_as] += 1
         try:
-            async for chunk in self._stream(wanted, last_event_id):
+            async for chunk in self._stream(wanted, last_event_id, caller):
                 yield chunk
         except (DatabaseUnavailableError, TimeoutError) as error:
             # The answer has begun: its end tells the client to come back with its id.
             _log.warning("stream ended", reason=str(error) or type(error).__name__)
         finally:
             self._open -= 1
+            self._of[caller.counted_as] -= 1
+            if not self._of[caller.counted_as]:
+                del self._of[caller.counted_as]
 
-    async def _stream(self, wanted: Wanted, last_event_id: str | None) -> AsyncIterator[bytes]:
+    async def _stream(self, wanted: Wanted, last_event_id: str | None, caller: Caller) -> AsyncIterator[bytes]:
         yield f"retry: {self._streaming.retry_ms}\n\n".encode()
         at, reason = await self._beginning(last_event_id)
         is_live = False
         due = self._monotonic() + self._streaming.heartbeat_seconds
-        while not self._tail.closed:
+        # A revoked key, or another tier, ends it: whoever comes back is told what he sees then.
+        while not self._tail.closed and self._holds(caller):
             if at is None:
                 at, parts = await self._snapshot(wanted, reason)
                 for part in parts:
@@ -202,6 +216,7 @@ class Streams:
             which.markets,
             which.bookmakers,
             starts_before=which.starts_before,
+            view=which.view,
         )
         rows = await combinations(connection, chosen, None, _EVERY_OPPORTUNITY)
         return [combination(row, wanted.odds_format, Staking()) for row in rows]

@@ -38,6 +38,14 @@ async def lock(connection: Writer, account: str, id: str) -> SubscriptionRow | N
     return None if row is None else _row(row)
 
 
+async def lock_all(connection: Writer, accounts: Sequence[str]) -> list[SubscriptionRow]:
+    """Every subscription of these accounts, by id."""
+    rows = await connection.fetch(
+        "select * from subscription where account = any($1::text[]) order by id for update", list(accounts)
+    )
+    return [_row(row) for row in rows]
+
+
 async def get(connection: Reader, account: str, id: str) -> SubscriptionRow | None:
     row = await connection.fetchrow("select * from subscription where account = $1 and id = $2", account, id)
     return None if row is None else _row(row)

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from google.protobuf.message import Message as Body
 
+from bet_intel.api.domain.accounts import EVERYTHING, View
 from bet_intel.api.domain.pricing import PricingSettings
 from bet_intel.api.domain.subscriptions import Rule, SubscriptionRow
 from bet_intel.api.wire import SOURCE
@@ -77,19 +78,19 @@ def pricing_settings_changed(profile: str, revision: int, settings: PricingSetti
     )
 
 
-def subscription_changed(row: SubscriptionRow, at: datetime) -> Message:
-    """The whole subscription as it is now."""
-    return _subscription(row, _STATUS[row.status], at)
+def subscription_changed(row: SubscriptionRow, at: datetime, view: View) -> Message:
+    """The whole subscription as it is now, and what its account sees."""
+    return _subscription(row, _STATUS[row.status], at, view)
 
 
 def subscription_deleted(row: SubscriptionRow, at: datetime) -> Message:
     """Nothing of it is told but that it is no more."""
     return _subscription(
-        row._replace(rule=Rule(), url="", secret=b""), SubscriptionStatus.SUBSCRIPTION_STATUS_DELETED, at
+        row._replace(rule=Rule(), url="", secret=b""), SubscriptionStatus.SUBSCRIPTION_STATUS_DELETED, at, EVERYTHING
     )
 
 
-def _subscription(row: SubscriptionRow, status: SubscriptionStatus.ValueType, at: datetime) -> Message:
+def _subscription(row: SubscriptionRow, status: SubscriptionStatus.ValueType, at: datetime, view: View) -> Message:
     rule = row.rule
     body = SubscriptionChanged(
         id=row.id,
@@ -106,6 +107,8 @@ def _subscription(row: SubscriptionRow, status: SubscriptionStatus.ValueType, at
         min_ev=rule.min_ev,
         realert_step=rule.realert_step,
         kinds=rule.kinds,
+        categories=view.categories,
+        delay_us=round(view.delay * 1_000_000),
         webhook=Webhook(url=row.url, encrypted_secret=row.secret),
     )
     return Message(

@@ -94,6 +94,11 @@ class SetWorking:
             return None
         return self._price_working(market, row, book, profile)
 
+    def category(self, key: MarketKey, profile: str) -> str | None:
+        """Of a market as a profile judges it; None where the set does not hold it."""
+        row = self._market_row(key, profile)
+        return None if row is None else self._strings[self._tables["markets"]["category_s"][row]]
+
     def _terms(self, key: MarketKey, opportunity: int | None) -> tuple[float | None, str]:
         """How often a bet's stake is returned, and what its EV is per unit of; told of opportunities."""
         terms = self._tables["terms"]

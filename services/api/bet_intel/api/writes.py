@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bet_intel.api import write_store
-from bet_intel.api.auth import LOCAL
+from bet_intel.api.auth import caller_of
 from bet_intel.api.operation import JSON, read_after
-from bet_intel.api.problems import BusyError, HeaderError, ReusedKeyError
+from bet_intel.api.problems import BusyError, HeaderError, ReusedKeyError, UnconfiguredError
 from bet_intel.api.write_store import Answer
 from bet_intel.shared.outbox import Outbox, UnitOfWork
 from bet_intel.shared.postgres import Committed
@@ -71,17 +71,18 @@ class Writes:
             return await self.run(act)
         if not _KEY.fullmatch(key):
             raise HeaderError(IDEMPOTENCY_KEY, f"{IDEMPOTENCY_KEY} takes 1 to 255 printable ASCII characters.")
+        account = caller_of(request).account
         named = f"{request.method} {request.url.path}\n".encode()
         digest = hashlib.blake2b(named + body, digest_size=32).digest()
         committed = Committed()
         async with _not_waited_for_long(), self._outbox.transaction(committed) as unit:
-            claimed = await write_store.claim(unit.connection, LOCAL, key, digest, self._clock())
+            claimed = await write_store.claim(unit.connection, account, key, digest, self._clock())
             if claimed is None:
                 written = await act(unit)
                 encoded = _encoded(written)
                 closed = self._closed(encoded, written)
                 stored = Answer(written.status, written.location, closed, written.is_secret, written.headers)
-                await write_store.keep_answer(unit.connection, LOCAL, key, stored)
+                await write_store.keep_answer(unit.connection, account, key, stored)
         if claimed is None:
             return self._response(written.status, encoded, written.location, committed, written.headers)
         if claimed.digest != digest:
@@ -94,7 +95,10 @@ class Writes:
         if not written.is_secret:
             return encoded
         if self._box is None:
-            raise LookupError("an answer with a secret, and no key to keep it with")
+            raise UnconfiguredError(
+                f"To give a secret again, {IDEMPOTENCY_KEY} needs a key that encrypts it: set "
+                "BET_INTEL_API_SECRETS_KEY_FILE, or leave the header out."
+            )
         return self._box.close(encoded)
 
     def _opened(self, answer: Answer) -> bytes:

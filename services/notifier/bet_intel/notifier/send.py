@@ -14,6 +14,7 @@ from bet_intel.notifier.channels.webhook import WEBHOOK
 from bet_intel.notifier.delivery_store import Delivery, Kind, Outcome, State
 from bet_intel.notifier.domain.body import alert_body, test_body, test_text
 from bet_intel.notifier.domain.retries import seconds_until_next
+from bet_intel.notifier.domain.rules import Rule
 from bet_intel.notifier.domain.text import alert_line
 from bet_intel.notifier.metrics import Metrics
 from bet_intel.notifier.store import current_set
@@ -25,6 +26,8 @@ from bet_intel.shared.postgres import Writer
 from bet_intel.shared.times import Clock
 
 _log = structlog.get_logger(__name__)
+
+_CLOSED = "the opportunity has closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +109,10 @@ class SendNotification:
             if subscription.status == "disabled" or (subscription.status == "paused" and not asked_for):
                 return Outcome(State.SKIPPED, f"the subscription is {subscription.status}"), False
             receiver = Receiver(subscription.url, subscription.secret)
-        content = await self._content(connection, delivery)
-        if content is None:
-            return Outcome(State.SKIPPED, "the opportunity has closed"), False
+        rule = subscription.rule if subscription else None
+        content = await self._content(connection, delivery, rule)
+        if isinstance(content, str):
+            return Outcome(State.SKIPPED, content), False
         try:
             status = await self._send(delivery, content, receiver)
         except Exception as error:  # noqa: BLE001 - the edge of a task: whatever a channel raises is kept as the reason
@@ -143,8 +147,9 @@ class SendNotification:
                 raise SendError(f"the channel took more than {self._sending.timeout:g} s") from error
             raise
 
-    async def _content(self, connection: Writer, delivery: Delivery) -> _Content | None:
-        """What to say now, with the price of now; None where the opening that called for the alert is over."""
+    async def _content(self, connection: Writer, delivery: Delivery, rule: Rule | None) -> _Content | str:
+        """What to say now, with the price of now; or why there is nothing to say: the opening that called for the alert
+        is over, or the owner of the rule does not see it any more."""
         now = self._clock()
         if delivery.is_resend and delivery.body is not None:
             return _Content("sent again", delivery.body)
@@ -152,13 +157,15 @@ class SendNotification:
             return _Content(test_text(), test_body(delivery.subscription_id, now))
         current = await current_set(connection, delivery.event_id)
         if current is None:
-            return None
+            return _CLOSED
         for opportunity in current.opportunities:
-            if opportunity.id == delivery.opportunity_id and opportunity.opening == delivery.opening:
+            if (opportunity.id, opportunity.opening) == (delivery.opportunity_id, delivery.opening):
+                if rule is not None and not rule.shows(opportunity, current.as_of):
+                    return "the account's tier does not see it any more"
                 return _Content(
                     alert_line(current.event, opportunity, current.as_of),
                     alert_body(
                         delivery.subscription_id, delivery.level, current.event, opportunity, current.as_of, now
                     ),
                 )
-        return None
+        return _CLOSED

@@ -81,6 +81,8 @@ def _opportunities(strings: Sequence[str], tables: dict[str, Columns]) -> list[O
                 price=price,
                 fair=fair,
                 ev=ev,
+                categories=frozenset({strings[markets["category_s"][market]]}),
+                first_seen=from_us(columns["first_seen_us"][row]),
             )
         )
     return found
@@ -121,6 +123,11 @@ def _combinations(strings: Sequence[str], tables: dict[str, Columns]) -> list[Op
                 ev=ev,
                 kind=strings[kind],
                 legs=bets,
+                categories=frozenset(
+                    strings[markets["category_s"][tables["outcomes"]["market"][legs["outcome"][leg]]]]
+                    for leg in rows_of[row]
+                ),
+                first_seen=from_us(columns["first_seen_us"][row]),
             )
         )
     return found

@@ -71,6 +71,8 @@ def subscription(message: Message) -> Subscription:
         min_ev=body.min_ev,
         realert_step=body.realert_step,
         kinds=frozenset(body.kinds or (EV,)),
+        sees=frozenset(body.categories),
+        delay=body.delay_us / 1_000_000,
     )
     return Subscription(body.id, body.revision, status, rule, body.webhook.url, body.webhook.encrypted_secret)
 

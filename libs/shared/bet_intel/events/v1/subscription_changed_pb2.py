@@ -24,17 +24,17 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.bet_intel/events/v1/subscription_changed.proto\x12\x13\x62\x65t_intel.events.v1\"\xd8\x02\n\x13SubscriptionChanged\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\r\n\x05\x61t_us\x18\x03 \x01(\x03\x12\x0f\n\x07\x61\x63\x63ount\x18\x04 \x01(\t\x12\x37\n\x06status\x18\x05 \x01(\x0e\x32\'.bet_intel.events.v1.SubscriptionStatus\x12\x0e\n\x06sports\x18\x06 \x03(\t\x12\x0f\n\x07leagues\x18\x07 \x03(\t\x12\x0f\n\x07markets\x18\x08 \x03(\t\x12\x12\n\nbookmakers\x18\t \x03(\t\x12\x0f\n\x07profile\x18\n \x01(\t\x12\x0f\n\x07\x63lasses\x18\x0b \x03(\t\x12\x0e\n\x06min_ev\x18\x0c \x01(\x01\x12\x14\n\x0crealert_step\x18\r \x01(\x01\x12-\n\x07webhook\x18\x0e \x01(\x0b\x32\x1c.bet_intel.events.v1.Webhook\x12\r\n\x05kinds\x18\x0f \x03(\t\"0\n\x07Webhook\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x18\n\x10\x65ncrypted_secret\x18\x02 \x01(\x0c*\xbc\x01\n\x12SubscriptionStatus\x12#\n\x1fSUBSCRIPTION_STATUS_UNSPECIFIED\x10\x00\x12\x1e\n\x1aSUBSCRIPTION_STATUS_ACTIVE\x10\x01\x12\x1e\n\x1aSUBSCRIPTION_STATUS_PAUSED\x10\x02\x12 \n\x1cSUBSCRIPTION_STATUS_DISABLED\x10\x03\x12\x1f\n\x1bSUBSCRIPTION_STATUS_DELETED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.bet_intel/events/v1/subscription_changed.proto\x12\x13\x62\x65t_intel.events.v1\"\xfe\x02\n\x13SubscriptionChanged\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\r\n\x05\x61t_us\x18\x03 \x01(\x03\x12\x0f\n\x07\x61\x63\x63ount\x18\x04 \x01(\t\x12\x37\n\x06status\x18\x05 \x01(\x0e\x32\'.bet_intel.events.v1.SubscriptionStatus\x12\x0e\n\x06sports\x18\x06 \x03(\t\x12\x0f\n\x07leagues\x18\x07 \x03(\t\x12\x0f\n\x07markets\x18\x08 \x03(\t\x12\x12\n\nbookmakers\x18\t \x03(\t\x12\x0f\n\x07profile\x18\n \x01(\t\x12\x0f\n\x07\x63lasses\x18\x0b \x03(\t\x12\x0e\n\x06min_ev\x18\x0c \x01(\x01\x12\x14\n\x0crealert_step\x18\r \x01(\x01\x12-\n\x07webhook\x18\x0e \x01(\x0b\x32\x1c.bet_intel.events.v1.Webhook\x12\r\n\x05kinds\x18\x0f \x03(\t\x12\x12\n\ncategories\x18\x10 \x03(\t\x12\x10\n\x08\x64\x65lay_us\x18\x11 \x01(\x03\"0\n\x07Webhook\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x18\n\x10\x65ncrypted_secret\x18\x02 \x01(\x0c*\xbc\x01\n\x12SubscriptionStatus\x12#\n\x1fSUBSCRIPTION_STATUS_UNSPECIFIED\x10\x00\x12\x1e\n\x1aSUBSCRIPTION_STATUS_ACTIVE\x10\x01\x12\x1e\n\x1aSUBSCRIPTION_STATUS_PAUSED\x10\x02\x12 \n\x1cSUBSCRIPTION_STATUS_DISABLED\x10\x03\x12\x1f\n\x1bSUBSCRIPTION_STATUS_DELETED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'bet_intel.events.v1.subscription_changed_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SUBSCRIPTIONSTATUS']._serialized_start=469
-  _globals['_SUBSCRIPTIONSTATUS']._serialized_end=657
+  _globals['_SUBSCRIPTIONSTATUS']._serialized_start=507
+  _globals['_SUBSCRIPTIONSTATUS']._serialized_end=695
   _globals['_SUBSCRIPTIONCHANGED']._serialized_start=72
-  _globals['_SUBSCRIPTIONCHANGED']._serialized_end=416
-  _globals['_WEBHOOK']._serialized_start=418
-  _globals['_WEBHOOK']._serialized_end=466
+  _globals['_SUBSCRIPTIONCHANGED']._serialized_end=454
+  _globals['_WEBHOOK']._serialized_start=456
+  _globals['_WEBHOOK']._serialized_end=504
 # @@protoc_insertion_point(module_scope)

@@ -63,6 +63,8 @@ class SubscriptionChanged(_message.Message):
     REALERT_STEP_FIELD_NUMBER: _builtins.int
     WEBHOOK_FIELD_NUMBER: _builtins.int
     KINDS_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    DELAY_US_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     revision: _builtins.int
     """Revision at its owner; only grows."""
@@ -76,6 +78,7 @@ class SubscriptionChanged(_message.Message):
     """per unit staked"""
     realert_step: _builtins.float
     """growth of the EV since the last alert of an opening that calls for another"""
+    delay_us: _builtins.int
     @_builtins.property
     def sports(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What it is about; an empty list means all."""
@@ -96,6 +99,12 @@ class SubscriptionChanged(_message.Message):
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """of ev, arbitrage, middle; an empty list means ev"""
 
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What its account sees: opportunities in markets of these categories (main, alternate, prop, outright; an empty list
+        means all), as far as they were first seen at least `delay_us` before the source time of their set.
+        """
+
     def __init__(
         self,
         *,
@@ -114,10 +123,12 @@ class SubscriptionChanged(_message.Message):
         realert_step: _builtins.float = ...,
         webhook: Global___Webhook | None = ...,
         kinds: _abc.Iterable[_builtins.str] | None = ...,
+        categories: _abc.Iterable[_builtins.str] | None = ...,
+        delay_us: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["webhook", b"webhook"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "at_us", b"at_us", "bookmakers", b"bookmakers", "classes", b"classes", "id", b"id", "kinds", b"kinds", "leagues", b"leagues", "markets", b"markets", "min_ev", b"min_ev", "profile", b"profile", "realert_step", b"realert_step", "revision", b"revision", "sports", b"sports", "status", b"status", "webhook", b"webhook"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "at_us", b"at_us", "bookmakers", b"bookmakers", "categories", b"categories", "classes", b"classes", "delay_us", b"delay_us", "id", b"id", "kinds", b"kinds", "leagues", b"leagues", "markets", b"markets", "min_ev", b"min_ev", "profile", b"profile", "realert_step", b"realert_step", "revision", b"revision", "sports", b"sports", "status", b"status", "webhook", b"webhook"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -13,10 +13,10 @@ import structlog
 from limits import RateLimitItemPerSecond
 from limits.aio.storage import RedisClusterStorage
 from limits.aio.storage.redis.redispy import RedispyBridge
-from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from limits.aio.strategies import MovingWindowRateLimiter, RateLimiter, SlidingWindowCounterRateLimiter
 from prometheus_client import CollectorRegistry, Counter
 
-from bet_intel.shared.rate_limits import RateLimit
+from bet_intel.shared.rate_limits import UNCOUNTED, Quota, RateLimit, Standing
 from bet_intel.shared.rediscluster.connection import LOST, Address
 from bet_intel.shared.times import Monotonic
 
@@ -32,89 +32,117 @@ _MOST_TOKENS = 10
 
 
 class _Lease:
-    """What this process holds for a caller."""
+    """What this process holds for a caller; `rest` is what was left for everybody when it was taken."""
 
     def __init__(self) -> None:
         self.tokens = 0
+        self.rest = 0
         self.until = 0.0
+        self.resets_at = 0.0
         self.refused_until = 0.0
         # Those of one caller who find no token wait for one lease.
         self.lock = asyncio.Lock()
 
 
-class LeasedLimit:
-    """`RateLimit` of `burst` tokens in `burst × seconds` over all processes. While Redis is away nobody is refused."""
+class LeasedQuota:
+    """`Quota` of `count` tokens in `seconds` over all processes. While Redis is away nobody is refused."""
 
     def __init__(
         self,
-        limiter: SlidingWindowCounterRateLimiter,
+        limiter: RateLimiter,
         name: str,
-        burst: int,
-        seconds: float,
+        count: int,
+        seconds: int,
         monotonic: Monotonic,
         opened: Counter,
+        *,
         callers: int = _CALLERS,
         deadline: float = _DEADLINE,
+        tells_rest: bool = True,
     ) -> None:
+        """`tells_rest`: whether it is looked up with each lease what is left; else that is only what is at hand."""
+        self.count = count
+        self.seconds = seconds
         self._limiter = limiter
         self._name = name
-        self._item = RateLimitItemPerSecond(burst, max(1, round(burst * seconds)) + _LEASE_SECONDS)
-        self._size = min(_MOST_TOKENS, max(1, burst // _LEASES_A_QUOTA))
+        self._item = RateLimitItemPerSecond(count, seconds + _LEASE_SECONDS)
+        self._size = min(_MOST_TOKENS, max(1, count // _LEASES_A_QUOTA))
         self._monotonic = monotonic
         self._opened = opened
         self._callers = callers
         self._deadline = deadline
+        self._tells_rest = tells_rest
         self._leases: OrderedDict[str, _Lease] = OrderedDict()
         self._rests_until = 0.0
 
-    async def take(self, caller: str) -> float | None:
+    def use(self, caller: str) -> Standing | None:
+        return self._used(self._lease(caller))
+
+    async def lease(self, caller: str) -> Standing:
         lease = self._lease(caller)
-        if self._use(lease):
-            return None
         async with lease.lock:
-            if self._use(lease):
-                return None
-            now = self._monotonic()
-            if now < lease.refused_until:
-                return lease.refused_until - now
-            return await self._renew(lease, caller)
+            return self._used(lease) or await self._renew(lease, caller)
 
     def _lease(self, caller: str) -> _Lease:
-        lease = self._leases.setdefault(caller, _Lease())
-        self._leases.move_to_end(caller)
-        if len(self._leases) > self._callers:
-            self._leases.popitem(last=False)
+        lease = self._leases.get(caller)
+        if lease is None:
+            lease = self._leases[caller] = _Lease()
+            if len(self._leases) > self._callers:
+                self._leases.popitem(last=False)
+        else:
+            self._leases.move_to_end(caller)
         return lease
 
-    def _use(self, lease: _Lease) -> bool:
-        if lease.tokens > 0 and self._monotonic() < lease.until:
+    def _used(self, lease: _Lease) -> Standing | None:
+        now = self._monotonic()
+        if lease.tokens > 0 and now < lease.until:
             lease.tokens -= 1
-            return True
-        return False
+            return Standing(lease.tokens + lease.rest, max(0.0, lease.resets_at - now))
+        if now < lease.refused_until:
+            return Standing(0, lease.refused_until - now, lease.refused_until - now)
+        return None
 
-    async def _renew(self, lease: _Lease, caller: str) -> float | None:
+    async def _renew(self, lease: _Lease, caller: str) -> Standing:
         """Lease tokens and use one of them; where a whole lease is not to be had, a single token."""
         if self._monotonic() < self._rests_until:
             self._opened.labels(self._name).inc()
-            return None
+            return UNCOUNTED
         asked_at = self._monotonic()
         try:
             async with asyncio.timeout(self._deadline):
                 for cost in dict.fromkeys((self._size, 1)):
                     if await self._limiter.hit(self._item, self._name, caller, cost=cost):
-                        lease.tokens, lease.until = cost - 1, asked_at + _LEASE_SECONDS
-                        return None
-                reset = (await self._limiter.get_window_stats(self._item, self._name, caller)).reset_time
+                        lease.tokens, lease.until = cost, asked_at + _LEASE_SECONDS
+                        lease.rest, lease.resets_at = 0, asked_at + self.seconds
+                        if self._tells_rest:
+                            lease.rest, lease.resets_at = await self._rest(caller)
+                        return self._used(lease) or UNCOUNTED
+                _, resets_at = await self._rest(caller)
         except LOST as error:
             self._rests_until = self._monotonic() + _REST
             self._opened.labels(self._name).inc()
             _log.warning("rate limit not counted", limit=self._name, reason=str(error) or type(error).__name__)
-            return None
-        # `limits` tells it by the clock that it reads itself.
-        wait = max(0.001, reset - time.time())
+            return UNCOUNTED
+        wait = max(0.001, resets_at - self._monotonic())
         # The next ones are refused without asking, for a moment: tokens come back one by one.
         lease.refused_until = self._monotonic() + min(wait, float(_LEASE_SECONDS))
-        return wait
+        return Standing(0, wait, wait)
+
+    async def _rest(self, caller: str) -> tuple[int, float]:
+        """Tokens that are left, and when (monotonic) some come back."""
+        stats = await self._limiter.get_window_stats(self._item, self._name, caller)
+        # `limits` tells it by the clock that it reads itself.
+        return stats.remaining, self._monotonic() + stats.reset_time - time.time()
+
+
+class LeasedLimit:
+    """`RateLimit` of `burst` tokens in `burst × seconds` over all processes."""
+
+    def __init__(self, quota: LeasedQuota) -> None:
+        self._quota = quota
+
+    async def take(self, caller: str) -> float | None:
+        return (self._quota.use(caller) or await self._quota.lease(caller)).wait
 
 
 class RedisRateLimits:
@@ -137,7 +165,9 @@ class RedisRateLimits:
             **({"password": address.password} if address.password else {}),
             **({"username": address.username} if address.username else {}),
         )
-        self._limiter = SlidingWindowCounterRateLimiter(self._storage)
+        self._counter = SlidingWindowCounterRateLimiter(self._storage)
+        # Remembers each token: exact in any window, where the counter knows the window before as a whole.
+        self._window = MovingWindowRateLimiter(self._storage)
         self._monotonic = monotonic
         self._deadline = deadline
         self._opened = Counter(
@@ -148,7 +178,23 @@ class RedisRateLimits:
         )
 
     def limit(self, name: str, burst: int, seconds: float) -> RateLimit:
-        return LeasedLimit(self._limiter, name, burst, seconds, self._monotonic, self._opened, deadline=self._deadline)
+        window = max(1, round(burst * seconds))
+        return LeasedLimit(self._quota(self._counter, name, burst, window, tells_rest=False))
+
+    def quota(self, name: str, count: int, seconds: int) -> Quota:
+        return self._quota(self._window, name, count, seconds, tells_rest=True)
+
+    def _quota(self, limiter: RateLimiter, name: str, count: int, seconds: int, *, tells_rest: bool) -> LeasedQuota:
+        return LeasedQuota(
+            limiter,
+            name,
+            count,
+            seconds,
+            self._monotonic,
+            self._opened,
+            deadline=self._deadline,
+            tells_rest=tells_rest,
+        )
 
     async def connect(self) -> None:
         """Learn the nodes, where they are there yet: a first request has no time for it."""

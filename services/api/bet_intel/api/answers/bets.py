@@ -55,7 +55,7 @@ class BetClv(msgspec.Struct, frozen=True):
         str | None,
         Meta(
             description="Why there is no `no_vig`: not_matched, not_closed, start_has_moved, market_not_offered, "
-            "line_not_offered, outcome_not_offered, no_fair_price."
+            "line_not_offered, outcome_not_offered, no_fair_price, not_of_your_tier."
         ),
     ]
     closing_revision: int | None

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from bet_intel.api.domain.accounts import View
 from bet_intel.api.domain.closing import ClosingLines, ClosingMarket, ClosingOutcome
 from bet_intel.api.domain.model import EventFacts
 
@@ -18,6 +19,7 @@ NO_MARKET = "market_not_offered"
 NO_LINE = "line_not_offered"
 NO_OUTCOME = "outcome_not_offered"
 NO_FAIR_PRICE = "no_fair_price"
+NOT_SEEN = "not_of_your_tier"
 _SPREADS = "spreads"
 _HOME, _AWAY, _OVER, _UNDER = "home", "away", "over", "under"
 
@@ -25,7 +27,9 @@ _HOME, _AWAY, _OVER, _UNDER = "home", "away", "over", "under"
 class Clv(NamedTuple):
     """A bet against the closing lines of `revision`. `raw` = d_bet / d_close − 1 by the same bookmaker's last price,
     `no_vig` = d_bet · p_close − 1 by the fair probability at the start, both None where the bet's line was not offered
-    any more. `points` is how far the line moved in the bet's favour; `reason` says why `no_vig` is not there."""
+    any more. `points` is how far the line moved in the bet's favour; `reason` says why `no_vig` is not there.
+    `category` is that of the bet's market, `fixed_at` when the lines were fixed (source time): who does not see such a
+    market, or not yet, is told nothing of it."""
 
     revision: int | None = None
     raw: float | None = None
@@ -35,6 +39,15 @@ class Clv(NamedTuple):
     closing_line: float | None = None
     points: float | None = None
     reason: str | None = None
+    category: str | None = None
+    fixed_at: datetime | None = None
+
+
+def seen(clv: Clv, view: View, as_of: datetime | None) -> Clv:
+    """What whoever sees so much is told, at the source time `as_of`."""
+    if clv.fixed_at is None or view.shows([clv.category], clv.fixed_at, as_of):
+        return clv
+    return Clv(clv.revision, reason=NOT_SEEN)
 
 
 class Bet(NamedTuple):
@@ -122,10 +135,11 @@ def clv(bet: Bet, lines: ClosingLines | None, profile: str) -> Clv:
         return Clv(lines.revision, reason=NO_MARKET)
     closing_line = _main(offered).key.line
     points = _points(bet, closing_line)
-    told = Clv(lines.revision, closing_line=closing_line, points=points)
+    told = Clv(lines.revision, closing_line=closing_line, points=points, category="main", fixed_at=lines.as_of)
     at_line = next((market for market in offered if market.key.line == bet.line), None)
     if at_line is None:
         return told._replace(reason=NO_LINE)
+    told = told._replace(category=at_line.category)
     outcome = next((each for each in at_line.outcomes if _plain(each.outcome) == _plain(bet.outcome)), None)
     if outcome is None:
         return told._replace(reason=NO_OUTCOME)

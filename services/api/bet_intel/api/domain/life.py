@@ -58,7 +58,7 @@ def transition(open_now: Mapping[str, OpenNow], sets: Sequence[OpportunitySet]) 
 
 
 def _numbers(opportunity: OpenOpportunity) -> Numbers:
-    return Numbers(opportunity.price, opportunity.fair, opportunity.ev, opportunity.class_)
+    return Numbers(opportunity.price, opportunity.fair, opportunity.ev, opportunity.class_, opportunity.category)
 
 
 def _followed(known: OpenNow) -> dict[str, Any]:
@@ -69,7 +69,8 @@ def _followed(known: OpenNow) -> dict[str, Any]:
 
 
 def _before(numbers: Numbers) -> dict[str, Any]:
-    return {"before": {"price": numbers.price, "ev": numbers.ev, "class": numbers.class_}}
+    told = {"price": numbers.price, "ev": numbers.ev, "class": numbers.class_, "category": numbers.category}
+    return {"before": told}
 
 
 def _entry(kind: str, of_set: OpportunitySet, opportunity: OpenOpportunity, before: Numbers | None) -> FeedEntry:

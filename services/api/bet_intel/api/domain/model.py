@@ -185,12 +185,13 @@ class OpportunitySet(msgspec.Struct, frozen=True):
 
 
 class Numbers(NamedTuple):
-    """The numbers of an opportunity whose change its followers are told of."""
+    """What of an opportunity may change while it is open, and its followers are told of."""
 
     price: float
     fair: float
     ev: float
     class_: str
+    category: str
 
 
 class OpenNow(NamedTuple):

@@ -11,14 +11,15 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bet_intel.api import bet_store, closing_store, cursor
+from bet_intel.api import bet_store, closing_store, cursor, read_model
 from bet_intel.api.answers.bets import BetAnswer, BetBody, BetClv, BetList, ClvGroup, ClvSummary
-from bet_intel.api.auth import LOCAL
+from bet_intel.api.auth import caller_of
 from bet_intel.api.bet_store import Group
 from bet_intel.api.bodies import check_json, decoded, received
-from bet_intel.api.domain.bets import PROFILE, Bet, Clv, Matched, clv, matching, outcome_of
+from bet_intel.api.domain.accounts import BETS, View
+from bet_intel.api.domain.bets import PROFILE, Bet, Clv, Matched, clv, matching, outcome_of, seen
 from bet_intel.api.domain.model import EventFacts
-from bet_intel.api.operation import READING, NoParameters, Operation, Reads
+from bet_intel.api.operation import READING, NoParameters, Operation, Question, Reads
 from bet_intel.api.problems import BodyError, NotFoundError, ParameterError, TakenError
 from bet_intel.api.query import Cursor, Limit, Query, TextList, Time, parse
 from bet_intel.api.read_model import Record
@@ -71,24 +72,27 @@ class _Bets:
         check_json(request)
         body = await received(request)
         asked = _checked(body)
+        account = caller_of(request).account
 
         async def act(unit: UnitOfWork) -> Written:
             found = await _event_of(unit.connection, asked)
-            bet = _bet(asked, found, self.clock())
+            bet = _bet(asked, found, account, self.clock())
             judged = await _judged(unit.connection, bet)
             if not await bet_store.add(unit.connection, bet, judged):
-                known = await bet_store.with_reference(unit.connection, LOCAL, asked.reference or "")
+                known = await bet_store.with_reference(unit.connection, account, asked.reference or "")
                 where = "" if known is None else f": {_PATH}/{known['id']}"
                 raise TakenError(f"There is a bet with the reference {asked.reference!r}{where}.")
-            return Written(201, _answer(bet, judged), f"{_PATH}/{bet.id}")
+            as_of = (await read_model.position(unit.connection)).as_of
+            told = seen(judged, caller_of(request).view, as_of)
+            return Written(201, _answer(bet, told), f"{_PATH}/{bet.id}")
 
         return await self.writes.create(request, body, act)
 
-    async def listed(self, connection: Reader, _path: Mapping[str, str], asked: BetQuery) -> BetList:
+    async def listed(self, connection: Reader, question: Question, asked: BetQuery) -> BetList:
         after = cursor.decode(asked.cursor, asked, tuple[Time, UUID]) if asked.cursor else None
         rows = await bet_store.listed(
             connection,
-            LOCAL,
+            question.caller.account,
             asked.bookmaker,
             asked.sport,
             None if asked.status is None else asked.status == "matched",
@@ -98,32 +102,33 @@ class _Bets:
         )
         page = rows[: asked.limit]
         more = len(rows) > asked.limit
+        as_of = (await read_model.position(connection)).as_of
         return BetList(
-            [_of_row(row) for row in page],
+            [_of_row(row, question.caller.view, as_of) for row in page],
             cursor.encode((page[-1]["placed_at"], page[-1]["id"]), asked) if more else None,
         )
 
-    async def get(self, connection: Reader, path: Mapping[str, str], _asked: NoParameters) -> BetAnswer:
-        row = await bet_store.get(connection, LOCAL, _known_id(path))
+    async def get(self, connection: Reader, question: Question, _asked: NoParameters) -> BetAnswer:
+        row = await bet_store.get(connection, question.caller.account, _known_id(question.path))
         if row is None:
-            raise _unknown(path["id"])
-        return _of_row(row)
+            raise _unknown(question.path["id"])
+        return _of_row(row, question.caller.view, (await read_model.position(connection)).as_of)
 
     async def delete(self, request: Request) -> Response:
         parse(request.url.query, NoParameters)
         id = _known_id(request.path_params)
 
         async def act(unit: UnitOfWork) -> Written:
-            if not await bet_store.delete(unit.connection, LOCAL, id):
+            if not await bet_store.delete(unit.connection, caller_of(request).account, id):
                 raise _unknown(id)
             return Written(204)
 
         return await self.writes.run(act)
 
-    async def clv(self, connection: Reader, _path: Mapping[str, str], asked: ClvQuery) -> ClvSummary:
-        period = (asked.since, asked.until)
-        total = await bet_store.summary(connection, LOCAL, None, period)
-        groups = {by: await bet_store.summary(connection, LOCAL, by, period) for by in asked.by}
+    async def clv(self, connection: Reader, question: Question, asked: ClvQuery) -> ClvSummary:
+        period, account, view = (asked.since, asked.until), question.caller.account, question.caller.view
+        total = await bet_store.summary(connection, account, None, period, view)
+        groups = {by: await bet_store.summary(connection, account, by, period, view) for by in asked.by}
         return ClvSummary(
             _group(total[0]) if total else None,
             {by: [_group(row) for row in rows] for by, rows in groups.items()},
@@ -142,6 +147,7 @@ def operations(reads: Reads, writes: Writes, clock: Clock) -> tuple[Operation, .
             query=BetQuery,
             answer=BetList,
             headers=READING,
+            need=BETS,
         ),
         Operation(
             _PATH,
@@ -157,6 +163,7 @@ def operations(reads: Reads, writes: Writes, clock: Clock) -> tuple[Operation, .
             status=201,
             body=BetBody,
             headers=IDEMPOTENCY,
+            need=BETS,
         ),
         Operation(
             f"{_PATH}/{{id}}",
@@ -168,6 +175,7 @@ def operations(reads: Reads, writes: Writes, clock: Clock) -> tuple[Operation, .
             answer=BetAnswer,
             problems=(400, 404, 503),
             headers=READING,
+            need=BETS,
         ),
         Operation(
             f"{_PATH}/{{id}}",
@@ -179,6 +187,7 @@ def operations(reads: Reads, writes: Writes, clock: Clock) -> tuple[Operation, .
             problems=(400, 404, 503),
             method="DELETE",
             status=204,
+            need=BETS,
         ),
         Operation(
             "/v1/clv",
@@ -191,6 +200,7 @@ def operations(reads: Reads, writes: Writes, clock: Clock) -> tuple[Operation, .
             ClvQuery,
             answer=ClvSummary,
             headers=READING,
+            need=BETS,
         ),
     )
 
@@ -221,12 +231,12 @@ async def _event_of(connection: Writer, asked: BetBody) -> Matched:
     return matching(asked.league, asked.home, asked.away, near)
 
 
-def _bet(asked: BetBody, found: Matched, now: datetime) -> Bet:
+def _bet(asked: BetBody, found: Matched, account: str, now: datetime) -> Bet:
     event: EventFacts | None = found.event
     described: Any = asked if event is None else event
     return Bet(
         str(uuid4()),
-        LOCAL,
+        account,
         asked.reference,
         now,
         now if asked.placed_at is None else asked.placed_at.astimezone(UTC),
@@ -259,8 +269,8 @@ async def _judged(connection: Writer, bet: Bet) -> Clv:
     return clv(bet, None if body is None else closing_lines(body), PROFILE)
 
 
-def _of_row(row: Record) -> BetAnswer:
-    return _answer(bet_store.bet(row), bet_store.clv(row))
+def _of_row(row: Record, view: View, as_of: datetime | None) -> BetAnswer:
+    return _answer(bet_store.bet(row), seen(bet_store.clv(row), view, as_of))
 
 
 def _answer(bet: Bet, judged: Clv) -> BetAnswer:

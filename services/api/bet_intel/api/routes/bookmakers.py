@@ -1,11 +1,11 @@
 """`/v1/bookmakers`."""
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from bet_intel.api import read_model
 from bet_intel.api.answers import BookmakerList, BookmakerState
-from bet_intel.api.operation import Operation, Reads
+from bet_intel.api.domain.accounts import READING
+from bet_intel.api.operation import Operation, Question, Reads
 from bet_intel.api.paging import ShortListQuery, page_of
 from bet_intel.api.read_model import Record
 from bet_intel.shared.postgres import Reader
@@ -24,11 +24,12 @@ def operations(reads: Reads) -> tuple[Operation, ...]:
             ShortListQuery,
             answer=BookmakerList,
             conditional=True,
+            need=READING,
         ),
     )
 
 
-async def _list(connection: Reader, _path: Mapping[str, str], asked: ShortListQuery) -> BookmakerList:
+async def _list(connection: Reader, _question: Question, asked: ShortListQuery) -> BookmakerList:
     rows = await read_model.bookmakers(connection)
     position = await read_model.position(connection)
     page, more = page_of(rows, lambda row: str(row["key"]), asked, asked.limit, asked.cursor)

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bet_intel.api.bodies import check_json, decoded, received
+from bet_intel.api.domain.accounts import READING
 from bet_intel.api.domain.calculator import CalculationError
 from bet_intel.api.domain.devigging import DevigAnswer, DevigBody, devigged
 from bet_intel.api.domain.worth import PriceAnswer, PriceBody, worth
@@ -35,6 +36,7 @@ def operations() -> tuple[Operation, ...]:
             answer=DevigAnswer,
             problems=problems,
             method="POST",
+            need=READING,
             body=DevigBody,
         ),
         Operation(
@@ -48,6 +50,7 @@ def operations() -> tuple[Operation, ...]:
             answer=PriceAnswer,
             problems=problems,
             method="POST",
+            need=READING,
             body=PriceBody,
         ),
     )

@@ -8,11 +8,12 @@ from msgspec import Meta
 from bet_intel.api import closing_store, read_model
 from bet_intel.api.answers import Bookmaker, EventRef
 from bet_intel.api.answers.closing import ClosingMarketOdds, ClosingOutcomeOdds, ClosingPriceOdds, EventClosing
+from bet_intel.api.domain.accounts import READING
 from bet_intel.api.domain.closing import ClosingMarket, ClosingOutcome
 from bet_intel.api.domain.odds_format import rendered, rendered_or_none
 from bet_intel.api.domain.pricing import Profile
 from bet_intel.api.domain.working import Band
-from bet_intel.api.operation import Operation, Reads
+from bet_intel.api.operation import Operation, Question, Reads
 from bet_intel.api.problems import NotFoundError
 from bet_intel.api.query import OddsFormat, Query, TextList
 from bet_intel.api.wire_closing import closing_lines
@@ -47,17 +48,22 @@ def operations(reads: Reads) -> tuple[Operation, ...]:
             answer=EventClosing,
             conditional=True,
             problems=(400, 404, 503),
+            need=READING,
         ),
     )
 
 
-async def _closing(connection: Reader, path: Mapping[str, str], asked: ClosingQuery) -> EventClosing:
-    body = await closing_store.body(connection, path["id"])
+async def _closing(connection: Reader, question: Question, asked: ClosingQuery) -> EventClosing:
+    event_id = question.path["id"]
+    body = await closing_store.body(connection, event_id)
     if body is None:
-        if await read_model.event(connection, path["id"]) is None:
-            raise NotFoundError.of("event", path["id"], "/v1/events lists those that are open.")
-        raise NotFoundError.of("closing line of the event", path["id"], "it is fixed once the event has started.")
+        if await read_model.event(connection, event_id) is None:
+            raise NotFoundError.of("event", event_id, "/v1/events lists those that are open.")
+        raise NotFoundError.of("closing line of the event", event_id, "it is fixed once the event has started.")
     lines = closing_lines(body)
+    view, position = question.caller.view, await read_model.position(connection)
+    if not view.is_due(lines.as_of, position.as_of):
+        raise NotFoundError.of("closing line of the event", event_id, "your tier sees it later.")
     event = lines.event
     return EventClosing(
         EventRef(event.id, event.sport, event.league, event.league_title, event.home, event.away, event.commence_time),
@@ -69,7 +75,9 @@ async def _closing(connection: Reader, path: Mapping[str, str], asked: ClosingQu
         [
             _market(market, lines.titles, asked)
             for market in lines.markets
-            if market.profile == asked.profile and (not asked.market or market.key.market in asked.market)
+            if view.has(market.category)
+            and market.profile == asked.profile
+            and (not asked.market or market.key.market in asked.market)
         ],
     )
 

@@ -1,6 +1,5 @@
 """`/v1/arbitrage`, `/v1/low-holds` and `/v1/middles`: opportunities of several legs."""
 
-from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Annotated, Literal
@@ -13,8 +12,9 @@ from bet_intel.api.answers import Combination, CombinationList
 from bet_intel.api.combination_members import Staking, shown
 from bet_intel.api.combination_reads import CombinationFilter
 from bet_intel.api.demand import Demand
+from bet_intel.api.domain.accounts import READING
 from bet_intel.api.domain.pricing import Profile
-from bet_intel.api.operation import Operation, Reads
+from bet_intel.api.operation import Operation, Question, Reads
 from bet_intel.api.query import Cursor, Ev, Limit, OddsFormat, Query, Text, TextList, Time
 from bet_intel.shared.postgres import Reader
 
@@ -60,6 +60,7 @@ def operations(reads: Reads, demand: Demand) -> tuple[Operation, ...]:
             CombinationQuery,
             answer=CombinationList,
             conditional=True,
+            need=READING,
         )
 
     return (
@@ -88,7 +89,7 @@ def operations(reads: Reads, demand: Demand) -> tuple[Operation, ...]:
 
 
 async def _list(
-    demand: Demand, kind: str, connection: Reader, _path: Mapping[str, str], asked: CombinationQuery
+    demand: Demand, kind: str, connection: Reader, question: Question, asked: CombinationQuery
 ) -> CombinationList:
     if asked.event is None:
         demand.asked_for(asked.sport, asked.league)
@@ -104,6 +105,7 @@ async def _list(
         asked.bookmaker,
         asked.min_ev,
         asked.starts_before,
+        question.caller.view,
     )
     rows = await combination_reads.combinations(connection, which, after, asked.limit + 1)
     position = await read_model.position(connection)

@@ -1,6 +1,5 @@
 """`/v1/subscriptions/{id}/deliveries`: what has become of each message, test messages, and sending again."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
@@ -11,9 +10,10 @@ from starlette.responses import Response
 from bet_intel.api import cursor
 from bet_intel.api import subscription_store as store
 from bet_intel.api.answers import Delivery, DeliveryAccepted, DeliveryList
-from bet_intel.api.auth import LOCAL
+from bet_intel.api.auth import caller_of
 from bet_intel.api.bodies import received
-from bet_intel.api.operation import READING, NoParameters, Operation, Reads
+from bet_intel.api.domain.accounts import SUBSCRIPTIONS
+from bet_intel.api.operation import READING, NoParameters, Operation, Question, Reads
 from bet_intel.api.problems import BodyError, NotFoundError, TooManyRequestsError
 from bet_intel.api.query import Cursor, Limit, Query, Time, parse
 from bet_intel.api.read_model import Record
@@ -41,9 +41,9 @@ class _Deliveries:
     limit: RateLimit
     clock: Clock
 
-    async def listed(self, connection: Reader, path: Mapping[str, str], asked: DeliveryQuery) -> DeliveryList:
-        id = known_id(path)
-        if await store.get(connection, LOCAL, id) is None:
+    async def listed(self, connection: Reader, question: Question, asked: DeliveryQuery) -> DeliveryList:
+        id = known_id(question.path)
+        if await store.get(connection, question.caller.account, id) is None:
             raise unknown(id)
         after = cursor.decode(asked.cursor, asked, tuple[Time, cursor.Id]) if asked.cursor else None
         rows = await store.deliveries(connection, id, after, asked.limit + 1)
@@ -52,13 +52,13 @@ class _Deliveries:
         last: tuple[datetime, str] | None = (page[-1]["created_at"], page[-1]["id"]) if more else None
         return DeliveryList([_delivery(row) for row in page], cursor.encode(last, asked) if last is not None else None)
 
-    async def get(self, connection: Reader, path: Mapping[str, str], _asked: NoParameters) -> Delivery:
-        id = known_id(path)
-        if await store.get(connection, LOCAL, id) is None:
+    async def get(self, connection: Reader, question: Question, _asked: NoParameters) -> Delivery:
+        id = known_id(question.path)
+        if await store.get(connection, question.caller.account, id) is None:
             raise unknown(id)
-        row = await store.delivery(connection, id, path["delivery"])
+        row = await store.delivery(connection, id, question.path["delivery"])
         if row is None:
-            raise _no_delivery(path["delivery"])
+            raise _no_delivery(question.path["delivery"])
         return _delivery(row)
 
     async def test(self, request: Request) -> Response:
@@ -76,7 +76,7 @@ class _Deliveries:
         id = known_id(request.path_params)
 
         async def act(unit: UnitOfWork) -> Written:
-            if await store.lock(unit.connection, LOCAL, id) is None:
+            if await store.lock(unit.connection, caller_of(request).account, id) is None:
                 raise unknown(id)
             if delivery_id and ("\0" in delivery_id or await store.delivery(unit.connection, id, delivery_id) is None):
                 raise _no_delivery(delivery_id)
@@ -107,6 +107,7 @@ def operations(reads: Reads, writes: Writes, limit: RateLimit, clock: Clock) -> 
             answer=DeliveryList,
             problems=(400, 404, 503),
             headers=READING,
+            need=SUBSCRIPTIONS,
         ),
         Operation(
             f"{_PATH}/{{delivery}}",
@@ -119,6 +120,7 @@ def operations(reads: Reads, writes: Writes, limit: RateLimit, clock: Clock) -> 
             answer=Delivery,
             problems=(400, 404, 503),
             headers=READING,
+            need=SUBSCRIPTIONS,
         ),
         Operation(
             "/v1/subscriptions/{id}/test",
@@ -133,6 +135,7 @@ def operations(reads: Reads, writes: Writes, limit: RateLimit, clock: Clock) -> 
             method="POST",
             status=202,
             headers=IDEMPOTENCY,
+            need=SUBSCRIPTIONS,
         ),
         Operation(
             f"{_PATH}/{{delivery}}/redeliver",
@@ -147,6 +150,7 @@ def operations(reads: Reads, writes: Writes, limit: RateLimit, clock: Clock) -> 
             method="POST",
             status=202,
             headers=IDEMPOTENCY,
+            need=SUBSCRIPTIONS,
         ),
     )
 

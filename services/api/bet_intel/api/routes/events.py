@@ -1,7 +1,8 @@
 """`/v1/events` and the odds of one."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Literal
 
@@ -11,10 +12,11 @@ from msgspec import Meta
 from bet_intel.api import cursor, read_model
 from bet_intel.api.answers import Event, EventList, EventOdds
 from bet_intel.api.demand import Demand
+from bet_intel.api.domain.accounts import EVERYTHING, READING, View
 from bet_intel.api.domain.model import Board, MarketFreshness, MarketKey
 from bet_intel.api.domain.pricing import Profile
-from bet_intel.api.domain.working import FairMarket
-from bet_intel.api.operation import Operation, Reads
+from bet_intel.api.domain.working import Band, FairMarket, FairOutcome
+from bet_intel.api.operation import Operation, Question, Reads
 from bet_intel.api.problems import NotFoundError, ParameterError
 from bet_intel.api.query import Cursor, Limit, OddsFormat, Query, TextList, Time
 from bet_intel.api.read_model import EventFilter, Record
@@ -22,6 +24,8 @@ from bet_intel.api.rendering import MarketBoard, market_odds
 from bet_intel.api.working import SetWorking
 from bet_intel.shared.postgres import Reader
 
+DELAYED = "delayed"
+"""Why there is no consensus: a price that your tier does not see yet went into it."""
 _STARTS_BEFORE = "Only events that start before: ISO-8601 or unix seconds."
 
 
@@ -62,6 +66,7 @@ def operations(reads: Reads, demand: Demand) -> tuple[Operation, ...]:
             EventQuery,
             answer=EventList,
             conditional=True,
+            need=READING,
         ),
         Operation(
             "/v1/events/{id}/odds",
@@ -69,17 +74,19 @@ def operations(reads: Reads, demand: Demand) -> tuple[Operation, ...]:
             "events",
             "Every price of an event",
             reads.cached(EventOddsQuery, partial(_odds, demand)),
-            "Every bookmaker's price with its age, and each outcome's consensus with its band, or why there is none.",
+            "Every bookmaker's price with its age, and each outcome's consensus with its band, or why there is none. "
+            "Of a tier with a delay: the prices that have stood for so long, and `delayed` for a consensus of others.",
             EventOddsQuery,
             {"id": "Id of the event."},
             answer=EventOdds,
             conditional=True,
             problems=(400, 404, 503),
+            need=READING,
         ),
     )
 
 
-async def _list(demand: Demand, connection: Reader, _path: Mapping[str, str], asked: EventQuery) -> EventList:
+async def _list(demand: Demand, connection: Reader, _question: Question, asked: EventQuery) -> EventList:
     demand.asked_for(asked.sport, asked.league)
     after = cursor.decode(asked.cursor, asked, tuple[Time, cursor.Id]) if asked.cursor else None
     which = EventFilter(asked.status, asked.sport, asked.league, asked.starts_before, asked.starts_after)
@@ -94,10 +101,10 @@ async def _list(demand: Demand, connection: Reader, _path: Mapping[str, str], as
     )
 
 
-async def _odds(demand: Demand, connection: Reader, path: Mapping[str, str], asked: EventOddsQuery) -> EventOdds:
-    row = await read_model.event(connection, path["id"])
+async def _odds(demand: Demand, connection: Reader, question: Question, asked: EventOddsQuery) -> EventOdds:
+    row = await read_model.event(connection, question.path["id"])
     if row is None:
-        raise NotFoundError.of("event", path["id"], "/v1/events lists those that are open.")
+        raise NotFoundError.of("event", question.path["id"], "/v1/events lists those that are open.")
     demand.asked_for(leagues=[row["league"]])
     markets = await read_model.markets(connection, row["id"], asked.market)
     confirmed = _freshness(await read_model.freshness(connection, row["id"]))
@@ -107,6 +114,12 @@ async def _odds(demand: Demand, connection: Reader, path: Mapping[str, str], ask
     position = await read_model.position(connection)
     event = _event(row)
     boards = [_board(market, confirmed) for market in markets]
+    view = question.caller.view
+    if view != EVERYTHING:
+        boards = [board for board in boards if view.has(fair[board.key].category if board.key in fair else None)]
+    if view.delay:
+        recent = await _recent(connection, row["id"], position.as_of, view)
+        boards, fair = _as_far_as_due(boards, fair, recent, position.as_of, view)
     return EventOdds(
         event,
         asked.profile,
@@ -118,6 +131,45 @@ async def _odds(demand: Demand, connection: Reader, path: Mapping[str, str], ask
         ],
         position.as_of,
     )
+
+
+async def _recent(
+    connection: Reader, event_id: str, as_of: datetime | None, view: View
+) -> set[tuple[MarketKey, str, str, str]]:
+    """The prices that the caller does not see yet, by market, bookmaker, outcome and side."""
+    if as_of is None:
+        return set()
+    rows = await read_model.changed_since(connection, event_id, as_of - timedelta(seconds=view.delay))
+    return {
+        (
+            MarketKey(row["market"], row["period"], None if math.isnan(row["line"]) else row["line"], row["subject"]),
+            *(row["bookmaker"], row["outcome"], row["side"]),
+        )
+        for row in rows
+    }
+
+
+def _as_far_as_due(
+    boards: Sequence[MarketBoard],
+    fair: Mapping[MarketKey, FairMarket],
+    recent: Collection[tuple[MarketKey, str, str, str]],
+    as_of: datetime | None,
+    view: View,
+) -> tuple[list[MarketBoard], dict[MarketKey, FairMarket]]:
+    """Boards without the prices that came within the delay, and no consensus that such a price went into."""
+    shown = [
+        board._replace(
+            quotes=[one for one in board.quotes if (board.key, one.bookmaker, one.outcome, one.side) not in recent]
+        )
+        for board in boards
+    ]
+    moved = {board.key for board in boards if not view.is_due(board.changed_at, as_of)}
+    return shown, {key: _withheld(market) if key in moved else market for key, market in fair.items()}
+
+
+def _withheld(market: FairMarket) -> FairMarket:
+    outcomes = [FairOutcome(one.outcome, None, Band(None, None)) for one in market.outcomes]
+    return msgspec.structs.replace(market, not_computable=DELAYED, dispersion=None, outcomes=outcomes)
 
 
 def _event(row: Record) -> Event:

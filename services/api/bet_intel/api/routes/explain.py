@@ -1,16 +1,16 @@
 """`/v1/events/{id}/explain`: why a price is an opportunity, or is none."""
 
-from collections.abc import Mapping
 from typing import Annotated
 
 from msgspec import Meta
 
 from bet_intel.api import read_model
 from bet_intel.api.answers import PriceExplanation
+from bet_intel.api.domain.accounts import READING
 from bet_intel.api.domain.explanation import explain
 from bet_intel.api.domain.model import MarketKey
 from bet_intel.api.domain.pricing import Profile
-from bet_intel.api.operation import Operation, Reads
+from bet_intel.api.operation import Operation, Question, Reads
 from bet_intel.api.problems import NotFoundError, ParameterError
 from bet_intel.api.query import Line, Query, Text
 from bet_intel.api.working import SetWorking
@@ -51,19 +51,33 @@ def operations(reads: Reads) -> tuple[Operation, ...]:
             {"id": "Id of the event."},
             answer=PriceExplanation,
             problems=(400, 404, 503),
+            need=READING,
         ),
     )
 
 
-async def _explain(connection: Reader, path: Mapping[str, str], asked: ExplainQuery) -> PriceExplanation:
-    stored = await read_model.set_body(connection, path["id"])
+async def _explain(connection: Reader, question: Question, asked: ExplainQuery) -> PriceExplanation:
+    stored = await read_model.set_body(connection, question.path["id"])
     if stored is None:
-        raise NotFoundError.of("event", path["id"], "/v1/events lists those that are open.")
+        raise NotFoundError.of("event", question.path["id"], "/v1/events lists those that are open.")
     position = await read_model.position(connection)
     key = MarketKey(asked.market, asked.period, asked.line, asked.subject or "")
-    working = SetWorking(stored[0]).price(key, asked.outcome or "", asked.bookmaker or "", asked.profile)
-    if working is None:
+    of_set = SetWorking(stored[0])
+    working = of_set.price(key, asked.outcome or "", asked.bookmaker or "", asked.profile)
+    if working is None or not await _is_seen(connection, question, key, of_set.category(key, asked.profile)):
         raise NotFoundError(
-            "The event has no such market, line, outcome, bookmaker or profile: /v1/events/{id}/odds has what there is."
+            "The event has no such market, line, outcome, bookmaker or profile that your tier sees: "
+            "/v1/events/{id}/odds has what there is."
         )
-    return PriceExplanation(path["id"], explain(working), working, position.as_of)
+    return PriceExplanation(question.path["id"], explain(working), working, position.as_of)
+
+
+async def _is_seen(connection: Reader, question: Question, key: MarketKey, category: str | None) -> bool:
+    """Whether the caller sees markets of the category, and this one has had its prices for as long as it takes: the
+    working shows all of them."""
+    view = question.caller.view
+    if not view.delay:
+        return view.has(category)
+    since = await read_model.stands_since(connection, question.path["id"], key)
+    position = await read_model.position(connection)
+    return since is not None and view.shows([category], since, position.as_of)

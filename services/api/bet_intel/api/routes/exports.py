@@ -13,6 +13,8 @@ from starlette.responses import Response
 
 from bet_intel.api import export_reads
 from bet_intel.api.answers.exports import ExportedOpportunity, ExportedPriceChange
+from bet_intel.api.auth import caller_of
+from bet_intel.api.domain.accounts import EXPORTS
 from bet_intel.api.domain.odds_format import rendered, rendered_or_none
 from bet_intel.api.export_formats import CSV, NDJSON, Format
 from bet_intel.api.export_reads import ExportedHistory
@@ -63,7 +65,7 @@ class HistoryExportQuery(Query, frozen=True):
 def operations(exports: Exports) -> tuple[Operation, ...]:
     async def opportunities(request: Request) -> Response:
         asked = parse(request.url.query, OpportunityExportQuery)
-        which = asked.which()
+        which = asked.which(caller_of(request).view)
         statement = (
             export_reads.open_opportunities(which)
             if asked.state == "open"
@@ -121,7 +123,8 @@ def _export(
         query,
         media_types=(CSV.partition(";")[0], NDJSON),
         structures=(row,),
-        problems=(400, 422, 429, 503),
+        problems=(400, 401, 403, 422, 429, 503),
+        need=EXPORTS,
     )
 
 

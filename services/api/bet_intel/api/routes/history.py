@@ -9,8 +9,9 @@ from msgspec import Meta
 
 from bet_intel.api import cursor, read_model
 from bet_intel.api.answers import Bookmaker, EventHistory, PriceChange
+from bet_intel.api.domain.accounts import HISTORY
 from bet_intel.api.domain.odds_format import rendered_or_none
-from bet_intel.api.operation import Operation, Reads
+from bet_intel.api.operation import Operation, Question, Reads
 from bet_intel.api.problems import CursorError, NotFoundError, ParameterError
 from bet_intel.api.query import Cursor, Limit, Line, OddsFormat, Query, Text, TextList, Time
 from bet_intel.api.read_model import HistoryFilter, Record
@@ -62,12 +63,13 @@ def operations(reads: Reads) -> tuple[Operation, ...]:
             answer=EventHistory,
             conditional=True,
             problems=(400, 404, 503),
+            need=HISTORY,
         ),
     )
 
 
-async def _history(connection: Reader, path: Mapping[str, str], asked: HistoryQuery) -> EventHistory:
-    event_id = path["id"]
+async def _history(connection: Reader, question: Question, asked: HistoryQuery) -> EventHistory:
+    event_id = question.path["id"]
     which = HistoryFilter(
         event_id,
         asked.market,

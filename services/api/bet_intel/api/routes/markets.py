@@ -1,14 +1,14 @@
 """`/v1/markets`."""
 
-from collections.abc import Mapping
 from typing import Annotated
 
 from msgspec import Meta
 
 from bet_intel.api import market_reads, read_model
 from bet_intel.api.answers import MarketList, MarketState
+from bet_intel.api.domain.accounts import READING
 from bet_intel.api.domain.pricing import Profile
-from bet_intel.api.operation import Operation, Reads
+from bet_intel.api.operation import Operation, Question, Reads
 from bet_intel.api.paging import ShortListQuery, page_of
 from bet_intel.api.query import TextList
 from bet_intel.shared.postgres import Reader
@@ -33,13 +33,16 @@ def operations(reads: Reads) -> tuple[Operation, ...]:
             MarketQuery,
             answer=MarketList,
             conditional=True,
+            need=READING,
         ),
     )
 
 
-async def _list(connection: Reader, _path: Mapping[str, str], asked: MarketQuery) -> MarketList:
+async def _list(connection: Reader, question: Question, asked: MarketQuery) -> MarketList:
     rows = await market_reads.markets(connection, asked.sport, asked.league)
-    counts = await market_reads.opportunities(connection, asked.profile, asked.sport, asked.league)
+    counts = await market_reads.opportunities(
+        connection, asked.profile, asked.sport, asked.league, question.caller.view
+    )
     position = await read_model.position(connection)
     states = {
         (row["market"], row["period"]): MarketState(

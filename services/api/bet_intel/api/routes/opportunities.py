@@ -1,6 +1,5 @@
 """`/v1/opportunities`."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Literal
@@ -11,12 +10,13 @@ from msgspec import Meta
 from bet_intel.api import cursor, read_model
 from bet_intel.api.answers import Opportunity, OpportunityDetail, OpportunityList
 from bet_intel.api.demand import Demand
+from bet_intel.api.domain.accounts import EVERYTHING, READING, View
 from bet_intel.api.domain.explanation import explain
 from bet_intel.api.domain.odds_format import rendered_or_none
 from bet_intel.api.domain.pricing import Profile
 from bet_intel.api.domain.working import Working
 from bet_intel.api.members import members, of_opportunity
-from bet_intel.api.operation import Operation, Reads
+from bet_intel.api.operation import Operation, Question, Reads
 from bet_intel.api.problems import NotFoundError, ParameterError
 from bet_intel.api.query import Cursor, Ev, Limit, Odds, OddsFormat, Query, Text, TextList, Time
 from bet_intel.api.read_model import OpportunityFilter, Record
@@ -71,7 +71,8 @@ class OpportunityFilters(Query, frozen=True):
                 "max_odds", f"max_odds {self.max_odds} is below min_odds {self.min_odds}: nothing can match."
             )
 
-    def which(self) -> OpportunityFilter:
+    def which(self, view: View) -> OpportunityFilter:
+        """What they choose of what is seen."""
         return OpportunityFilter(
             self.profile,
             self.class_,
@@ -85,6 +86,7 @@ class OpportunityFilters(Query, frozen=True):
             self.min_odds,
             self.max_odds,
             self.starts_before,
+            view,
         )
 
 
@@ -110,6 +112,7 @@ def operations(reads: Reads, demand: Demand) -> tuple[Operation, ...]:
             OpportunityQuery,
             answer=OpportunityList,
             conditional=True,
+            need=READING,
         ),
         Operation(
             "/v1/opportunities/{id}",
@@ -122,22 +125,21 @@ def operations(reads: Reads, demand: Demand) -> tuple[Operation, ...]:
             {"id": "Id of the opportunity."},
             answer=OpportunityDetail,
             problems=(400, 404, 503),
+            need=READING,
         ),
     )
 
 
-async def _list(
-    demand: Demand, connection: Reader, _path: Mapping[str, str], asked: OpportunityQuery
-) -> OpportunityList:
+async def _list(demand: Demand, connection: Reader, question: Question, asked: OpportunityQuery) -> OpportunityList:
     if asked.event is None:
         demand.asked_for(asked.sport, asked.league)
-    return await listed(connection, asked)
+    return await listed(connection, asked, question.caller.view)
 
 
-async def listed(connection: Reader, asked: OpportunityQuery) -> OpportunityList:
-    """What `/v1/opportunities` answers."""
+async def listed(connection: Reader, asked: OpportunityQuery, view: View = EVERYTHING) -> OpportunityList:
+    """What `/v1/opportunities` answers who sees so much."""
     after = _after(asked)
-    rows = await read_model.opportunities(connection, asked.which(), asked.sort, after, asked.limit + 1)
+    rows = await read_model.opportunities(connection, asked.which(view), asked.sort, after, asked.limit + 1)
     position = await read_model.position(connection)
     page = rows[: asked.limit]
     more = len(rows) > asked.limit
@@ -157,11 +159,13 @@ def _after(asked: OpportunityQuery) -> tuple[float | datetime, str] | None:
 
 
 async def _detail(
-    demand: Demand, connection: Reader, path: Mapping[str, str], asked: OpportunityDetailQuery
+    demand: Demand, connection: Reader, question: Question, asked: OpportunityDetailQuery
 ) -> OpportunityDetail:
-    row = await read_model.opportunity(connection, path["id"])
-    if row is None:
-        raise NotFoundError.of("opportunity", path["id"], "/v1/opportunities lists those that are open.")
+    row = await read_model.opportunity(connection, question.path["id"])
+    if row is None or not await _is_seen(connection, question.caller.view, row):
+        # What a caller does not see is to him as if it were not.
+        hint = "/v1/opportunities lists those that are open and that your tier sees."
+        raise NotFoundError.of("opportunity", question.path["id"], hint)
     if row["closed_at"] is None:
         demand.asked_for(leagues=[row["league"]])
     closed_at: datetime | None = row["closed_at"]
@@ -175,6 +179,13 @@ async def _detail(
         explanation=explain(of_opportunity(row, working)),
         working=_in_format(working, asked.odds_format),
     )
+
+
+async def _is_seen(connection: Reader, view: View, row: Record) -> bool:
+    if view == EVERYTHING:
+        return True
+    position = await read_model.position(connection)
+    return view.shows([row["category"]], row["first_seen"], position.as_of)
 
 
 async def _working(connection: Reader, row: Record) -> Working:

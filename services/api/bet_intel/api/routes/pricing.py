@@ -8,16 +8,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bet_intel.api import write_store
+from bet_intel.api.administration import Administration, Done
 from bet_intel.api.answers import PricingDocument
-from bet_intel.api.auth import Operators
 from bet_intel.api.bodies import check_json, decoded, received
+from bet_intel.api.domain.accounts import ADMIN
 from bet_intel.api.domain.pricing import PROFILES, PricingSettings
 from bet_intel.api.operation import JSON, NoParameters, Operation, Reads
 from bet_intel.api.problems import BodyError, NotFoundError, PreconditionError
 from bet_intel.api.query import parse
 from bet_intel.api.read_model import Record
 from bet_intel.api.telling import pricing_settings_changed
-from bet_intel.api.writes import Writes, Written
+from bet_intel.api.writes import Written
 from bet_intel.shared.outbox import UnitOfWork
 from bet_intel.shared.postgres import Reader
 from bet_intel.shared.times import Clock, to_us
@@ -28,9 +29,8 @@ _PROFILE = {"profile": "Pricing profile."}
 _LONGEST = 262_144
 
 
-def operations(reads: Reads, writes: Writes, operators: Operators, clock: Clock) -> tuple[Operation, ...]:
+def operations(reads: Reads, administration: Administration, clock: Clock) -> tuple[Operation, ...]:
     async def show(request: Request) -> Response:
-        operators.check(request)
         parse(request.url.query, NoParameters)
         profile = _profile(request.path_params)
 
@@ -41,7 +41,6 @@ def operations(reads: Reads, writes: Writes, operators: Operators, clock: Clock)
         return Response(msgspec.json.encode(document), 200, {"ETag": _etag(document.revision)}, JSON)
 
     async def put(request: Request) -> Response:
-        operators.check(request)
         parse(request.url.query, NoParameters)
         profile = _profile(request.path_params)
         check_json(request)
@@ -49,7 +48,7 @@ def operations(reads: Reads, writes: Writes, operators: Operators, clock: Clock)
         if contradiction := settings.contradiction():
             raise BodyError(f"The body cannot be used: {contradiction}.")
 
-        async def act(unit: UnitOfWork) -> Written:
+        async def change(unit: UnitOfWork) -> Done:
             await write_store.lock_pricing(unit.connection)
             stored = _document(profile, await write_store.pricing(unit.connection, profile))
             expected = request.headers.get("if-match", "*").strip()
@@ -57,7 +56,7 @@ def operations(reads: Reads, writes: Writes, operators: Operators, clock: Clock)
                 raise PreconditionError(
                     f"The settings are at revision {stored.revision} now: read them again, and change what they are."
                 )
-            document = stored
+            document, act = stored, ""
             # The same again changes nothing, and prices nothing anew.
             if settings != stored.settings or not stored.revision:
                 now = clock()
@@ -65,11 +64,13 @@ def operations(reads: Reads, writes: Writes, operators: Operators, clock: Clock)
                 encoded = msgspec.json.encode(settings)
                 await write_store.put_pricing(unit.connection, profile, document.revision, encoded, now)
                 unit.append(pricing_settings_changed(profile, document.revision, settings, now))
-            return Written(200, document, headers={"ETag": _etag(document.revision)})
+                act = "pricing.changed"
+            written = Written(200, document, headers={"ETag": _etag(document.revision)})
+            return Done(written, act, profile, {"revision": document.revision})
 
-        return await writes.run(act)
+        return await administration.run(request, change)
 
-    operator = "For operators: Authorization: Bearer and their token. "
+    operator = "For administrators. "
     return (
         Operation(
             _PATH,
@@ -81,6 +82,7 @@ def operations(reads: Reads, writes: Writes, operators: Operators, clock: Clock)
             path_parameters=_PROFILE,
             answer=PricingDocument,
             problems=(400, 401, 403, 404, 503),
+            need=ADMIN,
         ),
         Operation(
             _PATH,
@@ -96,6 +98,7 @@ def operations(reads: Reads, writes: Writes, operators: Operators, clock: Clock)
             method="PUT",
             body=PricingSettings,
             headers={"If-Match": "ETag of the document that is to be replaced: 412 if it is another by now."},
+            need=ADMIN,
         ),
     )
 

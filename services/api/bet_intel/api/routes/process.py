@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bet_intel.api.answers import Index, Probe
+from bet_intel.api.domain.accounts import METRICS, NOTHING
 from bet_intel.api.feed import FeedTail
 from bet_intel.api.operation import JSON, NoParameters, Operation
 from bet_intel.api.query import parse
@@ -53,7 +54,8 @@ def operations(
             "Metrics in Prometheus' text format",
             metrics,
             media_type="text/plain",
-            problems=(400,),
+            problems=(400, 401, 403),
+            need=METRICS,
         ),
         _json("/openapi.json", "getOpenapi", "This document", openapi, OpenApiDocument),
         _json("/", "getIndex", "Where to go from here", _always(_INDEX), Index),
@@ -70,14 +72,23 @@ _INDEX = Index("bet-intel", "/openapi.json", "/v1/opportunities", "/v1/stream", 
 
 
 def _json(path: str, id: str, summary: str, respond: Respond, answer: type[msgspec.Struct]) -> Operation:
-    return Operation(path, id, "operation", summary, respond, answer=answer, problems=(400,))
+    return Operation(path, id, "operation", summary, respond, answer=answer, problems=(400,), need=NOTHING)
 
 
 def _probe(
     path: str, id: str, summary: str, respond: Respond, description: str = "", also: dict[int, str] | None = None
 ) -> Operation:
     return Operation(
-        path, id, "operation", summary, respond, description, answer=Probe, also=also or {}, problems=(400,)
+        path,
+        id,
+        "operation",
+        summary,
+        respond,
+        description,
+        answer=Probe,
+        also=also or {},
+        problems=(400,),
+        need=NOTHING,
     )
 
 

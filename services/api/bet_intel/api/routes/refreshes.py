@@ -1,6 +1,5 @@
 """`/v1/refresh`: asking for newer odds now, and `/v1/refreshes/{id}`: what came of it."""
 
-from collections.abc import Mapping
 from typing import Annotated
 from uuid import UUID, uuid4
 
@@ -11,8 +10,10 @@ from starlette.responses import Response
 
 from bet_intel.api import refresh_store
 from bet_intel.api.answers import Refresh
+from bet_intel.api.auth import caller_of
 from bet_intel.api.bodies import decoded, received
-from bet_intel.api.operation import NoParameters, Operation, Reads
+from bet_intel.api.domain.accounts import REFRESH
+from bet_intel.api.operation import NoParameters, Operation, Question, Reads
 from bet_intel.api.problems import NotFoundError, TooManyRequestsError
 from bet_intel.api.query import TextList, parse
 from bet_intel.api.read_model import Record
@@ -40,7 +41,7 @@ def operations(reads: Reads, writes: Writes, limit: RateLimit, clock: Clock) -> 
         asked = decoded(body, RefreshBody, _EXAMPLE) if body.strip() else RefreshBody()
 
         async def act(unit: UnitOfWork) -> Written:
-            wait = await limit.take(request.client.host if request.client else "")
+            wait = await limit.take(caller_of(request).counted_as)
             if wait is not None:
                 raise TooManyRequestsError(wait)
             id, now = str(uuid4()), clock()
@@ -67,6 +68,7 @@ def operations(reads: Reads, writes: Writes, limit: RateLimit, clock: Clock) -> 
             body=RefreshBody,
             body_required=False,
             headers=IDEMPOTENCY,
+            need=REFRESH,
         ),
         Operation(
             "/v1/refreshes/{id}",
@@ -78,14 +80,15 @@ def operations(reads: Reads, writes: Writes, limit: RateLimit, clock: Clock) -> 
             path_parameters={"id": "Id of the refresh."},
             answer=Refresh,
             problems=(400, 404, 503),
+            need=REFRESH,
         ),
     )
 
 
-async def _get(connection: Reader, path: Mapping[str, str], _asked: NoParameters) -> Refresh:
-    unknown = NotFoundError.of("refresh", path["id"], "they are kept for a day.")
+async def _get(connection: Reader, question: Question, _asked: NoParameters) -> Refresh:
+    unknown = NotFoundError.of("refresh", question.path["id"], "they are kept for a day.")
     try:
-        id = str(UUID(path["id"]))
+        id = str(UUID(question.path["id"]))
     except ValueError as error:
         raise unknown from error
     row = await refresh_store.get(connection, id)

@@ -1,10 +1,9 @@
 """`/v1/sports`."""
 
-from collections.abc import Mapping
-
 from bet_intel.api import read_model
 from bet_intel.api.answers import LeagueCounts, SportCounts, SportList
-from bet_intel.api.operation import Operation, Reads
+from bet_intel.api.domain.accounts import READING
+from bet_intel.api.operation import Operation, Question, Reads
 from bet_intel.api.paging import ShortListQuery, page_of
 from bet_intel.shared.postgres import Reader
 
@@ -23,13 +22,14 @@ def operations(reads: Reads) -> tuple[Operation, ...]:
             ShortListQuery,
             answer=SportList,
             conditional=True,
+            need=READING,
         ),
     )
 
 
-async def _list(connection: Reader, _path: Mapping[str, str], asked: ShortListQuery) -> SportList:
+async def _list(connection: Reader, question: Question, asked: ShortListQuery) -> SportList:
     events = await read_model.event_counts(connection)
-    opportunities = await read_model.opportunity_counts(connection, _PROFILE)
+    opportunities = await read_model.opportunity_counts(connection, _PROFILE, question.caller.view)
     position = await read_model.position(connection)
     titles = {(row["sport"], row["league"]): row["league_title"] for row in events}
     open_events = {(row["sport"], row["league"]): row["events"] for row in events}

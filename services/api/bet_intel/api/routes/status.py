@@ -17,14 +17,15 @@ from bet_intel.api.answers import (
     ServiceState,
     Status,
 )
-from bet_intel.api.operation import NoParameters, Operation, Reads
+from bet_intel.api.domain.accounts import READING
+from bet_intel.api.operation import NoParameters, Operation, Question, Reads
 from bet_intel.api.read_model import Record
 from bet_intel.shared.postgres import Reader
 from bet_intel.shared.times import Clock
 
 
 def operations(reads: Reads, clock: Clock) -> tuple[Operation, ...]:
-    async def status(connection: Reader, _path: Mapping[str, str], _asked: NoParameters) -> Status:
+    async def status(connection: Reader, _question: Question, _asked: NoParameters) -> Status:
         now = clock()
         providers = await read_model.providers(connection)
         heartbeats = await read_model.heartbeats(connection)
@@ -52,6 +53,7 @@ def operations(reads: Reads, clock: Clock) -> tuple[Operation, ...]:
             reads.plain(NoParameters, status),
             "What is behind this gateway. Whether this process can serve is /readyz.",
             answer=Status,
+            need=READING,
         ),
     )
 

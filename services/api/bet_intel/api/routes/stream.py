@@ -11,7 +11,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from bet_intel.api.answers import Combination
+from bet_intel.api.auth import caller_of
 from bet_intel.api.demand import Demand
+from bet_intel.api.domain.accounts import STREAM
 from bet_intel.api.following import EventKind
 from bet_intel.api.operation import Operation
 from bet_intel.api.query import parse
@@ -69,9 +71,10 @@ def operations(streams: Streams, demand: Demand) -> tuple[Operation, ...]:
     async def stream(request: Request) -> Response:
         asked = parse(request.url.query, StreamQuery)
         demand.asked_for(asked.sport, asked.league)
-        wanted = Wanted(asked.which(), frozenset(asked.type), asked.odds_format)
+        caller = caller_of(request)
+        wanted = Wanted(asked.which(caller.view), frozenset(asked.type), asked.odds_format)
         return _Stream(
-            streams.follow(wanted, request.headers.get("last-event-id")),
+            streams.follow(wanted, request.headers.get("last-event-id"), caller),
             ping=_PING_SECONDS,
             ping_message_factory=lambda: ServerSentEvent(comment="ping", sep="\n"),
             send_timeout=_SEND_SECONDS,
@@ -98,5 +101,6 @@ def operations(streams: Streams, demand: Demand) -> tuple[Operation, ...]:
                 StreamHeartbeat,
             ),
             problems=(400, 429),
+            need=STREAM,
         ),
     )

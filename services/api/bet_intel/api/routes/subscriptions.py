@@ -15,11 +15,12 @@ from starlette.responses import Response
 from bet_intel.api import cursor
 from bet_intel.api import subscription_store as store
 from bet_intel.api.answers import CreatedSubscription, Subscription, SubscriptionList
-from bet_intel.api.auth import LOCAL
+from bet_intel.api.auth import caller_of
 from bet_intel.api.bodies import check_json, decoded, received
+from bet_intel.api.domain.accounts import SUBSCRIPTIONS
 from bet_intel.api.domain.pricing import Profile
 from bet_intel.api.domain.subscriptions import Rule, SubscriptionRow, WebhookAddress
-from bet_intel.api.operation import READING, NoParameters, Operation, Reads
+from bet_intel.api.operation import READING, NoParameters, Operation, Question, Reads
 from bet_intel.api.problems import (
     BodyError,
     ForbiddenError,
@@ -28,6 +29,7 @@ from bet_intel.api.problems import (
     UnconfiguredError,
 )
 from bet_intel.api.query import Cursor, Limit, Query, Time, parse
+from bet_intel.api.subscription_telling import held_view
 from bet_intel.api.telling import subscription_changed, subscription_deleted
 from bet_intel.api.writes import IDEMPOTENCY, Writes, Written
 from bet_intel.shared.outbox import UnitOfWork
@@ -79,28 +81,30 @@ class _Subscriptions:
                 "Webhooks need a key that encrypts their secrets: set BET_INTEL_API_SECRETS_KEY_FILE and "
                 "BET_INTEL_NOTIFIER_SECRETS_KEY_FILE to the same one."
             )
-        box = self.box
+        box, caller = self.box, caller_of(request)
+        account, most = caller.account, min(self.most, caller.tier.subscriptions)
 
         async def act(unit: UnitOfWork) -> Written:
-            if await store.lock_account(unit.connection, LOCAL) >= self.most:
-                raise ForbiddenError(f"There are {self.most} subscriptions, which is the most: delete one first.")
+            view = await held_view(unit.connection, account)
+            if await store.lock_account(unit.connection, account) >= most:
+                raise ForbiddenError(f"There are {most} subscriptions, which is the most: delete one first.")
             now = self.clock()
             secret = "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
             closed = box.close(secret.encode())
             row = SubscriptionRow(
-                str(uuid4()), LOCAL, to_us(now), asked.status, None, asked.rule(), asked.webhook.url, closed, now, now
+                str(uuid4()), account, to_us(now), asked.status, None, asked.rule(), asked.webhook.url, closed, now, now
             )
             await store.put(unit.connection, row)
-            unit.append(subscription_changed(row, now))
+            unit.append(subscription_changed(row, now, view))
             answer = CreatedSubscription(**_members(row), secret=secret)
             return Written(201, answer, f"{_PATH}/{row.id}", is_secret=True, headers={"ETag": _etag(row)})
 
         return await self.writes.create(request, body, act)
 
-    async def listed(self, connection: Reader, _path: Mapping[str, str], asked: SubscriptionQuery) -> SubscriptionList:
+    async def listed(self, connection: Reader, question: Question, asked: SubscriptionQuery) -> SubscriptionList:
         after = cursor.decode(asked.cursor, asked, tuple[Time, UUID]) if asked.cursor else None
         last = None if after is None else (after[0], str(after[1]))
-        rows = await store.listed(connection, LOCAL, last, asked.limit + 1)
+        rows = await store.listed(connection, question.caller.account, last, asked.limit + 1)
         page = rows[: asked.limit]
         more = len(rows) > asked.limit
         return SubscriptionList(
@@ -110,8 +114,8 @@ class _Subscriptions:
 
     async def get(self, request: Request) -> Response:
         parse(request.url.query, NoParameters)
-        id = known_id(request.path_params)
-        row = await self.reads.once(request, lambda connection: store.get(connection, LOCAL, id))
+        id, account = known_id(request.path_params), caller_of(request).account
+        row = await self.reads.once(request, lambda connection: store.get(connection, account, id))
         if row is None:
             raise unknown(id)
         return Response(
@@ -124,6 +128,7 @@ class _Subscriptions:
         asked = _checked(await received(request))
 
         async def act(unit: UnitOfWork) -> Written:
+            view = await held_view(unit.connection, caller_of(request).account)
             row = await self._locked(unit, request)
             now = self.clock()
             changed = row._replace(
@@ -135,7 +140,7 @@ class _Subscriptions:
                 updated_at=now,
             )
             await store.put(unit.connection, changed)
-            unit.append(subscription_changed(changed, now))
+            unit.append(subscription_changed(changed, now, view))
             return Written(200, Subscription(**_members(changed)), headers={"ETag": _etag(changed)})
 
         return await self.writes.run(act)
@@ -154,7 +159,7 @@ class _Subscriptions:
 
     async def _locked(self, unit: UnitOfWork, request: Request) -> SubscriptionRow:
         id = known_id(request.path_params)
-        row = await store.lock(unit.connection, LOCAL, id)
+        row = await store.lock(unit.connection, caller_of(request).account, id)
         if row is None:
             raise unknown(id)
         if request.headers.get("if-match", "*").strip() not in ("*", _etag(row)):
@@ -175,6 +180,7 @@ def operations(reads: Reads, writes: Writes, box: SecretBox | None, most: int, c
             query=SubscriptionQuery,
             answer=SubscriptionList,
             headers=READING,
+            need=SUBSCRIPTIONS,
         ),
         Operation(
             _PATH,
@@ -190,6 +196,7 @@ def operations(reads: Reads, writes: Writes, box: SecretBox | None, most: int, c
             status=201,
             body=SubscriptionBody,
             headers=IDEMPOTENCY,
+            need=SUBSCRIPTIONS,
         ),
         Operation(
             _ONE,
@@ -201,6 +208,7 @@ def operations(reads: Reads, writes: Writes, box: SecretBox | None, most: int, c
             answer=Subscription,
             problems=(400, 404, 503),
             headers=READING,
+            need=SUBSCRIPTIONS,
         ),
         Operation(
             _ONE,
@@ -215,6 +223,7 @@ def operations(reads: Reads, writes: Writes, box: SecretBox | None, most: int, c
             method="PUT",
             body=SubscriptionBody,
             headers=if_match,
+            need=SUBSCRIPTIONS,
         ),
         Operation(
             _ONE,
@@ -228,6 +237,7 @@ def operations(reads: Reads, writes: Writes, box: SecretBox | None, most: int, c
             method="DELETE",
             status=204,
             headers=if_match,
+            need=SUBSCRIPTIONS,
         ),
     )
 

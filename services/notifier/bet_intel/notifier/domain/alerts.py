@@ -46,7 +46,7 @@ def due_alerts(
     for one in sets:
         for rule in rules:
             for opportunity in one.opportunities:
-                if not rule.covers(one.event, opportunity):
+                if not rule.covers(one.event, opportunity) or not rule.shows(opportunity, one.as_of):
                     continue
                 alerted = next_alert(rule, opportunity, last.get((rule.id, opportunity.id)))
                 if alerted is not None:

@@ -49,7 +49,8 @@ class Opportunity:
     Of another `kind` than `ev` there are `legs`: outcome, side, bookmaker and price are those of the first, and `fair`
     is the probability that it wins, or 0 where nobody can say. `line` is the point of a total, the home side's point of
     a spread, None where the market has none. `price` is in decimal odds, `fair` the leave-one-out probability, `ev` per
-    unit staked. `opening` counts from 1 and grows by one whenever the opportunity opens again.
+    unit staked. `categories` are those of the markets of its bets (main, alternate, prop, outright); `first_seen` is a
+    source time. `opening` counts from 1 and grows by one whenever the opportunity opens again.
     """
 
     id: str
@@ -69,6 +70,8 @@ class Opportunity:
     ev: float
     kind: str = EV
     legs: tuple[Leg, ...] = ()
+    categories: frozenset[str] = frozenset()
+    first_seen: datetime | None = None
 
     @property
     def bookmakers(self) -> frozenset[str]:

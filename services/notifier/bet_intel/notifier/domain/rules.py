@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from bet_intel.notifier.domain.opportunities import EV, Opportunity, SportingEvent
 
@@ -14,7 +15,9 @@ class Rule:
     """A subscription. An empty selection of sports, leagues, markets or bookmakers means all of them.
 
     `min_ev` is per unit staked (.045 = 4.5 %); `realert_step` is how much the EV must have grown since the last alert
-    of the same opening before there is another. `kinds`: ev, arbitrage, middle.
+    of the same opening before there is another. `kinds`: ev, arbitrage, middle. `sees` are the categories of market
+    that its owner sees, all where there are none, and `delay` how long (s) after it was first seen he sees an
+    opportunity.
     """
 
     id: str
@@ -28,6 +31,8 @@ class Rule:
     min_ev: float
     realert_step: float
     kinds: frozenset[str] = frozenset({EV})
+    sees: frozenset[str] = frozenset()
+    delay: float = 0.0
 
     def covers(self, event: SportingEvent, opportunity: Opportunity) -> bool:
         """Whether the rule is about this opportunity, whatever its EV."""
@@ -39,7 +44,20 @@ class Rule:
             and _selects(self.leagues, event.league)
             and _selects(self.markets, opportunity.market)
             and (not self.bookmakers or not self.bookmakers.isdisjoint(opportunity.bookmakers))
+            and self._has(opportunity)
         )
+
+    def _has(self, opportunity: Opportunity) -> bool:
+        # A set that was kept before there were categories does not tell them.
+        return not self.sees or (bool(opportunity.categories) and opportunity.categories <= self.sees)
+
+    def shows(self, opportunity: Opportunity, as_of: datetime) -> bool:
+        """Whether its owner sees the opportunity at the source time `as_of`."""
+        if not self._has(opportunity):
+            return False
+        if not self.delay:
+            return True
+        return opportunity.first_seen is not None and opportunity.first_seen <= as_of - timedelta(seconds=self.delay)
 
 
 def _selects(selection: Collection[str], value: str) -> bool:

@@ -1,0 +1,105 @@
+"""What every request passes before it is answered: who asks, how often, and whether there is room. Pure ASGI."""
+
+from collections.abc import Collection
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bet_intel.api.auth import Gatekeeper, carry
+from bet_intel.api.problems import (
+    KNOWN,
+    OverloadedError,
+    TooLongError,
+    TooManyRequestsError,
+    problem_response,
+)
+from bet_intel.api.request_limits import POLICY, Headers, RequestLimits
+
+_LONGEST_QUERY = 8192
+_LONGEST_PATH = 2048
+_LONGEST_HEADERS = 16_384
+
+
+class Gate:
+    """Lets requests through that may come in, with their caller; what they may do there, each operation says.
+
+    `open_paths` are for everybody and not counted; `lasting_paths` hold their place in another way.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        keeper: Gatekeeper,
+        limits: RequestLimits,
+        open_paths: Collection[str],
+        lasting_paths: Collection[str],
+        at_once: int,
+        registry: CollectorRegistry,
+    ) -> None:
+        self._app = app
+        self._keeper = keeper
+        self._limits = limits
+        self._open = frozenset(open_paths)
+        self._lasting = frozenset(lasting_paths)
+        self._at_once = at_once
+        self._under_way = 0
+        self._shed = Counter(
+            "bet_intel_api_shed_requests", "Requests refused because there were too many at once.", registry=registry
+        )
+        under_way = Gauge("bet_intel_api_requests_under_way", "Requests that are being answered.", registry=registry)
+        under_way.set_function(lambda: self._under_way)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in self._open:
+            await self._app(scope, receive, send)
+            return
+        headers: Headers = []
+        try:
+            _check_lengths(scope)
+            caller = self._keeper.caller(scope)
+            carry(scope, caller)
+            if self._under_way >= self._at_once:
+                self._shed.inc()
+                raise OverloadedError
+            standing = self._limits.use(caller) or await self._limits.lease(caller)
+            headers = self._limits.headers(caller, standing)
+            if standing.wait is not None:
+                raise TooManyRequestsError(standing.wait, [POLICY])
+        except KNOWN as error:
+            await problem_response(error, scope["path"])(scope, receive, _sending(send, headers))
+            return
+        if scope["path"] in self._lasting:
+            await self._app(scope, receive, _sending(send, headers))
+            return
+        self._under_way += 1
+        try:
+            await self._app(scope, receive, _sending(send, headers))
+        finally:
+            self._under_way -= 1
+
+
+def _sending(send: Send, headers: Headers) -> Send:
+    """`send` with more headers."""
+    if not headers:
+        return send
+
+    async def send_more(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", []), *headers]}
+        await send(message)
+
+    return send_more
+
+
+def _check_lengths(scope: Scope) -> None:
+    """
+    Raises:
+        TooLongError: of a part of the request.
+    """
+    if len(scope["query_string"]) > _LONGEST_QUERY:
+        raise TooLongError(f"The query is longer than {_LONGEST_QUERY} bytes.", 414)
+    if len(scope["raw_path"]) > _LONGEST_PATH:
+        raise TooLongError(f"The path is longer than {_LONGEST_PATH} bytes.", 414)
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > _LONGEST_HEADERS:
+        raise TooLongError(f"The headers are longer than {_LONGEST_HEADERS} bytes together.", 431)

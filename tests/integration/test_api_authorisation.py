@@ -1,0 +1,201 @@
+"""Who may do what: every route × every kind of caller, and every object × its owner and everybody else.
+
+What is expected is written down here, apart from the routes; a route that is not in the tables fails.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pydantic import SecretStr
+
+from fixtures.api_accounts import ACCOUNTS, KEYS, OPERATOR, ask, holder, key
+from fixtures.api_gateway import MIGRATIONS, NOW, Gateway, gateway_on
+from fixtures.postgres import MakeDatabase
+
+pytestmark = pytest.mark.integration
+
+BOX_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+EVERYBODY = {"anonymous", "free", "basic", "premium", "admin", "reader", "operator"}
+NOT_READING = {"better"}
+ACCOUNT_HOLDERS = EVERYBODY - {"anonymous"}
+BY_NEED: Mapping[str, set[str]] = {
+    # Not even a key that is not in force keeps anybody out.
+    "nothing": EVERYBODY | NOT_READING | {"revoked"},
+    "anybody": EVERYBODY | NOT_READING,
+    "read": EVERYBODY,
+    "whole": {"premium", "admin", "operator"},
+    "bets": (ACCOUNT_HOLDERS | NOT_READING) - {"reader"},
+    "subscriptions": ACCOUNT_HOLDERS - {"reader"},
+    "refresh": {"premium", "admin", "operator"},
+    "metrics": {"admin", "operator"},
+    "admin": {"admin", "operator"},
+}
+CALLERS = sorted(EVERYBODY | NOT_READING | {"revoked"})
+NEEDS: Mapping[tuple[str, str], str] = {
+    ("GET", "/"): "nothing",
+    ("GET", "/livez"): "nothing",
+    ("GET", "/readyz"): "nothing",
+    ("GET", "/health"): "nothing",
+    ("GET", "/openapi.json"): "nothing",
+    ("GET", "/metrics"): "metrics",
+    ("GET", "/v1/me"): "anybody",
+    ("GET", "/v1/tiers"): "read",
+    ("GET", "/v1/status"): "read",
+    ("GET", "/v1/sports"): "read",
+    ("GET", "/v1/bookmakers"): "read",
+    ("GET", "/v1/markets"): "read",
+    ("POST", "/v1/devig"): "read",
+    ("POST", "/v1/price"): "read",
+    ("GET", "/v1/exports/opportunities"): "whole",
+    ("GET", "/v1/exports/history"): "whole",
+    ("GET", "/v1/events"): "read",
+    ("GET", "/v1/events/{id}/odds"): "read",
+    ("GET", "/v1/events/{id}/explain"): "read",
+    ("GET", "/v1/events/{id}/closing"): "read",
+    ("GET", "/v1/events/{id}/history"): "whole",
+    ("GET", "/v1/opportunities"): "read",
+    ("GET", "/v1/opportunities/{id}"): "read",
+    ("GET", "/v1/arbitrage"): "read",
+    ("GET", "/v1/low-holds"): "read",
+    ("GET", "/v1/middles"): "read",
+    ("GET", "/v1/stream"): "whole",
+    ("POST", "/v1/refresh"): "refresh",
+    ("GET", "/v1/refreshes/{id}"): "refresh",
+    ("GET", "/v1/bets"): "bets",
+    ("POST", "/v1/bets"): "bets",
+    ("GET", "/v1/bets/{id}"): "bets",
+    ("DELETE", "/v1/bets/{id}"): "bets",
+    ("GET", "/v1/clv"): "bets",
+    ("GET", "/v1/subscriptions"): "subscriptions",
+    ("POST", "/v1/subscriptions"): "subscriptions",
+    ("GET", "/v1/subscriptions/{id}"): "subscriptions",
+    ("PUT", "/v1/subscriptions/{id}"): "subscriptions",
+    ("DELETE", "/v1/subscriptions/{id}"): "subscriptions",
+    ("POST", "/v1/subscriptions/{id}/test"): "subscriptions",
+    ("GET", "/v1/subscriptions/{id}/deliveries"): "subscriptions",
+    ("GET", "/v1/subscriptions/{id}/deliveries/{delivery}"): "subscriptions",
+    ("POST", "/v1/subscriptions/{id}/deliveries/{delivery}/redeliver"): "subscriptions",
+    ("GET", "/v1/admin/pricing/{profile}"): "admin",
+    ("PUT", "/v1/admin/pricing/{profile}"): "admin",
+    ("PUT", "/v1/admin/tiers/{tier}"): "admin",
+    ("GET", "/v1/admin/audit"): "admin",
+    ("GET", "/v1/admin/accounts"): "admin",
+    ("POST", "/v1/admin/accounts"): "admin",
+    ("GET", "/v1/admin/accounts/{id}"): "admin",
+    ("PUT", "/v1/admin/accounts/{id}"): "admin",
+    ("DELETE", "/v1/admin/accounts/{id}"): "admin",
+    ("GET", "/v1/admin/accounts/{id}/keys"): "admin",
+    ("POST", "/v1/admin/accounts/{id}/keys"): "admin",
+    ("DELETE", "/v1/admin/accounts/{id}/keys/{key}"): "admin",
+    ("POST", "/v1/admin/accounts/{id}/keys/{key}/rotate"): "admin",
+}
+OWNED = ("/v1/bets/{id}", "/v1/subscriptions/{id}")
+"""Addresses of what belongs to an account."""
+SHARED = ("/v1/events/{id}", "/v1/opportunities/{id}", "/v1/refreshes/{id}", "/v1/admin/")
+"""Addresses of what belongs to nobody, or to administrators."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    gateway: Gateway
+    headers: Mapping[str, Mapping[str, str]]
+
+    async def status(self, caller: str, method: str, path: str, **body: Any) -> int:
+        # Streams are looked at, not read to their end.
+        async with self.gateway.client.stream(method, path, headers=dict(self.headers[caller]), **body) as answer:
+            return answer.status_code
+
+
+@pytest.fixture
+async def world(make_database: MakeDatabase) -> AsyncIterator[World]:
+    dsn = await make_database(MIGRATIONS)
+    async with gateway_on(dsn, secrets_key=SecretStr(BOX_KEY), refresh_burst=1000, **KEYS) as gateway:
+        # Here it is asked whether they may, not how often.
+        await gateway.database.execute("update tier set requests_per_minute = null")
+        holders = {tier: await holder(gateway, tier) for tier in ("free", "basic", "premium")}
+        administrator = await holder(gateway, "admin", scopes=["read", "bets", "subscriptions", "refresh", "admin"])
+        account = holders["basic"].account
+        holders |= {
+            "admin": administrator,
+            "reader": await key(gateway, account, scopes=["read"]),
+            "better": await key(gateway, account, scopes=["bets"]),
+            "revoked": await key(gateway, account),
+        }
+        revoked = holders["revoked"]
+        await ask(gateway, "DELETE", f"{ACCOUNTS}/{account}/keys/{revoked.key_id}", OPERATOR)
+        await gateway.api.keys.look()
+        headers = {name: one.headers for name, one in holders.items()}
+        yield World(gateway, headers | {"anonymous": {}, "operator": OPERATOR})
+
+
+async def test_the_tables_have_every_route(world: World) -> None:
+    routes = {(one.method, one.path) for one in world.gateway.api.operations}
+    assert routes == set(NEEDS)
+    for _, path in routes:
+        if "{" in path:
+            assert path.startswith(OWNED) != path.startswith(SHARED), f"whose is what is at {path}?"
+
+
+async def test_every_route_for_every_caller(world: World) -> None:
+    wrong = []
+    for (method, path), need in NEEDS.items():
+        if (method, path) == ("DELETE", "/v1/admin/accounts/{id}"):
+            continue  # by the same rule as the others, and there would be nobody left
+        made_up = path.replace("{profile}", "consensus").replace("{tier}", "none")
+        for name in ("{id}", "{key}", "{delivery}"):
+            made_up = made_up.replace(name, str(uuid4()))
+        statuses = await asyncio.gather(*(world.status(caller, method, made_up) for caller in CALLERS))
+        for caller, status in zip(CALLERS, statuses, strict=True):
+            refused = 401 if caller in ("anonymous", "revoked") else 403
+            may = caller in BY_NEED[need]
+            if (status == refused) == may or (may and status in (401, 403)) or status >= 500:
+                wrong.append((method, path, caller, may, status))
+    assert not wrong
+
+
+@pytest.mark.parametrize("owner", ["free", "basic", "premium", "admin", "operator"])
+async def test_what_belongs_to_an_account_is_nobody_elses(world: World, owner: str) -> None:
+    client, headers = world.gateway.client, dict(world.headers[owner])
+    bet: dict[str, Any] = {
+        "league": "x",
+        "home": "a",
+        "away": "b",
+        "commence_time": NOW.isoformat(),
+        "bookmaker": "alpha",
+    }
+    bet |= {"market": "h2h", "outcome": "home", "price": 2.0, "stake": "1"}
+    hook = {"webhook": {"url": "https://hooks.example.com/x"}}
+    made = {
+        "/v1/bets": await client.post("/v1/bets", headers=headers, json=bet),
+        "/v1/subscriptions": await client.post("/v1/subscriptions", headers=headers, json=hook),
+    }
+    others = [caller for caller in ("free", "basic", "premium", "admin", "operator") if caller != owner]
+    for path, answer in made.items():
+        assert answer.status_code == 201, answer.text
+        id = answer.json()["id"]
+        assert [one["id"] for one in (await client.get(path, headers=headers)).json()["data"]] == [id]
+        for other in others:
+            listed = await client.get(path, headers=dict(world.headers[other]))
+            assert listed.json()["data"] == []
+    for method, path in NEEDS:
+        if not path.startswith(OWNED):
+            continue
+        base = "/".join(path.split("/")[:3])
+        real = path.replace("{id}", made[base].json()["id"]).replace("{delivery}", "d")
+        body: dict[str, Any] = {"json": hook} if method == "PUT" else {}
+        for other in others:
+            assert await world.status(other, method, real, **body) == 404, (other, method, path)
+        # Not to have it, and not to see it, is told alike.
+        theirs = await client.request(method, real, headers=dict(world.headers[others[0]]), **body)
+        nobodys = path.replace("{id}", str(uuid4())).replace("{delivery}", "d")
+        none = await client.request(method, nobodys, headers=dict(world.headers[others[0]]), **body)
+        assert (theirs.json()["type"], theirs.json()["title"]) == (none.json()["type"], none.json()["title"])
+    for method, path in NEEDS:
+        if path in OWNED and method != "DELETE":
+            base = "/".join(path.split("/")[:3])
+            body = {"json": hook} if method == "PUT" else {}
+            assert await world.status(owner, method, path.replace("{id}", made[base].json()["id"]), **body) == 200

@@ -1,0 +1,175 @@
+"""How much a caller may ask for: quotas over all gateways, their headers, lengths, and too much at once."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from bet_intel.compose.servers.redis import RedisCluster
+from bet_intel.shared.rediscluster.leases import RedisRateLimits
+from fixtures.api_accounts import ACCOUNTS, KEYS, OPERATOR, Holder, ask, holder
+from fixtures.api_gateway import MIGRATIONS, Gateway, gateway_on
+from fixtures.postgres import MakeDatabase
+from fixtures.waiting import until
+
+pytestmark = pytest.mark.integration
+
+SPORTS = "/v1/sports"
+
+
+@pytest.fixture
+async def keyed(make_database: MakeDatabase) -> AsyncIterator[Gateway]:
+    async with gateway_on(await make_database(MIGRATIONS), **KEYS) as opened:
+        yield opened
+
+
+def left(answer: httpx.Response) -> tuple[int, int]:
+    """What is left of the quota, and after how many seconds some comes back."""
+    found = re.fullmatch(r'"minute";r=(\d+);t=(\d+)', answer.headers["ratelimit"])
+    assert found is not None, answer.headers["ratelimit"]
+    return int(found[1]), int(found[2])
+
+
+async def test_every_answer_tells_what_is_left(keyed: Gateway) -> None:
+    for number in range(30):
+        answer = await keyed.client.get(SPORTS if number % 2 else "/v1/opportunities/unknown")
+        assert answer.status_code == (200 if number % 2 else 404)
+        assert answer.headers["ratelimit-policy"] == '"minute";q=30;w=60'
+        remaining, seconds = left(answer)
+        assert remaining == 29 - number
+        assert 0 < seconds <= 60
+    refused = await keyed.client.get(SPORTS)
+    assert (refused.status_code, refused.headers["content-type"]) == (429, "application/problem+json")
+    problem = refused.json()
+    assert (problem["type"], problem["violated-policies"]) == ("/problems/quota-exceeded", ["minute"])
+    assert left(refused)[0] == 0
+    assert 0 < int(refused.headers["retry-after"]) <= 60
+    # What is for everybody is not counted, and nobody else is concerned.
+    for path in ("/livez", "/readyz", "/openapi.json", "/"):
+        answer = await keyed.client.get(path)
+        assert (answer.status_code, "ratelimit" in answer.headers) == (200, False)
+    owner = await holder(keyed, "basic")
+    answer = await keyed.client.get(SPORTS, headers=owner.headers)
+    assert (answer.headers["ratelimit-policy"], left(answer)[0]) == ('"minute";q=120;w=60', 119)
+    unlimited = await keyed.client.get(SPORTS, headers=OPERATOR)
+    assert "ratelimit" not in unlimited.headers
+
+
+async def test_keys_of_one_account_share_its_quota(keyed: Gateway) -> None:
+    one = await holder(keyed, "free")
+    made = await ask(keyed, "POST", f"{ACCOUNTS}/{one.account}/keys", OPERATOR, json={})
+    await keyed.api.keys.look()
+    other = Holder(one.account, made.json()["id"], made.json()["key"])
+    for owner in (one, other, one):
+        answer = await keyed.client.get(SPORTS, headers=owner.headers)
+    assert left(answer)[0] == 57
+
+
+async def test_another_tier_is_another_quota_at_once(keyed: Gateway) -> None:
+    owner = await holder(keyed, "free")
+    for _ in range(60):
+        assert (await keyed.client.get("/v1/me", headers=owner.headers)).status_code == 200
+    assert (await keyed.client.get("/v1/me", headers=owner.headers)).status_code == 429
+    await ask(keyed, "PUT", f"{ACCOUNTS}/{owner.account}", OPERATOR, json={"name": "x", "tier": "basic"})
+    await keyed.api.keys.look()
+    me = await keyed.client.get("/v1/me", headers=owner.headers)
+    assert (me.status_code, me.json()["tier"]["name"]) == (200, "basic")
+
+
+async def test_me_tells_tier_scopes_and_usage(keyed: Gateway) -> None:
+    nobody = (await keyed.client.get("/v1/me")).json()
+    assert (nobody["account"], nobody["tier"]["name"], nobody["usage"]) == (None, "anonymous", [])
+    owner = await holder(keyed, "free", "Example Ltd", scopes=["read"])
+    for _ in range(61):
+        await keyed.client.get(SPORTS, headers=owner.headers)
+    await keyed.api.usage.tell()
+    await keyed.database.execute("update tier set requests_per_minute = 1000 where name = 'free'")
+    await ask(keyed, "POST", ACCOUNTS, OPERATOR, json={"name": "other"})
+    await ask(keyed, "PUT", f"{ACCOUNTS}/{owner.account}", OPERATOR, json={"name": "Example", "tier": "basic"})
+    await keyed.api.keys.look()
+    me = (await keyed.client.get("/v1/me", headers=owner.headers)).json()
+    assert (me["account"], me["name"], me["key"], me["scopes"]) == (owner.account, "Example", owner.key_id, ["read"])
+    assert me["usage"] == [{"day": "2026-04-16", "requests": 60, "refused": 1}]
+    (told,) = (await ask(keyed, "GET", f"{ACCOUNTS}/{owner.account}/keys", OPERATOR)).json()["data"]
+    assert told["last_used_at"] is not None
+
+
+async def test_what_is_too_long_is_refused(keyed: Gateway) -> None:
+    query = await keyed.client.get(f"{SPORTS}?sport={'x' * 9000}")
+    path = await keyed.client.get(f"/v1/{'x' * 3000}")
+    headers = await keyed.client.get(SPORTS, headers={"X-Long": "x" * 17_000})
+    body = await ask(keyed, "POST", ACCOUNTS, OPERATOR, json={"name": "x" * 20_000})
+    assert [one.status_code for one in (query, path, headers, body)] == [414, 414, 431, 413]
+    for one in (query, path, headers, body):
+        assert one.headers["content-type"] == "application/problem+json"
+        assert len(one.content) < 1000
+
+
+async def test_too_much_at_once_is_shed_with_429(make_database: MakeDatabase) -> None:
+    dsn = await make_database(MIGRATIONS)
+    async with gateway_on(dsn, requests_at_once=2, pool_size=4, **KEYS) as gateway:
+        other = gateway.database
+        async with other.transaction():
+            # What writes accounts waits for this.
+            await other.execute("lock table account in access exclusive mode")
+            waiting = [
+                asyncio.create_task(ask(gateway, "POST", ACCOUNTS, OPERATOR, json={"name": f"{number}"}))
+                for number in range(2)
+            ]
+
+            async def is_full() -> bool:
+                return (await gateway.client.get(SPORTS)).status_code == 429
+
+            await until(is_full)
+            shed = await gateway.client.get(SPORTS)
+            assert (shed.status_code, shed.json()["type"]) == (429, "/problems/overloaded")
+            assert shed.headers["retry-after"] == "1"
+            # Whether it lives is still told.
+            assert (await gateway.client.get("/livez")).status_code == 200
+        assert {one.status_code for one in await asyncio.gather(*waiting)} == {201}
+        assert (await gateway.client.get(SPORTS)).status_code == 200
+
+
+async def test_a_quota_holds_over_three_gateways(make_database: MakeDatabase, redis_masters: RedisCluster) -> None:
+    dsn = await make_database(MIGRATIONS)
+    url = f"redis://:{redis_masters.password}@" + ",".join(f"127.0.0.1:{node.port}" for node in redis_masters.nodes)
+    async with AsyncExitStack() as stack:
+        gateways = []
+        for _ in range(3):
+            # With all the time that a slow machine needs: who is not answered in time lets in.
+            limits = RedisRateLimits(url, time.monotonic, CollectorRegistry(), 20.0)
+            stack.push_async_callback(limits.aclose)
+            await limits.connect()
+            gateways.append(await stack.enter_async_context(gateway_on(dsn, limits=limits, **KEYS)))
+        owner = await holder(gateways[0], "basic")
+        for gateway in gateways:
+            await gateway.api.keys.look()
+        # 300 calls at once, where 120 are allowed in a minute.
+        answers = await asyncio.gather(
+            *(gateways[number % 3].client.get(SPORTS, headers=owner.headers) for number in range(300))
+        )
+        statuses = [one.status_code for one in answers]
+        taken = statuses.count(200)
+        assert set(statuses) == {200, 429}
+        # Each gateway may hold a lease of five that it does not use up.
+        assert 105 <= taken <= 120
+        assert all(0 < int(one.headers["retry-after"]) <= 61 for one in answers if one.status_code == 429)
+
+
+async def test_without_redis_nobody_is_refused(make_database: MakeDatabase) -> None:
+    registry = CollectorRegistry()
+    limits = RedisRateLimits("redis://127.0.0.1:1", time.monotonic, registry, 0.05)
+    try:
+        async with gateway_on(await make_database(MIGRATIONS), limits=limits, **KEYS) as gateway:
+            answers = [await gateway.client.get(SPORTS) for _ in range(40)]
+            assert {one.status_code for one in answers} == {200}
+            assert answers[0].headers["ratelimit-policy"] == '"minute";q=30;w=60'
+            assert "ratelimit" not in answers[0].headers
+            assert registry.get_sample_value("bet_intel_rate_limit_uncounted_total", {"limit": "requests"}) == 40
+    finally:
+        await limits.aclose()

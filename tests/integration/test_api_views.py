@@ -1,0 +1,237 @@
+"""What each tier sees, in every way out."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from bet_intel.events.v1.subscription_changed_pb2 import SubscriptionChanged, SubscriptionStatus
+from bet_intel.shared.messaging import Message, Queue
+from fixtures.api_accounts import ACCOUNTS, KEYS, OPERATOR, Holder, ask, holder
+from fixtures.api_gateway import MIGRATIONS, Gateway, gateway_on
+from fixtures.api_messages import AS_OF, START, Market, Offer, odds_changed, opportunities_updated
+from fixtures.closing_messages import closing_line_fixed, h2h
+from fixtures.postgres import MakeDatabase
+from fixtures.sse import streaming
+from fixtures.waiting import until
+
+pytestmark = pytest.mark.integration
+
+BOX_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+EVENT = "/v1/events/made_up:1"
+QUARTER = timedelta(minutes=15)
+OFFERS = (
+    Offer("old main", seen=QUARTER),
+    Offer("young main", bookmaker="beta", seen=timedelta(minutes=6)),
+    Offer("new main", bookmaker="gamma"),
+    Offer("alternate", market="totals", line=7.5, outcome="Over", category="alternate", seen=QUARTER),
+    Offer("prop", market="player_hits", line=1.5, outcome="Over", category="prop", seen=QUARTER),
+)
+SEEN = {
+    "anonymous": {"old main"},
+    "free": {"old main", "young main"},
+    "basic": {"old main", "young main", "new main"},
+    "premium": {one.id for one in OFFERS},
+    "admin": {one.id for one in OFFERS},
+}
+
+
+@dataclass
+class Heard:
+    changes: list[SubscriptionChanged] = field(default_factory=list)
+
+    async def changed(self, messages: Sequence[Message]) -> None:
+        self.changes += [SubscriptionChanged.FromString(message.data) for message in messages]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    gateway: Gateway
+    holders: Mapping[str, Holder]
+    heard: Heard
+
+    def headers(self, tier: str) -> dict[str, str]:
+        return self.holders[tier].headers if tier in self.holders else {}
+
+    async def get(self, tier: str, path: str, status: int = 200) -> Any:
+        answer = await self.gateway.client.get(path, headers=self.headers(tier))
+        assert answer.status_code == status, (tier, answer.text)
+        return answer.json()
+
+
+@pytest.fixture
+async def world(make_database: MakeDatabase) -> AsyncIterator[World]:
+    heard = Heard()
+    listen_on = {Queue("tests.subscriptions", "subscription.changed.v1"): heard.changed}
+    dsn = await make_database(MIGRATIONS)
+    async with gateway_on(dsn, listen_on=listen_on, secrets_key=SecretStr(BOX_KEY), **KEYS) as gateway:
+        holders = {tier: await holder(gateway, tier) for tier in ("free", "basic", "premium", "admin")}
+        yield World(gateway, holders, heard)
+
+
+@pytest.mark.parametrize("tier", SEEN)
+async def test_opportunities(world: World, tier: str) -> None:
+    await world.gateway.tell(opportunities_updated(*OFFERS))
+    listed = await world.get(tier, "/v1/opportunities")
+    assert {one["id"] for one in listed["data"]} == SEEN[tier]
+    # Another tier's kept answer is not given.
+    again = await world.get("premium", "/v1/opportunities")
+    assert {one["id"] for one in again["data"]} == SEEN["premium"]
+    for one in OFFERS:
+        await world.get(tier, f"/v1/opportunities/{one.id}", 200 if one.id in SEEN[tier] else 404)
+    (sport,) = (await world.get(tier, "/v1/sports"))["data"]
+    assert sport["open_opportunities"] == {"take": len(SEEN[tier])}
+
+
+async def test_what_comes_of_age_is_seen(world: World) -> None:
+    await world.gateway.tell(opportunities_updated(Offer()))
+    assert (await world.get("free", "/v1/opportunities"))["data"] == []
+    later = AS_OF + timedelta(minutes=5)
+    await world.gateway.tell(opportunities_updated(Offer(seen=timedelta(minutes=5)), revision=2, as_of=later))
+    assert len((await world.get("free", "/v1/opportunities"))["data"]) == 1
+    assert (await world.get("anonymous", "/v1/opportunities"))["data"] == []
+
+
+@pytest.mark.parametrize("tier", SEEN)
+async def test_why_a_price_is_none_is_told_of_what_is_seen(world: World, tier: str) -> None:
+    board = Market(quotes=(("alpha", "Harbour City", 2.2),))
+    await world.gateway.tell(odds_changed(board, as_of=AS_OF - timedelta(minutes=10)), opportunities_updated(*OFFERS))
+    explain = f"{EVENT}/explain?bookmaker=alpha&outcome="
+    # The board has stood for ten minutes: longer than a free tier's delay.
+    await world.get(tier, f"{explain}Harbour City", 404 if tier == "anonymous" else 200)
+    alternate = f"{explain}Over&market=totals&line=7.5"
+    await world.get(tier, alternate, 200 if tier in ("premium", "admin") else 404)
+
+
+@pytest.mark.parametrize("tier", SEEN)
+async def test_boards(world: World, tier: str) -> None:
+    main = Market(quotes=(("alpha", "Harbour City", 2.2), ("beta", "Harbour City", 2.1)))
+    other = Market("totals", 7.5, quotes=(("alpha", "Over", 2.0),))
+    await world.gateway.tell(odds_changed(main, other, as_of=AS_OF - timedelta(minutes=10)))
+    moved = Market(quotes=(("alpha", "Harbour City", 2.3), ("beta", "Harbour City", 2.1)))
+    await world.gateway.tell(odds_changed(moved, revision=2), opportunities_updated(*OFFERS))
+    told = await world.get(tier, f"{EVENT}/odds")
+    markets = {one["market"]: one for one in told["markets"]}
+    sees_all = tier in ("premium", "admin")
+    assert set(markets) == ({"h2h", "totals"} if sees_all else {"h2h"})
+    (home,) = markets["h2h"]["outcomes"]
+    prices = {one["bookmaker"]["key"]: one["price"] for one in home["prices"]}
+    if tier == "anonymous":
+        assert prices == {}
+    elif tier == "free":
+        # Of alpha's price, which is new, nothing is told; nor of a consensus that it went into.
+        assert prices == {"beta": 2.1}
+    else:
+        assert prices == {"alpha": 2.3, "beta": 2.1}
+    delayed = tier in ("anonymous", "free")
+    assert (home["consensus_probability"] is None) == delayed
+    assert (markets["h2h"]["not_computable"] == "delayed") == delayed
+
+
+@pytest.mark.parametrize("tier", SEEN)
+async def test_history_and_streams_are_of_the_tiers_that_have_them(world: World, tier: str) -> None:
+    await world.gateway.tell(odds_changed(Market()))
+    has_them = tier in ("premium", "admin")
+    refusal = 401 if tier == "anonymous" else 403
+    await world.get(tier, f"{EVENT}/history", 200 if has_them else refusal)
+    if has_them:
+        async with streaming(world.gateway.client, headers=world.headers(tier)) as stream:
+            assert (await stream.event()).name == "snapshot"
+    else:
+        await world.get(tier, "/v1/stream", refusal)
+
+
+@pytest.mark.parametrize("tier", SEEN)
+async def test_closing_lines_and_what_they_say_of_bets(world: World, tier: str) -> None:
+    alternate = ("totals", 7.5, "alternate", {"Over": (0.5, (1.9, 1.9)), "Under": (0.5, (1.9, 1.9))})
+    await world.gateway.tell(odds_changed(Market()), closing_line_fixed(h2h(), alternate))
+    sees_all, delayed = tier in ("premium", "admin"), tier in ("anonymous", "free")
+    told = await world.get(tier, f"{EVENT}/closing", 404 if delayed else 200)
+    if not delayed:
+        assert {one["market"] for one in told["markets"]} == ({"h2h", "totals"} if sees_all else {"h2h"})
+    if tier == "anonymous":
+        return
+    headers = world.headers(tier)
+    for market, line, outcome in (("h2h", None, "home"), ("totals", 7.5, "Over")):
+        bet = {"event_id": "made_up:1", "bookmaker": "alpha", "market": market, "outcome": outcome, "price": 2.2}
+        made = await ask(
+            world.gateway, "POST", "/v1/bets", headers, json=bet | {"stake": "10"} | ({"line": line} if line else {})
+        )
+        assert made.status_code == 201, made.text
+        shown = sees_all or (market == "h2h" and not delayed)
+        for clv in (made.json()["clv"], (await world.get(tier, f"/v1/bets/{made.json()['id']}"))["clv"]):
+            assert (clv["no_vig"] is not None, clv["reason"]) == (shown, None if shown else "not_of_your_tier")
+    total = (await world.get(tier, "/v1/clv"))["total"]
+    assert (total["bets"], total["no_vig_bets"]) == (2, 2 if sees_all else 0 if delayed else 1)
+    assert START > AS_OF
+
+
+async def test_a_stream_of_some_categories_tells_of_them_alone(world: World) -> None:
+    body = {
+        "requests_per_minute": 120,
+        "categories": ["main"],
+        "delay_seconds": 0,
+        "features": [],
+        "streams": 1,
+        "subscriptions": 10,
+    }
+    changed = await ask(world.gateway, "PUT", "/v1/admin/tiers/basic", OPERATOR, json=body)
+    assert changed.status_code == 200, changed.text
+    await world.gateway.api.keys.look()
+    await world.gateway.tell(opportunities_updated(OFFERS[2], OFFERS[3]))
+    async with streaming(world.gateway.client, headers=world.headers("basic")) as stream:
+        snapshot = await stream.event()
+        assert [one["id"] for one in snapshot.data["opportunities"]] == ["new main"]
+        # One stream is what the tier has.
+        second = await world.gateway.client.get("/v1/stream", headers=world.headers("basic"))
+        assert (second.status_code, second.json()["violated-policies"]) == (429, ["streams"])
+        await world.gateway.tell(opportunities_updated(revision=2, as_of=AS_OF + timedelta(minutes=1)))
+        (closed,) = await stream.events(1)
+        assert (closed.name, closed.data["id"]) == ("opportunity.closed", "new main")
+
+
+async def test_a_revoked_key_ends_its_streams(world: World) -> None:
+    owner = world.holders["premium"]
+    async with streaming(world.gateway.client, headers=owner.headers) as stream:
+        await stream.event()
+        gone = await ask(world.gateway, "DELETE", f"{ACCOUNTS}/{owner.account}/keys/{owner.key_id}", OPERATOR)
+        assert gone.status_code == 204
+        with pytest.raises(EOFError):
+            await stream.events(1000)
+
+
+async def test_subscriptions_follow_their_account(world: World) -> None:
+    owner = world.holders["free"]
+    hook = {"webhook": {"url": "https://hooks.example.com/x"}}
+    made = await ask(world.gateway, "POST", "/v1/subscriptions", owner.headers, json=hook)
+    assert made.status_code == 201, made.text
+    await until(lambda: len(world.heard.changes) == 1)
+    told = world.heard.changes[0]
+    assert (told.account, list(told.categories), told.delay_us) == (owner.account, ["main"], 300_000_000)
+    full = await ask(world.gateway, "POST", "/v1/subscriptions", owner.headers, json=hook)
+    assert full.status_code == 403
+
+    where = f"{ACCOUNTS}/{owner.account}"
+    await ask(world.gateway, "PUT", where, OPERATOR, json={"name": "x", "tier": "premium"})
+    await until(lambda: len(world.heard.changes) == 2)
+    told = world.heard.changes[1]
+    assert (list(told.categories), told.delay_us) == ([], 0)
+    assert told.revision > world.heard.changes[0].revision
+
+    tier = (await world.get("premium", "/v1/tiers"))["data"][3]
+    body = {name: value for name, value in tier.items() if name != "name"}
+    body |= {"categories": ["main", "prop"], "features": []}
+    changed = await ask(world.gateway, "PUT", "/v1/admin/tiers/premium", OPERATOR, json=body)
+    assert changed.status_code == 200, changed.text
+    await until(lambda: len(world.heard.changes) == 3)
+    assert sorted(world.heard.changes[2].categories) == ["main", "prop"]
+
+    await ask(world.gateway, "DELETE", where, OPERATOR)
+    await until(lambda: len(world.heard.changes) == 4)
+    last = world.heard.changes[3]
+    assert (last.status, last.webhook.url) == (SubscriptionStatus.SUBSCRIPTION_STATUS_DELETED, "")
+    assert last.revision > world.heard.changes[2].revision
+    assert await world.gateway.database.fetchval("select count(*) from subscription") == 0
