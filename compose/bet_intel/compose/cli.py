@@ -31,6 +31,10 @@ _cluster = App(name="cluster", help="The system as many processes on this machin
 app.command(_cluster)
 _bets = App(name="bets", help="Bets that were placed, in a system that runs.")
 app.command(_bets)
+_accounts = App(name="accounts", help="Who has an account, in a system that runs.")
+app.command(_accounts)
+_keys = App(name="keys", help="API keys of accounts, in a system that runs.")
+app.command(_keys)
 
 
 def _examples(*lines: str) -> str:
@@ -140,6 +144,44 @@ _bets.command(
 )
 _bets.command(f"{_COMMANDS}.bets:list_command", name="list", help="List bets with their closing line value.")
 _bets.command(f"{_COMMANDS}.bets:clv_command", name="clv", help="Show the closing line value of all bets, in groups.")
+_accounts.command(
+    f"{_COMMANDS}.accounts:create_command",
+    name="create",
+    help="Make an account, and a key of it unless told not to.",
+    help_epilogue=_examples(
+        "bet-intel accounts create 'Example Ltd' --tier premium",
+        "BET_INTEL_KEY_FILE=admin.key bet-intel accounts create reports --no-key --json",
+    ),
+)
+_accounts.command(f"{_COMMANDS}.accounts:list_command", name="list", help="List accounts.")
+_accounts.command(
+    f"{_COMMANDS}.accounts:change_command",
+    name="change",
+    help="Give an account another tier or name.",
+    help_epilogue=_examples("bet-intel accounts change 'Example Ltd' --tier basic"),
+)
+_accounts.command(
+    f"{_COMMANDS}.accounts:delete_command",
+    name="delete",
+    help="Delete an account with its keys, subscriptions and bets.",
+)
+_accounts.command(f"{_COMMANDS}.accounts:audit_command", name="audit", help="Show what administrators did.")
+_keys.command(
+    f"{_COMMANDS}.keys:create_command",
+    name="create",
+    help="Make a key of an account: it is shown once.",
+    help_epilogue=_examples("bet-intel keys create 'Example Ltd' --name laptop --scope read --days 90"),
+)
+_keys.command(f"{_COMMANDS}.keys:list_command", name="list", help="List the keys of an account.")
+_keys.command(
+    f"{_COMMANDS}.keys:rotate_command",
+    name="rotate",
+    help="Replace a key by a new one; the old one goes on working for a while.",
+    help_epilogue=_examples("bet-intel keys rotate 'Example Ltd' KEY_ID --overlap-hours 24"),
+)
+_keys.command(
+    f"{_COMMANDS}.keys:revoke_command", name="revoke", help="Revoke a key: every gateway refuses it within a second."
+)
 _cluster.command(
     f"{_COMMANDS}.cluster:up_command",
     name="up",

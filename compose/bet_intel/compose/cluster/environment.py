@@ -18,9 +18,11 @@ _KEYS = ("BET_INTEL_API_SECRETS_KEY", "BET_INTEL_NOTIFIER_SECRETS_KEY")
 _TOKEN = "BET_INTEL_API_OPERATOR_TOKEN"  # noqa: S105 - the name of a variable
 _OURS = re.compile(
     r"BET_INTEL_((API|EV_ENGINE|ODDS_INGEST|NOTIFIER)_(DSN|OWNER_DSN|PROCESSES|POOL_SIZE|HOST|PORT|SOURCE|SPEED|SEED)"
-    r"|BROKER_URL|REDIS_URL|METRICS_HOST|METRICS_PORT)(_FILE)?"
+    r"|BROKER_URL|REDIS_URL|METRICS_HOST|METRICS_PORT|KEY|URL)(_FILE)?"
 )
-"""What the cluster says itself: what our own environment says of it is meant for another system."""
+"""What the cluster says itself, and what commands need: what our own environment says of it is meant for another system
+or for nobody else."""
+_ACCESS = "BET_INTEL_API_ACCESS"
 
 
 _OWN: dict[str, tuple[str, ...]] = {kind.service: (f"BET_INTEL_{kind.package.upper()}_",) for kind in KINDS.values()}
@@ -71,6 +73,8 @@ class Environment:
         if kind.service == GATEWAY.service:
             # The others share nothing by it.
             values["BET_INTEL_REDIS_URL_FILE"] = self._redis
+            # Everything of it is on this machine: what comes from here needs no key, unless somebody says otherwise.
+            values[_ACCESS] = os.environ.get(_ACCESS, "local")
         if kind is GATEWAY:
             values |= {f"{prefix}HOST": "127.0.0.1", f"{prefix}PORT": str(port)}
         else:

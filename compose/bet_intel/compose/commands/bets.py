@@ -1,20 +1,17 @@
 """`bet-intel bets`: bets of a file into the gateway, and what became of them; by HTTP, to a system that runs."""
 
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter, validators
 
-from bet_intel.compose.bets.client import Gateway
 from bet_intel.compose.bets.slips import read_slips
 from bet_intel.compose.commands import STANDARD_INPUT
 from bet_intel.compose.commands.errors import CommandError
 from bet_intel.compose.commands.output import complain, percent, print_json, print_table
+from bet_intel.compose.gateway_client import Gateway
 
-_URL = "BET_INTEL_URL"
-_DEFAULT = "http://127.0.0.1:8000"
 _LARGEST = 16 << 20
 _SHOWN = 10
 _Json = Annotated[bool, Parameter(negative=())]
@@ -40,7 +37,7 @@ def import_command(file: str, /, *, url: str | None = None, american: _Json = Fa
     name = "standard input" if file == STANDARD_INPUT else file
     slips, refused = read_slips(name, data, american=american)
     outcomes: list[dict[str, Any]] = []
-    with Gateway(url or os.environ.get(_URL) or _DEFAULT) as gateway:
+    with Gateway(url) as gateway:
         for slip in slips:
             kept = gateway.keep(slip.body)
             outcomes.append({"where": slip.where, **kept})
@@ -76,7 +73,7 @@ def list_command(
         Print the gateway's answer as it is.
     """
     asked: dict[str, str | int] = {"limit": limit} | ({} if status is None else {"status": status})
-    with Gateway(url or os.environ.get(_URL) or _DEFAULT) as gateway:
+    with Gateway(url) as gateway:
         answer = gateway.get("/v1/bets", asked)
     if json:
         print_json(answer)
@@ -99,7 +96,7 @@ def clv_command(*, url: str | None = None, json: _Json = False) -> int:
     json:
         Print the gateway's answer as it is.
     """
-    with Gateway(url or os.environ.get(_URL) or _DEFAULT) as gateway:
+    with Gateway(url) as gateway:
         answer = gateway.get("/v1/clv", {})
     if json:
         print_json(answer)

@@ -24,6 +24,7 @@ from bet_intel.api.closing_lines import TakeClosingLines
 from bet_intel.api.counts import OpenOpportunities
 from bet_intel.api.deliveries import DeliveryLog
 from bet_intel.api.demand import Demand
+from bet_intel.api.domain.accounts import EXPORTS, STREAM
 from bet_intel.api.exports import Bounds, Exports
 from bet_intel.api.feed import FEED_MOVED, FeedTail
 from bet_intel.api.gate import Gate
@@ -282,8 +283,9 @@ def _gateway(operations: tuple[Operation, ...], parts: Parts, settings: ApiSetti
         keeper=parts.keeper,
         limits=parts.request_limits,
         open_paths=[one.path for one in operations if one.need.is_open],
-        lasting_paths=[one.path for one in operations if one.need.stream],
+        lasting_paths=[one.path for one in operations if one.need in (STREAM, EXPORTS)],
         at_once=settings.requests_at_once,
+        seconds=settings.request_seconds,
         registry=engines.registry,
     )
     app = Starlette(

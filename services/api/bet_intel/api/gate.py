@@ -1,5 +1,6 @@
 """What every request passes before it is answered: who asks, how often, and whether there is room. Pure ASGI."""
 
+import asyncio
 from collections.abc import Collection
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -23,7 +24,8 @@ _LONGEST_HEADERS = 16_384
 class Gate:
     """Lets requests through that may come in, with their caller; what they may do there, each operation says.
 
-    `open_paths` are for everybody and not counted; `lasting_paths` hold their place in another way.
+    `open_paths` are for everybody and not counted; `lasting_paths` are bounded in another way. Of the others so many are
+    answered `at_once`, each within `seconds`.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Gate:
         open_paths: Collection[str],
         lasting_paths: Collection[str],
         at_once: int,
+        seconds: float,
         registry: CollectorRegistry,
     ) -> None:
         self._app = app
@@ -43,6 +46,7 @@ class Gate:
         self._open = frozenset(open_paths)
         self._lasting = frozenset(lasting_paths)
         self._at_once = at_once
+        self._seconds = seconds
         self._under_way = 0
         self._shed = Counter(
             "bet_intel_api_shed_requests", "Requests refused because there were too many at once.", registry=registry
@@ -74,9 +78,25 @@ class Gate:
             return
         self._under_way += 1
         try:
-            await self._app(scope, receive, _sending(send, headers))
+            await self._in_time(scope, receive, _sending(send, headers))
         finally:
             self._under_way -= 1
+
+    async def _in_time(self, scope: Scope, receive: Receive, send: Send) -> None:
+        has_begun = False
+
+        async def send_noting(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._app(scope, receive, send_noting)
+        except TimeoutError as error:
+            if has_begun:
+                raise  # only cutting the connection tells the client
+            await problem_response(error, scope["path"])(scope, receive, send)
 
 
 def _sending(send: Send, headers: Headers) -> Send:

@@ -234,7 +234,7 @@ def problem_of(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
         case HTTPException():
             return _problem("http-error", "Request refused", error.status_code, error.detail, path), {}
         case TimeoutError():
-            detail = "The database took too long to answer; try again shortly."
+            detail = "The answer took too long; try again shortly."
             return _problem("unavailable", "Temporarily unavailable", 503, detail, path), {"Retry-After": "1"}
         case PrimaryUnavailableError():
             detail = "Nothing can be written at the moment, and nothing was tried again; try again shortly."

@@ -57,6 +57,8 @@ class ApiSettings(DatabaseSettings):
     """What an operator's requests carry: it lets in as an administrator, so that there can be a first account."""
     requests_at_once: int = Field(default=200, ge=1)
     """How many requests a gateway answers at once; what is more is refused (429). Streams are counted apart."""
+    request_seconds: float = Field(default=15.0, gt=0)
+    """How long a request may take, its body included; streams and exports are bounded in other ways."""
     secrets_key: SecretStr | None = None
     """Encrypts the secrets of webhooks; the notifier has the same."""
     subscriptions: int = Field(default=100, ge=0)

@@ -1,27 +1,42 @@
-"""The gateway's HTTP, as far as `bet-intel bets` needs it."""
+"""The gateway's HTTP, as far as commands need it."""
 
+import os
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
+from pydantic_settings import SettingsError
 
 from bet_intel.compose.commands.errors import CommandError
+from bet_intel.shared.settings import secret
 
+_URL = "BET_INTEL_URL"
+_DEFAULT = "http://127.0.0.1:8000"
+_KEY = "BET_INTEL_KEY"
+_TOKEN = "BET_INTEL_API_OPERATOR_TOKEN"  # noqa: S105 - the name of a variable
 _SECONDS = 30.0
 
 
 class Gateway:
-    """One connection to a gateway.
+    """One connection to a gateway: at `url`, else where BET_INTEL_URL says, else on this machine.
+
+    It sends the key that BET_INTEL_KEY holds, or that lies in the file which BET_INTEL_KEY_FILE names; where an
+    administrator is needed (`administers`) and there is none, the operator's token.
 
     Raises (every call):
         CommandError: it does not answer, or refuses what is not the fault of one bet.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/")
+    def __init__(self, url: str | None, *, administers: bool = False) -> None:
+        self._url = (url or os.environ.get(_URL) or _DEFAULT).rstrip("/")
+        try:
+            key = secret(_KEY) or (secret(_TOKEN) if administers else None)
+        except SettingsError as error:
+            raise CommandError(str(error)) from None
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
         # No proxy: the gateway is at the address that was given.
-        self._client = httpx.Client(timeout=_SECONDS, trust_env=False)
+        self._client = httpx.Client(timeout=_SECONDS, trust_env=False, headers=headers)
 
     def __enter__(self) -> Self:
         return self
@@ -29,11 +44,29 @@ class Gateway:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._client.close()
 
-    def get(self, path: str, query: Mapping[str, str | int]) -> Any:
-        answer = self._ask("GET", path, params=dict(query))
+    def get(self, path: str, query: Mapping[str, str | int] | None = None) -> Any:
+        answer = self._ask("GET", path, params=dict(query or {}))
         if answer.status_code != httpx.codes.OK:
             raise CommandError(_problem(answer))
         return answer.json()
+
+    def pages(self, path: str, query: Mapping[str, str | int] | None = None) -> list[Any]:
+        """Everything that a list has."""
+        found: list[Any] = []
+        after: dict[str, str] = {}
+        while True:
+            page = self.get(path, {"limit": 200, **(query or {}), **after})
+            found += page["data"]
+            if page["next_cursor"] is None:
+                return found
+            after = {"cursor": page["next_cursor"]}
+
+    def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """A write; what it answers, None where that is nothing."""
+        answer = self._ask(method, path, **({} if body is None else {"json": dict(body)}))
+        if not answer.is_success:
+            raise CommandError(_problem(answer))
+        return answer.json() if answer.content else None
 
     def keep(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Keep a bet; what became of it: `status` matched, unmatched, known (its reference was there) or rejected, with
@@ -65,4 +98,6 @@ def _problem(answer: httpx.Response) -> str:
         detail = answer.json()["detail"]
     except (ValueError, KeyError, TypeError):
         detail = answer.text[:200]
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        return f"{detail} Commands take it from {_KEY}, or from the file that {_KEY}_FILE names."
     return f"{detail} (HTTP {answer.status_code})" if answer.is_server_error else str(detail)
