@@ -24,8 +24,8 @@ _LONGEST_HEADERS = 16_384
 class Gate:
     """Lets requests through that may come in, with their caller; what they may do there, each operation says.
 
-    `open_paths` are for everybody and not counted; `lasting_paths` are bounded in another way. Of the others so many are
-    answered `at_once`, each within `seconds`.
+    `open_paths` are for everybody and not counted; `lasting_paths` are bounded in another way. Of the others so many
+    are answered `at_once`, each within `seconds`.
     """
 
     def __init__(

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from bet_intel.api.auth import API_KEY_HEADER
+from bet_intel.api.domain.accounts import Need
 from bet_intel.api.operation import JSON, Operation
 from bet_intel.api.problems import MEDIA_TYPE, Problem
 
@@ -19,9 +21,11 @@ _PROBLEMS = {
     409: "Another request with the same Idempotency-Key is under way, or there is one with the same name already.",
     412: "It has changed meanwhile.",
     413: "The body is too long.",
+    414: "The address is too long.",
     415: "The body was not sent as application/json.",
     422: "The Idempotency-Key was used for another request.",
     429: "Asked too often; Retry-After says when to try again.",
+    431: "The headers are too long.",
     503: "The database does not answer; Retry-After says when to try again.",
 }
 
@@ -61,14 +65,36 @@ def document(operations: Sequence[Operation]) -> bytes:
                 {"name": "operation", "description": "The state of the system and of this process."},
             ],
             "paths": paths,
-            "components": {"schemas": schemas},
+            "components": {"schemas": schemas, "securitySchemes": _SCHEMES},
         }
     )
 
 
+_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
+    "header": {"type": "apiKey", "in": "header", "name": API_KEY_HEADER, "description": "An API key, likewise."},
+}
+
+
+def _security(need: Need) -> list[dict[str, list[str]]]:
+    if need.is_open:
+        return []
+    without = [] if need.account or need.feature or need.stream else [dict[str, list[str]]()]
+    return [{"bearer": []}, {"header": []}, *without]
+
+
+def _refusals(need: Need) -> tuple[int, ...]:
+    """What any operation may be refused with by whom it lets in, and how often."""
+    if need.is_open:
+        return ()
+    return (401, 403, 414, 429, 431) if need.scope or need.feature else (401, 414, 429, 431)
+
+
 def _operation(operation: Operation) -> dict[str, Any]:
-    described = {"description": operation.description} if operation.description else {}
+    text = " ".join(part for part in (operation.description, operation.need.told) if part)
+    described = {"description": text} if text else {}
     return {
+        "security": _security(operation.need),
         "operationId": operation.id,
         "tags": [operation.tag],
         "summary": operation.summary,
@@ -148,7 +174,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
         responses["304"] = {"description": "Still what If-None-Match names.", "headers": etag}
     for status, description in operation.also.items():
         responses[str(status)] = {"description": description, **content}
-    for status in operation.problems:
+    for status in sorted({*operation.problems, *_refusals(operation.need)}):
         responses[str(status)] = _problem(_PROBLEMS[status])
     responses["default"] = _problem("Any other error.")
     return responses

@@ -146,6 +146,18 @@ class Need:
     feature: Feature | None = None
     stream: bool = False
 
+    @property
+    def told(self) -> str:
+        """What it asks, as a sentence."""
+        if self.is_open:
+            return ""
+        parts = [f"the scope {self.scope}"] if self.scope else []
+        parts += (
+            [f"a tier that has {self.feature}"] if self.feature else ["a tier that has streams"] if self.stream else []
+        )
+        parts += ["an account"] if self.account else []
+        return f"Needs {', '.join(parts)}." if parts else ""
+
     def lacking(self, caller: Caller) -> str | None:
         """What the caller lacks, as a sentence; None where it may."""
         if self.is_open:
