@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from bet_intel.shared.messaging import UnavailableError
 from bet_intel.shared.postgres import Database, Writer
 from bet_intel.shared.postgres.direct import Session
+from bet_intel.shared.runtime import heed_cancellation
 
 _log = structlog.get_logger(__name__)
 
@@ -180,7 +181,12 @@ class Ticker:
 
 
 async def _coroutine(duty: Duty) -> None:
-    await duty()
+    try:
+        await duty()
+    except asyncio.CancelledError as error:
+        heed_cancellation(error)
+        # A group takes that for an end in order: nobody would do this duty any more, and nobody would know.
+        raise RuntimeError("a duty was cancelled from within") from error
 
 
 def periodically(seconds: float, name: str, tick: Callable[[], Awaitable[None]]) -> Duty:

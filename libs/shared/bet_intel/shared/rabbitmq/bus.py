@@ -17,7 +17,14 @@ from bet_intel.shared.messaging import (
     UnavailableError,
     UnroutableError,
 )
-from bet_intel.shared.rabbitmq.connection import LOST, Connector, closed, first_of, happens_within
+from bet_intel.shared.rabbitmq.connection import (
+    LOST,
+    Connector,
+    closed,
+    first_of,
+    happens_within,
+    losses_of_the_driver,
+)
 from bet_intel.shared.rabbitmq.consumer import Consumer
 from bet_intel.shared.rabbitmq.envelope import to_amqp
 from bet_intel.shared.rabbitmq.errors import BrokerError, BrokerUnavailableError
@@ -109,7 +116,7 @@ class RabbitBus:
         try:
             await Declarer().declare(connection, self.topology)
         finally:
-            await connection.close()
+            await closed(connection)
 
     async def redrive(self) -> int:
         """Put dead letters back into their queues, where each has one more try. Returns how many."""
@@ -162,7 +169,8 @@ class RabbitBus:
                 return
             again = True
             try:
-                await self._consume_on(connection, stopping)
+                with losses_of_the_driver():
+                    await self._consume_on(connection, stopping)
             except LOST as error:
                 _log.warning("the broker was lost, connecting anew", reason=str(error) or type(error).__name__)
                 await happens_within(stopping, self.backoff.seconds(1, self.connector.rng))

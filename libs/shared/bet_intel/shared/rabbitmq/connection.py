@@ -4,6 +4,8 @@ import asyncio
 import itertools
 import random
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -15,6 +17,7 @@ from aiormq.exceptions import AMQPError, AuthenticationError, InvalidFrameError,
 from yarl import URL
 
 from bet_intel.shared.rabbitmq.errors import BrokerError, BrokerUnavailableError
+from bet_intel.shared.runtime import heed_cancellation
 from bet_intel.shared.work_queue import Backoff
 
 _log = structlog.get_logger(__name__)
@@ -102,9 +105,10 @@ class Connector:
             try:
                 # Not connect_robust: it takes one address and stays down while that node is.
                 async with asyncio.timeout(self.connect_timeout):
-                    return await aio_pika.connect(
-                        url.update_query(heartbeat=_HEARTBEAT), client_properties={"connection_name": self.name}
-                    )
+                    with losses_of_the_driver():
+                        return await aio_pika.connect(
+                            url.update_query(heartbeat=_HEARTBEAT), client_properties={"connection_name": self.name}
+                        )
             except LOST as error:
                 refused = self._refused(error, url)
                 # Only where every node refuses us is it not the node's own fault, as of one that is starting.
@@ -183,11 +187,28 @@ async def first_of(*events: asyncio.Event) -> None:
             wait.cancel()
 
 
+@contextmanager
+def losses_of_the_driver() -> Iterator[None]:
+    """What waits for a connection that ends may be cancelled by the driver: that is a loss like others.
+
+    Nobody asked the task to end, but a group would take it for ended in order, and nothing would ever be heard of it.
+
+    Raises:
+        ConnectionError: in place of the driver's cancellation; one that was asked for goes on.
+    """
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        heed_cancellation(error)
+        raise ConnectionError("the connection was closed") from error
+
+
 async def closed(connection: AbstractConnection) -> None:
     """Close a connection, which may be lost already."""
     try:
         async with asyncio.timeout(_CLOSE_SECONDS):
-            await connection.close()
+            with losses_of_the_driver():
+                await connection.close()
     except LOST as error:
         _log.debug("connection not closed in order", reason=str(error))
 

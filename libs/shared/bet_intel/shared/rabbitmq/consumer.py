@@ -11,7 +11,7 @@ import structlog
 
 from bet_intel.shared.message_metrics import REFUSED
 from bet_intel.shared.messaging import Message, TerminalError
-from bet_intel.shared.rabbitmq.connection import LOST
+from bet_intel.shared.rabbitmq.connection import LOST, losses_of_the_driver
 from bet_intel.shared.rabbitmq.envelope import attempts_before, deliveries_before, from_amqp
 from bet_intel.shared.work_queue import Outcome, Settled, WorkQueue
 
@@ -58,7 +58,7 @@ class Consumer:
         if self._settling is not None:
             self._settling.cancel()
         if self._tag is not None and not self.channel.is_closed:
-            with contextlib.suppress(*LOST):
+            with contextlib.suppress(*LOST), losses_of_the_driver():
                 await self.channel.basic_cancel(self._tag, timeout=_SECONDS)
         if self._working is not None:
             _, late = await asyncio.wait({self._working}, timeout=grace)
@@ -76,7 +76,7 @@ class Consumer:
         self._tag = consuming.consumer_tag
 
     async def _widen(self) -> None:
-        with contextlib.suppress(*LOST):  # whoever waits for the channel hears of it
+        with contextlib.suppress(*LOST), losses_of_the_driver():  # whoever waits for the channel hears of it
             if self._tag is not None:
                 await self.channel.basic_cancel(self._tag, timeout=_SECONDS)
             await self._consume(self.prefetch)
@@ -124,18 +124,22 @@ class Consumer:
         waiting = min((*self._outstanding, *(settled.keys() - set(done))), default=None)
         together = [tag for tag in done if waiting is None or tag < waiting]
         try:
-            if together:
-                await self.channel.basic_ack(together[-1], multiple=True, wait=False)
-            for tag in done[len(together) :]:
-                await self.channel.basic_ack(tag, wait=False)
-            for tag, outcome in settled.items():
-                if outcome is Outcome.RELEASED:
-                    await self.channel.basic_nack(tag, requeue=True, wait=False)
-                elif outcome is None:
-                    await self.channel.basic_nack(tag, requeue=False, wait=False)
+            with losses_of_the_driver():
+                await self._tell(settled, done, together)
         except LOST as error:
             # The broker gives them to somebody again: handled twice, which handlers bear.
             _log.info("not acknowledged: the connection is lost", queue=self.work.name, reason=str(error))
+
+    async def _tell(self, settled: dict[int, Outcome | None], done: list[int], together: list[int]) -> None:
+        if together:
+            await self.channel.basic_ack(together[-1], multiple=True, wait=False)
+        for tag in done[len(together) :]:
+            await self.channel.basic_ack(tag, wait=False)
+        for tag, outcome in settled.items():
+            if outcome is Outcome.RELEASED:
+                await self.channel.basic_nack(tag, requeue=True, wait=False)
+            elif outcome is None:
+                await self.channel.basic_nack(tag, requeue=False, wait=False)
 
 
 def _outcome(settled: Settled) -> Outcome | None:

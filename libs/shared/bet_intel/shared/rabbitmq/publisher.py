@@ -11,7 +11,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import DeliveryError, PublishError
 
 from bet_intel.shared.messaging import UnroutableError
-from bet_intel.shared.rabbitmq.connection import LOST, Connector, closed
+from bet_intel.shared.rabbitmq.connection import LOST, Connector, closed, losses_of_the_driver
 from bet_intel.shared.rabbitmq.errors import BrokerError, BrokerUnavailableError
 from bet_intel.shared.rabbitmq.topology import Declarer, Topology
 
@@ -63,7 +63,8 @@ class Publisher:
                 failures = 0
                 while True:
                     try:
-                        await self._publish(exchange, key, message, mandatory)
+                        with losses_of_the_driver():
+                            await self._publish(exchange, key, message, mandatory)
                     except (*LOST, BrokerUnavailableError) as error:
                         failures += 1
                         reason = str(error) or type(error).__name__
@@ -81,15 +82,16 @@ class Publisher:
         try:
             underlay = cast("aiormq.Channel", await channel.get_underlay_channel())  # its interface hides `wait`
             async with asyncio.timeout(self.patience.confirm):
-                # Not waiting for the socket to drain: frames of many messages leave together.
-                await underlay.basic_publish(
-                    message.body,
-                    exchange=exchange,
-                    routing_key=key,
-                    properties=properties,
-                    mandatory=mandatory,
-                    wait=False,
-                )
+                with losses_of_the_driver():
+                    # Not waiting for the socket to drain: frames of many messages leave together.
+                    await underlay.basic_publish(
+                        message.body,
+                        exchange=exchange,
+                        routing_key=key,
+                        properties=properties,
+                        mandatory=mandatory,
+                        wait=False,
+                    )
         except PublishError as error:
             raise UnroutableError(f"no queue is bound to {key}") from error
         except DeliveryError:
@@ -110,7 +112,7 @@ class Publisher:
                     await self._declarer.declare(connection, self.topology)
                     self._channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
                 except BaseException:  # also when cancelled: nobody else knows the connection
-                    await connection.close()
+                    await closed(connection)
                     raise
                 self._connection = connection
             return self._channel
