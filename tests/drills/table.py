@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 _HEAD = (
-    ("fault", 38),
+    ("fault", 42),
     ("load r/w/alerts", 15),
     ("failed r/w", 10),
     ("reads", 6),
@@ -62,7 +62,7 @@ class Row:
 
 def head() -> str:
     names = " ".join(f"{name:<{width}}" if name in ("fault", "bound") else f"{name:>{width}}" for name, width in _HEAD)
-    gaps = " " * 66 + "longest gap, in seconds"
+    gaps = " " * 70 + "longest gap, in seconds"
     return f"{gaps}\n{names}"
 
 
@@ -70,11 +70,11 @@ def lines(row: Row, *, colours: bool) -> Iterator[str]:
     """The row, and below it what is to be said of it."""
     green, red, dim, plain = (_GREEN, _RED, _DIM, _PLAIN) if colours else ("", "", "", "")
     if row.skipped is not None:
-        yield f"{row.title:<38} {dim}not drilled here: {row.skipped}{plain}"
+        yield f"{row.title:<42} {dim}not drilled here: {row.skipped}{plain}"
         return
     twice = f"{row.doubled}" + (f"+{row.repeated}" if row.repeated else "")
     cells = (
-        f"{row.title:<38}",
+        f"{row.title:<42}",
         f"{f'{row.reads}/{row.writes}/{row.alerts}':>15}",
         f"{f'{row.failed_reads}/{row.failed_writes}':>10}",
         *(f"{row.gaps.get(name, 0.0):>6.2f}" for name in ("reads", "writes", "events", "notifications")),

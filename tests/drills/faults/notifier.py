@@ -48,6 +48,6 @@ def _once(stage: Stage, moment: Literal["arriving", "answered"]) -> None:
 
 FAULTS = (
     Fault("notifier-before", "kill -9 notifier workers before a send", _BOUND, strike=_before),
-    Fault("notifier-in", "… in a send", _BOUND, strike=_in),
-    Fault("notifier-after", "… after a send", _BOUND, strike=_after),
+    Fault("notifier-in", "kill -9 notifier workers in a send", _BOUND, strike=_in),
+    Fault("notifier-after", "kill -9 notifier workers after a send", _BOUND, strike=_after),
 )
