@@ -8,10 +8,7 @@ function setup(thread)
 end
 
 function init(arguments)
-    local headers = {}
-    if arguments[2] ~= nil and arguments[2] ~= "" then
-        headers["Authorization"] = "Bearer " .. arguments[2]
-    end
+    local headers = { ["Authorization"] = "Bearer " .. arguments[2] }
     requests, bounds, total = {}, {}, 0
     for line in io.lines(arguments[1]) do
         local weight, path = line:match("^(%S+) (%S+)$")

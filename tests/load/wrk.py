@@ -48,12 +48,12 @@ class WrkError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wrk:
-    """Asks at `url` for `seconds`, over so many connections, with `key` where there is one."""
+    """Asks at `url` for `seconds`, over so many connections, with `key` as the bearer's token."""
 
     url: str
     seconds: int
     connections: int
-    key: str = ""
+    key: str
 
     def run(self, views: Weighted, meanwhile: Callable[[], None] | None = None) -> Summary:
         """`meanwhile` is called once it has begun, and should take less time than it.
