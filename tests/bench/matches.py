@@ -36,4 +36,4 @@ def odds(number: int, change: int, as_of: datetime, *, totals: int = 0) -> Event
 def _board(generous: Mapping[str, float], outcomes: tuple[str, str], as_of: datetime) -> MarketBoard:
     prices = {QuoteKey(book, outcome): Price(_FAIR) for book in _BOOKS for outcome in outcomes}
     prices |= {QuoteKey(_GENEROUS, outcome): Price(price) for outcome, price in generous.items()}
-    return MarketBoard(prices, dict.fromkeys((*_BOOKS, _GENEROUS), as_of))
+    return MarketBoard.of(prices, dict.fromkeys((*_BOOKS, _GENEROUS), as_of))

@@ -26,12 +26,14 @@ import bet_intel.shared.outbox
 from bench.measure import Figure, interleaved, times_faster
 from bet_intel.compose.embedded_postgres import EmbeddedPostgres, open_data_folder
 from bet_intel.odds_ingest.domain.quotes import (
+    Book,
     EventOdds,
     MarketBoard,
     MarketKey,
+    Price,
+    Side,
     SportingEvent,
-    price,
-    quote_key,
+    offers,
 )
 from bet_intel.odds_ingest.domain.state import advance
 from bet_intel.odds_ingest.store import Store
@@ -109,7 +111,7 @@ async def _compare(server: EmbeddedPostgres) -> None:
     for name, table in (("ours", "quote join market on market.id = market_id"), ("theirs", "quote")):
         connection = await asyncpg.connect(server.dsn(name, "owner"))
         event = "event_id" if name == "ours" else "event"
-        columns = f"{event}, market, period, line, subject, bookmaker, outcome, side, price, bet_limit"
+        columns = f"{event}, market, period, line, subject, bookmaker, outcome, side, price, bet_limit, last_update"
         stored.append({tuple(row) for row in await connection.fetch(f"select {columns} from {table}")})  # noqa: S608 - ours
         await connection.close()
     if stored[0] != stored[1]:
@@ -141,13 +143,12 @@ def _event(number: int, prices: Any, updated: Any) -> EventOdds:
     )
     markets = {}
     for market in range(_MARKETS):
-        board = MarketBoard()
+        books = {}
         for book in range(_BOOKS):
-            for outcome, decimal in zip(("Over", "Under"), prices[market, book].tolist(), strict=True):
-                quote = quote_key(f"book{book}", outcome)
-                board.prices[quote] = price(decimal)
-            board.last_update[quote.bookmaker] = _at(float(updated[market, book]))
-        markets[MarketKey("totals", line=150.5 + market)] = board
+            over, under = prices[market, book].tolist()
+            told = offers({("Over", Side.BACK): Price(over), ("Under", Side.BACK): Price(under)})
+            books[f"book{book}"] = Book(_at(float(updated[market, book])), told)
+        markets[MarketKey("totals", line=150.5 + market)] = MarketBoard(books)
     return EventOdds(event, markets, {f"book{book}": f"Book {book}" for book in range(_BOOKS)})
 
 
@@ -235,14 +236,15 @@ def _rows(poll: Sequence[EventOdds]) -> list[dict[str, Any]]:
             "period": key.period,
             "line": key.line,
             "subject": key.subject,
-            "bookmaker": quote.bookmaker,
-            "outcome": quote.outcome,
-            "side": quote.side.value,
-            "price": price.decimal,
-            "bet_limit": price.limit,
-            "last_update": board.last_update[quote.bookmaker],
+            "bookmaker": bookmaker,
+            "outcome": offer.outcome,
+            "side": offer.side.value,
+            "price": offer.decimal,
+            "bet_limit": offer.limit,
+            "last_update": book.last_update,
         }
         for odds in poll
         for key, board in odds.markets.items()
-        for quote, price in board.prices.items()
+        for bookmaker, book in board.books.items()
+        for offer in book.offers
     ]

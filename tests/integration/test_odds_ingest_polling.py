@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from bet_intel.odds_ingest.domain.quotes import Answer
+from bet_intel.odds_ingest.domain.quotes import Answer, MarketBoard
 from bet_intel.odds_ingest.providers.port import (
     InvalidSourceError,
     ProviderError,
@@ -150,7 +150,8 @@ async def test_the_age_of_each_bookmaker_is_told_against_its_norm(service: Servi
     answers: list[Answer | ProviderError] = []
     for minute in range(40):
         shown = board(EVEN, minutes(minute) - timedelta(seconds=30))
-        shown.last_update["beta"] = minutes(minute) - timedelta(seconds=900 if minute == 39 else 5)
+        beta = minutes(minute) - timedelta(seconds=900 if minute == 39 else 5)
+        shown = MarketBoard.of(shown.prices, {**shown.last_update, "beta": beta})
         answers.append(answer(odds({H2H: shown}), as_of=minutes(minute), position=minute + 1))
     await polling(service, Scripted(answers, total=None)).poller.run()
     await until(lambda: len(service.listener.status) == 41)

@@ -139,7 +139,7 @@ async def test_a_row_changed_behind_its_back_is_read_again(owner: Owner) -> None
     await owner.takes(answer(odds({H2H: board(EVEN)})))
     async with owner.database.transaction() as connection:
         await connection.execute("update event set revision = revision + 1")
-        await connection.execute("update book set prices = jsonb_set(prices, '{0,2}', '3.5') where bookmaker = 'alpha'")
+        await connection.execute("update market set board = jsonb_set(board::jsonb, '{alpha,1,0,2}', '3.5')::json")
     result = await owner.takes(answer(odds({H2H: board(EVEN)}), as_of=minutes(1)))
     assert result.changed_markets == 1
     assert open_boards((await owner.stored())[sporting_event().id]) == {H2H: board(EVEN)}
@@ -177,37 +177,45 @@ async def test_an_event_whose_first_answer_was_rolled_back_is_stored_by_the_next
     assert open_boards((await owner.stored())[sporting_event().id]) == {H2H: board(EVEN)}
 
 
-async def _versions(database: Database, table: str) -> set[tuple[str, str]]:
+async def _versions(database: Database) -> set[tuple[str, str]]:
     async with database.snapshot() as connection:
-        rows = await connection.fetch(f"select ctid::text as place, xmin::text as writer from {table}")  # noqa: S608 - from this file
+        rows = await connection.fetch("select ctid::text as place, xmin::text as writer from market")
     return {(row["place"], row["writer"]) for row in rows}
 
 
 async def test_only_what_changed_is_written(owner: Owner) -> None:
     shown = {H2H: board(EVEN), TOTAL: board(EVEN)}
     await owner.takes(answer(odds(shown), odds(shown, sporting_event("2"))))
-    before = {table: await _versions(owner.database, table) for table in ("market", "book")}
+    before = await _versions(owner.database)
 
     # One book's two prices in one market of one event, and that book's time there.
-    news = {H2H: board(EVEN), TOTAL: board(MOVED)}
-    news[TOTAL].last_update["beta"] = minutes(1)
+    moved = board(MOVED)
+    news = {H2H: board(EVEN), TOTAL: MarketBoard.of(moved.prices, {**moved.last_update, "beta": minutes(1)})}
     await owner.takes(answer(odds(news), odds(shown, sporting_event("2")), as_of=minutes(1)))
-    touched = {table: len(await _versions(owner.database, table) - before[table]) for table in before}
-    assert touched == {"market": 1, "book": 1}
+    assert len(await _versions(owner.database) - before) == 1
 
 
-async def test_a_new_time_of_the_same_prices_writes_no_price(owner: Owner) -> None:
+async def test_a_new_time_of_the_same_prices_is_kept(owner: Owner) -> None:
     await owner.takes(answer(odds({H2H: board(EVEN)})))
-    before = {table: await _versions(owner.database, table) for table in ("market", "book")}
+    first = (await owner.stored())[sporting_event().id].markets[H2H]
     await owner.takes(answer(odds({H2H: board(EVEN, at=minutes(1))}), as_of=minutes(1)))
-    touched = {table: len(await _versions(owner.database, table) - before[table]) for table in before}
-    assert touched == {"market": 0, "book": 2}
+    second = (await owner.stored())[sporting_event().id].markets[H2H]
+    assert (second.board, second.revision) == (board(EVEN, at=minutes(1)), first.revision)
+
+
+async def test_single_prices_can_be_read_by_hand(owner: Owner) -> None:
+    await owner.takes(answer(odds({H2H: board(EVEN, lay={"alpha": {"Home": 2.1}}, limit=250)})))
+    async with owner.database.snapshot() as connection:
+        rows = await connection.fetch("select bookmaker, outcome, side, price, bet_limit, last_update from quote")
+    told = [(book, outcome, price) for book, outcomes in EVEN.items() for outcome, price in outcomes.items()]
+    expected = {(book, outcome, 0, price, 250.0, T0) for book, outcome, price in told}
+    assert {tuple(row) for row in rows} == expected | {("alpha", "Home", 1, 2.1, 250.0, T0)}
 
 
 async def test_a_bookmaker_without_prices_leaves_no_time_behind(owner: Owner) -> None:
     """A time without a price (a market of a bookmaker that listed no outcome) goes with the next answer."""
-    listed = board(EVEN)
-    listed.last_update["gamma"] = T0
+    even = board(EVEN)
+    listed = MarketBoard.of(even.prices, {**even.last_update, "gamma": T0})
     await owner.takes(answer(odds({H2H: listed})))
     await owner.takes(answer(odds({H2H: board(EVEN)}), as_of=minutes(1)))
     assert open_boards((await owner.stored())[sporting_event().id]) == {H2H: board(EVEN)}

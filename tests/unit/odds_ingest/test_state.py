@@ -1,5 +1,6 @@
 """The state of an event at its owner, against the plain rule: what the last answer shows is what is open."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -31,7 +32,7 @@ class Shown:
 
 def _board(prices: dict[QuoteKey, Price], seconds: int) -> MarketBoard:
     at = T0 + timedelta(seconds=seconds)
-    return MarketBoard(prices, dict.fromkeys((quote.bookmaker for quote in prices), at))
+    return MarketBoard.of(prices, dict.fromkeys((quote.bookmaker for quote in prices), at))
 
 
 QUOTES = st.builds(
@@ -71,7 +72,7 @@ def test_what_is_open_is_what_the_last_answer_showed(answers: list[Shown]) -> No
 def test_a_market_has_a_new_revision_exactly_when_its_prices_or_its_status_changed(answers: list[Shown]) -> None:
     state: EventState | None = None
     changed_at: dict[MarketKey, int] = {}
-    before: dict[MarketKey, dict[QuoteKey, Price] | None] = {}
+    before: dict[MarketKey, Mapping[QuoteKey, Price] | None] = {}
     for revision, shown in enumerate(answers, start=1):
         state = _follow(state, shown, revision, minutes(revision))
         now = {key: board.prices for key, board in (shown.markets or {}).items()}

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bet_intel.odds_ingest.domain.identity import Identified, identify
-from bet_intel.odds_ingest.domain.quotes import Answer, Rejection
+from bet_intel.odds_ingest.domain.quotes import Answer, MarketBoard, Rejection
 from bet_intel.odds_ingest.domain.state import EventState, advance, next_revision, pass_time, withdraw
 from bet_intel.odds_ingest.store import Store, Stored
 from bet_intel.odds_ingest.wire import odds_changed
@@ -110,7 +110,7 @@ class IngestOdds:
         shown = identified.shown
         return Ingested(
             events=len(shown),
-            prices=sum(len(board.prices) for odds in shown.values() for board in odds.markets.values()),
+            prices=sum(board.size for odds in shown.values() for board in odds.markets.values()),
             changed_markets=sum(
                 market.revision == state.revision for state in after for market in state.markets.values()
             ),
@@ -184,9 +184,16 @@ def _changed_prices(before: Stored | None, after: EventState) -> int:
     """How many prices of an event that were known before have moved or gone."""
     if before is None:
         return 0
+    known = before.state.markets
     return sum(
-        market.board.prices.get(quote) != price
+        _moved(known[key].board, market.board)
         for key, market in after.markets.items()
-        if market.revision == after.revision and key in before.state.markets
-        for quote, price in before.state.markets[key].board.prices.items()
+        if market.revision == after.revision and key in known
+    )
+
+
+def _moved(before: MarketBoard, after: MarketBoard) -> int:
+    return sum(
+        len(set(book.offers).difference(after.books[bookmaker].offers if bookmaker in after.books else ()))
+        for bookmaker, book in before.books.items()
     )

@@ -1,28 +1,20 @@
 """Everything odds-ingest asks of its database."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
 
 import asyncpg
 import msgspec
 
-from bet_intel.odds_ingest.domain.quotes import (
-    MarketBoard,
-    MarketKey,
-    Side,
-    SportingEvent,
-    price,
-    quote_key,
-)
+from bet_intel.odds_ingest.domain.quotes import Book, MarketBoard, MarketKey, SportingEvent, same_offers
 from bet_intel.odds_ingest.domain.state import EventState, MarketState, MarketStatus
 from bet_intel.shared.postgres import Reader, Writer
 
 MarketIds = dict[MarketKey, int]
-_Told = tuple[str, int, float, float | None]
-"""A price as it is stored: outcome, side, decimal odds, limit."""
+_Books = dict[str, Book]
+"""A board as its market's row holds it, in JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +99,6 @@ class Store:
         for one in stored:
             changes.add(before.get(one.state.event.id), one)
         await _put(connection, changes)
-        await _delete_books(connection, changes.gone_books)
         for one in stored:
             if one.state.open:
                 self._cache[one.state.event.id] = one
@@ -134,19 +125,12 @@ async def _read(connection: Writer, rows: Iterable[asyncpg.Record]) -> dict[str,
     rows = list(rows)
     ids = [row["id"] for row in rows]
     markets = await connection.fetch("select * from market where event_id = any($1::text[]) order by id", ids)
-    market_ids = [row["id"] for row in markets]
-    boards: defaultdict[int, MarketBoard] = defaultdict(MarketBoard)
-    for book in await connection.fetch("select * from book where market_id = any($1::bigint[])", market_ids):
-        board, bookmaker = boards[book["market_id"]], book["bookmaker"]
-        board.last_update[bookmaker] = book["last_update"]
-        for outcome, side, decimal, limit in msgspec.json.decode(book["prices"], type=list[_Told]):
-            board.prices[quote_key(bookmaker, outcome, Side(side))] = price(decimal, limit)
     states: defaultdict[str, dict[MarketKey, MarketState]] = defaultdict(dict)
     keys: defaultdict[str, MarketIds] = defaultdict(dict)
     for row in markets:
         key_of_market = MarketKey(row["market"], row["period"], row["line"], row["subject"])
         status = MarketStatus(row["status"])
-        states[row["event_id"]][key_of_market] = MarketState(boards[row["id"]], status, row["revision"])
+        states[row["event_id"]][key_of_market] = MarketState(_board(row["board"]), status, row["revision"])
         keys[row["event_id"]][key_of_market] = row["id"]
     return {
         row["id"]: Stored(
@@ -163,6 +147,11 @@ async def _read(connection: Writer, rows: Iterable[asyncpg.Record]) -> dict[str,
         )
         for row in rows
     }
+
+
+def _board(stored: str) -> MarketBoard:
+    books = msgspec.json.decode(stored, type=_Books)
+    return MarketBoard({name: Book(book.last_update, same_offers(book.offers)) for name, book in books.items()})
 
 
 def _event(row: asyncpg.Record) -> SportingEvent:
@@ -214,7 +203,7 @@ async def _put_events(connection: Writer, states: Sequence[EventState]) -> None:
         [event.commence_time for event in events],
         [event.home for event in events],
         [event.away for event in events],
-        [_json(state.bookmaker_titles) for state in states],
+        [_json(dict(state.bookmaker_titles)) for state in states],
         [state.revision for state in states],
         [state.as_of for state in states],
         [state.open for state in states],
@@ -223,8 +212,8 @@ async def _put_events(connection: Writer, states: Sequence[EventState]) -> None:
     )
 
 
-def _json(titles: Mapping[str, str]) -> str:
-    return msgspec.json.encode(dict(titles)).decode()
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 async def _add_markets(connection: Writer, before: dict[str, Stored], after: Sequence[EventState]) -> list[Stored]:
@@ -243,10 +232,11 @@ async def _add_markets(connection: Writer, before: dict[str, Stored], after: Seq
         return stored
     rows = await connection.fetch(
         """
-        insert into market (event_id, market, period, line, subject, status, revision)
-        select * from unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::smallint[], $7::bigint[])
+        insert into market (event_id, market, period, line, subject, status, revision, board)
+        select * from unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::smallint[],
+            $7::bigint[], $8::json[])
         on conflict (event_id, market, period, line, subject)
-        do update set status = excluded.status, revision = excluded.revision
+        do update set status = excluded.status, revision = excluded.revision, board = excluded.board
         returning id, event_id, market, period, line, subject
         """,
         [event_id for event_id, _, _ in new],
@@ -256,6 +246,7 @@ async def _add_markets(connection: Writer, before: dict[str, Stored], after: Seq
         [key.subject for _, key, _ in new],
         [market.status.value for _, _, market in new],
         [market.revision for _, _, market in new],
+        [_json(market.board.books) for _, _, market in new],
     )
     ids = {one.state.event.id: one.market_ids for one in stored}
     for row in rows:
@@ -263,56 +254,28 @@ async def _add_markets(connection: Writer, before: dict[str, Stored], after: Seq
     return stored
 
 
-class _Book(NamedTuple):
-    """One bookmaker's row of one market; `prices` as JSON."""
-
-    market_id: int
-    bookmaker: str
-    last_update: datetime
-    prices: str
-
-
 @dataclass(slots=True)
 class _Changes:
-    """Rows that differ from those in the database. Of a known event something always does: its revision."""
+    """Rows that are in the database and differ. Of a known event something always does: its revision."""
 
     events: list[EventState] = field(default_factory=list)
     markets: list[tuple[int, MarketState]] = field(default_factory=list)
-    books: list[_Book] = field(default_factory=list)
-    gone_books: list[tuple[int, str]] = field(default_factory=list)
 
     def add(self, before: Stored | None, after: Stored) -> None:
-        known: Mapping[MarketKey, MarketState] = {}
-        if before is not None:
-            known = before.state.markets
-            self.events.append(after.state)
+        if before is None:
+            return
+        self.events.append(after.state)
+        known = before.state.markets
         for key, market in after.state.markets.items():
             old = known.get(key)
-            if market is not old:
-                self._add_market(after.market_ids[key], old, market)
-
-    def _add_market(self, id: int, old: MarketState | None, new: MarketState) -> None:
-        if old is not None and (old.revision, old.status) != (new.revision, new.status):
-            self.markets.append((id, new))
-        was, now = _EMPTY if old is None else old.board, new.board
-        changed = {book for book, at in now.last_update.items() if was.last_update.get(book) != at}
-        if old is None or old.revision != new.revision:
-            changed |= {quote.bookmaker for quote, told in now.prices.items() if was.prices.get(quote) != told}
-            changed |= {quote.bookmaker for quote in was.prices if quote not in now.prices}
-        told: dict[str, list[_Told]] = {book: [] for book in changed if book in now.last_update}
-        for (bookmaker, outcome, side), (decimal, limit) in now.prices.items():
-            if bookmaker in told:
-                told[bookmaker].append((outcome, side, decimal, limit))
-        for book, prices in told.items():
-            self.books.append(_Book(id, book, now.last_update[book], msgspec.json.encode(prices).decode()))
-        self.gone_books += [(id, book) for book in was.last_update if book not in now.last_update]
-
-
-_EMPTY = MarketBoard()
+            if old is not None and market is not old:
+                self.markets.append((after.market_ids[key], market))
 
 
 async def _put(connection: Writer, changes: _Changes) -> None:
-    """What is new or different, in one statement: each is a round trip, which costs more than its rows."""
+    """What is different, in one statement: each is a round trip, which costs more than its rows."""
+    if not changes.events:
+        return
     await connection.execute(
         """
         with told as (
@@ -320,14 +283,10 @@ async def _put(connection: Writer, changes: _Changes) -> None:
             from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::boolean[], $5::timestamptz[])
                 as new (id, revision, as_of, open, shown_at)
             where event.id = new.id
-        ), changed as (
-            update market set status = new.status, revision = new.revision
-            from unnest($6::bigint[], $7::smallint[], $8::bigint[]) as new (id, status, revision)
-            where market.id = new.id
         )
-        insert into book (market_id, bookmaker, last_update, prices)
-        select * from unnest($9::bigint[], $10::text[], $11::timestamptz[], $12::jsonb[])
-        on conflict (market_id, bookmaker) do update set last_update = excluded.last_update, prices = excluded.prices
+        update market set status = new.status, revision = new.revision, board = new.board
+        from unnest($6::bigint[], $7::smallint[], $8::bigint[], $9::json[]) as new (id, status, revision, board)
+        where market.id = new.id
         """,
         [state.event.id for state in changes.events],
         [state.revision for state in changes.events],
@@ -337,21 +296,5 @@ async def _put(connection: Writer, changes: _Changes) -> None:
         [id for id, _ in changes.markets],
         [market.status.value for _, market in changes.markets],
         [market.revision for _, market in changes.markets],
-        [book.market_id for book in changes.books],
-        [book.bookmaker for book in changes.books],
-        [book.last_update for book in changes.books],
-        [book.prices for book in changes.books],
-    )
-
-
-async def _delete_books(connection: Writer, books: list[tuple[int, str]]) -> None:
-    if not books:
-        return
-    await connection.execute(
-        """
-        delete from book using unnest($1::bigint[], $2::text[]) as gone (market_id, bookmaker)
-        where book.market_id = gone.market_id and book.bookmaker = gone.bookmaker
-        """,
-        [market_id for market_id, _ in books],
-        [bookmaker for _, bookmaker in books],
+        [_json(market.board.books) for _, market in changes.markets],
     )

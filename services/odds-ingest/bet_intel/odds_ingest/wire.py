@@ -54,9 +54,9 @@ def odds_changed(state: EventState, *, unanswered: bool = False, restate: bool =
         revision=[market.revision for _, market in markets],
     )
     books = [
-        (row, bookmakers[bookmaker], to_us(updated))
+        (row, bookmakers[bookmaker], to_us(book.last_update))
         for row, (_, market) in enumerate(markets)
-        for bookmaker, updated in market.board.last_update.items()
+        for bookmaker, book in market.board.books.items()
     ]
     fill(
         body.books,
@@ -65,19 +65,20 @@ def odds_changed(state: EventState, *, unanswered: bool = False, restate: bool =
         last_update_us=[updated for _, _, updated in books],
     )
     quotes = [
-        (row, quote, price)
+        (row, bookmakers[bookmaker], offer)
         for row, (_, market) in enumerate(markets)
         if restate or market.revision == state.revision
-        for quote, price in market.board.prices.items()
+        for bookmaker, book in market.board.books.items()
+        for offer in book.offers
     ]
     fill(
         body.quotes,
         market=[row for row, _, _ in quotes],
-        bookmaker=[bookmakers[quote.bookmaker] for _, quote, _ in quotes],
-        outcome_s=[strings.row(quote.outcome) for _, quote, _ in quotes],
-        side=[quote.side.value for _, quote, _ in quotes],
-        price=[price.decimal for _, _, price in quotes],
-        limit=[nan if price.limit is None else price.limit for _, _, price in quotes],
+        bookmaker=[bookmaker for _, bookmaker, _ in quotes],
+        outcome_s=[strings.row(offer.outcome) for _, _, offer in quotes],
+        side=[offer.side.value for _, _, offer in quotes],
+        price=[offer.decimal for _, _, offer in quotes],
+        limit=[nan if offer.limit is None else offer.limit for _, _, offer in quotes],
     )
     body.strings.extend(strings.table())
     return Message(
@@ -105,7 +106,7 @@ def sporting_event(event: SportingEvent) -> common_pb2.SportingEvent:
 
 
 def _fill_bookmakers(body: odds_changed_pb2.OddsChanged, state: EventState, strings: Strings) -> dict[str, int]:
-    keys = sorted({bookmaker for market in state.markets.values() for bookmaker in market.board.last_update})
+    keys = sorted({bookmaker for market in state.markets.values() for bookmaker in market.board.books})
     fill(
         body.bookmakers,
         key_s=strings.rows(keys),

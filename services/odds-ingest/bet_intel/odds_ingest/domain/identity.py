@@ -14,13 +14,15 @@ from enum import Enum
 
 from bet_intel.odds_ingest.domain.names import folded, same_team
 from bet_intel.odds_ingest.domain.quotes import (
+    Book,
     EventOdds,
     MarketBoard,
     MarketKey,
-    QuoteKey,
+    Price,
     Rejection,
     SportingEvent,
     is_spread,
+    offers,
 )
 from bet_intel.odds_ingest.domain.state import EventState
 
@@ -70,9 +72,7 @@ def as_known(odds: EventOdds, known: SportingEvent, told: Sides) -> EventOdds:
         return EventOdds(event, odds.markets, odds.bookmaker_titles)
     names = _names(odds.event, known, told)
     markets = {
-        _market(key, names, told): MarketBoard(
-            {_quote(quote, names): price for quote, price in board.prices.items()}, board.last_update
-        )
+        _market(key, names, told): MarketBoard({name: _book(book, names) for name, book in board.books.items()})
         for key, board in odds.markets.items()
     }
     return EventOdds(event, markets, odds.bookmaker_titles)
@@ -184,7 +184,7 @@ def _are_twins(one: SportingEvent, other: SportingEvent) -> bool:
 
 
 def _fullest_first(odds: EventOdds) -> tuple[int, str]:
-    return -sum(len(board.prices) for board in odds.markets.values()), odds.event.id
+    return -sum(board.size for board in odds.markets.values()), odds.event.id
 
 
 def _now(odds: EventOdds, state: EventState) -> str:
@@ -204,8 +204,12 @@ def _market(key: MarketKey, names: Mapping[str, str], way: Sides) -> MarketKey:
     return key._replace(line=line, subject=names.get(key.subject, key.subject))
 
 
-def _quote(key: QuoteKey, names: Mapping[str, str]) -> QuoteKey:
-    return key._replace(outcome=names.get(key.outcome, key.outcome))
+def _book(book: Book, names: Mapping[str, str]) -> Book:
+    prices = {
+        (names.get(offer.outcome, offer.outcome), offer.side): Price(offer.decimal, offer.limit)
+        for offer in book.offers
+    }
+    return Book(book.last_update, offers(prices))
 
 
 def side_named(name: str, event: SportingEvent) -> str:

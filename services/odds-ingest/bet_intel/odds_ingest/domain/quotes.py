@@ -1,10 +1,11 @@
 """What a bookmaker offers, in the words of the field (normalised, free of any provider's spelling)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from functools import lru_cache
-from typing import NamedTuple
+from functools import cached_property, lru_cache
+from typing import NamedTuple, Self
 
 
 class Side(IntEnum):
@@ -52,17 +53,32 @@ class Price(NamedTuple):
     limit: float | None = None
 
 
-@lru_cache(maxsize=1 << 16)
-def quote_key(bookmaker: str, outcome: str, side: Side = Side.BACK) -> QuoteKey:
-    """The same object for the same words, as `price` for the same odds: each poll tells nearly all of them again, and a
-    board is compared with the one before by identity first."""
-    return QuoteKey(bookmaker, outcome, side)
+class Offer(NamedTuple):
+    """A bookmaker's price of one outcome, beside the names of what it is for."""
+
+    outcome: str
+    side: Side
+    decimal: float
+    limit: float | None = None
+
+
+class Book(NamedTuple):
+    """One bookmaker's prices in a market, as `offers` orders them, and when it last confirmed them (UTC)."""
+
+    last_update: datetime
+    offers: tuple[Offer, ...]
+
+
+def offers(prices: Mapping[tuple[str, Side], Price]) -> tuple[Offer, ...]:
+    """Prices by outcome and side, in that order: the same object for the same prices. Each poll tells nearly all of
+    them again, and a board is compared with the one before by identity first."""
+    return same_offers(tuple(Offer(outcome, side, *price) for (outcome, side), price in sorted(prices.items())))
 
 
 @lru_cache(maxsize=1 << 16)
-def price(decimal: float, limit: float | None = None) -> Price:
-    """The same object for the same odds and limit; see `quote_key`."""
-    return Price(decimal, limit)
+def same_offers(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
+    """The object that stands for all that are equal."""
+    return offers
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +95,44 @@ class SportingEvent:
     away: str | None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True)
 class MarketBoard:
-    """Every bookmaker's prices in one market, and when each bookmaker last confirmed them (UTC)."""
+    """What every bookmaker offers in one market."""
 
-    prices: dict[QuoteKey, Price] = field(default_factory=dict)
-    last_update: dict[str, datetime] = field(default_factory=dict)
+    books: Mapping[str, Book] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, prices: Mapping[QuoteKey, Price], last_update: Mapping[str, datetime]) -> Self:
+        """From single prices and the time at which each bookmaker confirmed its own."""
+        by_book: dict[str, dict[tuple[str, Side], Price]] = {bookmaker: {} for bookmaker in last_update}
+        for (bookmaker, outcome, side), price in prices.items():
+            by_book[bookmaker][outcome, side] = price
+        return cls({bookmaker: Book(last_update[bookmaker], offers(told)) for bookmaker, told in by_book.items()})
+
+    @cached_property
+    def prices(self) -> Mapping[QuoteKey, Price]:
+        """Every single price, for who looks for one; to go through all, the books are quicker."""
+        return {
+            QuoteKey(bookmaker, offer.outcome, offer.side): Price(offer.decimal, offer.limit)
+            for bookmaker, book in self.books.items()
+            for offer in book.offers
+        }
+
+    @property
+    def last_update(self) -> dict[str, datetime]:
+        """When each bookmaker confirmed its prices."""
+        return {bookmaker: book.last_update for bookmaker, book in self.books.items()}
+
+    @property
+    def size(self) -> int:
+        """How many prices there are."""
+        return sum(len(book.offers) for book in self.books.values())
+
+    def has_prices_of(self, other: "MarketBoard") -> bool:
+        """Whether the prices are the same, whenever they were confirmed."""
+        if self.books.keys() != other.books.keys():
+            return False
+        return all(book.offers == other.books[bookmaker].offers for bookmaker, book in self.books.items())
 
 
 @dataclass(slots=True)

@@ -2,19 +2,21 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from bet_intel.odds_ingest.domain.identity import side_named
 from bet_intel.odds_ingest.domain.quotes import (
+    Book,
     EventOdds,
     MarketBoard,
     MarketKey,
-    QuoteKey,
+    Price,
     Rejection,
+    Side,
     SportingEvent,
-    price,
-    quote_key,
+    offers,
     sport_of,
 )
 from bet_intel.odds_ingest.providers.the_odds_api.market_names import MarketName, market_name
@@ -83,6 +85,35 @@ def parse_response(
     return ParsedResponse(reader.result(), tuple(reader.rejections), decoded.sport_keys)
 
 
+_Place = tuple[MarketKey, str, tuple[str, Side]]
+"""Where a price stands in an event: market, bookmaker, outcome and side."""
+
+
+class _BookDraft(NamedTuple):
+    last_update: datetime
+    prices: dict[tuple[str, Side], Price]
+
+
+@dataclass(slots=True)
+class _EventDraft:
+    """What has been read of an event so far; `conflicts` are prices that must go again."""
+
+    event: SportingEvent
+    markets: dict[MarketKey, dict[str, _BookDraft]] = field(default_factory=dict)
+    bookmaker_titles: dict[str, str] = field(default_factory=dict)
+    conflicts: set[_Place] = field(default_factory=set)
+
+    def odds(self) -> EventOdds:
+        for market, bookmaker, quote in self.conflicts:
+            del self.markets[market][bookmaker].prices[quote]
+        books = {
+            market: {name: Book(book.last_update, offers(book.prices)) for name, book in drafts.items() if book.prices}
+            for market, drafts in self.markets.items()
+        }
+        boards = {market: MarketBoard(told) for market, told in books.items() if told}
+        return EventOdds(self.event, boards, self.bookmaker_titles)
+
+
 class _ResponseReader:
     """The boards of one response while they are being built."""
 
@@ -90,8 +121,7 @@ class _ResponseReader:
         self.rejections = rejections
         self._provider = provider
         self._prices = prices
-        self._events: dict[str, EventOdds] = {}
-        self._conflicts: dict[str, set[tuple[MarketKey, QuoteKey]]] = {}
+        self._events: dict[str, _EventDraft] = {}
         self._market_names: dict[str, MarketName] = {}
         self._texts: set[str] = set()
         self._sides: dict[tuple[str, str], str] = {}
@@ -104,15 +134,12 @@ class _ResponseReader:
         except ValueError as error:
             self.rejections.append(rejection(where, str(error)))
             return
-        odds = self._events.setdefault(event.id, EventOdds(event))
+        draft = self._events.setdefault(event.id, _EventDraft(event))
         for bookmaker in payload.bookmakers:
-            self._read_bookmaker(bookmaker, odds, where)
+            self._read_bookmaker(bookmaker, draft, where)
 
     def result(self) -> tuple[EventOdds, ...]:
-        for event_id, conflicts in self._conflicts.items():
-            for market, quote in conflicts:
-                _withdraw(self._events[event_id], market, quote)
-        return tuple(self._events.values())
+        return tuple(draft.odds() for draft in self._events.values())
 
     def _sporting_event(self, payload: EventPayload) -> SportingEvent:
         home, away = payload.home_team or None, payload.away_team or None
@@ -132,7 +159,7 @@ class _ResponseReader:
             away=away,
         )
 
-    def _read_bookmaker(self, payload: BookmakerPayload, odds: EventOdds, where: str) -> None:
+    def _read_bookmaker(self, payload: BookmakerPayload, draft: _EventDraft, where: str) -> None:
         where = f"{where}.bookmakers[{payload.key}]"
         try:
             self._check_text(payload.key)
@@ -142,14 +169,14 @@ class _ResponseReader:
             return
         for market in payload.markets:
             try:
-                read = self._read_market(market, payload, odds, where)
+                read = self._read_market(market, payload, draft, where)
             except ValueError as error:
                 self.rejections.append(rejection(f"{where}.markets[{market.key}]", str(error)))
                 continue
             if read:
-                odds.bookmaker_titles[payload.key] = payload.title or payload.key
+                draft.bookmaker_titles[payload.key] = payload.title or payload.key
 
-    def _read_market(self, payload: MarketPayload, bookmaker: BookmakerPayload, odds: EventOdds, where: str) -> bool:
+    def _read_market(self, payload: MarketPayload, bookmaker: BookmakerPayload, draft: _EventDraft, where: str) -> bool:
         """Take the prices of one market; True where there was one to take."""
         self._check_text(payload.key)
         updated = payload.last_update or bookmaker.last_update
@@ -164,40 +191,38 @@ class _ResponseReader:
             name = self._market_names[payload.key] = market_name(payload.key)
         read = False
         is_partial = isinstance(payload, PartialMarketPayload)
-        taken: dict[str, tuple[MarketKey, QuoteKey]] = {}
+        taken: dict[str, _Place] = {}
         for outcome in payload.outcomes:
             try:
                 self._check_text(outcome.name)
-                named = self._side_named(outcome.name, odds.event)
-                market = self._market_key(outcome, named, name, odds.event)
-                offer = price(self._prices.decimal(outcome.price), _limit(outcome))
+                named = self._side_named(outcome.name, draft.event)
+                market = self._market_key(outcome, named, name, draft.event)
+                offer = Price(self._prices.decimal(outcome.price), _limit(outcome))
             except ValueError as error:
                 self._refuse_outcome(payload, outcome, where, str(error))
                 is_partial = True
                 continue
-            board = odds.markets.get(market)
-            if board is None:
-                board = odds.markets[market] = MarketBoard()
-            quote = quote_key(bookmaker.key, named, name.side)
-            if (offered := board.prices.get(quote)) is not None:
+            books = draft.markets.setdefault(market, {})
+            # Back and lay side of a market come as two markets with a time each: a price must not look fresher than it
+            # is, so the older one stands for both.
+            book = books.get(bookmaker.key)
+            if book is None or updated < book.last_update:
+                book = books[bookmaker.key] = _BookDraft(updated, {} if book is None else book.prices)
+            quote = (named, name.side)
+            if (offered := book.prices.get(quote)) is not None:
                 reason = f"the outcome appears twice in one line, at {offered.decimal:g} and {offer.decimal:g}"
                 self._refuse_outcome(payload, outcome, where, reason)
                 if offered != offer:
-                    self._conflicts.setdefault(odds.event.id, set()).add((market, quote))
+                    draft.conflicts.add((market, bookmaker.key, quote))
                     is_partial = True
                     taken.pop(outcome.name, None)
             else:
-                board.prices[quote] = offer
+                book.prices[quote] = offer
                 if market.line is None and not market.subject:
-                    taken[outcome.name] = market, quote
-            # Back and lay side of a market come as two markets with a time each: a price must not look fresher than it
-            # is, so the older one stands for both.
-            known = board.last_update.get(bookmaker.key)
-            if known is None or updated < known:
-                board.last_update[quote.bookmaker] = updated
+                    taken[outcome.name] = market, bookmaker.key, quote
             read = True
-        if is_partial and taken and taken.keys() == {odds.event.home, odds.event.away}:
-            self._conflicts.setdefault(odds.event.id, set()).update(taken.values())
+        if is_partial and taken and taken.keys() == {draft.event.home, draft.event.away}:
+            draft.conflicts.update(taken.values())
             self.rejections.append(rejection(f"{where}.markets[{payload.key}]", _NO_DRAW))
         return read
 
@@ -256,13 +281,3 @@ def _utc(time: datetime) -> datetime:
         return time.astimezone(UTC)
     except OverflowError as error:
         raise ValueError(f"the time {time.isoformat()} is out of range") from error
-
-
-def _withdraw(odds: EventOdds, market: MarketKey, quote: QuoteKey) -> None:
-    """Take one quote away, with the board and the time that nothing is left for."""
-    board = odds.markets[market]
-    del board.prices[quote]
-    if all(other.bookmaker != quote.bookmaker for other in board.prices):
-        del board.last_update[quote.bookmaker]
-    if not board.prices:
-        del odds.markets[market]
