@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drills.ledger import Applied, Delivery, Ending, unmarked
+from drills.ledger import Applied, Delivery, Ending, steps, unmarked
 from drills.recording import mark_of, shift_of
 from drills.stage import Stage
 from fixtures.outcome import outcome
@@ -10,9 +10,8 @@ from fixtures.system import Gateway
 
 _HISTORY = """
 select event_id, market, period, line, subject, bookmaker, outcome, side,
-    to_char(as_of at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), price, stake_limit,
-    to_char(last_update at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
-from price_history where event_id like '%{mark}%' and as_of < '{end}'
+    to_char(as_of at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), price
+from price_history where event_id like '%{mark}%' and as_of < '{end}' order by revision, id
 """
 _DELIVERIES = """
 select key, opportunity_id, opening, state, coalesce(reason, '')
@@ -49,8 +48,7 @@ def ending(stage: Stage) -> Ending:
     board, opportunities = outcome(_Front(stage.url))
     rows = stage.sql("api", _HISTORY.format(mark=mark, end=f"{stage.day}T23:00:00Z"))
     plain: tuple[Any, Any] = unmarked((board, opportunities), mark, shift)
-    history = frozenset(unmarked(tuple(row), mark, shift) for row in rows)
-    return Ending(*plain, history)
+    return Ending(*plain, steps(unmarked(tuple(row), mark, shift) for row in rows))
 
 
 def note_applied_sets(stage: Stage) -> None:

@@ -7,7 +7,7 @@ somebody outside was told: each alert once, each write kept, each stream whole.
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -23,7 +23,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """A play's end without its day and marks: board, open opportunities, and every change of every price."""
+    """A play's end without its day and marks: board, open opportunities, and every price at every time (`steps`)."""
 
     board: Mapping[Any, Any]
     opportunities: Mapping[Any, Any]
@@ -43,6 +43,18 @@ def unmarked(value: Any, mark: str, shift: timedelta) -> Any:
             return (datetime.fromisoformat(value) - shift).isoformat()
         return value.replace(mark, "")
     return value
+
+
+def steps(rows: Iterable[tuple[str, ...]]) -> frozenset[tuple[str, ...]]:
+    """The line history as the prices that held at each time: rows in the order of revisions, each of an offer, and at
+    its end a time and a price. An entry that repeats the price before it, as one made for a late board may, is none."""
+    held: dict[tuple[str, ...], str] = {}
+    found = set()
+    for *offer, at, price in rows:
+        if held.get(tuple(offer), "") != price:
+            held[tuple(offer)] = price
+            found.add((*offer, at, price))
+    return frozenset(found)
 
 
 def differences(found: Ending, expected: Ending) -> list[str]:

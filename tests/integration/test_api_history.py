@@ -157,6 +157,21 @@ async def test_late_board_is_in_the_history_and_not_on_the_board(served: Gateway
     assert [price["price"] for price in market["outcomes"][0]["prices"]] == [2.0, 2.3]
 
 
+async def test_what_a_late_board_changed_lasts_to_the_next_board_though_that_looked_like_no_change(
+    served: Gateway,
+) -> None:
+    await served.tell(answer(1, ("alpha", HOME, 2.0)))
+    await served.tell(answer(3, ("alpha", HOME, 2.0)))
+    await served.tell(answer(4, ("alpha", HOME, 2.0), ("beta", HOME, 2.3)))
+    await served.tell(answer(2, ("alpha", HOME, 2.05)))
+    assert await history(served) == [
+        (1, "alpha", HOME, 2.0),
+        (2, "alpha", HOME, 2.05),
+        (3, "alpha", HOME, 2.0),
+        (4, "beta", HOME, 2.3),
+    ]
+
+
 Board = dict[tuple[str, str], float]
 
 

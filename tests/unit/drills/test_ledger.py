@@ -154,6 +154,12 @@ def test_endings_that_differ_say_where() -> None:
         assert len(ledger.differences(other, ending)) == 1, other
 
 
+def test_a_line_is_what_held_at_each_time() -> None:
+    rows = [("a", "t1", "2.0"), ("b", "t1", "3.0"), ("a", "t2", "2.0"), ("a", "t3", ""), ("a", "t4", "2.0")]
+
+    assert ledger.steps(rows) == {("a", "t1", "2.0"), ("b", "t1", "3.0"), ("a", "t3", ""), ("a", "t4", "2.0")}
+
+
 def test_a_play_without_its_day_and_marks_is_the_first() -> None:
     day = _AT + timedelta(days=3)
     value = {(f"x:{mark_of(3)}7", 1): [day, day.isoformat(), "2026-05-05T12:00:00Z", 2.5, None]}

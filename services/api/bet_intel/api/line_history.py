@@ -2,7 +2,7 @@
 
 What a newer board changes is found by comparing it with the board before. A board that comes late is compared with what
 the history knew before it, and the board after it gets entries for what went back to where it was. A board that changed
-no price is not in the history, so that it cannot be that board.
+no price is not in the history: that it came is known to the process that was told, for as long as it runs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ from bet_intel.shared.postgres import Database, Writer
 
 _NOTHING = KnownMarket(0, datetime.min.replace(tzinfo=UTC), {})
 _REMEMBERED = 50_000
+_QUIET = 15
 
 
 class LineHistory:
@@ -28,6 +29,8 @@ class LineHistory:
     def __init__(self, database: Database) -> None:
         self._days = DaysOf(database, history_store.HISTORY)
         self._told: dict[MarketOf, KnownMarket] = {}
+        self._quiet: dict[MarketOf, list[tuple[int, datetime]]] = {}
+        """Newer boards that changed nothing, by revision and time: what they would have changed has yet to come."""
 
     async def prepare(self, updates: Sequence[OddsUpdate]) -> None:
         """Make sure of the days that these updates write to, before the transaction that writes them."""
@@ -49,14 +52,17 @@ class LineHistory:
             for update, change in boards:
                 if change.revision > newest.revision:
                     now = offers(change.board.quotes)
-                    entries += changes(newest.offers, now, update, change)
+                    moved = changes(newest.offers, now, update, change)
+                    if not moved:
+                        self._note_quiet(market, change.revision, update.as_of)
+                    entries += moved
                     newest = KnownMarket(change.revision, update.as_of, now)
                 elif change.revision < stored.revision:
                     late.append((update, change, stored))
             self._remember(market, newest)
         await history_store.append(connection, entries)
         for update, change, stored in late:
-            await _append_late(connection, update, change, stored)
+            await _append_late(connection, update, change, self._following(update, change, stored))
 
     async def _known(self, connection: Writer, asked: Mapping[MarketOf, object]) -> dict[MarketOf, KnownMarket]:
         revisions = await history_store.revisions(connection, asked)
@@ -80,8 +86,20 @@ class LineHistory:
             self._told.clear()
         self._told[market] = newest
 
+    def _note_quiet(self, market: MarketOf, revision: int, as_of: datetime) -> None:
+        if len(self._quiet) >= _REMEMBERED:
+            self._quiet.clear()
+        self._quiet[market] = [*self._quiet.get(market, [])[-_QUIET:], (revision, as_of)]
 
-async def _append_late(connection: Writer, update: OddsUpdate, change: MarketChange, stored: KnownMarket) -> None:
+    def _following(self, update: OddsUpdate, change: MarketChange, stored: KnownMarket) -> tuple[int, datetime]:
+        """The first board behind this one that is known to have come, if the history knows none before it."""
+        quiet = self._quiet.get((update.event.id, change.key), [])
+        return min(one for one in (*quiet, (stored.revision, stored.as_of)) if one[0] > change.revision)
+
+
+async def _append_late(
+    connection: Writer, update: OddsUpdate, change: MarketChange, following: tuple[int, datetime]
+) -> None:
     market = (update.event.id, change.key)
     around = await history_store.around(connection, market, change.revision)
     if around.is_known:
@@ -89,6 +107,8 @@ async def _append_late(connection: Writer, update: OddsUpdate, change: MarketCha
     known = await history_store.last_known(connection, [market], before=change.revision)
     before = known.get(market, _NOTHING).offers
     entries = changes(before, offers(change.board.quotes), update, change, late=True)
-    following = around.following or (stored.as_of, stored.revision)
-    again = restored(entries, before, change.key, following, around.changed)
+    if around.following is None or around.following[1] > following[0]:
+        again = restored(entries, before, change.key, (following[1], following[0]), frozenset())
+    else:
+        again = restored(entries, before, change.key, around.following, around.changed)
     await history_store.append(connection, entries + again)

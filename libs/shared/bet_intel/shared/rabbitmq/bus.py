@@ -36,8 +36,6 @@ from bet_intel.shared.work_queue import Backoff, WorkQueue
 
 _log = structlog.get_logger(__name__)
 
-_NEWS_SECONDS = 30
-"""News of the moment that nobody took for so long are dropped by the broker."""
 _NEWS_WAITING = 256
 _TRIES_HERE = 3
 
@@ -138,7 +136,8 @@ class RabbitBus:
                 message = await self._news.get()
                 try:
                     with publishing(message.type, message.traceparent, "announce"):
-                        amqp = to_amqp(_in_trace(message), expiration=_NEWS_SECONDS)
+                        # With a time to live, the broker would make dead letters of those that nobody took in time.
+                        amqp = to_amqp(_in_trace(message))
                         await self._publisher.publish(EVENTS.name, message.type, amqp, mandatory=False)
                 except (UnavailableError, UnroutableError, BrokerError) as error:
                     _log.info("news not told, more will follow", type=message.type, reason=str(error))

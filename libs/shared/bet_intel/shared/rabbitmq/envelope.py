@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import aio_pika
-from aio_pika.abc import AbstractMessage, DateType, HeadersType
+from aio_pika.abc import AbstractMessage, HeadersType
 
 from bet_intel.shared.messaging import Message, TerminalError
 
@@ -17,8 +17,8 @@ _SPEC = "1.0"
 _PREFIX = "cloudEvents:"
 
 
-def to_amqp(message: Message, *, attempts: int = 0, expiration: DateType = None) -> aio_pika.Message:
-    """`attempts` that failed before; `expiration` in seconds for news that are worth nothing later."""
+def to_amqp(message: Message, *, attempts: int = 0) -> aio_pika.Message:
+    """`attempts` that failed before."""
     headers: HeadersType = {
         "cloudEvents:specversion": _SPEC,
         "cloudEvents:id": message.id,
@@ -37,7 +37,6 @@ def to_amqp(message: Message, *, attempts: int = 0, expiration: DateType = None)
         headers=headers,
         content_type=CONTENT_TYPE,
         delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-        expiration=expiration,
         message_id=message.id,
         timestamp=message.time,
         type=message.type,
