@@ -291,6 +291,7 @@ class Play:
             fault.settle(self.stage)
         self.stage.end_play()
         self.stage.heal()
+        self.stage.forget_dead()
 
 
 async def _look(watch: Watch, fired: set[str]) -> None:

@@ -140,3 +140,4 @@ def _again(stage: Stage, fault: Fault) -> None:
             fault.settle(stage)
     stage.end_play()
     stage.heal()
+    stage.forget_dead()

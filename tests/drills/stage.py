@@ -179,6 +179,15 @@ class Stage:
         """Rows that are not confirmed, by service."""
         return {service: self.number(service, "select count(*) from outbox") for service in SERVICES}
 
+    def forget_dead(self) -> None:
+        """What one drill left among the dead is not held against the next."""
+        for queue, number in self.depths().items():
+            if number and queue.endswith((".dead", ".XQ")):
+                self.engines.rabbitmq.manage("DELETE", f"queues/{VHOST}/{queue}/contents")
+        group = self.engines.postgres
+        for service in SERVICES:
+            group.sql(group.primary, "delete from dead_letter", database=service)
+
     def heal(self) -> None:
         """Everything runs, nothing is suspended, and nginx knows every gateway."""
         self.let_supervisor()

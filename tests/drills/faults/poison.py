@@ -86,12 +86,6 @@ def _redrive(stage: Stage, service: str) -> int:
     return digits[0] if digits else 0
 
 
-def _forget(stage: Stage) -> None:
-    group = stage.engines.postgres
-    for service in SERVICES:
-        group.sql(group.primary, "delete from dead_letter", database=service)
-
-
 FAULTS = (
     Fault(
         "poison",
@@ -99,6 +93,5 @@ FAULTS = (
         Bound(events=5.0, notifications=12.0),
         strike=_poison,
         judge=_set_aside_and_redriven,
-        settle=_forget,
     ),
 )
