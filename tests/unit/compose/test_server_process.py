@@ -1,4 +1,4 @@
-"""A process of a server is ended without harm to its successor."""
+"""A process of a server is ended without harm to its successor, and its ports are nobody else's."""
 
 import os
 import select
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bet_intel.compose.cluster.fleet import own_account
+from bet_intel.compose.servers import ports
 from bet_intel.compose.servers.processes import Process, ServerProcess
 
 _SLEEP = ["/bin/sleep", "60"]
@@ -51,3 +52,14 @@ def test_who_is_started_while_another_is_killed_lives_and_is_found(
     server.kill()
 
     assert server.find() not in (None, victim)
+
+
+def test_servers_that_start_side_by_side_are_given_different_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each listens on its own only later: that it is free now is not enough."""
+    monkeypatch.setattr(ports, "_FIRST", 22_000)
+    monkeypatch.setattr(ports, "_LAST", 22_100)
+
+    sides = [ports.free_ports() for _ in range(5)]
+    given = [next(side) for _ in range(6) for side in sides]
+
+    assert len(set(given)) == 30
