@@ -12,6 +12,7 @@ from zlib import crc32
 
 import msgspec
 
+from bet_intel.odds_ingest.providers.simulator.fixtures import Fixture
 from bet_intel.odds_ingest.providers.simulator.model import Simulation
 
 SNAPSHOTS = 60
@@ -48,12 +49,9 @@ class Recording:
     """The hour, simulated once."""
 
     def __init__(self, snapshots: int = SNAPSHOTS) -> None:
-        simulation = Simulation(_SEED)
+        simulation = Simulation(_SEED, _is_played)
         self.snapshots = snapshots
-        self._taken = [
-            (at, [event for event in simulation.snapshot(at) if _is_played(event)])
-            for at in (_START + number * STEP for number in range(snapshots))
-        ]
+        self._taken = [(at, simulation.snapshot(at)) for at in (_START + number * STEP for number in range(snapshots))]
 
     def write(self, path: Path, play: int) -> None:
         """Write a play as `.jsonl.gz`, in one step."""
@@ -77,8 +75,8 @@ class Recording:
         return len(self._taken[0][1])
 
 
-def _is_played(event: dict[str, Any]) -> bool:
-    return event["sport_key"] in _LEAGUES and crc32(event["id"].encode()) % _EVERY == 0
+def _is_played(fixture: Fixture) -> bool:
+    return fixture.league.key in _LEAGUES and crc32(fixture.id.encode()) % _EVERY == 0
 
 
 def _told(event: dict[str, Any], play: int) -> dict[str, Any]:

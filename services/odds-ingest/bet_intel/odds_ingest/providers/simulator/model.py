@@ -1,7 +1,7 @@
 """A simulated betting market: a pure function from a seed and a moment to a The Odds API v4 response."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -47,11 +47,13 @@ class _Offered(NamedTuple):
 class Simulation:
     """The simulated feed of a seed. What it answers depends on the time alone; what it remembers only spares work.
 
-    Parts of an answer are shared with the next one: they are to be read, not changed.
+    Of the fixtures it lists those for which `only` holds, all unless given. Parts of an answer are shared with the next
+    one: they are to be read, not changed.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, only: Callable[[Fixture], bool] | None = None) -> None:
         self._seed = seed
+        self._only = only
         self._streams = {bookmaker.key: stream(seed, "bookmaker", bookmaker.key) for bookmaker in BOOKMAKERS}
         self._offered: dict[tuple[str, str], _Offered] = {}
 
@@ -61,7 +63,8 @@ class Simulation:
             raise ValueError(f"the time of a simulated response needs a time zone, but is {at.isoformat()}")
         moment = at.timestamp()
         before, self._offered = self._offered, {}
-        return [self._event(fixture, moment, before) for fixture in fixtures(self._seed, moment)]
+        listed = filter(self._only, fixtures(self._seed, moment)) if self._only else fixtures(self._seed, moment)
+        return [self._event(fixture, moment, before) for fixture in listed]
 
     def _event(self, fixture: Fixture, moment: float, before: Mapping[tuple[str, str], _Offered]) -> dict[str, Any]:
         bookmakers = []
