@@ -31,11 +31,15 @@ class Reads:
 
     client: httpx.AsyncClient
     times: Timeline = field(default_factory=Timeline)
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set, nothing more is asked; what has been asked is waited for."""
 
     async def run(self) -> None:
         slots = asyncio.Semaphore(_AT_ONCE)
         async with asyncio.TaskGroup() as group:
             for number in count():
+                if self.enough.is_set():
+                    return
                 await slots.acquire()
                 reading = group.create_task(self._read(_PATHS[number % len(_PATHS)]))
                 reading.add_done_callback(lambda _: slots.release())
@@ -65,6 +69,8 @@ class Writes:
     acknowledged: dict[str, str] = field(default_factory=dict)
     """Ids by key."""
     stale: list[str] = field(default_factory=list)
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
+    """As of the reads."""
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -72,7 +78,7 @@ class Writes:
                 group.create_task(self._write_on())
 
     async def _write_on(self) -> None:
-        while True:
+        while not self.enough.is_set():
             began = time.monotonic()
             await self._write(f"drill-{uuid4()}")
             await asyncio.sleep(max(0.0, began + _WRITE_EVERY - time.monotonic()))
@@ -90,6 +96,8 @@ class Writes:
                     break
                 problem = str(answer.status_code)
             self.times.failed.append((time.monotonic(), f"POST /v1/subscriptions: {problem}"))
+            if self.enough.is_set():
+                return
             await asyncio.sleep(_PAUSE)
             began = time.monotonic()
         self.times.succeeded(began, time.monotonic())

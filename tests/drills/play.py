@@ -28,6 +28,7 @@ _FOLLOWERS = 3
 _START_SECONDS = 120.0
 _PLAY_SECONDS = 300.0
 _QUIET_SECONDS = 120.0
+_AFTER_SECONDS = 6.0
 _LOOK_SECONDS = 0.5
 _LEAST_GAP = 1.0
 """A shorter one is no disturbance, however quick all else is."""
@@ -47,7 +48,7 @@ class Undisturbed:
 
 @dataclass(slots=True)
 class _Moments:
-    """In seconds of the monotonic clock."""
+    """In seconds of the monotonic clock; `played` is when the load ends."""
 
     began: float = 0.0
     struck: float = 0.0
@@ -60,6 +61,13 @@ class _Load:
     reads: Reads
     writes: Writes
     followers: list[Follower]
+    asking: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def end(self) -> None:
+        """No more reads and writes; returns when those under way are answered."""
+        self.reads.enough.set()
+        self.writes.enough.set()
+        await asyncio.wait(self.asking)
 
 
 @dataclass(slots=True)
@@ -100,12 +108,14 @@ class Play:
                 async with self._watched(fault, wrong):
                     await self._strike(fault, moments)
                     try:
-                        await self._until_over(load, subscription)
-                        await asyncio.to_thread(self.stage.finish)
+                        await self._until_played(moments)
+                        moments.played = time.monotonic()
+                        await load.end()
+                        await self._until_quiet(load, subscription)
                     except StageError as error:
                         wrong.append(str(error))
-                    moments.played = time.monotonic()
             self.say("writing the ledger")
+            moments.played = moments.played or time.monotonic()
             row = await self._row(fault, load, moments, subscription, wrong)
             self.say("bringing all back")
             await asyncio.to_thread(self._settle, fault)
@@ -130,12 +140,12 @@ class Play:
     async def _load(self, client: httpx.AsyncClient) -> AsyncIterator[_Load]:
         load = _Load(Reads(client), Writes(client), [Follower(client) for _ in range(_FOLLOWERS)])
         async with asyncio.TaskGroup() as group:
-            work = (load.reads.run(), load.writes.run(), *(one.run() for one in load.followers))
-            tasks = [group.create_task(one) for one in work]
+            load.asking += [group.create_task(load.reads.run()), group.create_task(load.writes.run())]
+            following = [group.create_task(one.run()) for one in load.followers]
             try:
                 yield load
             finally:
-                for task in tasks:
+                for task in (*load.asking, *following):
                     task.cancel()
 
     @asynccontextmanager
@@ -173,12 +183,17 @@ class Play:
         reached = lambda: self.stage.position() >= position  # noqa: E731 - said where it is asked
         await asyncio.to_thread(self.stage.until, reached, _START_SECONDS, f"{position} snapshots are played")
 
-    async def _until_over(self, load: _Load, subscription: str) -> None:
-        """Until the recording has been played, and nothing of it waits anywhere."""
-        stage, last = self.stage, self.stage.recording.snapshots
-        played = lambda: stage.position() == last  # noqa: E731 - said where it is asked
+    async def _until_played(self, moments: _Moments) -> None:
+        """Until the recording has been played, and for long enough after the mend to see what came of it."""
+        played = lambda: self.stage.position() == self.stage.recording.snapshots  # noqa: E731 - said where it is asked
         self.say("playing")
-        await asyncio.to_thread(stage.until, played, _PLAY_SECONDS, "the recording is played to its end")
+        await asyncio.to_thread(self.stage.until, played, _PLAY_SECONDS, "the recording is played to its end")
+        await asyncio.to_thread(self.stage.finish)
+        await asyncio.sleep(max(0.0, moments.mended + _AFTER_SECONDS - time.monotonic()))
+
+    async def _until_quiet(self, load: _Load, subscription: str) -> None:
+        """Until nothing of the play waits anywhere."""
+        stage = self.stage
         self.say("waiting until all is quiet")
         quiet = lambda: not self._waits(load, subscription)  # noqa: E731 - said where it is asked
         try:
