@@ -20,6 +20,14 @@ PLAUSIBLE = {"main": 0.10, "alternate": 0.20, "outright": 0.20}
 BEHIND = 300.0
 SKEW = 300.0
 
+# What half a point is worth in log-odds, and over how many.
+SLOPES = {
+    "basketball_nba": ({"spreads": 0.06, "totals": 0.05}, 6),
+    "basketball_ncaab": ({"spreads": 0.07, "totals": 0.06}, 6),
+    "icehockey_nhl": ({"spreads": 0.18, "totals": 0.15}, 4),
+    "baseball_mlb": ({"spreads": 0.20, "totals": 0.12}, 4),
+}
+
 LineKey = tuple[str, float | None]  # market, line
 
 
@@ -73,7 +81,7 @@ class Found:
 @dataclass(frozen=True)
 class Line:
     """The working of one line. `pools` are by the bookmaker left out, `pushes` by the bookmaker judged (None where it
-    is not known how often its stake is returned), `found` by outcome and bookmaker."""
+    is not known how often its stake is returned), `found` by outcome, bookmaker and side."""
 
     board: Board
     category: str
@@ -82,7 +90,7 @@ class Line:
     pools: dict[str, Pool | None]
     late: frozenset[str]
     pushes: dict[str, float | None] = field(default_factory=dict)
-    found: dict[tuple[str, str], Found] = field(default_factory=dict)
+    found: dict[tuple[str, str, str], Found] = field(default_factory=dict)
 
 
 def commission(book: str) -> float:
@@ -120,7 +128,7 @@ def worked(event: Mapping[str, Any], now: datetime) -> dict[LineKey, Line]:
     for key, line in lines.items():
         line.pushes.update({book: _push(key, book, lines, event["home_team"]) for book in line.board.books})
         if not started:
-            line.found.update(_found(line, key))
+            line.found.update(_found(key, lines, event))
     return lines
 
 
@@ -182,24 +190,113 @@ def _line(board: Board, category: str) -> Line:
     return Line(board, category, heard, pooled(fresh), pools, late)
 
 
-def _found(line: Line, key: LineKey) -> Iterator[tuple[tuple[str, str], Found]]:
+@dataclass(frozen=True)
+class Judge:
+    """What a bookmaker's prices of a line are judged by; `asked` by outcome, the median of what others ask for it."""
+
+    probability: dict[str, float]
+    references: int
+    sharp: bool
+    dispersion: float
+    divergence: float
+    asked: dict[str, float] = field(default_factory=dict)
+
+
+def _found(
+    key: LineKey, lines: Mapping[LineKey, Line], event: Mapping[str, Any]
+) -> Iterator[tuple[tuple[str, str, str], Found]]:
+    line = lines[key]
     board, category, consensus = line.board, line.category, line.consensus
     for book in board.books:
-        pool = line.pools[book]
-        if pool is None or consensus is None or not board.complete(book) or book in line.late:
+        judge = _judge(key, book, lines, event)
+        if judge is None or consensus is None or book in line.late:
             continue
-        enough = len(pool.share) >= 3 or "pinnacle" in pool.share
-        for outcome in board.outcomes:
-            price, fair = board.back[book, outcome], pool.probability[outcome]
-            net = 1 + (price - 1) * (1 - commission(book))
-            # Half the stake of a quarter line is at the whole line beside it, and only that half is ever returned.
-            returned = (line.pushes[book] or 0.0) * (1.0 if _is_whole(key[1]) else 0.5)
-            ev = (1 - returned) * (fair * net - 1)
-            middle = median(line.opinions[other].fair[outcome] for other in consensus.share)
-            near = abs(fair - middle) <= DIVERGENCE[category] and pool.dispersion <= 0.20
-            if ev > 0 and enough and near and 0.02 <= fair <= 0.98:
-                ev_class = "suspect" if ev > PLAUSIBLE[category] else "take" if ev >= 0.045 else "marginal"
-                yield (outcome, book), Found(price, net, fair, ev, ev_class, line.pushes[book])
+        enough = judge.references >= 3 or judge.sharp
+        # Half the stake of a quarter line is at the whole line beside it, and only that half is ever returned.
+        returned = (line.pushes[book] or 0.0) * (1.0 if _is_whole(key[1]) else 0.5)
+        for side, prices in (("back", board.back), ("lay", board.lay)):
+            if book in board.others or not all((book, outcome) in prices for outcome in board.outcomes):
+                continue
+            for outcome in board.outcomes:
+                price, fair = prices[book, outcome], judge.probability[outcome]
+                profit = price - 1 if side == "back" else 1 / (price - 1)
+                net = 1 + profit * (1 - commission(book))
+                wins = fair if side == "back" else 1 - fair
+                ev = (1 - returned) * (wins * net - 1)
+                middle = median(line.opinions[other].fair[outcome] for other in consensus.share)
+                near = abs(fair - middle) <= judge.divergence and judge.dispersion <= 0.20
+                against = outcome if side == "back" else next(o for o in board.outcomes if o != outcome)
+                near = near and wins <= judge.asked.get(against, 1.0)
+                if ev > 0 and enough and near and 0.02 <= fair <= 0.98:
+                    ev_class = "suspect" if ev > PLAUSIBLE[category] else "take" if ev >= 0.045 else "marginal"
+                    yield (outcome, book, side), Found(price, net, fair, ev, ev_class, line.pushes[book])
+
+
+def _enough(pool: Pool | None) -> bool:
+    return pool is not None and (len(pool.share) >= 3 or "pinnacle" in pool.share)
+
+
+def _judge(key: LineKey, book: str, lines: Mapping[LineKey, Line], event: Mapping[str, Any]) -> Judge | None:
+    """By the pool of the others; where too few of them price the line, by the lines beside it."""
+    line, pool = lines[key], lines[key].pools[book]
+    own = DIVERGENCE[line.category]
+    if not _enough(pool) and (found := _by_other_lines(key, book, lines, event)) is not None:
+        above, near = found
+        over = event["home_team"] if key[0] == "spreads" else "Over"
+        under = next(outcome for outcome in line.board.outcomes if outcome != over)
+        asked = {
+            outcome: median(prices)
+            for outcome in line.board.outcomes
+            if (
+                prices := [
+                    1 / price
+                    for (other, o), price in line.board.back.items()
+                    if o == outcome and other != book and other not in line.late and other not in line.board.others
+                ]
+            )
+        }
+        return Judge(
+            {over: above, under: 1 - above},
+            min(len(one.share) for one in near),
+            all("pinnacle" in one.share for one in near),
+            max(one.dispersion for one in near),
+            min(own, 0.07),
+            asked,
+        )
+    if pool is None:
+        return None
+    return Judge(pool.probability, len(pool.share), "pinnacle" in pool.share, pool.dispersion, own)
+
+
+def _by_other_lines(
+    key: LineKey, book: str, lines: Mapping[LineKey, Line], event: Mapping[str, Any]
+) -> tuple[float, list[Pool]] | None:
+    """The probability of the side that wins above the line, by the nearest lines, and their pools."""
+    market, line = key
+    over = event["home_team"] if market == "spreads" else "Over"
+    if line is None or len(lines[key].board.outcomes) != 2 or over not in lines[key].board.outcomes:
+        return None
+    slopes, reach = SLOPES.get(event["sport_key"], ({}, 4))
+    sign = -1 if market == "spreads" else 1
+    beside: dict[float, Pool] = {}
+    for (name, other), one in lines.items():
+        away = 0.0 if other is None else sign * (other - line) * 2
+        pool = one.pools.get(book, one.consensus)
+        two_way = len(one.board.outcomes) == 2 and over in one.board.outcomes
+        if name == market and two_way and 0 < abs(away) <= reach and pool is not None and _enough(pool):
+            beside[away] = pool
+    lam = {away: math.log(pool.probability[over] / (1 - pool.probability[over])) for away, pool in beside.items()}
+    low = max((away for away in lam if away < 0), default=None)
+    high = min((away for away in lam if away > 0), default=None)
+    if low is not None and high is not None:
+        if lam[low] < lam[high]:
+            return None
+        value, near = (lam[low] * high - lam[high] * low) / (high - low), [beside[low], beside[high]]
+    elif (nearest := low if low is not None else high) is not None and market in slopes:
+        value, near = lam[nearest] + nearest * slopes[market], [beside[nearest]]
+    else:
+        return None
+    return 1 / (1 + math.exp(-value)), near
 
 
 def _is_whole(line: float | None) -> bool:

@@ -46,6 +46,7 @@ class Place(NamedTuple):
     line: float | None
     outcome: str
     bookmaker: str
+    side: str
 
 
 def response(path: Path) -> list[dict[str, Any]]:
@@ -77,9 +78,9 @@ def worked(events: Sequence[Mapping[str, Any]]) -> dict[tuple[str, by_hand.LineK
 
 def expected(events: Sequence[Mapping[str, Any]]) -> dict[Place, by_hand.Found]:
     return {
-        Place(event, market, line, outcome, book): found
+        Place(event, market, line, outcome, book, side): found
         for (event, (market, line)), one in worked(events).items()
-        for (outcome, book), found in one.found.items()
+        for (outcome, book, side), found in one.found.items()
     }
 
 
@@ -139,10 +140,9 @@ def test_no_opportunity_is_outside_the_gates(path: Path) -> None:
     as_of = datetime.fromisoformat(report(path)["as_of"])
     starts = {event["id"]: datetime.fromisoformat(event["commence_time"]) for event in response(path)}
     asked = {
-        (event["id"], book, market, line, outcome): price
+        (event["id"], book, market, line, outcome, side): price
         for event in response(path)
         for book, (market, line), side, outcome, price, _ in by_hand.readable_prices(event)
-        if side == "back"
     }
     for event, market, line in lines(path):
         category = line["category"]
@@ -151,16 +151,23 @@ def test_no_opportunity_is_outside_the_gates(path: Path) -> None:
             for one in outcome["opportunities"]:
                 book, fair = one["bookmaker"], one["leave_one_out_fair_probability"]
                 assert starts[event] > as_of
-                assert one["price"] == asked[event, book, market, line["line"], outcome["outcome"]]
-                assert one["net_price"] == pytest.approx(1 + (one["price"] - 1) * (1 - by_hand.commission(book)))
+                lays = one["side"] == "lay"
+                assert one["price"] == asked[event, book, market, line["line"], outcome["outcome"], one["side"]]
+                profit = 1 / (one["price"] - 1) if lays else one["price"] - 1
+                net = 1 + profit * (1 - by_hand.commission(book))
+                assert one["net_price"] == pytest.approx(net, abs=1e-4)
                 push = one["push_probability"]
-                assert one["ev_per"] == ("standing_stake" if push is None else "stake")
+                assert one["ev_per"] == ("standing_stake" if push is None else "liability" if lays else "stake")
                 standing = 1 - (push or 0) * _returned(line["line"])
-                net = 1 + (one["price"] - 1) * (1 - by_hand.commission(book))
-                assert one["ev"] == pytest.approx(standing * (fair * net - 1))
-                assert all((event, book, market, line["line"], other["outcome"]) in asked for other in line["outcomes"])
+                assert one["ev"] == pytest.approx(standing * ((1 - fair if lays else fair) * net - 1))
+                of_book = {
+                    (event, book, market, line["line"], other["outcome"], one["side"]) for other in line["outcomes"]
+                }
+                assert of_book <= asked.keys()
                 assert one["age_seconds"] <= by_hand.STALE[category]
-                assert one["books_used"] >= 3 or shares.get("pinnacle", 0) > 0
+                estimated = one["estimated_half_points"] is not None
+                assert estimated or one["books_used"] >= 3 or shares.get("pinnacle", 0) > 0
+                assert 0.0 <= one["confidence"] <= 1.0
                 assert one["dispersion"] <= 0.20
                 assert 0.02 <= fair <= 0.98
                 assert one["ev_worst"] <= one["ev"] + 1e-12
@@ -190,7 +197,7 @@ def test_every_number_is_that_of_a_calculation_by_hand(path: Path) -> None:
         abs=1e-12,
     )
     found = {
-        Place(event, market, line["line"], outcome["outcome"], one["bookmaker"]): one
+        Place(event, market, line["line"], outcome["outcome"], one["bookmaker"], one["side"]): one
         for event, market, line in lines(path)
         for outcome in line["outcomes"]
         for one in outcome["opportunities"]
@@ -248,8 +255,8 @@ def test_the_whole_system_finds_the_same(folder: Path, tmp_path: Path) -> None:
         system.until_ready()
         system.until_played(120)
         found = {
-            Place(event.partition(":")[2], market, line, outcome, bookmaker): one
-            for (event, market, _, line, _, outcome, bookmaker, _), one in opportunities(system).items()
+            Place(event.partition(":")[2], market, line, outcome, bookmaker, side): one
+            for (event, market, _, line, _, outcome, bookmaker, side), one in opportunities(system).items()
         }
         _assert_found(found, expected(events), "fair_probability")
         assert system.interrupt() == 0

@@ -38,9 +38,9 @@ def table(*header: str) -> Mapping[str, Sequence[str]]:
 def test_settings(place: int) -> None:
     documented = {name: values[place] for name, values in table("setting", *STARTING).items()}
     profile = [*STARTING.values()][place]
-    # Categories and bookmakers have tables of their own; name and revision are no bounds.
+    # Categories, bookmakers and slopes have tables of their own; name and revision are no bounds.
     assert documented.keys() == set(Profile.__slots__) - {
-        "name", "revision", "bookmakers", "bookmaker_prefixes", "bounds"
+        "name", "revision", "bookmakers", "bookmaker_prefixes", "bounds", "slopes", "overrides"
     }  # fmt: skip
     for name, value in documented.items():
         actual = getattr(profile, name)
@@ -77,6 +77,15 @@ def test_bookmakers() -> None:
         for key, (weight, commission, kind) in table("bookmaker", "weight", "commission", "kind").items()
     }
     assert documented == known
+
+
+def test_slopes() -> None:
+    documented = table("league", "`spreads`", "`totals`", "half points")
+    slopes = {
+        league: [f"{slope.by_market['spreads']:.2f}", f"{slope.by_market['totals']:.2f}", str(slope.half_points)]
+        for league, slope in Profile().slopes.items()
+    }
+    assert documented == slopes
 
 
 def test_gates_and_their_reasons_in_order() -> None:

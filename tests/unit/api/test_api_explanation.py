@@ -15,6 +15,7 @@ from bet_intel.api.working import SetWorking
 from bet_intel.compose.pricing.boards import price_answer
 from bet_intel.ev_engine.domain.gates import REFUSING
 from bet_intel.ev_engine.domain.lives import live_on
+from bet_intel.ev_engine.domain.priced import Side
 from bet_intel.ev_engine.domain.pricing import PricedEvent
 from bet_intel.ev_engine.domain.profile import STARTING
 from bet_intel.ev_engine.wire_sets import opportunities_updated
@@ -74,6 +75,7 @@ def test_every_real_price_is_explained_by_its_own_numbers(profile: str) -> None:
 
 
 def test_what_is_told_of_a_price_is_what_the_engine_found() -> None:
+    per = {Side.BACK: "stake", Side.LAY: "liability"}
     for event in priced("consensus"):
         told = SetWorking(opportunities_updated((event,), live_on({}, (event,)), 1).data)
         for market in event.markets:
@@ -83,18 +85,23 @@ def test_what_is_told_of_a_price_is_what_the_engine_found() -> None:
                     market.board.outcomes[one.outcome],
                     market.board.bookmakers[one.bookmaker],
                     "consensus",
+                    one.side.value,
                 )
                 assert working is not None
                 assert (working.verdict, working.ev, working.fair_probability) == ("opportunity", one.ev, one.fair)
                 known = not math.isnan(one.push)
                 assert working.push_probability == (one.push if known else None)
-                assert working.ev_per == ("stake" if known else "standing_stake")
+                assert working.ev_per == (per[one.side] if known else "standing_stake")
                 assert ("stands" in explain(working)[-1]) == (not known)
+                assert working.confidence == one.confidence
                 assert [(gate.gate, gate.passed) for gate in working.gates] == [
                     (verdict.gate, verdict.passed) for verdict in one.judgement.verdicts
                 ]
-            for (outcome, bookmaker), reason in market.refused.items():
-                working = told.price(MarketKey(*market.key), outcome, bookmaker, "consensus")
+            sided = [(Side.BACK, market.refused), (Side.LAY, market.refused_lays)]
+            for side, outcome, bookmaker, reason in [
+                (s, *key, why) for s, told_of in sided for key, why in told_of.items()
+            ]:
+                working = told.price(MarketKey(*market.key), outcome, bookmaker, "consensus", side.value)
                 assert working is not None
                 assert working.verdict in ("refused", "not_judged")
                 assert working.verdict == "not_judged" or working.reason == reason

@@ -22,6 +22,7 @@ GOOD = Candidate(
     dispersion=0.02,
     divergence=0.01,
     fair=0.5,
+    wins=0.5,
     ev=0.03,
 )
 
@@ -34,6 +35,7 @@ NAMES = [
     "enough_references",
     "references_agree",
     "near_median_book",
+    "below_reference_price",
     "probability_not_too_low",
     "probability_not_too_high",
     "ev_positive",
@@ -67,6 +69,13 @@ def test_what_passes_every_gate_shows_every_verdict_in_their_order() -> None:
         ("references_agree", "divergent_reference", {"dispersion": 0.20}, {"dispersion": 0.2001}),
         ("references_agree", "divergent_reference", {"dispersion": 0.0}, {"dispersion": float("nan")}),
         ("near_median_book", "divergent_reference", {"divergence": 0.08}, {"divergence": 0.0801}),
+        (
+            "near_median_book",
+            "divergent_reference",
+            {"divergence": 0.07, "estimated": True},
+            {"divergence": 0.0701, "estimated": True},
+        ),
+        ("below_reference_price", "divergent_reference", {"implied": 0.5}, {"implied": 0.4999}),
         ("probability_not_too_low", "probability_out_of_bounds", {"fair": 0.02}, {"fair": 0.0199}),
         ("probability_not_too_high", "probability_out_of_bounds", {"fair": 0.98}, {"fair": 0.9801}),
         ("ev_positive", "no_ev", {"ev": 1e-9}, {"ev": 0.0}),
@@ -86,7 +95,7 @@ def test_a_gate_lets_its_bound_pass_and_refuses_beyond_it(
 
 
 def test_the_reason_is_that_of_the_first_gate_that_refuses() -> None:
-    hopeless = Candidate(-1.0, False, 3, 2, 1e9, 1e9, 0, False, 1.0, 1.0, 0.001, -0.5)
+    hopeless = Candidate(-1.0, False, 3, 2, 1e9, 1e9, 0, False, 1.0, 1.0, 0.001, 0.001, -0.5)
     assert judge(hopeless, PROFILE, MAIN).refused == "event_started"
     assert judge(replace(hopeless, seconds_to_start=1.0), PROFILE, MAIN).refused == "market_suspended"
 

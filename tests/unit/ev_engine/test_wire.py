@@ -191,8 +191,8 @@ def test_the_columns_of_a_set_fit_each_other_and_show_the_whole_working() -> Non
     )
     assert pool == pytest.approx({"alpha": 0.25, "beta": 0.25, "gamma": 0.25, "delta": 0.25, "soft": 0.0})
     gates = [strings[row] for row in tables["gates"]["gate_s"]]
-    assert (gates[0], gates[-1], len(gates)) == ("not_started", "ev_plausible", 12)
-    assert tables["gates"]["passed"].tolist() == [1] * 12
+    assert (gates[0], gates[-1], len(gates)) == ("not_started", "ev_plausible", 13)
+    assert tables["gates"]["passed"].tolist() == [1] * 13
     assert len(tables["closed"]["id_s"]) == 0
 
 

@@ -19,7 +19,7 @@ from bet_intel.compose.backtest.sample import CLOSING, Prices, Sample
 from bet_intel.compose.backtest.value_bets import Bets, summary
 from bet_intel.compose.pricing.boards import price_answer
 from bet_intel.ev_engine.domain.boards import Board, MarketKey
-from bet_intel.ev_engine.domain.priced import PricedMarket
+from bet_intel.ev_engine.domain.priced import PricedMarket, Side
 from bet_intel.ev_engine.domain.pricing import PricedEvent
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.odds import FloatArray
@@ -32,6 +32,7 @@ _SUSPECT = "suspect"
 class _Bet(NamedTuple):
     outcome: str
     bookmaker: str
+    side: Side
     price: float
     ev: float
 
@@ -44,7 +45,7 @@ class Recorded:
     min_ev: float
     first: dict[_Market, PricedMarket] = field(default_factory=dict)
     last: dict[_Market, PricedMarket] = field(default_factory=dict)
-    _bets: defaultdict[_Market, dict[tuple[str, str], _Bet]] = field(default_factory=lambda: defaultdict(dict))
+    _bets: defaultdict[_Market, dict[tuple[str, str, Side], _Bet]] = field(default_factory=lambda: defaultdict(dict))
 
     def take(self, events: Sequence[EventOdds], as_of: datetime) -> None:
         """An answer; events that have started are left out of it."""
@@ -61,8 +62,8 @@ class Recorded:
             for one in market.opportunities:
                 if one.ev >= self.min_ev and one.judgement.ev_class != _SUSPECT:
                     outcome, bookmaker = market.board.outcomes[one.outcome], market.board.bookmakers[one.bookmaker]
-                    bet = _Bet(outcome, bookmaker, one.price, one.ev)
-                    self._bets[at].setdefault((outcome, bookmaker), bet)
+                    bet = _Bet(outcome, bookmaker, one.side, one.price, one.ev)
+                    self._bets[at].setdefault((outcome, bookmaker, one.side), bet)
 
     def samples(self) -> list[Sample]:
         """Markets that have a consensus at their start, by name and number of outcomes."""
@@ -100,10 +101,15 @@ class Recorded:
         if bet.outcome not in board.outcomes:
             return math.nan, math.nan
         o = board.outcomes.index(bet.outcome)
+        lays = bet.side is Side.LAY
+        # A lay at d is a bet at d / (d − 1) that the outcome does not come.
+        price = bet.price / (bet.price - 1.0) if lays else bet.price
         if bet.bookmaker not in board.bookmakers:
-            return bet.price * float(closing.consensus[o]) - 1.0, math.nan
+            p = float(closing.consensus[o])
+            return price * (1.0 - p if lays else p) - 1.0, math.nan
         b = board.bookmakers.index(bet.bookmaker)
-        return bet.price * float(closing.leave_one_out[o, b]) - 1.0, bet.price / float(board.back[o, b]) - 1.0
+        p, last = float(closing.leave_one_out[o, b]), float((board.lay if lays else board.back)[o, b])
+        return price * (1.0 - p if lays else p) - 1.0, price / (last / (last - 1.0) if lays else last) - 1.0
 
 
 def _by_book(board: Board, books: Sequence[str]) -> FloatArray:

@@ -20,6 +20,7 @@ class Price(NamedTuple):
     market: MarketKey
     outcome: str
     bookmaker: str
+    side: str = "back"
 
 
 def explainer(priced: PricedEvent) -> Callable[[Price], list[str]]:
@@ -27,7 +28,7 @@ def explainer(priced: PricedEvent) -> Callable[[Price], list[str]]:
     told = SetWorking(opportunities_updated((priced,), live_on({}, (priced,)), _REVISION).data)
 
     def explained(price: Price) -> list[str]:
-        working = told.price(ToldKey(*price.market), price.outcome, price.bookmaker, priced.profile.name)
+        working = told.price(ToldKey(*price.market), price.outcome, price.bookmaker, priced.profile.name, price.side)
         return [] if working is None else explain(working)
 
     return explained

@@ -26,14 +26,17 @@ class Gate(msgspec.Struct, frozen=True):
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """One bookmaker's price. `net_price` is after its commission.
+    """One bookmaker's price to back an outcome, or to lay it (`side`). `net_price` is after its commission, of a lay it
+    is that of the liability, which the EV is per unit of too.
 
     `push_probability` is how often the line returns the stake (half of it on a quarter line), 0 where it never does.
-    `ev_per` is `stake`, or `standing_stake` where that cannot be known and `push_probability` is null.
+    `ev_per` is `stake`, of a lay `liability`, or `standing_stake` where that cannot be known and `push_probability` is
+    null.
     """
 
     bookmaker: str
     title: str
+    side: str = "back"
     price: float
     net_price: float
     limit: float | None
@@ -57,12 +60,16 @@ class Best(Offer, frozen=True, kw_only=True):
 class Opportunity(Offer, frozen=True, kw_only=True):
     """A price that passed every gate. Band, books and dispersion are those of the pool without its bookmaker.
 
-    `kelly_fraction` is the whole Kelly stake of this price alone; `stake_fraction` the profile's part of it, together
-    with the market's other outcomes and within the cap of the event.
+    `confidence` is the probability that the price is better than fair; `estimated_half_points` how far the nearest of
+    the lines is that it was judged by, null where it was judged by its own. `kelly_fraction` is the whole Kelly stake
+    of this price alone; `stake_fraction` the profile's part of it, together with the market's other outcomes and within
+    the cap of the event.
     """
 
     band: Band
     ev_worst: float
+    confidence: float
+    estimated_half_points: float | None
     kelly_fraction: float
     stake_fraction: float
     class_: str = msgspec.field(name="class")
@@ -76,6 +83,7 @@ class Refused(msgspec.Struct, frozen=True):
     """A price that beats its fair price and was refused, or that no other bookmaker gives a fair price for."""
 
     bookmaker: str
+    side: str
     price: float
     ev: float | None
     reason: str

@@ -24,11 +24,11 @@ from bet_intel.compose.pricing.report import (
 )
 from bet_intel.ev_engine.domain.boards import Board, EventBoards
 from bet_intel.ev_engine.domain.lines import STAKE, STANDING_STAKE
-from bet_intel.ev_engine.domain.priced import Priced, PricedMarket
+from bet_intel.ev_engine.domain.priced import Priced, PricedMarket, Side, ev_per
 from bet_intel.ev_engine.domain.pricing import PricedEvent
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.ev_engine.domain.stakes import Bet, kelly_alone, stakes
-from bet_intel.odds import expected_value, net_price
+from bet_intel.odds import expected_value, lay_as_back, net_price
 from bet_intel.shared.times import from_us, to_us
 
 EXPLANATIONS = {
@@ -80,7 +80,9 @@ def summary(priced: Sequence[PricedEvent], events: Sequence[Event], rejections: 
         not_computable=_counted(market.reason for market in markets if market.reason),
         opportunities={"take": 0, "marginal": 0, "suspect": 0}
         | Counter(one.judgement.ev_class for market in markets for one in market.opportunities),
-        refused=_counted(reason for market in markets for reason in market.refused.values()),
+        refused=_counted(
+            reason for market in markets for reason in (*market.refused.values(), *market.refused_lays.values())
+        ),
         shown=sum(len(outcome.opportunities) for _, _, _, outcome in outcomes(events)),
         rejections=rejections,
     )
@@ -124,6 +126,8 @@ class _Line:
         commission = np.array([profile.bookmaker(key).commission for key in board.bookmakers])
         self.net = net_price(board.back, commission)
         self.ev = expected_value(market.leave_one_out, self.net) * market.terms.standing
+        lay_net = lay_as_back(board.lay, commission)
+        self.ev_lay = expected_value(1.0 - market.leave_one_out, lay_net) * market.terms.standing
         self.age = [(to_us(self.boards.as_of) - us) / 1e6 if us else None for us in board.updated_us.tolist()]
 
     def report(self) -> Line:
@@ -168,15 +172,10 @@ class _Line:
             self._best(o),
             [self._opportunity(one) for one in sorted(listed, key=lambda one: -one.ev)],
             [
-                Refused(
-                    book,
-                    round(float(market.board.back[o, b]), 4),
-                    _number(self.ev[o, b]),
-                    reason,
-                    self._explanation(o, b),
-                )
+                self._refused(o, b, side, reason)
+                for side, refused in ((Side.BACK, market.refused), (Side.LAY, market.refused_lays))
                 for b, book in enumerate(market.board.bookmakers)
-                if (reason := market.refused.get((name, book)))
+                if (reason := refused.get((name, book)))
             ],
             NotComputable(market.reason, EXPLANATIONS.get(market.reason, "")) if market.reason else None,
         )
@@ -193,7 +192,9 @@ class _Line:
         b = max(fresh, key=lambda book: float(self.net[o, book]))
         board = self.market.board
         refused = self.market.refused.get((board.outcomes[o], board.bookmakers[b]))
-        passed = [one for one in self.market.opportunities if (one.outcome, one.bookmaker) == (o, b)]
+        passed = [
+            one for one in self.market.opportunities if (one.outcome, one.bookmaker, one.side) == (o, b, Side.BACK)
+        ]
         class_ = passed[0].judgement.ev_class if passed else "no_ev"
         judged = refused is None and not np.isnan(self.ev[o, b])
         return Best(**self._offer(o, b), class_=class_ if judged else None, refused=refused)
@@ -218,27 +219,46 @@ class _Line:
         }
 
     def _opportunity(self, one: Priced) -> Opportunity:
+        offer = self._offer(one.outcome, one.bookmaker) | {
+            "side": one.side.value,
+            "price": round(one.price, 4),
+            "net_price": round(one.net_price, 4),
+            "limit": _number(one.limit),
+            "ev": one.ev,
+            "ev_per": ev_per(one),
+        }
         return Opportunity(
-            **self._offer(one.outcome, one.bookmaker),
+            **offer,
+            confidence=one.confidence,
+            estimated_half_points=None if one.estimate is None else one.estimate.half_points,
             band=Band(one.band_low, one.band_high),
             ev_worst=one.ev_worst,
             kelly_fraction=kelly_alone(self.market, one),
-            stake_fraction=self.worth[Bet(self.market.key, one.outcome, one.bookmaker)],
+            stake_fraction=self.worth[Bet(self.market.key, one.outcome, one.bookmaker, one.side)],
             class_=one.judgement.ev_class,
-            books_used=int((one.shares > 0).sum()),
+            books_used=int((one.shares > 0).sum()) if one.estimate is None else one.estimate.references,
             dispersion=one.dispersion,
             gates=[Gate(*verdict) for verdict in one.judgement.verdicts],
-            explanation=self._explanation(one.outcome, one.bookmaker),
+            explanation=self._explanation(one.outcome, one.bookmaker, one.side),
         )
 
-    def _refused(self, o: int, b: int, reason: str) -> Refused:
+    def _refused(self, o: int, b: int, side: Side, reason: str) -> Refused:
         board = self.market.board
-        price = round(float(board.back[o, b]), 4)
-        return Refused(board.bookmakers[b], price, _number(self.ev[o, b]), reason, self._explanation(o, b))
+        prices, evs = (board.back, self.ev) if side is Side.BACK else (board.lay, self.ev_lay)
+        return Refused(
+            board.bookmakers[b],
+            side.value,
+            round(float(prices[o, b]), 4),
+            _number(evs[o, b]),
+            reason,
+            self._explanation(o, b, side),
+        )
 
-    def _explanation(self, o: int, b: int) -> list[str]:
+    def _explanation(self, o: int, b: int, side: Side) -> list[str]:
+        if self.told is None:
+            return []
         board = self.market.board
-        return [] if self.told is None else self.told(Price(self.market.key, board.outcomes[o], board.bookmakers[b]))
+        return self.told(Price(self.market.key, board.outcomes[o], board.bookmakers[b], side.value))
 
 
 def _number(value: Any) -> float | None:

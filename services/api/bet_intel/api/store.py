@@ -213,13 +213,14 @@ async def put_opportunities(connection: Writer, opportunities: Sequence[OpenOppo
         insert into opportunity (id, event_id, sport, league, commence_time, kind, profile, class, market, period, line,
             subject, category, outcome, bookmaker, side, price, net_price, stake_limit, fair, consensus, band_low,
             band_high, ev, ev_worst, dispersion, opening, opened_at, first_seen, last_seen, peak_ev, peak_at,
-            last_update, as_of, revision, push, ev_per, stake)
+            last_update, as_of, revision, push, ev_per, stake, confidence, half_points)
         select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[],
             $8::text[], $9::text[], $10::text[], $11::float8[], $12::text[], $13::text[], $14::text[], $15::text[],
             $16::text[], $17::float8[], $18::float8[], $19::float8[], $20::float8[], $21::float8[], $22::float8[],
             $23::float8[], $24::float8[], $25::float8[], $26::float8[], $27::int[], $28::timestamptz[],
             $29::timestamptz[], $30::timestamptz[], $31::float8[], $32::timestamptz[], $33::timestamptz[],
-            $34::timestamptz[], $35::bigint[], $36::float8[], $37::text[], $38::float8[])
+            $34::timestamptz[], $35::bigint[], $36::float8[], $37::text[], $38::float8[], $39::float8[],
+            $40::float8[])
         on conflict (id) do update set
             commence_time = excluded.commence_time, class = excluded.class, category = excluded.category,
             price = excluded.price, net_price = excluded.net_price, stake_limit = excluded.stake_limit,
@@ -228,7 +229,8 @@ async def put_opportunities(connection: Writer, opportunities: Sequence[OpenOppo
             dispersion = excluded.dispersion, opening = excluded.opening, opened_at = excluded.opened_at,
             first_seen = excluded.first_seen, last_seen = excluded.last_seen, peak_ev = excluded.peak_ev,
             peak_at = excluded.peak_at, last_update = excluded.last_update, as_of = excluded.as_of,
-            revision = excluded.revision, push = excluded.push, ev_per = excluded.ev_per, stake = excluded.stake
+            revision = excluded.revision, push = excluded.push, ev_per = excluded.ev_per, stake = excluded.stake,
+            confidence = excluded.confidence, half_points = excluded.half_points
         """,
         *map(list, zip(*opportunities, strict=True)),
     )

@@ -1,18 +1,22 @@
 """What callers wrote → what others are told of it. Pure."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import uuid4
 
 from google.protobuf.message import Message as Body
 
+from bet_intel.api.domain import pricing
 from bet_intel.api.domain.accounts import EVERYTHING, View
-from bet_intel.api.domain.pricing import PricingSettings
+from bet_intel.api.domain.pricing import Category, PricingSettings
 from bet_intel.api.domain.subscriptions import Rule, SubscriptionRow
 from bet_intel.api.wire import SOURCE
 from bet_intel.events.v1.delivery_requested_pb2 import DeliveryRequested
 from bet_intel.events.v1.pricing_settings_changed_pb2 import (
     BookmakerPricing,
     CategoryBounds,
+    LineSlope,
+    PricingOverride,
     PricingSettingsChanged,
 )
 from bet_intel.events.v1.subscription_changed_pb2 import SubscriptionChanged, SubscriptionStatus, Webhook
@@ -42,15 +46,7 @@ def pricing_settings_changed(profile: str, revision: int, settings: PricingSetti
             )
             for key, one in sorted(settings.bookmakers.items())
         ],
-        bounds=[
-            CategoryBounds(
-                category=category,
-                stale_seconds=one.stale_seconds,
-                divergence=one.divergence,
-                plausible_ev=one.plausible_ev,
-            )
-            for category, one in sorted(settings.bounds.items())
-        ],
+        bounds=_bounds(settings.bounds),
         behind_newest_seconds=settings.behind_newest_seconds,
         min_references=settings.min_references,
         dispersion=settings.dispersion,
@@ -66,6 +62,13 @@ def pricing_settings_changed(profile: str, revision: int, settings: PricingSetti
         stake_step=None if settings.stake_step is None else str(settings.stake_step),
         sharp_references=settings.sharp_references,
         worst_case=settings.worst_case,
+        limit_weight=settings.limit_weight,
+        estimate_divergence=settings.estimate_divergence,
+        slopes=[
+            LineSlope(sport=sport, by_market=one.by_market, half_points=one.half_points)
+            for sport, one in sorted(settings.slopes.items())
+        ],
+        overrides=[_override(one) for one in settings.overrides],
     )
     return Message(
         id=str(uuid4()),
@@ -75,6 +78,31 @@ def pricing_settings_changed(profile: str, revision: int, settings: PricingSetti
         time=at,
         revision=revision,
         data=_packed(body),
+    )
+
+
+def _bounds(bounds: Mapping[Category, pricing.CategoryBounds]) -> list[CategoryBounds]:
+    return [
+        CategoryBounds(
+            category=category,
+            stale_seconds=one.stale_seconds,
+            divergence=one.divergence,
+            plausible_ev=one.plausible_ev,
+        )
+        for category, one in sorted(bounds.items())
+    ]
+
+
+def _override(one: pricing.PricingOverride) -> PricingOverride:
+    return PricingOverride(
+        sport=one.sport,
+        market=one.market,
+        weights=one.weights,
+        bounds=_bounds(one.bounds),
+        min_references=one.min_references,
+        dispersion=one.dispersion,
+        lowest_probability=one.lowest_probability,
+        highest_probability=one.highest_probability,
     )
 
 

@@ -34,7 +34,8 @@ from bet_intel.shared.messaging import Message
 from bet_intel.shared.times import from_us, to_us
 
 # Of a set that was told before there were terms: nothing is known of a push.
-_NO_TERMS = (None, "standing_stake", None)
+_NO_TERMS = (None, "standing_stake", None, None, None)
+_Terms = tuple[float | None, str, float | None, float | None, float | None]
 SOURCE = "api"
 DEMAND_OBSERVED = "demand.observed.v1"
 REFRESH_REQUESTED = "refresh.requested.v1"
@@ -212,10 +213,15 @@ def _opportunities(
     return opportunities
 
 
-def _terms(table: Columns, strings: Sequence[str]) -> dict[int, tuple[float | None, str, float | None]]:
-    """By an opportunity's row: how often its stake is returned, what its EV is per unit of, what is to be staked."""
-    columns = (table[name].tolist() for name in ("opportunity", "push", "per_s", "stake"))
-    return {row: (number(push), strings[per], number(stake)) for row, push, per, stake in zip(*columns, strict=True)}
+def _terms(table: Columns, strings: Sequence[str]) -> dict[int, _Terms]:
+    """By an opportunity's row: how often its stake is returned, what its EV is per unit of, what is to be staked, how
+    sure it is, and how far the lines are that it was judged by."""
+    names = ("opportunity", "push", "per_s", "stake", "confidence", "half_points")
+    columns = (table[name].tolist() for name in names)
+    return {
+        row: (number(push), strings[per], number(stake), number(confidence), number(half_points))
+        for row, push, per, stake, confidence, half_points in zip(*columns, strict=True)
+    }
 
 
 def provider_report(data: bytes) -> ProviderReport:

@@ -1,7 +1,7 @@
 """A stored opportunities.updated → the working it holds. Pure."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from bet_intel.api.domain.explanation import NO_EV, NOT_JUDGED, OPPORTUNITY, REFUSED
 from bet_intel.api.domain.model import MarketKey
@@ -19,9 +19,21 @@ from bet_intel.api.domain.working import (
 )
 from bet_intel.api.wire_values import bookmakers_of, market_keys, number, pools_of, time
 from bet_intel.events.v1.opportunities_updated_pb2 import OpportunitiesUpdated
-from bet_intel.odds import expected_value, net_price
+from bet_intel.odds import expected_value, lay_as_back, net_price
 from bet_intel.shared.columns import read
 from bet_intel.shared.times import from_us
+
+_SIDES = {"back": 0, "lay": 1}
+
+
+class _Terms(NamedTuple):
+    """How often a bet's stake is returned, what its EV is per unit of, how sure it is, and how far the lines are that
+    it was judged by."""
+
+    push: float | None
+    per: str
+    confidence: float | None = None
+    half_points: float | None = None
 
 
 class SetWorking:
@@ -81,9 +93,11 @@ class SetWorking:
         revision: int = told["revision"][names.index(profile)] if profile in names else self._message.pricing_revision
         return revision
 
-    def price(self, key: MarketKey, outcome: str, bookmaker: str, profile: str) -> PriceWorking | None:
-        """The working of any price, as a profile judges it; None where the set does not hold market, outcome or
-        bookmaker."""
+    def price(
+        self, key: MarketKey, outcome: str, bookmaker: str, profile: str, side: str = "back"
+    ) -> PriceWorking | None:
+        """The working of any price to back or to lay, as a profile judges it; None where the set does not hold market,
+        outcome or bookmaker."""
         market = self._market_row(key, profile)
         books = [key for key, _ in self._bookmakers]
         if market is None or bookmaker not in books:
@@ -92,33 +106,37 @@ class SetWorking:
         row = self._outcome_row(market, outcome)
         if row is None:
             return None
-        return self._price_working(market, row, book, profile)
+        return self._price_working(market, row, book, profile, side)
 
     def category(self, key: MarketKey, profile: str) -> str | None:
         """Of a market as a profile judges it; None where the set does not hold it."""
         row = self._market_row(key, profile)
         return None if row is None else self._strings[self._tables["markets"]["category_s"][row]]
 
-    def _terms(self, key: MarketKey, opportunity: int | None) -> tuple[float | None, str]:
-        """How often a bet's stake is returned, and what its EV is per unit of; told of opportunities."""
+    def _terms(self, key: MarketKey, opportunity: int | None, side: str) -> _Terms:
+        """What is told of opportunities: of other prices nothing but whether the line can return a stake."""
         terms = self._tables["terms"]
         if opportunity is not None and opportunity in terms["opportunity"]:
             row = terms["opportunity"].index(opportunity)
-            return number(terms["push"][row]), self._strings[terms["per_s"][row]]
-        returned = key.line is not None and key.line * 2 % 2 != 1
-        return (None, "standing_stake") if returned else (0.0, "stake")
+            push, confidence, away = (number(terms[name][row]) for name in ("push", "confidence", "half_points"))
+            return _Terms(push, self._strings[terms["per_s"][row]], confidence, away)
+        if key.line is not None and key.line * 2 % 2 != 1:
+            return _Terms(None, "standing_stake")
+        return _Terms(0.0, "liability" if side == "lay" else "stake")
 
-    def _price_working(self, market: int, row: int, book: int, profile: str) -> PriceWorking:
+    def _price_working(self, market: int, row: int, book: int, profile: str, side: str) -> PriceWorking:
         key, name = self._keys[market], self._strings[self._tables["outcomes"]["outcome_s"][row]]
         bookmaker, title = self._bookmakers[book]
         outcomes = self._outcomes(market)
         shown = next(one for one in outcomes if one.outcome == name)
         offered = next((one for one in shown.prices if one.bookmaker == bookmaker), None)
-        price = None if offered is None else offered.back
-        net = None if price is None else net_price(price, self._commission(profile, book))
-        found, refused = self._opportunity_row(row, book), self._refusal_row(row, book)
+        lays = side == "lay"
+        price = None if offered is None else offered.lay if lays else offered.back
+        commission = self._commission(profile, book)
+        net = None if price is None else (lay_as_back if lays else net_price)(price, commission)
+        found, refused = self._row_of("opportunities", row, book, side), self._row_of("refusals", row, book, side)
         fair = self._judged(self._pool_outcome_row(market, name), book)
-        ev = None if fair is None or net is None else expected_value(fair, net)
+        ev = None if fair is None or net is None else expected_value(1.0 - fair if lays else fair, net)
         band, ev_worst = shown.consensus_band, None
         gates: list[Gate] = []
         verdict = NO_EV
@@ -139,7 +157,7 @@ class SetWorking:
             told = self._strings[self._tables["markets"]["reason_s"][market]]
             verdict, reason = NOT_JUDGED, told or "reference_missing"
         pool = self._leave_one_out_pool(found) if found is not None else {}
-        push, per = self._terms(key, found)
+        terms = self._terms(key, found, side)
         event = self._message.event
         return PriceWorking(
             event=f"{event.home} v {event.away}" if event.home else event.league_title,
@@ -151,14 +169,17 @@ class SetWorking:
             outcome=name,
             bookmaker=bookmaker,
             title=title,
+            side=side,
             price=price,
             net_price=net,
             age_seconds=None if offered is None else offered.age_seconds,
             verdict=verdict,
             reason=reason,
             class_=ev_class,
-            ev_per=per,
-            push_probability=push,
+            ev_per=terms.per,
+            push_probability=terms.push,
+            confidence=terms.confidence,
+            estimated_half_points=terms.half_points,
             fair_probability=fair,
             consensus_probability=shown.consensus_probability,
             band=band,
@@ -198,15 +219,12 @@ class SetWorking:
         row = next((row for row, pair in enumerate(pairs) if pair == (outcome, book)), None)
         return dict(zip(judged["price"], judged["fair"], strict=True)).get(row)
 
-    def _opportunity_row(self, outcome: int, book: int) -> int | None:
-        of = self._tables["opportunities"]
-        pairs = zip(of["outcome"], of["bookmaker"], strict=True)
-        return next((row for row, pair in enumerate(pairs) if pair == (outcome, book)), None)
-
-    def _refusal_row(self, outcome: int, book: int) -> int | None:
-        of = self._tables["refusals"]
-        pairs = zip(of["outcome"], of["bookmaker"], strict=True)
-        return next((row for row, pair in enumerate(pairs) if pair == (outcome, book)), None)
+    def _row_of(self, table: str, outcome: int, book: int, side: str) -> int | None:
+        """Where a table of prices has one."""
+        of = self._tables[table]
+        rows = zip(of["outcome"], of["bookmaker"], of["side"], strict=True)
+        wanted = (outcome, book, _SIDES[side])
+        return next((row for row, found in enumerate(rows) if found == wanted), None)
 
     def fair_markets(self, profile: str) -> dict[MarketKey, FairMarket]:
         """Fair prices of every market that a pricing profile has judged."""
@@ -278,11 +296,13 @@ class SetWorking:
     ) -> list[BookmakerWorking]:
         references = self._tables["references"]
         workings = []
+        shown = set()
         for row, of_market in enumerate(references["market"]):
             if of_market != self._pool[market]:
                 continue
             bookmaker = references["bookmaker"][row]
             us = references["last_update_us"][row]
+            shown.add(bookmaker)
             weight, outlier = pool.get(bookmaker, (0.0, False))
             workings.append(
                 BookmakerWorking(
@@ -298,6 +318,23 @@ class SetWorking:
                     judged=bookmaker == judged,
                 )
             )
+        # Who was asked about a line by another line, and does not price this one.
+        workings += [
+            BookmakerWorking(
+                bookmaker=self._bookmakers[bookmaker][0],
+                title=self._bookmakers[bookmaker][1],
+                last_update=None,
+                age_seconds=None,
+                overround=None,
+                consensus_weight=0.0,
+                left_out_reason=None,
+                leave_one_out_weight=weight,
+                leave_one_out_outlier=outlier,
+                judged=False,
+            )
+            for bookmaker, (weight, outlier) in pool.items()
+            if bookmaker not in shown
+        ]
         return workings
 
     def _leave_one_out_pool(self, opportunity: int) -> dict[int, tuple[float, bool]]:

@@ -7,7 +7,16 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from bet_intel.ev_engine.domain.profile import CONSENSUS, STARTING, Bookmaker, Bounds, Category, Profile
+from bet_intel.ev_engine.domain.profile import (
+    CONSENSUS,
+    STARTING,
+    Bookmaker,
+    Bounds,
+    Category,
+    Override,
+    Profile,
+    Slope,
+)
 from bet_intel.odds import Method
 from bet_intel.shared.postgres.settings import DatabaseSettings
 from bet_intel.shared.retention import check_retention
@@ -40,6 +49,34 @@ class BoundsSettings(BaseModel):
     plausible_ev: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
 
+class SlopeSettings(BaseModel):
+    """What half a point is worth in log-odds, by market, and over how many half points."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    by_market: dict[str, Annotated[float, Field(gt=0, le=2)]]
+    half_points: Annotated[int, Field(ge=0, le=20)] = 4
+
+
+class OverrideSettings(BaseModel):
+    """What is otherwise in some sports (or leagues) and markets, either of which may end in `*`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sport: str = ""
+    market: str = ""
+    weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(default_factory=dict)
+    bounds: dict[Category, BoundsSettings] = Field(default_factory=dict)
+    min_references: Annotated[int, Field(ge=1)] | None = None
+    dispersion: Above0 | None = None
+    lowest_probability: Probability | None = None
+    highest_probability: Probability | None = None
+
+    def override(self) -> Override:
+        bounds = {category: bound.model_dump(exclude_none=True) for category, bound in self.bounds.items()}
+        return Override(**self.model_dump(exclude={"bounds"}), bounds=bounds)
+
+
 class ProfileSettings(BaseModel):
     """A pricing profile, as JSON in `BET_INTEL_EV_ENGINE_PROFILE`; what is not given keeps its starting value.
 
@@ -66,6 +103,10 @@ class ProfileSettings(BaseModel):
     middle_cost: Probability | None = None
     stake: Money | None = None
     stake_step: Money | None = None
+    limit_weight: Probability | None = None
+    estimate_divergence: Probability | None = None
+    slopes: dict[str, SlopeSettings] = Field(default_factory=dict)
+    overrides: list[OverrideSettings] = Field(default_factory=list)
 
     def profile(self, starting: Profile) -> Profile:
         """`starting` with what is given here in place of its own values."""
@@ -83,7 +124,9 @@ class ProfileSettings(BaseModel):
             bookmakers={**starting.bookmakers, **exact},
             bookmaker_prefixes={**starting.bookmaker_prefixes, **prefixes},
             bounds=bounds,
-            **self.model_dump(exclude={"bookmakers", "bounds"}, exclude_none=True),
+            slopes={**starting.slopes, **{key: Slope(**slope.model_dump()) for key, slope in self.slopes.items()}},
+            overrides=starting.overrides + tuple(one.override() for one in self.overrides),
+            **self.model_dump(exclude={"bookmakers", "bounds", "slopes", "overrides"}, exclude_none=True),
         )
 
 

@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bet_intel.ev_engine.domain.boards import MarketKey
-from bet_intel.ev_engine.domain.combinations import Kind, Side
-from bet_intel.ev_engine.domain.lines import STAKE, STANDING_STAKE
+from bet_intel.ev_engine.domain.combinations import Kind
 from bet_intel.ev_engine.domain.lives import Change, Life
-from bet_intel.ev_engine.domain.priced import PricedMarket
+from bet_intel.ev_engine.domain.priced import Priced, PricedMarket, Side, ev_per
 from bet_intel.ev_engine.domain.pricing import PricedEvent
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.ev_engine.domain.stakes import Bet, stakes
@@ -182,6 +181,7 @@ class _Filling:
             reason_s=self._strings.rows(one.judgement.refused for _, one in found),
             value=[verdict.value for verdict in last],
             bound=[verdict.bound for verdict in last],
+            side=[_SIDES[one.side] for _, one in found],
         )
 
     def opportunities(self, change: Change) -> None:
@@ -195,7 +195,7 @@ class _Filling:
             kind_s=[strings.row(Kind.EV)] * len(lives),
             outcome=[self._outcome(one.profile, one.market, one.priced.outcome) for one in sightings],
             bookmaker=[bookmakers[one.market.board.bookmakers[one.priced.bookmaker]] for one in sightings],
-            side=[_SIDES[Side.BACK]] * len(lives),
+            side=[_SIDES[one.side] for one in priced],
             price=[one.price for one in priced],
             net_price=[one.net_price for one in priced],
             limit=[one.limit for one in priced],
@@ -208,13 +208,17 @@ class _Filling:
             dispersion=[one.dispersion for one in priced],
             **_life_columns(lives),
         )
-        pools = [(row, one.market.board.bookmakers, one.priced) for row, one in enumerate(sightings)]
+        pools = [
+            (row, book, share, outlier)
+            for row, one in enumerate(sightings)
+            for book, share, outlier in _pool(one.market, one.priced)
+        ]
         fill(
             self._body.leave_one_out,
-            opportunity=[row for row, books, _ in pools for _ in books],
-            bookmaker=[bookmakers[key] for _, books, _ in pools for key in books],
-            weight=joined(one.shares for _, _, one in pools),
-            outlier=joined(one.outliers for _, _, one in pools),
+            opportunity=[row for row, _, _, _ in pools],
+            bookmaker=[bookmakers[book] for _, book, _, _ in pools],
+            weight=[share for _, _, share, _ in pools],
+            outlier=[outlier for _, _, _, outlier in pools],
         )
         verdicts = [(row, verdict) for row, one in enumerate(priced) for verdict in one.judgement.verdicts]
         fill(
@@ -240,9 +244,15 @@ class _Filling:
             self._body.terms,
             opportunity=range(len(sightings)),
             push=pushes,
-            per_s=self._strings.rows(STANDING_STAKE if math.isnan(push) else STAKE for push in pushes),
+            per_s=self._strings.rows(ev_per(sighting.priced) for sighting in sightings),
+            confidence=[sighting.priced.confidence for sighting in sightings],
+            half_points=[
+                math.nan if sighting.priced.estimate is None else sighting.priced.estimate.half_points
+                for sighting in sightings
+            ],
             stake=[
-                worth[one.profile][Bet(one.market.key, one.priced.outcome, one.priced.bookmaker)] for one in sightings
+                worth[one.profile][Bet(one.market.key, one.priced.outcome, one.priced.bookmaker, one.priced.side)]
+                for one in sightings
             ],
         )
 
@@ -313,6 +323,13 @@ def _pooled_alike(one: _Row, other: _Row) -> bool:
 def joined(arrays: "Iterable[npt.NDArray[np.generic]]") -> "npt.NDArray[Any]":
     parts = [array.ravel() for array in arrays]
     return np.concatenate(parts) if parts else np.empty(0)
+
+
+def _pool(market: PricedMarket, one: Priced) -> "Iterable[tuple[str, float, bool]]":
+    """Who was asked about a price, with their shares, and who was left out as an outlier."""
+    if one.estimate is not None:
+        return [(book, share, False) for book, share in one.estimate.shares.items()]
+    return zip(market.board.bookmakers, one.shares.tolist(), one.outliers.tolist(), strict=True)
 
 
 def _life_columns(lives: Sequence[Life]) -> dict[str, list[int] | list[float]]:

@@ -7,7 +7,11 @@ from pydantic import ValidationError
 
 from bet_intel.ev_engine.domain.profile import STARTING
 from bet_intel.ev_engine.settings import ProfileSettings
-from bet_intel.events.v1.pricing_settings_changed_pb2 import CategoryBounds, PricingSettingsChanged
+from bet_intel.events.v1.pricing_settings_changed_pb2 import (
+    CategoryBounds,
+    PricingOverride,
+    PricingSettingsChanged,
+)
 from bet_intel.shared.messaging import Message, TerminalError
 
 _PLAIN = (
@@ -25,6 +29,8 @@ _PLAIN = (
     "stake_step",
     "kelly_fraction",
     "stake_cap",
+    "limit_weight",
+    "estimate_divergence",
 )
 
 
@@ -48,6 +54,10 @@ def new_settings(message: Message) -> NewSettings:
             for one in body.bookmakers
         }
         given["bounds"] = {one.category: _bounds(one) for one in body.bounds}
+        given["slopes"] = {
+            one.sport: {"by_market": dict(one.by_market), "half_points": one.half_points} for one in body.slopes
+        }
+        given["overrides"] = [_override(one) for one in body.overrides]
         settings = ProfileSettings.model_validate(given)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
@@ -61,3 +71,8 @@ def new_settings(message: Message) -> NewSettings:
 
 def _bounds(one: CategoryBounds) -> dict[str, float]:
     return {field.name: value for field, value in one.ListFields() if field.name != "category"}
+
+
+def _override(one: PricingOverride) -> dict[str, Any]:
+    plain = {field.name: value for field, value in one.ListFields() if field.name not in ("weights", "bounds")}
+    return plain | {"weights": dict(one.weights), "bounds": {each.category: _bounds(each) for each in one.bounds}}

@@ -333,18 +333,18 @@ class OpportunityColumns(_message.Message):
     price: _builtins.bytes
     """decimal odds on offer"""
     net_price: _builtins.bytes
-    """after commission"""
+    """after commission; of a lay per unit of liability"""
     limit: _builtins.bytes
     """largest stake taken, NaN = unknown"""
     fair: _builtins.bytes
-    """leave-one-out fair probability"""
+    """leave-one-out fair probability of the outcome"""
     band_low: _builtins.bytes
     """lowest leave-one-out fair probability over methods"""
     band_high: _builtins.bytes
     ev: _builtins.bytes
-    """per unit staked"""
+    """per unit staked, of a lay per unit of liability"""
     ev_worst: _builtins.bytes
-    """at band_low"""
+    """at band_low, of a lay at band_high"""
     class_s: _builtins.bytes
     """take, marginal, suspect"""
     dispersion: _builtins.bytes
@@ -667,6 +667,7 @@ class RefusalColumns(_message.Message):
     REASON_S_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
     BOUND_FIELD_NUMBER: _builtins.int
+    SIDE_FIELD_NUMBER: _builtins.int
     outcome: _builtins.bytes
     bookmaker: _builtins.bytes
     gate_s: _builtins.bytes
@@ -675,6 +676,8 @@ class RefusalColumns(_message.Message):
     """what was measured"""
     bound: _builtins.bytes
     """what it was held against"""
+    side: _builtins.bytes
+    """0 back, 1 lay"""
     def __init__(
         self,
         *,
@@ -684,10 +687,11 @@ class RefusalColumns(_message.Message):
         reason_s: _builtins.bytes = ...,
         value: _builtins.bytes = ...,
         bound: _builtins.bytes = ...,
+        side: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bookmaker", b"bookmaker", "bound", b"bound", "gate_s", b"gate_s", "outcome", b"outcome", "reason_s", b"reason_s", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bookmaker", b"bookmaker", "bound", b"bound", "gate_s", b"gate_s", "outcome", b"outcome", "reason_s", b"reason_s", "side", b"side", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -755,13 +759,19 @@ class TermsColumns(_message.Message):
     PUSH_FIELD_NUMBER: _builtins.int
     PER_S_FIELD_NUMBER: _builtins.int
     STAKE_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    HALF_POINTS_FIELD_NUMBER: _builtins.int
     opportunity: _builtins.bytes
     push: _builtins.bytes
     """probability that its line returns the stake (half on a quarter line), NaN = unknown"""
     per_s: _builtins.bytes
-    """what ev is per unit of: stake, standing_stake"""
+    """what ev is per unit of: stake, standing_stake, liability (of a lay)"""
     stake: _builtins.bytes
-    """share of the bankroll to stake"""
+    """share of the bankroll to stake; of a lay its liability"""
+    confidence: _builtins.bytes
+    """probability that the price is better than fair"""
+    half_points: _builtins.bytes
+    """How many half points the nearest of the lines is away that it was judged by; NaN = it was judged by its own line."""
     def __init__(
         self,
         *,
@@ -769,10 +779,12 @@ class TermsColumns(_message.Message):
         push: _builtins.bytes = ...,
         per_s: _builtins.bytes = ...,
         stake: _builtins.bytes = ...,
+        confidence: _builtins.bytes = ...,
+        half_points: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["opportunity", b"opportunity", "per_s", b"per_s", "push", b"push", "stake", b"stake"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "half_points", b"half_points", "opportunity", b"opportunity", "per_s", b"per_s", "push", b"push", "stake", b"stake"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -47,6 +47,10 @@ class PricingSettingsChanged(_message.Message):
     WORST_CASE_FIELD_NUMBER: _builtins.int
     KELLY_FRACTION_FIELD_NUMBER: _builtins.int
     STAKE_CAP_FIELD_NUMBER: _builtins.int
+    LIMIT_WEIGHT_FIELD_NUMBER: _builtins.int
+    ESTIMATE_DIVERGENCE_FIELD_NUMBER: _builtins.int
+    SLOPES_FIELD_NUMBER: _builtins.int
+    OVERRIDES_FIELD_NUMBER: _builtins.int
     profile: _builtins.str
     revision: _builtins.int
     """Revision of the document at its owner; only grows."""
@@ -76,10 +80,20 @@ class PricingSettingsChanged(_message.Message):
     """part of the Kelly stake that is staked"""
     stake_cap: _builtins.float
     """of the bankroll, on one event"""
+    limit_weight: _builtins.float
+    """power of a bookmaker's limit by which its weight grows"""
+    estimate_divergence: _builtins.float
+    """in probability, of a line that is judged by others"""
     @_builtins.property
     def bookmakers(self) -> _containers.RepeatedCompositeFieldContainer[Global___BookmakerPricing]: ...
     @_builtins.property
     def bounds(self) -> _containers.RepeatedCompositeFieldContainer[Global___CategoryBounds]: ...
+    @_builtins.property
+    def slopes(self) -> _containers.RepeatedCompositeFieldContainer[Global___LineSlope]: ...
+    @_builtins.property
+    def overrides(self) -> _containers.RepeatedCompositeFieldContainer[Global___PricingOverride]:
+        """of several that concern a market the last one stands"""
+
     def __init__(
         self,
         *,
@@ -104,19 +118,27 @@ class PricingSettingsChanged(_message.Message):
         worst_case: _builtins.bool | None = ...,
         kelly_fraction: _builtins.float | None = ...,
         stake_cap: _builtins.float | None = ...,
+        limit_weight: _builtins.float | None = ...,
+        estimate_divergence: _builtins.float | None = ...,
+        slopes: _abc.Iterable[Global___LineSlope] | None = ...,
+        overrides: _abc.Iterable[Global___PricingOverride] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_behind_newest_seconds", b"_behind_newest_seconds", "_dispersion", b"_dispersion", "_highest_probability", b"_highest_probability", "_kelly_fraction", b"_kelly_fraction", "_low_hold", b"_low_hold", "_lowest_probability", b"_lowest_probability", "_method", b"_method", "_middle_cost", b"_middle_cost", "_min_references", b"_min_references", "_reopen_seconds", b"_reopen_seconds", "_sharp_references", b"_sharp_references", "_stake", b"_stake", "_stake_cap", b"_stake_cap", "_stake_step", b"_stake_step", "_take_ev", b"_take_ev", "_worst_case", b"_worst_case", "behind_newest_seconds", b"behind_newest_seconds", "dispersion", b"dispersion", "highest_probability", b"highest_probability", "kelly_fraction", b"kelly_fraction", "low_hold", b"low_hold", "lowest_probability", b"lowest_probability", "method", b"method", "middle_cost", b"middle_cost", "min_references", b"min_references", "reopen_seconds", b"reopen_seconds", "sharp_references", b"sharp_references", "stake", b"stake", "stake_cap", b"stake_cap", "stake_step", b"stake_step", "take_ev", b"take_ev", "worst_case", b"worst_case"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_behind_newest_seconds", b"_behind_newest_seconds", "_dispersion", b"_dispersion", "_estimate_divergence", b"_estimate_divergence", "_highest_probability", b"_highest_probability", "_kelly_fraction", b"_kelly_fraction", "_limit_weight", b"_limit_weight", "_low_hold", b"_low_hold", "_lowest_probability", b"_lowest_probability", "_method", b"_method", "_middle_cost", b"_middle_cost", "_min_references", b"_min_references", "_reopen_seconds", b"_reopen_seconds", "_sharp_references", b"_sharp_references", "_stake", b"_stake", "_stake_cap", b"_stake_cap", "_stake_step", b"_stake_step", "_take_ev", b"_take_ev", "_worst_case", b"_worst_case", "behind_newest_seconds", b"behind_newest_seconds", "dispersion", b"dispersion", "estimate_divergence", b"estimate_divergence", "highest_probability", b"highest_probability", "kelly_fraction", b"kelly_fraction", "limit_weight", b"limit_weight", "low_hold", b"low_hold", "lowest_probability", b"lowest_probability", "method", b"method", "middle_cost", b"middle_cost", "min_references", b"min_references", "reopen_seconds", b"reopen_seconds", "sharp_references", b"sharp_references", "stake", b"stake", "stake_cap", b"stake_cap", "stake_step", b"stake_step", "take_ev", b"take_ev", "worst_case", b"worst_case"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_behind_newest_seconds", b"_behind_newest_seconds", "_dispersion", b"_dispersion", "_highest_probability", b"_highest_probability", "_kelly_fraction", b"_kelly_fraction", "_low_hold", b"_low_hold", "_lowest_probability", b"_lowest_probability", "_method", b"_method", "_middle_cost", b"_middle_cost", "_min_references", b"_min_references", "_reopen_seconds", b"_reopen_seconds", "_sharp_references", b"_sharp_references", "_stake", b"_stake", "_stake_cap", b"_stake_cap", "_stake_step", b"_stake_step", "_take_ev", b"_take_ev", "_worst_case", b"_worst_case", "at_us", b"at_us", "behind_newest_seconds", b"behind_newest_seconds", "bookmakers", b"bookmakers", "bounds", b"bounds", "dispersion", b"dispersion", "highest_probability", b"highest_probability", "kelly_fraction", b"kelly_fraction", "low_hold", b"low_hold", "lowest_probability", b"lowest_probability", "method", b"method", "middle_cost", b"middle_cost", "min_references", b"min_references", "profile", b"profile", "reopen_seconds", b"reopen_seconds", "revision", b"revision", "sharp_references", b"sharp_references", "stake", b"stake", "stake_cap", b"stake_cap", "stake_step", b"stake_step", "take_ev", b"take_ev", "worst_case", b"worst_case"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_behind_newest_seconds", b"_behind_newest_seconds", "_dispersion", b"_dispersion", "_estimate_divergence", b"_estimate_divergence", "_highest_probability", b"_highest_probability", "_kelly_fraction", b"_kelly_fraction", "_limit_weight", b"_limit_weight", "_low_hold", b"_low_hold", "_lowest_probability", b"_lowest_probability", "_method", b"_method", "_middle_cost", b"_middle_cost", "_min_references", b"_min_references", "_reopen_seconds", b"_reopen_seconds", "_sharp_references", b"_sharp_references", "_stake", b"_stake", "_stake_cap", b"_stake_cap", "_stake_step", b"_stake_step", "_take_ev", b"_take_ev", "_worst_case", b"_worst_case", "at_us", b"at_us", "behind_newest_seconds", b"behind_newest_seconds", "bookmakers", b"bookmakers", "bounds", b"bounds", "dispersion", b"dispersion", "estimate_divergence", b"estimate_divergence", "highest_probability", b"highest_probability", "kelly_fraction", b"kelly_fraction", "limit_weight", b"limit_weight", "low_hold", b"low_hold", "lowest_probability", b"lowest_probability", "method", b"method", "middle_cost", b"middle_cost", "min_references", b"min_references", "overrides", b"overrides", "profile", b"profile", "reopen_seconds", b"reopen_seconds", "revision", b"revision", "sharp_references", b"sharp_references", "slopes", b"slopes", "stake", b"stake", "stake_cap", b"stake_cap", "stake_step", b"stake_step", "take_ev", b"take_ev", "worst_case", b"worst_case"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__behind_newest_seconds: _TypeAlias = _typing.Literal["behind_newest_seconds"]  # noqa: Y015
     _WhichOneofArgType__behind_newest_seconds: _TypeAlias = _typing.Literal["_behind_newest_seconds", b"_behind_newest_seconds"]  # noqa: Y015
     _WhichOneofReturnType__dispersion: _TypeAlias = _typing.Literal["dispersion"]  # noqa: Y015
     _WhichOneofArgType__dispersion: _TypeAlias = _typing.Literal["_dispersion", b"_dispersion"]  # noqa: Y015
+    _WhichOneofReturnType__estimate_divergence: _TypeAlias = _typing.Literal["estimate_divergence"]  # noqa: Y015
+    _WhichOneofArgType__estimate_divergence: _TypeAlias = _typing.Literal["_estimate_divergence", b"_estimate_divergence"]  # noqa: Y015
     _WhichOneofReturnType__highest_probability: _TypeAlias = _typing.Literal["highest_probability"]  # noqa: Y015
     _WhichOneofArgType__highest_probability: _TypeAlias = _typing.Literal["_highest_probability", b"_highest_probability"]  # noqa: Y015
     _WhichOneofReturnType__kelly_fraction: _TypeAlias = _typing.Literal["kelly_fraction"]  # noqa: Y015
     _WhichOneofArgType__kelly_fraction: _TypeAlias = _typing.Literal["_kelly_fraction", b"_kelly_fraction"]  # noqa: Y015
+    _WhichOneofReturnType__limit_weight: _TypeAlias = _typing.Literal["limit_weight"]  # noqa: Y015
+    _WhichOneofArgType__limit_weight: _TypeAlias = _typing.Literal["_limit_weight", b"_limit_weight"]  # noqa: Y015
     _WhichOneofReturnType__low_hold: _TypeAlias = _typing.Literal["low_hold"]  # noqa: Y015
     _WhichOneofArgType__low_hold: _TypeAlias = _typing.Literal["_low_hold", b"_low_hold"]  # noqa: Y015
     _WhichOneofReturnType__lowest_probability: _TypeAlias = _typing.Literal["lowest_probability"]  # noqa: Y015
@@ -146,9 +168,13 @@ class PricingSettingsChanged(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__dispersion) -> _WhichOneofReturnType__dispersion | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__estimate_divergence) -> _WhichOneofReturnType__estimate_divergence | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__highest_probability) -> _WhichOneofReturnType__highest_probability | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__kelly_fraction) -> _WhichOneofReturnType__kelly_fraction | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__limit_weight) -> _WhichOneofReturnType__limit_weight | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__low_hold) -> _WhichOneofReturnType__low_hold | None: ...
     @_typing.overload
@@ -210,6 +236,138 @@ class BookmakerPricing(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BookmakerPricing: _TypeAlias = BookmakerPricing  # noqa: Y015
+
+@_typing.final
+class LineSlope(_message.Message):
+    """What half a point is worth in the log-odds of a sport's lines."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ByMarketEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    SPORT_FIELD_NUMBER: _builtins.int
+    BY_MARKET_FIELD_NUMBER: _builtins.int
+    HALF_POINTS_FIELD_NUMBER: _builtins.int
+    sport: _builtins.str
+    """or a league"""
+    half_points: _builtins.int
+    """over how many it is believed"""
+    @_builtins.property
+    def by_market(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]: ...
+    def __init__(
+        self,
+        *,
+        sport: _builtins.str = ...,
+        by_market: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        half_points: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_market", b"by_market", "half_points", b"half_points", "sport", b"sport"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LineSlope: _TypeAlias = LineSlope  # noqa: Y015
+
+@_typing.final
+class PricingOverride(_message.Message):
+    """What is otherwise in some sports and markets. Both may end in *, and are every one where they are not given."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class WeightsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    SPORT_FIELD_NUMBER: _builtins.int
+    MARKET_FIELD_NUMBER: _builtins.int
+    WEIGHTS_FIELD_NUMBER: _builtins.int
+    BOUNDS_FIELD_NUMBER: _builtins.int
+    MIN_REFERENCES_FIELD_NUMBER: _builtins.int
+    DISPERSION_FIELD_NUMBER: _builtins.int
+    LOWEST_PROBABILITY_FIELD_NUMBER: _builtins.int
+    HIGHEST_PROBABILITY_FIELD_NUMBER: _builtins.int
+    sport: _builtins.str
+    """or a league"""
+    market: _builtins.str
+    min_references: _builtins.int
+    dispersion: _builtins.float
+    lowest_probability: _builtins.float
+    highest_probability: _builtins.float
+    @_builtins.property
+    def weights(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """by bookmaker, whose key may end in *"""
+
+    @_builtins.property
+    def bounds(self) -> _containers.RepeatedCompositeFieldContainer[Global___CategoryBounds]: ...
+    def __init__(
+        self,
+        *,
+        sport: _builtins.str = ...,
+        market: _builtins.str = ...,
+        weights: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        bounds: _abc.Iterable[Global___CategoryBounds] | None = ...,
+        min_references: _builtins.int | None = ...,
+        dispersion: _builtins.float | None = ...,
+        lowest_probability: _builtins.float | None = ...,
+        highest_probability: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_dispersion", b"_dispersion", "_highest_probability", b"_highest_probability", "_lowest_probability", b"_lowest_probability", "_min_references", b"_min_references", "dispersion", b"dispersion", "highest_probability", b"highest_probability", "lowest_probability", b"lowest_probability", "min_references", b"min_references"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dispersion", b"_dispersion", "_highest_probability", b"_highest_probability", "_lowest_probability", b"_lowest_probability", "_min_references", b"_min_references", "bounds", b"bounds", "dispersion", b"dispersion", "highest_probability", b"highest_probability", "lowest_probability", b"lowest_probability", "market", b"market", "min_references", b"min_references", "sport", b"sport", "weights", b"weights"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__dispersion: _TypeAlias = _typing.Literal["dispersion"]  # noqa: Y015
+    _WhichOneofArgType__dispersion: _TypeAlias = _typing.Literal["_dispersion", b"_dispersion"]  # noqa: Y015
+    _WhichOneofReturnType__highest_probability: _TypeAlias = _typing.Literal["highest_probability"]  # noqa: Y015
+    _WhichOneofArgType__highest_probability: _TypeAlias = _typing.Literal["_highest_probability", b"_highest_probability"]  # noqa: Y015
+    _WhichOneofReturnType__lowest_probability: _TypeAlias = _typing.Literal["lowest_probability"]  # noqa: Y015
+    _WhichOneofArgType__lowest_probability: _TypeAlias = _typing.Literal["_lowest_probability", b"_lowest_probability"]  # noqa: Y015
+    _WhichOneofReturnType__min_references: _TypeAlias = _typing.Literal["min_references"]  # noqa: Y015
+    _WhichOneofArgType__min_references: _TypeAlias = _typing.Literal["_min_references", b"_min_references"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__dispersion) -> _WhichOneofReturnType__dispersion | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__highest_probability) -> _WhichOneofReturnType__highest_probability | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__lowest_probability) -> _WhichOneofReturnType__lowest_probability | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_references) -> _WhichOneofReturnType__min_references | None: ...
+
+Global___PricingOverride: _TypeAlias = PricingOverride  # noqa: Y015
 
 @_typing.final
 class CategoryBounds(_message.Message):

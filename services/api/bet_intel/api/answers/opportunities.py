@@ -24,10 +24,12 @@ class Opportunity(msgspec.Struct, frozen=True):
     side: Annotated[str, Meta(description="back or lay.")]
     odds_format: OddsFormatName
     price: Annotated[float, Meta(description="Odds on offer.")]
-    net_price: Annotated[float, Meta(description="Odds after the bookmaker's commission.")]
+    net_price: Annotated[
+        float, Meta(description="Odds after the bookmaker's commission; of a lay those of its liability.")
+    ]
     limit: Annotated[float | None, Meta(description="Largest stake taken, where the feed tells.")]
     fair_probability: Annotated[
-        Probability, Meta(description="Leave-one-out: pooled from every bookmaker but the one judged.")
+        Probability, Meta(description="Of the outcome, leave-one-out: pooled from every bookmaker but the one judged.")
     ]
     fair_odds: Annotated[float, Meta(description="1 / fair_probability in the format asked for.")]
     consensus_probability: Annotated[
@@ -36,11 +38,14 @@ class Opportunity(msgspec.Struct, frozen=True):
     ]
     band: Annotated[Band, Meta(description="Of fair_probability, over devig methods.")]
     ev: Annotated[float, Meta(description="Expected value per unit of ev_per: 0.05 is +5 %.")]
-    ev_worst: Annotated[float, Meta(description="EV at the low end of the band.")]
+    ev_worst: Annotated[
+        float, Meta(description="EV at the end of the band that is worse for the bet: of a lay the high one.")
+    ]
     ev_per: Annotated[
         str,
         Meta(
-            description="stake; or standing_stake where the line may return the stake and no other line tells how often"
+            description="stake, of a lay liability; or standing_stake where the line may return the stake and no other "
+            "line tells how often"
         ),
     ]
     push_probability: Annotated[
@@ -49,7 +54,24 @@ class Opportunity(msgspec.Struct, frozen=True):
     ]
     stake_fraction: Annotated[
         float | None,
-        Meta(description="Share of the bankroll to stake: a part of the Kelly stake, within the cap of the event."),
+        Meta(
+            description="Share of the bankroll to stake, of a lay as liability: a part of the Kelly stake, within the "
+            "cap of the event."
+        ),
+    ]
+    confidence: Annotated[
+        float | None,
+        Meta(
+            description="Probability that the price is better than fair, by how far the other bookmakers, the methods "
+            "and the lines it was judged by disagree."
+        ),
+    ]
+    estimated_half_points: Annotated[
+        float | None,
+        Meta(
+            description="Too few others price this line: it was judged by other lines, the nearest so many half points "
+            "away. Null: by its own."
+        ),
     ]
     dispersion: Annotated[float | None, Meta(description="Disagreement of the other bookmakers, in log-odds.")]
     first_seen: datetime

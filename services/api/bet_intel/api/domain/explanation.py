@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from bet_intel.api.domain.model import Leg
 from bet_intel.api.domain.working import BookmakerWorking, Gate, PriceWorking
 
+LAY = "lay"
 OPPORTUNITY, REFUSED, NO_EV, NOT_JUDGED = "opportunity", "refused", "no_ev", "not_judged"
 
 _NAMED = 8
@@ -42,6 +43,9 @@ _GATES: dict[str, Callable[[float, float], str]] = {
     "near_median_book": lambda value, bound: (
         f"the fair probability is {_percent(value)} from the median bookmaker's, at most {_percent(bound)} is allowed"
     ),
+    "below_reference_price": lambda value, bound: (
+        f"by other lines it would win with {_percent(value)}, more than the {_percent(bound)} that others ask for"
+    ),
     "probability_not_too_low": lambda value, bound: (
         f"its fair probability is {_percent(value)}, at least {_percent(bound)} is wanted"
     ),
@@ -58,7 +62,8 @@ _GATES: dict[str, Callable[[float, float], str]] = {
 def explain(price: PriceWorking) -> list[str]:
     """The sentences of one price: what is offered, who was asked, what they think, what it is worth, the verdict."""
     if price.price is None:
-        return [f"{price.title} offers no price on {_selection(price)}."]
+        lay = " to lay" if price.side == LAY else ""
+        return [f"{price.title} offers no price{lay} on {_selection(price)}."]
     sentences = [_offer(price)]
     asked = [one for one in price.bookmakers if _weight(price, one) > 0]
     if asked:
@@ -66,6 +71,8 @@ def explain(price: PriceWorking) -> list[str]:
     left_out = [one for one in price.bookmakers if one.left_out_reason and not one.judged]
     if left_out:
         sentences.append(f"Not asked: {_listed([_why(one) for one in left_out])}.")
+    if price.estimated_half_points is not None:
+        sentences.append(_estimated(price.estimated_half_points))
     if price.fair_probability is not None:
         sentences.append(_fair(price, price.fair_probability))
     sentences.append(_verdict(price))
@@ -104,8 +111,11 @@ def _offer(price: PriceWorking) -> str:
     net = ""
     if price.price is not None and price.net_price is not None and price.net_price < price.price:
         net = f", {price.net_price:.3f} after commission"
+    if price.side == LAY and price.net_price is not None:
+        net = f" (that is {price.net_price:.3f} per unit of liability against it)"
+    offers = "can be laid at" if price.side == LAY else "offers"
     return (
-        f"{price.title} offers {price.price:.2f}{net} on {_selection(price)} in {price.event}, {age} as of "
+        f"{price.title} {offers} {price.price:.2f}{net} on {_selection(price)} in {price.event}, {age} as of "
         f"{price.as_of:%Y-%m-%d %H:%M:%S} UTC."
     )
 
@@ -137,8 +147,12 @@ def _asked(price: PriceWorking, asked: Sequence[BookmakerWorking]) -> str:
     for one in ranked[:_NAMED]:
         opinion = devigged.get(one.bookmaker)
         age = "" if one.age_seconds is None else f", {one.age_seconds:.0f} s old"
-        thinks = "nothing" if opinion is None else _percent(opinion)
-        said.append(f"{one.title} {thinks} (weight {_percent(_weight(price, one))}{age})")
+        thinks = " nothing" if opinion is None else f" {_percent(opinion)}"
+        if price.estimated_half_points is not None:
+            thinks = ""  # What it thinks of another line.
+        said.append(f"{one.title}{thinks} (weight {_percent(_weight(price, one))}{age})")
+    if price.estimated_half_points is not None:
+        return f"Asked, by the method {price.method}: {_listed(said)}."
     others = [p for one in ranked[_NAMED:] if (p := devigged.get(one.bookmaker)) is not None]
     if others:
         said.append(f"{len(others)} more between {_percent(min(others))} and {_percent(max(others))}")
@@ -162,14 +176,21 @@ def _fair(price: PriceWorking, fair: float) -> str:
 
 
 def _verdict(price: PriceWorking) -> str:
-    worst = "" if price.ev_worst is None else f", {_signed(price.ev_worst)} at the low end of the band"
+    end = "high" if price.side == LAY else "low"
+    worst = "" if price.ev_worst is None else f", {_signed(price.ev_worst)} at the {end} end of the band"
     worth = "" if price.ev is None else f"Against it the price is worth {_signed(price.ev)} {_per(price)}{worst}"
     if price.verdict == OPPORTUNITY:
         passed = sum(gate.passed for gate in price.gates)
         doubt = "".join(f"; but {_gate(gate)}" for gate in price.gates if not gate.passed)
-        return f"{worth}; it passed {passed} gates and is of the class {price.class_}{doubt}."
+        sure = (
+            ""
+            if price.confidence is None
+            else f" That it is better than fair has a probability of {_percent(price.confidence)}."
+        )
+        return f"{worth}; it passed {passed} gates and is of the class {price.class_}{doubt}.{sure}"
     if price.verdict == NO_EV and price.fair_probability is not None:
-        needed = f"a net price above {1 / price.fair_probability:.3f} would be an edge"
+        wins = 1 - price.fair_probability if price.side == LAY else price.fair_probability
+        needed = f"a net price above {1 / wins:.3f} would be an edge"
         return f"{worth}: no opportunity; {needed} ({price.reason})."
     if price.verdict == REFUSED:
         why = "; ".join(_gate(gate) for gate in price.gates if not gate.passed)
@@ -182,8 +203,15 @@ def _per(price: PriceWorking) -> str:
         return "per unit of the stake that stands (how often the line returns it is not counted)"
     if price.push_probability:
         half = " half of" if price.line is not None and price.line * 4 % 2 else ""
-        return f"per unit staked, the line returning{half} the stake in {_percent(price.push_probability)}"
-    return "per unit staked"
+        unit = "of liability" if price.side == LAY else "staked"
+        return f"per unit {unit}, the line returning{half} the stake in {_percent(price.push_probability)}"
+    return "per unit of liability" if price.side == LAY else "per unit staked"
+
+
+def _estimated(half_points: float) -> str:
+    if half_points == 0:
+        return "Too few others price this line under its name: it is judged by the same line under another."
+    return f"Too few others price this line: it is judged by other lines, the nearest {half_points:g} half points away."
 
 
 def _unjudged(reason: str | None) -> str:

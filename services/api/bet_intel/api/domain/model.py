@@ -121,6 +121,8 @@ class OpenOpportunity(NamedTuple):
     push: float | None = 0.0
     ev_per: str = "stake"
     stake: float | None = None
+    confidence: float | None = None
+    half_points: float | None = None
 
 
 class Leg(msgspec.Struct, frozen=True):

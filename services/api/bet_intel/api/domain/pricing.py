@@ -41,6 +41,32 @@ class CategoryBounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     plausible_ev: Annotated[float, Meta(gt=0, le=100)] | None = None
 
 
+class LineSlope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a line that too few price is judged by others: what half a point is worth."""
+
+    by_market: Annotated[
+        dict[str, Annotated[float, Meta(gt=0, le=2)]],
+        Meta(max_length=50, description="In log-odds, for each half point: spreads, totals."),
+    ]
+    half_points: Annotated[int, Meta(ge=0, le=20, description="Over how many it is believed.")] = 4
+
+
+class PricingOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is otherwise in some sports and markets; of several that concern a market the last one stands."""
+
+    sport: Annotated[str, Meta(max_length=200, description="Sport or league; may end in *.")] = ""
+    market: Annotated[str, Meta(max_length=200, description="Market; may end in *.")] = ""
+    weights: Annotated[
+        dict[BookmakerKey, Annotated[float, Meta(ge=0, le=1000)]],
+        Meta(max_length=500, description="By bookmaker, whose key may end in *."),
+    ] = {}
+    bounds: dict[Category, CategoryBounds] = {}
+    min_references: Annotated[int, Meta(ge=1, le=1000)] | None = None
+    dispersion: Annotated[float, Meta(gt=0, le=100)] | None = None
+    lowest_probability: Probability | None = None
+    highest_probability: Probability | None = None
+
+
 class PricingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A pricing profile. Keys of `bookmakers` may end in `*` and then stand for every key that begins so."""
 
@@ -70,6 +96,16 @@ class PricingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     stake_cap: (
         Annotated[float, Meta(gt=0, le=1, description="The largest share of the bankroll on one event.")] | None
     ) = None
+    limit_weight: (
+        Annotated[Probability, Meta(description="Power of a bookmaker's limit by which its weight grows; 0: not.")]
+        | None
+    ) = None
+    estimate_divergence: (
+        Annotated[Probability, Meta(description="Bound of near_median_book for lines that are judged by others.")]
+        | None
+    ) = None
+    slopes: Annotated[dict[BookmakerKey, LineSlope], Meta(max_length=200, description="By sport or league.")] = {}
+    overrides: Annotated[list[PricingOverride], Meta(max_length=200)] = []
 
     def contradiction(self) -> str | None:
         """What makes the document unusable as a whole, or None."""

@@ -122,8 +122,11 @@ class PriceWorking(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
     bookmaker: str
     title: str
+    side: Annotated[str, Meta(description="back or lay.")] = "back"
     price: float | None
-    net_price: Annotated[float | None, Meta(description="After the bookmaker's commission.")]
+    net_price: Annotated[
+        float | None, Meta(description="After the bookmaker's commission; of a lay per unit of liability.")
+    ]
     age_seconds: float | None
     verdict: Annotated[
         str, Meta(description="opportunity, refused (by a gate), no_ev, or not_judged: nobody gives it a fair price.")
@@ -136,11 +139,17 @@ class PriceWorking(msgspec.Struct, frozen=True, kw_only=True):
     ev: float | None
     ev_worst: float | None
     ev_per: Annotated[
-        str, Meta(description="stake; or standing_stake on a line that may return it, where that is not counted.")
+        str, Meta(description="stake, of a lay liability; or standing_stake on a line that may return it, not counted.")
     ] = "stake"
     push_probability: Annotated[
         float | None, Meta(description="How often the line returns the stake; null = not known.")
     ] = 0.0
+    confidence: Annotated[float | None, Meta(description="Of an opportunity: that the price is better than fair.")] = (
+        None
+    )
+    estimated_half_points: Annotated[
+        float | None, Meta(description="Judged by other lines, the nearest so far away; null: by its own.")
+    ] = None
     as_of: datetime
     method: str
     books_used: Annotated[int, Meta(description="Bookmakers in the consensus.")]

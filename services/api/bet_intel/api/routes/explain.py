@@ -1,6 +1,6 @@
 """`/v1/events/{id}/explain`: why a price is an opportunity, or is none."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -30,6 +30,7 @@ class ExplainQuery(Query, frozen=True):
     subject: Annotated[Text, Meta(description="Player or team the market is about.")] | None = None
     outcome: Annotated[Text, Meta(description="Outcome, as it is named there. Needed.")] | None = None
     bookmaker: Annotated[Text, Meta(description="Key of the bookmaker. Needed.")] | None = None
+    side: Annotated[Literal["back", "lay"], Meta(description="A price to back the outcome, or to lay it.")] = "back"
     profile: Annotated[Profile, Meta(description="Pricing profile.")] = "consensus"
 
     def check(self) -> None:
@@ -63,7 +64,7 @@ async def _explain(connection: Reader, question: Question, asked: ExplainQuery) 
     position = await read_model.position(connection)
     key = MarketKey(asked.market, asked.period, asked.line, asked.subject or "")
     of_set = SetWorking(stored[0])
-    working = of_set.price(key, asked.outcome or "", asked.bookmaker or "", asked.profile)
+    working = of_set.price(key, asked.outcome or "", asked.bookmaker or "", asked.profile, asked.side)
     if working is None or not await _is_seen(connection, question, key, of_set.category(key, asked.profile)):
         raise NotFoundError(
             "The event has no such market, line, outcome, bookmaker or profile that your tier sees: "

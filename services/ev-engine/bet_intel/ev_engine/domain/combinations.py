@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bet_intel.ev_engine.domain.boards import EventBoards, MarketStatus
-from bet_intel.ev_engine.domain.priced import PricedMarket
+from bet_intel.ev_engine.domain.priced import PricedMarket, Side
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.odds import rounded_stakes, stake_shares
 
@@ -27,11 +27,6 @@ class Kind(StrEnum):
     ARBITRAGE = "arbitrage"
     MIDDLE = "middle"
     LOW_HOLD = "low_hold"
-
-
-class Side(StrEnum):
-    BACK = "back"
-    LAY = "lay"
 
 
 class Leg(NamedTuple):

@@ -1,5 +1,6 @@
 """The gates a price passes before it is called an opportunity: named, ordered, each with its reason."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,7 +10,11 @@ from bet_intel.ev_engine.domain.profile import Bounds, Profile
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A price that beats its fair price, with what the gates ask about. Times in seconds, source time."""
+    """A price that beats its fair price, with what the gates ask about. Times in seconds, source time.
+
+    `fair` is the probability of the outcome, `wins` that of the bet: of a lay 1 − `fair`. `estimated`: by other lines.
+    `implied`: what other bookmakers ask for the same bet, margin and all, NaN where that is not to be asked.
+    """
 
     seconds_to_start: float
     market_open: bool
@@ -22,7 +27,10 @@ class Candidate:
     dispersion: float
     divergence: float
     fair: float
+    wins: float
     ev: float
+    implied: float = math.nan
+    estimated: bool = False
 
 
 class Verdict(NamedTuple):
@@ -77,7 +85,13 @@ def _agreement(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[
 
 
 def _near_the_median(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
-    return _at_most(candidate.divergence, bounds.divergence)
+    bound = min(bounds.divergence, profile.estimate_divergence) if candidate.estimated else bounds.divergence
+    return _at_most(candidate.divergence, bound)
+
+
+def _below_reference(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
+    """What others ask with their margin is more than they think."""
+    return _at_most(candidate.wins, 1.0 if math.isnan(candidate.implied) else candidate.implied)
 
 
 def _not_too_long(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
@@ -101,6 +115,7 @@ REFUSING = (
     Gate("enough_references", "too_few_books", _references),
     Gate("references_agree", "divergent_reference", _agreement),
     Gate("near_median_book", "divergent_reference", _near_the_median),
+    Gate("below_reference_price", "divergent_reference", _below_reference),
     Gate("probability_not_too_low", "probability_out_of_bounds", _not_too_long),
     Gate("probability_not_too_high", "probability_out_of_bounds", _not_too_short),
     Gate("ev_positive", "no_ev", _positive),

@@ -99,9 +99,9 @@ class Lines:
         self._places = places
         self._consensus = consensus
         self._without = without
-        self._views = [line_view(place) for place in places]
+        self.views = [line_view(place) for place in places]
         self._halves: dict[tuple[Curve, float], list[int]] = {}
-        for m, view in enumerate(self._views):
+        for m, view in enumerate(self.views):
             if view is not None and view.split is Split.NONE:
                 self._halves.setdefault((view.curve, view.at), []).append(m)
         self._columns: dict[int, Mapping[str, int]] = {}
@@ -109,7 +109,7 @@ class Lines:
     def terms(self, m: int) -> Terms:
         """How the bets of market `m` are settled."""
         books = self._places[m].board.bookmakers
-        view = self._views[m]
+        view = self.views[m]
         if view is None:
             # Without two sides of a number nothing tells what a line returns.
             known = Terms.plain(len(books))
@@ -135,7 +135,7 @@ class Lines:
             return None
         market = self._places[m].key.market
         chosen = max(candidates, key=lambda other: self._places[other].key.market == market)
-        row = self._views[chosen]
+        row = self.views[chosen]
         if row is None:
             return None
         columns = self._columns.get(chosen)

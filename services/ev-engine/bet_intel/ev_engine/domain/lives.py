@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import NamedTuple, Self
 
 from bet_intel.ev_engine.domain.boards import MarketKey, MarketStatus
-from bet_intel.ev_engine.domain.combinations import Combination, Kind, Leg, Side
-from bet_intel.ev_engine.domain.priced import Priced, PricedMarket
+from bet_intel.ev_engine.domain.combinations import Combination, Kind, Leg
+from bet_intel.ev_engine.domain.priced import Priced, PricedMarket, Side
 from bet_intel.ev_engine.domain.pricing import PricedEvent
 
 _UNIT = "\x1f"
@@ -157,7 +157,7 @@ def _sightings(priced: PricedEvent) -> Iterable[tuple[OpportunityKey, Sighting |
     event, profile = priced.boards.event.id, priced.profile.name
     for market in priced.markets:
         for one in market.opportunities:
-            leg = market.board.outcomes[one.outcome], market.board.bookmakers[one.bookmaker], Side.BACK.value
+            leg = market.board.outcomes[one.outcome], market.board.bookmakers[one.bookmaker], one.side.value
             yield OpportunityKey(event, market.key, profile, Kind.EV.value, (leg,)), Sighting(profile, market, one)
     for found in priced.combinations:
         legs = tuple(sorted(_leg(leg, found.market.key) for leg in found.legs))
@@ -190,10 +190,11 @@ class _Reasons:
 
     def _of_price(self, market: PricedMarket, key: OpportunityKey) -> str:
         """The gate that refused it, else that its price is no longer better."""
-        ((outcome, bookmaker, _),) = key.legs
-        if not _is_offered(market, outcome, bookmaker, Side.BACK):
+        ((outcome, bookmaker, side),) = key.legs
+        if not _is_offered(market, outcome, bookmaker, Side(side)):
             return self._gone()
-        return market.refused.get((outcome, bookmaker)) or market.reason or "no_ev"
+        refused = market.refused if side == Side.BACK else market.refused_lays
+        return refused.get((outcome, bookmaker)) or market.reason or "no_ev"
 
     def _of_combination(self, market: PricedMarket, key: OpportunityKey) -> str:
         if self._boards.as_of >= self._boards.event.commence_time:

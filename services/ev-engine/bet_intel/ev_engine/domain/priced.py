@@ -1,7 +1,8 @@
 """What a pass makes of a market: fair prices, the prices that beat them, and the best on offer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -9,16 +10,48 @@ import numpy.typing as npt
 
 from bet_intel.ev_engine.domain.boards import Board, FloatArray, MarketKey
 from bet_intel.ev_engine.domain.gates import Judgement
-from bet_intel.ev_engine.domain.lines import Terms
+from bet_intel.ev_engine.domain.lines import STAKE, STANDING_STAKE, Terms
 from bet_intel.ev_engine.domain.profile import Category
 
 BoolArray = npt.NDArray[np.bool_]
 
 
+LIABILITY = "liability"
+
+
+class Side(StrEnum):
+    BACK = "back"
+    LAY = "lay"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What other bookmakers' prices of other lines say of one that too few of them price.
+
+    `fair`, `lowest`, `highest`: (o,). `lines`: the lines it is taken from, `half_points` how far the nearest is.
+    `shares`: of the pools there, by bookmaker; `references`, `sharp` and `dispersion` are those of the weaker of them.
+    `implied`: (o,), the median of what the others ask for the same outcome at this very line, NaN where nobody does.
+    """
+
+    fair: FloatArray
+    lowest: FloatArray
+    highest: FloatArray
+    lines: tuple[float, ...]
+    half_points: float
+    shares: Mapping[str, float]
+    references: int
+    sharp: bool
+    dispersion: float
+    implied: FloatArray
+
+
 @dataclass(frozen=True, slots=True)
 class Priced:
     """A price that passed every gate. `outcome` and `bookmaker` index the market's; `fair`, its band and `dispersion`
-    are those of the pool without this bookmaker. `push` is the probability that the line returns the stake, NaN where
+    are those of the outcome, by the pool without this bookmaker. `net_price` and EV of a lay are per unit of liability,
+    `ev_worst` is by the end of the band that is worse for the bet. `estimate`: by which other lines it was judged, None
+    by its own. `confidence`: the probability that the price is better than fair, if the pool is off by no more than its
+    bookmakers disagree. `push` is the probability that the line returns the stake, NaN where
     it cannot be known; `ev` and `ev_worst` then are per unit of stake that stands."""
 
     outcome: int
@@ -36,6 +69,21 @@ class Priced:
     shares: FloatArray
     outliers: BoolArray
     push: float
+    side: Side = Side.BACK
+    estimate: Estimate | None = None
+    confidence: float = np.nan
+
+    @property
+    def wins(self) -> float:
+        """The fair probability that the bet wins."""
+        return self.fair if self.side is Side.BACK else 1.0 - self.fair
+
+
+def ev_per(one: Priced) -> str:
+    """What an EV is per unit of."""
+    if np.isnan(one.push):
+        return STANDING_STAKE
+    return STAKE if one.side is Side.BACK else LIABILITY
 
 
 class Refusal(NamedTuple):
@@ -44,6 +92,7 @@ class Refusal(NamedTuple):
     outcome: int
     bookmaker: int
     judgement: Judgement
+    side: Side = Side.BACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +116,10 @@ class PricedMarket:
 
     `consensus`, `band_low`, `band_high`: (o,); `devigged`: (o, b); `leave_one_out`: (o, b), what the others think of an
     outcome, by the bookmaker left out; `share`, `overround`: (b,), shares of the consensus; `left_out`: why a bookmaker
-    is not in it, "" where it is. `refused`: (outcome, bookmaker) → reason, for prices that beat their fair price and
-    were refused, and for those that no other bookmaker gives a fair price for; `refusals` are the former with the
-    verdict that refused them. `offers`: the best fresh prices, None in a market of one outcome. `terms`: how its bets
-    are settled.
+    is not in it, "" where it is. `refused`: (outcome, bookmaker) → reason, for prices to back that beat their fair
+    price and were refused, and for those that no other bookmaker gives a fair price for; `refused_lays` the same for
+    prices to lay. `refusals` are those that were refused with the verdict that did it. `offers`: the best fresh prices,
+    None in a market of one outcome. `terms`: how its bets are settled.
     """
 
     key: MarketKey
@@ -92,3 +141,4 @@ class PricedMarket:
     refusals: tuple[Refusal, ...]
     offers: Offers | None
     terms: Terms
+    refused_lays: Mapping[tuple[str, str], str] = field(default_factory=dict)

@@ -1,11 +1,11 @@
 """How prices are judged: the operator's pricing profiles, and their starting values (docs/domain.md)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bet_intel.odds import Method
 
@@ -60,6 +60,81 @@ _PREFIXES = {"betfair_ex_": Bookmaker(weight=2.0, commission=0.05, exchange=True
 
 
 CONSENSUS = "consensus"
+_ANY = "*"
+
+
+class Slope(NamedTuple):
+    """How lines of one sport depend on each other: what half a point is worth in log-odds, by market, and over how many
+    half points that is believed."""
+
+    by_market: Mapping[str, float]
+    half_points: int
+
+
+_SLOPES = {
+    "basketball_nba": Slope({"spreads": 0.06, "totals": 0.05}, 6),
+    "basketball_ncaab": Slope({"spreads": 0.07, "totals": 0.06}, 6),
+    "icehockey_nhl": Slope({"spreads": 0.18, "totals": 0.15}, 4),
+    "baseball_mlb": Slope({"spreads": 0.20, "totals": 0.12}, 4),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """What is otherwise in some sports and markets; of several that concern a market the last one stands.
+
+    `sport` is that of the event, or its league, `market` a market's name; either may end in *, and "" is every one.
+    `weights` go by bookmaker, or by the beginning of its key with a * behind it; `bounds` are those of `Bounds` that
+    are otherwise, by category.
+    """
+
+    sport: str = ""
+    market: str = ""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    bounds: Mapping[Category, Mapping[str, float]] = field(default_factory=dict)
+    min_references: int | None = None
+    dispersion: float | None = None
+    lowest_probability: float | None = None
+    highest_probability: float | None = None
+
+    def concerns(self, sport: str, league: str, market: str) -> bool:
+        return _named(self.market, market) and (_named(self.sport, sport) or _named(self.sport, league))
+
+    def applied(self, profile: "Profile") -> "Profile":
+        """`profile` with what is otherwise here."""
+        exact = {
+            key: profile.bookmaker(key)._replace(weight=weight)
+            for key, weight in self.weights.items()
+            if not key.endswith(_ANY)
+        }
+        prefixes = {
+            (prefix := key.removesuffix(_ANY)): profile.bookmaker_prefixes.get(prefix, Bookmaker())._replace(
+                weight=weight
+            )
+            for key, weight in self.weights.items()
+            if key.endswith(_ANY)
+        }
+        bounds = {
+            category: Bounds(**asdict(bound) | dict(self.bounds.get(category, {})))
+            for category, bound in profile.bounds.items()
+        }
+        gates: dict[str, Any] = {name: value for name in _OVERRIDABLE if (value := getattr(self, name)) is not None}
+        return replace(
+            profile,
+            bookmakers={**profile.bookmakers, **exact},
+            bookmaker_prefixes={**profile.bookmaker_prefixes, **prefixes},
+            bounds=bounds,
+            **gates,
+        )
+
+
+_OVERRIDABLE = ("min_references", "dispersion", "lowest_probability", "highest_probability")
+
+
+def _named(pattern: str, name: str) -> bool:
+    if pattern.endswith(_ANY):
+        return name.startswith(pattern.removesuffix(_ANY))
+    return pattern in ("", name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +142,11 @@ class Profile:
     """One way to price. `revision` is that of the settings it came from (0: the starting values).
 
     `sharp_references`: judge against sharp bookmakers and exchanges alone, in markets where one of the former, or
-    `min_references` of the latter, can be referred to. `worst_case`: judge by the lower end of the band.
-    `low_hold` and `middle_cost`: how far the inverse net prices of a low hold and of a middle may add up to more than
-    1. `stake` in `stake_step`s is what an arbitrage must still profit from after rounding.
+    `min_references` of the latter, can be referred to. `worst_case`: judge by the lower end of the band. `low_hold` and
+    `middle_cost`: how far the inverse net prices of a low hold and of a middle may add up to more than 1. `stake` in
+    `stake_step`s is what an arbitrage must still profit from after rounding. `overrides`: what is otherwise in some
+    sports and markets (`at`). `limit_weight`: the power of a bookmaker's limit by which its weight grows, 0 for none.
+    `slopes`, by league or sport, and `estimate_divergence`: how a line is judged by others that somebody prices.
     """
 
     name: str = CONSENSUS
@@ -93,6 +170,21 @@ class Profile:
     stake_step: Decimal = Decimal(1)
     kelly_fraction: float = 0.25
     stake_cap: float = 0.05
+    overrides: tuple[Override, ...] = ()
+    limit_weight: float = 0.5
+    slopes: Mapping[str, Slope] = field(default_factory=lambda: dict(_SLOPES))
+    estimate_divergence: float = 0.07
+
+    def at(self, sport: str, league: str, market: str) -> "Profile":
+        """The profile as it is in one market of one sport."""
+        found = self
+        for override in self.overrides:
+            if override.concerns(sport, league, market):
+                found = override.applied(found)
+        return found
+
+    def slope(self, sport: str, league: str) -> Slope | None:
+        return self.slopes.get(league, self.slopes.get(sport))
 
     def bookmaker(self, key: str) -> Bookmaker:
         known = self.bookmakers.get(key)
@@ -130,5 +222,10 @@ STARTING: Mapping[str, Profile] = {profile.name: profile for profile in _STARTIN
 
 def longest_stale(profiles: Iterable[Profile]) -> timedelta:
     """So long after the newest answer every price of it is stale by every profile, whatever time it gave for them."""
-    longest = max(bounds.stale_seconds for profile in profiles for bounds in profile.bounds.values())
+    longest = max(
+        bounds.stale_seconds
+        for profile in profiles
+        for each in (profile, *(override.applied(profile) for override in profile.overrides))
+        for bounds in each.bounds.values()
+    )
     return timedelta(seconds=longest + CLOCK_SKEW)

@@ -1,0 +1,195 @@
+"""Lines that too few bookmakers price, judged by other lines of the same result.
+
+In log-odds the probability of going over a line falls by about the same for every half point (the *slope*, a setting
+for each sport). So a line is shifted to from the nearest one that is priced by enough, or read between the nearest on
+either side, where what half a point is worth follows from these two. One that is told at the same line under another
+name (`totals`, `alternate_totals`) needs no shift. The bookmaker whose price is judged is left out at every line.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bet_intel.ev_engine.domain.boards import FloatArray
+from bet_intel.ev_engine.domain.lines import Curve, LineView
+from bet_intel.ev_engine.domain.pools import Pooled
+from bet_intel.ev_engine.domain.priced import Estimate
+from bet_intel.ev_engine.domain.profile import Profile, Slope
+from bet_intel.ev_engine.domain.tensors import Scopes
+
+_HALF_POINT = 0.5
+_BETWEEN = 4
+"""Half points to the nearer of two lines that another is read between, where a sport has no slope of its own."""
+_FULL = "full"
+
+
+class _Neighbour(NamedTuple):
+    """A line somebody prices: its market, the column of the bookmaker left out there (None: it prices it not), how many
+    half points it is away, below 0 for a lower one."""
+
+    market: int
+    column: int | None
+    half_points: float
+
+
+def estimates(pooled: Pooled, profile: Scopes) -> dict[tuple[int, int], Estimate]:
+    """By market and bookmaker, for prices of lines without enough other bookmakers."""
+    if len(pooled.group.back) != 2:
+        return {}
+    return dict(_Estimates(pooled, profile).found())
+
+
+class _Estimates:
+    def __init__(self, pooled: Pooled, profile: Scopes) -> None:
+        self._pooled = pooled
+        self._entries = pooled.group.entries
+        self._profiles = [profile.of(entry) for entry in self._entries]
+        self._views = pooled.lines.views
+        self._curves: defaultdict[Curve, list[int]] = defaultdict(list)
+        for m, view in enumerate(self._views):
+            if view is not None:
+                self._curves[view.curve].append(m)
+
+    def found(self) -> Iterator[tuple[tuple[int, int], Estimate]]:
+        group = self._pooled.group
+        for lines in self._curves.values():
+            if len(lines) < 2:
+                continue
+            for m in lines:
+                priced = ~(np.isnan(group.back[:, :, m]) & np.isnan(group.lay[:, :, m])).all(axis=0)
+                for b in np.flatnonzero(priced).tolist():
+                    if not self._enough(m, b):
+                        estimate = self._estimate(m, b, lines)
+                        if estimate is not None:
+                            yield (m, b), estimate
+
+    def _enough(self, m: int, column: int | None) -> bool:
+        """Whether enough bookmakers but that of `column` price a line, or a sharp one does."""
+        references, sharp = self._references(m, column)
+        return sharp or references >= self._profiles[m].min_references
+
+    def _references(self, m: int, column: int | None) -> tuple[int, bool]:
+        pooled, fair = self._pooled, self._pooled.fair
+        if column is None:
+            return int(fair.consensus.books_used[m]), bool(pooled.sharp_in_consensus[m])
+        return int(fair.leave_one_out.books_used[column, m]), bool(pooled.sharp[column, m])
+
+    def _estimate(self, m: int, b: int, lines: Sequence[int]) -> Estimate | None:
+        view = self._views[m]
+        if view is None:
+            return None
+        profile, entry = self._profiles[m], self._entries[m]
+        slope = profile.slope(entry.boards.event.sport, entry.boards.event.league)
+        reach = _BETWEEN if slope is None else slope.half_points
+        near = [one for one in self._neighbours(m, b, view, lines) if abs(one.half_points) <= reach]
+        same = [one for one in near if one.half_points == 0.0]
+        below = max((one for one in near if one.half_points < 0.0), key=lambda one: one.half_points, default=None)
+        beyond = min((one for one in near if one.half_points > 0.0), key=lambda one: one.half_points, default=None)
+        if same:
+            return self._told(m, b, same[:1], 0.0)
+        if below is not None and beyond is not None:
+            return self._told(m, b, [below, beyond], 0.0)
+        per_half_point = _per_half_point(slope, view.curve)
+        nearest = below or beyond
+        if nearest is None or per_half_point is None:
+            return None
+        return self._told(m, b, [nearest], per_half_point)
+
+    def _neighbours(self, m: int, b: int, view: LineView, lines: Sequence[int]) -> Iterator[_Neighbour]:
+        bookmaker = self._entries[m].board.bookmakers[b]
+        for other in lines:
+            place = self._views[other]
+            if other == m or place is None:
+                continue
+            books = self._entries[other].board.bookmakers
+            column = books.index(bookmaker) if bookmaker in books else None
+            if self._enough(other, column):
+                yield _Neighbour(other, column, (place.at - view.at) / _HALF_POINT)
+
+    def _told(self, m: int, b: int, near: Sequence[_Neighbour], per_half_point: float) -> Estimate | None:
+        ways = [self._log_odds(one) for one in near]
+        parts: tuple[float, ...] = (1.0,)
+        if len(near) == 2:
+            # Each the more the nearer it is: what half a point is worth follows from the two.
+            whole = near[1].half_points - near[0].half_points
+            parts = (near[1].half_points / whole, -near[0].half_points / whole)
+            if not (ways[0] >= ways[1]).all():
+                return None  # Going over the higher line is told to be the likelier: nothing follows from that.
+            above = parts[0] * ways[0] + parts[1] * ways[1]
+        else:
+            above = ways[0] + near[0].half_points * per_half_point
+        fair, lowest, highest = (1.0 / (1.0 + np.exp(-above))).tolist()
+        view = self._views[m]
+        first = view is not None and view.above == 0
+        pools = [self._references(one.market, one.column) for one in near]
+        shares: defaultdict[str, float] = defaultdict(float)
+        for one, part in zip(near, parts, strict=True):
+            for book, share in self._shares(one):
+                shares[book] += part * share
+        return Estimate(
+            fair=_both(fair, 1.0 - fair, first=first),
+            lowest=_both(lowest, 1.0 - highest, first=first),
+            highest=_both(highest, 1.0 - lowest, first=first),
+            lines=tuple(line for one in near if (line := self._entries[one.market].key.line) is not None),
+            half_points=min(abs(one.half_points) for one in near),
+            shares=dict(shares),
+            references=min(references for references, _ in pools),
+            sharp=all(sharp for _, sharp in pools),
+            dispersion=max(self._dispersion(one) for one in near),
+            implied=self._implied(m, b),
+        )
+
+    def _log_odds(self, one: _Neighbour) -> FloatArray:
+        """Of going over the line: fair, lowest and highest over the methods."""
+        pooled, view = self._pooled, self._views[one.market]
+        row = 0 if view is None else view.above
+        fair = pooled.fair
+        if one.column is None:
+            p = [
+                fair.consensus.probability[row, one.market],
+                fair.consensus_band.lowest[row, one.market],
+                fair.consensus_band.highest[row, one.market],
+            ]
+        else:
+            p = [each[row, one.column, one.market] for each in (pooled.without, pooled.lowest, pooled.highest)]
+        log_odds: FloatArray = np.log(np.array(p) / (1.0 - np.array(p)))
+        return log_odds
+
+    def _shares(self, one: _Neighbour) -> Iterator[tuple[str, float]]:
+        fair, books = self._pooled.fair, self._entries[one.market].board.bookmakers
+        share = (
+            fair.consensus.share[:, one.market]
+            if one.column is None
+            else fair.leave_one_out.share[one.column, :, one.market]
+        )
+        return zip(books, share[: len(books)].tolist(), strict=True)
+
+    def _dispersion(self, one: _Neighbour) -> float:
+        fair = self._pooled.fair
+        if one.column is None:
+            return float(fair.consensus.dispersion[one.market])
+        return float(fair.leave_one_out.dispersion[one.column, one.market])
+
+    def _implied(self, m: int, b: int) -> FloatArray:
+        """The median of what the others ask for each outcome of this line, margin and all; NaN where nobody does."""
+        group = self._pooled.group
+        others = ~self._pooled.stale[:, m] & (group.weight[:, m] > 0.0)
+        others[b] = False
+        asked = 1.0 / group.back[:, others, m]
+        return np.array([np.median(row[~np.isnan(row)]) if (~np.isnan(row)).any() else np.nan for row in asked])
+
+
+def _per_half_point(slope: Slope | None, curve: Curve) -> float | None:
+    return None if slope is None or curve.period != _FULL else slope.by_market.get(curve.market)
+
+
+def _both(above: float, below: float, *, first: bool) -> FloatArray:
+    return np.array([above, below] if first else [below, above])
+
+
+def half_points_worth(estimate: Estimate, profile: Profile, sport: str, league: str, curve: str) -> float:
+    """What the nearest line is away, in log-odds; 0 where that is not known."""
+    slope = profile.slope(sport, league)
+    return estimate.half_points * (0.0 if slope is None else slope.by_market.get(curve, 0.0))

@@ -1,0 +1,101 @@
+"""Fair prices of a group of markets, and what follows from them for every profile that has them."""
+
+from collections.abc import Iterable
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from bet_intel.ev_engine.domain.boards import FloatArray
+from bet_intel.ev_engine.domain.lines import Lines, Place
+from bet_intel.ev_engine.domain.priced import BoolArray
+from bet_intel.ev_engine.domain.tensors import Group, nanmedian
+from bet_intel.odds import DevigStatus, Method, fair_prices
+
+
+class Pooled:
+    """A group's fair prices by one method and one set of weights, and what follows from them for every profile."""
+
+    def __init__(self, group: Group, weight: FloatArray, stale: BoolArray, method: Method) -> None:
+        self.group, self.weight, self.stale = group, weight, stale
+        self.fair = fair = fair_prices(
+            group.implied, weight, is_mid=group.two_sided, method=method, target=group.winning
+        )
+        self.without = np.moveaxis(fair.leave_one_out.probability, 0, 1)  # (outcomes, bookmaker left out, markets)
+        self.lowest = np.moveaxis(fair.leave_one_out_band.lowest, 0, 1)
+        self.highest = np.moveaxis(fair.leave_one_out_band.highest, 0, 1)
+        usable = np.where(fair.consensus.share > 0, fair.devigged, np.nan)
+        self.median = nanmedian(usable)
+        self.back, self.back_bookmaker = _best(np.where(stale, np.nan, group.net))
+        self.lay, self.lay_bookmaker = _best(np.where(stale, np.nan, group.net_lay))
+        self._left_outs: dict[int, tuple[str, ...]] = {}
+        places = [Place(e.boards.event.id, e.boards.event.home, e.key, e.board) for e in group.entries]
+        self.lines = Lines(places, fair.consensus.probability, self.without)
+
+    @cached_property
+    def sharp(self) -> BoolArray:
+        """Whether a sharp bookmaker is in the pool without each bookmaker. (bookmakers, markets)"""
+        used = self.fair.leave_one_out.share > 0.0
+        return np.asarray((used & self.group.sharp).any(axis=1))
+
+    @cached_property
+    def sharp_in_consensus(self) -> BoolArray:
+        return np.asarray(((self.fair.consensus.share > 0.0) & self.group.sharp).any(axis=0))
+
+    def cost(self) -> FloatArray:
+        """The least sum of inverse net prices that covers every outcome of a market, infinite where nothing does."""
+        back = np.where(np.isnan(self.back), 0.0, self.back)
+        lay = np.where(np.isnan(self.lay), 0.0, self.lay)
+        with np.errstate(divide="ignore"):
+            either = np.maximum(back, lay[::-1]) if len(back) == 2 else back
+            pairs = (1.0 / back + 1.0 / lay).min(axis=0)
+            cost: FloatArray = np.minimum((1.0 / either).sum(axis=0), pairs)
+        return cost
+
+    def left_out(self, m: int) -> tuple[str, ...]:
+        """Why each bookmaker of a market is not in its consensus, "" where it is."""
+        known = self._left_outs.get(m)
+        if known is None:
+            books = range(len(self.group.entries[m].board.bookmakers))
+            known = self._left_outs[m] = tuple(self._left_out(b, m) for b in books)
+        return known
+
+    def _left_out(self, b: int, m: int) -> str:
+        if self.fair.consensus.share[b, m] > 0:
+            return ""
+        if self.fair.consensus.outlier[b, m]:
+            return "outlier_excluded"
+        if self.group.several_win[m]:
+            return "not_mutually_exclusive"
+        entry = self.group.entries[m]
+        if entry.board.bookmakers[b] in entry.others:
+            return "different_outcomes"
+        status = self.fair.status[b, m]
+        if status == DevigStatus.INCOMPLETE:
+            return "incomplete_market"
+        if status == DevigStatus.NO_OVERROUND:
+            return "no_overround"
+        if self.stale[b, m]:
+            return "reference_stale"
+        if self.group.usable[b, m] and self.weight[b, m] == 0:
+            return "not_asked"
+        return "not_computable"
+
+    def reason(self, m: int, books: Iterable[int]) -> str:
+        """Why none of `books` gives a fair price."""
+        if self.group.several_win[m]:
+            return "not_mutually_exclusive"
+        left_out = self.left_out(m)
+        reasons = [left_out[b] for b in books]
+        for reason in ("reference_stale", "no_overround", "incomplete_market", "different_outcomes"):
+            if reason in reasons:
+                return reason
+        return "reference_missing"
+
+
+def _best(net: FloatArray) -> tuple[FloatArray, npt.NDArray[np.intp]]:
+    """The highest net price over bookmakers and whose it is, (outcomes, markets) each; NaN where there is none."""
+    offered = np.where(np.isnan(net), -np.inf, net)
+    whose = offered.argmax(axis=1)
+    highest = np.take_along_axis(offered, whose[:, np.newaxis], axis=1)[:, 0]
+    return np.where(np.isfinite(highest), highest, np.nan), whose

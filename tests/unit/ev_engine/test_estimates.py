@@ -1,0 +1,143 @@
+"""Lines that too few bookmakers price, judged by other lines."""
+
+from dataclasses import replace
+from math import exp, log
+
+import pytest
+
+from bet_intel.ev_engine.domain.boards import Board, MarketKey
+from bet_intel.ev_engine.domain.priced import Priced, PricedMarket
+from bet_intel.ev_engine.domain.pricing import price
+from bet_intel.ev_engine.domain.profile import Profile, Slope
+from fixtures.engine_boards import board, boards, found, line
+
+# The events of the fixture are of baseball_mlb: .12 in log-odds for half a point of a total, over four of them.
+PROFILE = Profile()
+THREE = ("alpha", "beta", "gamma")
+SLOPE = 0.12
+
+
+def moved(p: float, by: float) -> float:
+    return 1 / (1 + exp(-(log(p / (1 - p)) + by)))
+
+
+def fair_prices(over: float, books: tuple[str, ...] = THREE) -> dict[str, dict[str, float]]:
+    """What books ask with a margin of 5 % that is taken out by power."""
+    return {book: {"Over": over ** (-1 / 1.05), "Under": (1 - over) ** (-1 / 1.05)} for book in books}
+
+
+def soft(over: float) -> Board:
+    """A bookmaker alone at its line, whose price of Over is 3 % too long."""
+    return board({"soft": {"Over": 1.03 / over, "Under": 0.88 / (1 - over)}})
+
+
+def priced(markets: dict[MarketKey, Board], profile: Profile = PROFILE) -> dict[MarketKey, PricedMarket]:
+    ((event),) = price([boards(markets)], profile)
+    return {market.key: market for market in event.markets}
+
+
+def judged(markets: dict[MarketKey, Board], key: MarketKey, profile: Profile = PROFILE) -> Priced | None:
+    return found(priced(markets, profile)[key]).get(("Over", "soft"))
+
+
+@pytest.mark.parametrize(("at", "half_points"), [(9.5, 2), (7.5, -2), (10.5, 4), (9.0, 1)])
+def test_a_line_is_shifted_to_by_the_slope_of_its_sport(at: float, half_points: int) -> None:
+    over = moved(0.5, -half_points * SLOPE)
+    one = judged({line("totals", 8.5): board(fair_prices(0.5)), line("totals", at): soft(over)}, line("totals", at))
+    assert one is not None
+    assert one.fair == pytest.approx(over, abs=1e-12)
+    assert one.ev == pytest.approx(0.03, abs=1e-9)
+    assert one.estimate is not None
+    assert (one.estimate.lines, one.estimate.half_points) == ((8.5,), abs(half_points))
+    assert one.estimate.shares == pytest.approx(dict.fromkeys(THREE, 1 / 3))
+
+
+def test_no_further_than_the_slope_is_believed_nor_where_there_is_none() -> None:
+    over = moved(0.5, -5 * SLOPE)
+    far = {line("totals", 8.5): board(fair_prices(0.5)), line("totals", 11.0): soft(over)}
+    assert judged(far, line("totals", 11.0)) is None
+    assert priced(far)[line("totals", 11.0)].refused["Over", "soft"] == "reference_missing"
+    farther = replace(PROFILE, slopes={"baseball": Slope({"totals": SLOPE}, 5)})
+    assert judged(far, line("totals", 11.0), farther) is not None
+    near = {line("totals", 8.5): board(fair_prices(0.5)), line("totals", 9.5): soft(moved(0.5, -2 * SLOPE))}
+    assert judged(near, line("totals", 9.5), replace(PROFILE, slopes={})) is None
+
+
+def test_between_two_lines_no_slope_is_needed() -> None:
+    middle = moved(0.6, (log(0.45 / 0.55) - log(0.6 / 0.4)) / 4)
+    markets = {
+        line("totals", 7.5): board(fair_prices(0.6)),
+        line("totals", 9.5): board(fair_prices(0.45)),
+        line("totals", 8.0): soft(middle),
+    }
+    one = judged(markets, line("totals", 8.0), replace(PROFILE, slopes={}))
+    assert one is not None
+    assert one.fair == pytest.approx(middle, abs=1e-12)
+    assert one.estimate is not None
+    assert (one.estimate.lines, one.estimate.half_points) == ((7.5, 9.5), 1)
+    # Where going over the higher line is told to be the likelier nothing follows.
+    markets[line("totals", 9.5)] = board(fair_prices(0.65))
+    assert judged(markets, line("totals", 8.0)) is None
+
+
+def test_the_same_line_under_its_other_name_needs_no_shift() -> None:
+    markets = {line("totals", 8.5): board(fair_prices(0.5)), line("alternate_totals", 8.5): soft(0.5)}
+    one = judged(markets, line("alternate_totals", 8.5))
+    assert one is not None
+    assert one.fair == pytest.approx(0.5)
+    assert one.estimate is not None
+    assert one.estimate.half_points == 0
+
+
+def test_the_judged_bookmaker_is_left_out_at_every_line() -> None:
+    own = {"soft": {"Over": 1.5, "Under": 2.4}}
+    over = moved(0.5, -2 * SLOPE)
+    with_own = {line("totals", 8.5): board({**fair_prices(0.5), **own}), line("totals", 9.5): soft(over)}
+    one = judged(with_own, line("totals", 9.5))
+    assert one is not None
+    assert one.fair == pytest.approx(over, abs=1e-12)
+    # Its own price is none of three that are wanted.
+    two = {line("totals", 8.5): board({**fair_prices(0.5, THREE[:2]), **own}), line("totals", 9.5): soft(over)}
+    assert judged(two, line("totals", 9.5)) is None
+
+
+def test_confidence_falls_with_the_distance() -> None:
+    def sure(half_points: int) -> float:
+        key = line("totals", 8.5 + half_points / 2)
+        one = judged({line("totals", 8.5): board(fair_prices(0.5)), key: soft(moved(0.5, -half_points * SLOPE))}, key)
+        assert one is not None
+        return one.confidence
+
+    found_at = [sure(1), sure(2), sure(3), sure(4)]
+    assert found_at == sorted(found_at, reverse=True)
+    assert 0.5 < found_at[-1] < found_at[0] < 1.0
+
+
+def test_it_is_refused_where_the_books_of_the_line_itself_say_otherwise() -> None:
+    # Others ask for Over at this line what makes .40 of it, the shift says .50: further than .07.
+    here = {"soft": {"Over": 2.06, "Under": 1.75}, **fair_prices(0.40, ("delta",))}
+    markets = {line("totals", 8.5): board(fair_prices(moved(0.5, SLOPE * 2))), line("totals", 9.5): board(here)}
+    market = priced(markets)[line("totals", 9.5)]
+    assert ("Over", "soft") not in found(market)
+    assert market.refused["Over", "soft"] == "divergent_reference"
+
+
+def test_it_is_refused_where_it_beats_what_others_ask_with_their_margin() -> None:
+    here = {"soft": {"Over": 2.06, "Under": 1.80}, "delta": {"Over": 2.04, "Under": 1.80}}
+    markets = {line("totals", 8.5): board(fair_prices(moved(0.5, SLOPE * 2))), line("totals", 9.5): board(here)}
+    market = priced(markets)[line("totals", 9.5)]
+    (refusal,) = [one for one in market.refusals if market.board.bookmakers[one.bookmaker] == "soft"]
+    last = refusal.judgement.verdicts[-1]
+    assert (last.gate, last.passed) == ("below_reference_price", False)
+    assert (last.value, last.bound) == pytest.approx((0.5, 1 / 2.04))
+
+
+def test_what_enough_bookmakers_price_is_judged_by_its_own_line() -> None:
+    markets = {
+        line("totals", 8.5): board(fair_prices(0.9)),
+        line("totals", 9.5): board({**fair_prices(0.5), "soft": {"Over": 2.06, "Under": 1.75}}),
+    }
+    one = judged(markets, line("totals", 9.5))
+    assert one is not None
+    assert one.estimate is None
+    assert one.fair == pytest.approx(0.5)
