@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from bet_intel.api.domain.bets import Bet, Clv, clv, matching, outcome_of
@@ -45,6 +46,26 @@ def test_raw_by_the_same_bookmaker_and_no_vig_by_the_fair_price() -> None:
     found = judged(bet(), h2h(1.95, 0.5))
     assert found == Clv(4, 2.1 / 1.95 - 1, 2.1 * 0.5 - 1, 1.95, 0.5, None, None, None, "main", found.fixed_at)
     assert judged(bet(bookmaker="beta"), h2h()).raw == pytest.approx(2.1 / 1.9 - 1)
+
+
+def test_a_lay_is_a_bet_on_the_other_side_of_the_price() -> None:
+    # Laid at 2.1: the liability of 1.10 wins 1, odds of 2.1/1.1. The last lay price was 2.0, which is 2.0/1.0.
+    lines = closing_lines(closing_line_fixed(h2h(1.95, 0.5), revision=4).data)
+    (market,) = lines.markets
+    outcomes = [one._replace(prices=[price._replace(lay=2.0) for price in one.prices]) for one in market.outcomes]
+    told = msgspec.structs.replace(lines, markets=[market._replace(outcomes=outcomes)])
+    found = clv(bet(side="lay"), told, "consensus")
+    assert found.closing_price == 2.0
+    assert found.raw == pytest.approx((2.1 / 1.1) / (2.0 / 1.0) - 1)
+    assert found.no_vig == pytest.approx((2.1 / 1.1) * 0.5 - 1)
+    # Who lays shorter than the close has beaten it, who lays longer has not.
+    assert (clv(bet(side="lay", price=1.9), told, "consensus").raw or 0) > 0 > (found.raw or 0)
+
+
+def test_points_of_a_lay_count_the_other_way_round() -> None:
+    backed, laid = (judged(bet("totals", "Over", 8.5, side=side), total(9.0)) for side in ("back", "lay"))
+    assert (backed.points, laid.points) == (0.5, -0.5)
+    assert judged(bet("totals", "Over", 9.0, side="lay"), total(9.0)).raw is None  # nobody told a last lay price
 
 
 def test_a_bookmaker_that_had_gone_leaves_the_fair_price() -> None:

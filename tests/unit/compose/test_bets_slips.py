@@ -99,3 +99,17 @@ def test_what_cannot_be_read_is_refused_with_its_reason(before: str, after: str,
 def test_a_column_that_is_needed_and_missing_is_named(header: str) -> None:
     with pytest.raises(CommandError, match="has no column for"):
         read_slips("bets.csv", f"{header}\n{ROW}".encode(), american=False)
+
+
+@pytest.mark.parametrize(("said", "side"), [("lay", "lay"), ("L", "lay"), ("Back", "back"), ("", None)])
+def test_a_bet_may_be_a_lay(said: str, side: str | None) -> None:
+    header = "bookmaker,market,outcome,side,price,stake,event_id"
+    (slip,), refused = read_slips("f", f"{header}\nsmarkets,h2h,home,{said},2.1,10,e\n".encode(), american=False)
+    assert (slip.body.get("side"), refused) == (side, [])
+
+
+def test_a_side_that_is_none_is_refused() -> None:
+    data = b"bookmaker,market,outcome,side,price,stake,event_id\nsmarkets,h2h,home,against,2.1,10,e\n"
+    slips, (refused,) = read_slips("f", data, american=False)
+    assert slips == []
+    assert "neither back nor lay" in refused.reason

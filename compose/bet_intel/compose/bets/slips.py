@@ -16,6 +16,7 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "bookmaker": ("bookmaker", "book", "sportsbook"),
     "market": ("market",),
     "outcome": ("outcome", "selection", "pick"),
+    "side": ("side", "back_or_lay", "back_lay"),
     "price": ("price", "odds"),
     "stake": ("stake", "risk"),
     "returned": ("returned", "return", "payout"),
@@ -108,6 +109,8 @@ def _body(cells: Mapping[str, str], occurrence: int, *, american: bool) -> dict[
         "price": _price(cells["price"], american=american),
         "stake": str(_money("stake", cells["stake"])),
     }
+    if cells.get("side"):
+        body["side"] = _side(cells["side"])
     if cells.get("returned"):
         body["returned"] = str(_money("returned", cells["returned"]))
     for field in ("placed_at", "commence_time"):
@@ -118,6 +121,13 @@ def _body(cells: Mapping[str, str], occurrence: int, *, american: bool) -> dict[
         body["line"] = line
     body["reference"] = cells.get("reference") or _reference(cells, occurrence)
     return body
+
+
+def _side(text: str) -> str:
+    side = {"b": "back", "l": "lay"}.get(text.casefold(), text.casefold())
+    if side not in ("back", "lay"):
+        raise ValueError(f"side {text!r} is neither back nor lay")
+    return side
 
 
 def _outcome(text: str) -> str:

@@ -24,8 +24,9 @@ def import_command(file: str, /, *, url: str | None = None, american: _Json = Fa
     ----------
     file:
         With a header; delimited by commas or semicolons. Needed: bookmaker, market, outcome, price (or odds), stake,
-        and event_id or league, home, away, start. Also read: placed_at, period, line or point, subject, returned,
-        reference, note. Bets that were imported before are left as they are. `-` reads standard input.
+        and event_id or league, home, away, start. Also read: side (back, lay), placed_at, period, line or point,
+        subject, returned, reference, note. Bets that were imported before are left as they are. `-` reads standard
+        input.
     url:
         Of the gateway; by default what BET_INTEL_URL says, else http://127.0.0.1:8000.
     american:
@@ -155,7 +156,7 @@ def _bet(one: dict[str, Any]) -> list[str]:
         one["placed_at"][:16].replace("T", " "),
         f"{one['home']} v {one['away']}" if one["home"] else one["league"] or "",
         market + line,
-        one["outcome"],
+        ("lay " if one["side"] == "lay" else "") + one["outcome"],
         one["bookmaker"],
         f"{one['price']:.3f}",
         one["stake"],

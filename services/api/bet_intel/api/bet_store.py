@@ -123,16 +123,17 @@ async def summary(
     group = {None: "null", "month": "to_char(placed_at at time zone 'UTC', 'YYYY-MM')"}.get(by, by)
     return await connection.fetch(
         f"""
-        select name, count(*) as bets, count(event_id) as matched, sum(stake) as staked,
-            sum(stake) filter (where returned is not null) as settled, sum(returned) as returned,
+        select name, count(*) as bets, count(event_id) as matched, sum(risk) as staked,
+            sum(risk) filter (where returned is not null) as settled, sum(returned) as returned,
             count(clv_raw) as raw_bets, avg(clv_raw) as raw,
             count(clv_no_vig) as no_vig_bets, avg(clv_no_vig) as no_vig,
-            sum(clv_no_vig * stake::float8) / sum(stake::float8) filter (where clv_no_vig is not null)
+            sum(clv_no_vig * risk::float8) / sum(risk::float8) filter (where clv_no_vig is not null)
                 as no_vig_by_stake,
             avg((clv_no_vig > 0)::int) filter (where clv_no_vig is not null) as beat,
             count(points) as points_bets, avg(points) as points
         from (
-            select name, stake, returned, event_id, case when seen then clv_raw end as clv_raw,
+            select name, case side when 'lay' then round(stake * (price::numeric - 1), 4) else stake end as risk,
+                returned, event_id, case when seen then clv_raw end as clv_raw,
                 case when seen then clv_no_vig end as clv_no_vig, case when seen then points end as points
             from (
                 select *, {group} as name, (cardinality($4::text[]) = 0 or closing_category = any($4))

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -16,7 +16,8 @@ Line = Annotated[float, Meta(ge=-100_000, le=100_000)]
 
 
 class BetBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A bet that was placed, to back an outcome. Its event is named by `event_id`, or by league, teams and start."""
+    """A bet that was placed, to back an outcome or to lay it. Its event is named by `event_id`, or by league, teams and
+    start."""
 
     bookmaker: Annotated[str, Meta(min_length=1, max_length=200, description="Key of the bookmaker.")]
     market: Annotated[str, Meta(min_length=1, max_length=200, description="h2h, spreads, totals, …")]
@@ -24,8 +25,12 @@ class BetBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         str, Meta(min_length=1, max_length=200, description="As the board names it; home and away stand for the teams.")
     ]
     price: Annotated[float, Meta(gt=1, le=1_000_000, description="Decimal odds.")]
-    stake: Money
-    returned: Annotated[Decimal | None, Meta(description="What came back, the stake included.")] = None
+    stake: Annotated[Decimal, Meta(description='Of a lay that of who backs it; at most 4 places: "12.50".')]
+    side: Literal["back", "lay"] = "back"
+    returned: Annotated[
+        Decimal | None,
+        Meta(description="What came back, the stake included; of a lay its liability, stake × (price − 1)."),
+    ] = None
     placed_at: Annotated[Time | None, Meta(description="By default now.")] = None
     period: Name = "full"
     line: Annotated[Line | None, Meta(description="A total's point, the home side's point of a spread.")] = None
@@ -45,9 +50,13 @@ class BetBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 class BetClv(msgspec.Struct, frozen=True):
     """A bet against the closing lines of its event."""
 
-    raw: Annotated[float | None, Meta(description="price / closing_price − 1.")]
-    no_vig: Annotated[float | None, Meta(description="price × closing_probability − 1.")]
-    closing_price: Annotated[float | None, Meta(description="The same bookmaker's last price, decimal.")]
+    raw: Annotated[float | None, Meta(description="price / closing_price − 1; of a lay by price / (price − 1).")]
+    no_vig: Annotated[
+        float | None, Meta(description="price × closing_probability − 1; of a lay its EV per unit of liability.")
+    ]
+    closing_price: Annotated[
+        float | None, Meta(description="The same bookmaker's last price of the same side, decimal.")
+    ]
     closing_probability: Annotated[float | None, Meta(description="Fair probability at the start.")]
     closing_line: Annotated[float | None, Meta(description="The main line at the start.")]
     points: Annotated[float | None, Meta(description="By how many points the line moved in the bet's favour.")]
@@ -81,6 +90,7 @@ class BetAnswer(msgspec.Struct, frozen=True, kw_only=True):
     subject: str | None
     outcome: str
     bookmaker: str
+    side: str
     price: float
     stake: Money
     returned: Money | None
@@ -99,7 +109,7 @@ class ClvGroup(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None
     bets: int
     matched: int
-    staked: Money
+    staked: Annotated[Decimal, Meta(description="What was risked: of a lay its liability.")]
     settled: Annotated[Decimal, Meta(description="Staked on bets whose return is known.")]
     returned: Money
     raw_bets: int

@@ -12,6 +12,7 @@ from bet_intel.api.domain.model import EventFacts
 
 PROFILE = "consensus"
 """Whose fair prices bets are judged by."""
+LAY = "lay"
 NOT_MATCHED = "not_matched"
 NOT_CLOSED = "not_closed"
 NOT_STARTED = "start_has_moved"
@@ -26,10 +27,10 @@ _HOME, _AWAY, _OVER, _UNDER = "home", "away", "over", "under"
 
 class Clv(NamedTuple):
     """A bet against the closing lines of `revision`. `raw` = d_bet / d_close − 1 by the same bookmaker's last price,
-    `no_vig` = d_bet · p_close − 1 by the fair probability at the start, both None where the bet's line was not offered
-    any more. `points` is how far the line moved in the bet's favour; `reason` says why `no_vig` is not there.
-    `category` is that of the bet's market, `fixed_at` when the lines were fixed (source time): who does not see such a
-    market, or not yet, is told nothing of it."""
+    `no_vig` = d_bet · p_close − 1 by the fair probability at the start (of a lay by d / (d − 1) and 1 − p_close), both
+    None where the bet's line was not offered any more. `points` is how far the line moved in the bet's favour; `reason`
+    says why `no_vig` is not there. `category` is that of the bet's market, `fixed_at` when the lines were fixed (source
+    time): who does not see such a market, or not yet, is told nothing of it."""
 
     revision: int | None = None
     raw: float | None = None
@@ -51,7 +52,8 @@ def seen(clv: Clv, view: View, as_of: datetime | None) -> Clv:
 
 
 class Bet(NamedTuple):
-    """A bet to back an outcome; the fields are the columns of its table, without those of the closing lines."""
+    """A bet to back an outcome or to lay it; the fields are the columns of its table, without those of the closing
+    lines. The stake of a lay is that of who backs it: what it risks is `stake` · (`price` − 1)."""
 
     id: str
     account: str
@@ -75,6 +77,12 @@ class Bet(NamedTuple):
     stake: Decimal
     returned: Decimal | None
     note: str
+    side: str = "back"
+
+    @property
+    def value(self) -> float:
+        """Decimal odds of what it risks: of a lay at d, whose liability wins 1, d / (d − 1)."""
+        return _value(self.price, self.side)
 
 
 class Matched(NamedTuple):
@@ -147,15 +155,21 @@ def clv(bet: Bet, lines: ClosingLines | None, profile: str) -> Clv:
 
 
 def _against(bet: Bet, outcome: ClosingOutcome, told: Clv) -> Clv:
-    price = next((each.back for each in outcome.prices if each.bookmaker == bet.bookmaker), None)
-    fair = outcome.consensus
+    lays = bet.side == LAY
+    prices = (each.lay if lays else each.back for each in outcome.prices if each.bookmaker == bet.bookmaker)
+    price, fair = next(prices, None), outcome.consensus
+    wins = None if fair is None else 1.0 - fair if lays else fair
     return told._replace(
-        raw=None if price is None else bet.price / price - 1.0,
-        no_vig=None if fair is None else bet.price * fair - 1.0,
+        raw=None if price is None else bet.value / _value(price, bet.side) - 1.0,
+        no_vig=None if wins is None else bet.value * wins - 1.0,
         closing_price=price,
         closing_fair=fair,
         reason=NO_FAIR_PRICE if fair is None else None,
     )
+
+
+def _value(price: float, side: str) -> float:
+    return price / (price - 1.0) if side == LAY else price
 
 
 def _main(offered: Sequence[ClosingMarket]) -> ClosingMarket:
@@ -164,10 +178,15 @@ def _main(offered: Sequence[ClosingMarket]) -> ClosingMarket:
 
 
 def _points(bet: Bet, closing_line: float | None) -> float | None:
-    """Of the bet's own side: more points are better on a spread and under a total, fewer over one."""
+    """By how much the line moved in the bet's favour: what is better for who backs is worse for who lays."""
     if bet.line is None or closing_line is None:
         return None
-    more = bet.line - closing_line
+    backed = _points_backed(bet, bet.line - closing_line)
+    return backed if backed is None or bet.side != LAY else -backed
+
+
+def _points_backed(bet: Bet, more: float) -> float | None:
+    """Of the outcome's own side: more points are better on a spread and under a total, fewer over one."""
     outcome = _plain(bet.outcome)
     if bet.market.startswith(_SPREADS) or bet.market.endswith(_SPREADS):
         if bet.home and outcome == _plain(bet.home):

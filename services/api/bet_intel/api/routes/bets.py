@@ -257,6 +257,7 @@ def _bet(asked: BetBody, found: Matched, account: str, now: datetime) -> Bet:
         asked.stake,
         asked.returned,
         asked.note,
+        asked.side,
     )
 
 
