@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from bet_intel.api.auth import Access, Gatekeeper, address_of
 from bet_intel.api.domain.accounts import LOCAL, OPERATOR, SCOPES, Caller, Tier
-from bet_intel.api.domain.keys import key_of
+from bet_intel.api.domain.keys import digest_of, key_of
 from bet_intel.api.key_directory import KeyDirectory
 from bet_intel.api.problems import KeyInUrlError, UnauthorizedError
 
@@ -21,8 +21,8 @@ OWNER = Caller("a", Tier("basic", 120), frozenset(SCOPES), "a", "id")
 class Directory:
     anonymous = Tier("anonymous", 30)
 
-    def caller(self, key: str) -> Caller | None:
-        return OWNER if key == KEY else None
+    def caller(self, digest: bytes) -> Caller | None:
+        return OWNER if digest == digest_of(KEY) else None
 
 
 def keeper(access: Access = "keys", token: str | None = TOKEN) -> Gatekeeper:

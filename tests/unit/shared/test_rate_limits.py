@@ -61,7 +61,8 @@ def test_a_window_has_so_many_tokens_in_any_stretch_of_it() -> None:
         assert standing.reset == pytest.approx(60 - 10 * (2 - remaining))
         times.now += 10
     refused = window.use("a")
-    assert (refused.remaining, refused.wait) == (0, pytest.approx(30))
+    assert refused.remaining == 0
+    assert refused.wait == pytest.approx(30)
     # Others have their own.
     assert window.use("b").wait is None
     times.now += 30

@@ -121,12 +121,14 @@ class Gatekeeper:
         return None
 
     def _known(self, key: str) -> Caller:
-        caller = self._directory.caller(key) if is_key(key) else None
+        digest = digest_of(key)
+        caller = self._directory.caller(digest)
         if caller is not None:
             return caller
-        digest = self._operator_digest
-        if digest is not None and hmac.compare_digest(digest_of(key), digest):
+        if self._operator_digest is not None and hmac.compare_digest(digest, self._operator_digest):
             return self._operator
+        if not is_key(key):
+            raise UnauthorizedError("What was sent is no key: send it whole, as Authorization: Bearer KEY.")
         raise UnauthorizedError("This key is not, or no longer, in force: ask an administrator for another.")
 
 
@@ -157,10 +159,20 @@ def _is_local(scope: Scope) -> bool:
     """Whether the request comes from this machine and was meant for it: a page of another site that a browser here
     shows may have its name resolved to this machine, and gives itself away by that name."""
     client = scope.get("client")
-    return client is not None and is_loopback(client[0]) and is_loopback(Request(dict(scope)).url.hostname or "")
+    return client is not None and _is_loopback(client[0]) and _is_loopback(_host(scope))
 
 
-def is_loopback(host: str) -> bool:
+def _host(scope: Scope) -> str:
+    """The name or address that the request was sent to, without its port."""
+    for name, value in scope["headers"]:
+        if name == b"host":
+            host: str = value.decode("latin-1")
+            return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    server = scope.get("server")
+    return server[0] if server else ""
+
+
+def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:

@@ -13,7 +13,6 @@ from prometheus_client import CollectorRegistry, Gauge
 from bet_intel.api import account_store, audit_store
 from bet_intel.api.audit_store import AuditPosition
 from bet_intel.api.domain.accounts import ANONYMOUS, Caller, Tier
-from bet_intel.api.domain.keys import digest_of
 from bet_intel.api.read_model import Record
 from bet_intel.shared.postgres import Database, DatabaseUnavailableError, Reader
 from bet_intel.shared.times import Clock, Monotonic
@@ -60,9 +59,9 @@ class KeyDirectory:
         )
         age.set_function(lambda: self._monotonic() - self._looked_at)
 
-    def caller(self, key: str) -> Caller | None:
-        """Who has this key; None where nobody has it, or not any more. Waits for nothing."""
-        caller = self._callers.get(digest_of(key))
+    def caller(self, digest: bytes) -> Caller | None:
+        """Who has the key of this digest; None where nobody has it, or not any more. Waits for nothing."""
+        caller = self._callers.get(digest)
         if caller is None or (caller.until is not None and caller.until <= self._clock()):
             return None
         return caller
