@@ -4,6 +4,7 @@ import hmac
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Literal
 
 from pydantic import SecretStr
@@ -145,7 +146,11 @@ def caller_of(request: Request) -> Caller:
 
 def address_of(scope: Scope) -> str:
     """The network that a request without a key is counted under: an address, of IPv6 the /64 that a site has."""
-    host: str = scope["client"][0] if scope.get("client") else ""
+    return _network(scope["client"][0] if scope.get("client") else "")
+
+
+@lru_cache(maxsize=10_000)
+def _network(host: str) -> str:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -172,6 +177,7 @@ def _host(scope: Scope) -> str:
     return server[0] if server else ""
 
 
+@lru_cache(maxsize=1000)
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True

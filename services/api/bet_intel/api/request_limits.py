@@ -32,6 +32,8 @@ class RequestLimits:
         self._taken: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
         self._used: set[str] = set()
+        # Looked up for every request: a label costs more than all the rest.
+        self._counts: dict[tuple[str, str], Count] = {}
         self._requests = Count(
             "bet_intel_api_limited_requests",
             "Requests against the quota of their tier: taken, or refused.",
@@ -85,11 +87,17 @@ class RequestLimits:
 
     def _noted(self, caller: Caller, standing: Standing) -> Standing:
         is_refused = standing.wait is not None
-        self._requests.labels(caller.tier.name, "refused" if is_refused else "taken").inc()
+        self._count(caller.tier.name, "refused" if is_refused else "taken").inc()
         if caller.key is not None:
             (self._refused if is_refused else self._taken)[caller.account] += 1
             self._used.add(caller.key)
         return standing
+
+    def _count(self, tier: str, result: str) -> Count:
+        known = self._counts.get((tier, result))
+        if known is None:
+            known = self._counts[tier, result] = self._requests.labels(tier, result)
+        return known
 
     def _quota(self, limit: int) -> tuple[Quota, bytes]:
         known = self._quotas.get(limit)

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import msgspec
@@ -118,6 +119,7 @@ _EVERY_SCOPE = frozenset(SCOPES)
 _READING: frozenset[Scope] = frozenset({"read"})
 
 
+@lru_cache(maxsize=10_000)
 def anonymous(tier: Tier, address: str) -> Caller:
     """Somebody without a key, at a network address."""
     return Caller("", tier, _READING, f"address {address}")
