@@ -1,5 +1,6 @@
 """What tracing does in a process of its own: OpenTelemetry is turned on once in a process."""
 
+import json
 import subprocess
 import sys
 import time
@@ -140,6 +141,38 @@ def test_a_request_is_a_span_by_its_route_without_what_was_asked_for_nor_the_cal
     assert (span.name, span.causes) == ("GET /v1/things/{id}", ())
     assert span.trace != TRACE.split("-")[1]
     assert "key" not in str(span.attributes)
+
+
+def test_log_lines_of_ours_and_of_libraries_are_json_and_name_the_span(collector: Collector) -> None:
+    said = ran(
+        ON
+        + """
+import logging, structlog
+sys.stderr = sys.stdout
+with exporting(sys.argv[1], 0.0, "api", "serve"):
+    with processing("api.odds-changed", [sys.argv[2]]):
+        structlog.get_logger().warning("ours")
+        logging.getLogger("library").warning("theirs: %s", 7)
+        try:
+            raise ValueError("a reason")
+        except ValueError:
+            logging.getLogger("library").exception("failed")
+    structlog.get_logger().warning("outside")
+""",
+        collector.url,
+        TRACE + RECORDED,
+    )
+    ours, theirs, failed, outside = (json.loads(line) for line in said.splitlines())
+    assert (ours["event"], theirs["event"], theirs["level"], theirs["logger"]) == (
+        "ours",
+        "theirs: 7",
+        "warning",
+        "library",
+    )
+    assert "ValueError: a reason" in failed["exception"]
+    [span] = collector.spans.values()
+    assert {(one["trace_id"], one["span_id"]) for one in (ours, theirs, failed)} == {(span.trace, span.id)}
+    assert "trace_id" not in outside
 
 
 def test_a_collector_that_is_away_holds_nobody_up() -> None:
