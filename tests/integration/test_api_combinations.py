@@ -1,46 +1,15 @@
 """Arbitrages, low holds, middles and explanations: from the engine's own message to what a client is answered."""
 
-from collections.abc import Mapping
-from dataclasses import replace
-
 import pytest
 
-from bet_intel.ev_engine.domain.boards import Board, MarketKey
-from bet_intel.ev_engine.domain.lives import Life, live_on
-from bet_intel.ev_engine.domain.pricing import price_side_by_side
-from bet_intel.ev_engine.domain.profile import STARTING
-from bet_intel.ev_engine.wire_sets import opportunities_updated
-from bet_intel.shared.messaging import Message
 from fixtures.api_gateway import Gateway, served
-from fixtures.engine_boards import H2H, board, boards, line
+from fixtures.combination_messages import ARBITRAGE, FAIR, LOW_HOLD, LOWER, UPPER, Engine
+from fixtures.engine_boards import H2H, board, line
 from fixtures.sse import streaming
 
 __all__ = ["served"]
 
 pytestmark = pytest.mark.integration
-
-SIX = ("a", "b", "c", "d", "e", "f")
-FAIR = {name: {"Away": 1.91, "Home": 1.91} for name in SIX}
-ARBITRAGE = board({**FAIR, "low": {"Away": 2.06, "Home": 1.8}, "high": {"Away": 1.8, "Home": 2.08}})
-LOW_HOLD = board({**FAIR, "low": {"Away": 1.98, "Home": 1.8}, "high": {"Away": 1.8, "Home": 1.98}})
-LOWER = board({**{name: {"Over": 1.765, "Under": 2.158} for name in SIX}, "low": {"Over": 1.92, "Under": 1.9}})
-UPPER = board({**{name: {"Over": 2.207, "Under": 1.734} for name in SIX}, "high": {"Over": 1.9, "Under": 1.92}})
-
-
-class Engine:
-    """Tells sets of one event as the engine would."""
-
-    def __init__(self) -> None:
-        self.revision = 0
-        self.lives: dict[str, Life] = {}
-
-    def tells(self, markets: Mapping[MarketKey, Board]) -> Message:
-        self.revision += 1
-        one = replace(boards(markets), titles={name: name.title() for name in (*SIX, "low", "high")})
-        (side_by_side,) = price_side_by_side([one], [*STARTING.values()])
-        change = live_on(self.lives, side_by_side)
-        self.lives = {life.key: life for life in change.living}
-        return opportunities_updated(side_by_side, change, self.revision)
 
 
 async def test_an_arbitrage_is_listed_with_stakes_that_can_be_placed(served: Gateway) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Gauge
 from starlette.applications import Starlette
@@ -38,12 +39,14 @@ from bet_intel.api.resync import TellAgain, has_no_events, has_no_sets
 from bet_intel.api.retention import ReadModelRetention
 from bet_intel.api.routes import (
     accounts,
+    aliases,
     bets,
     bookmakers,
     calculators,
     closing,
     combinations,
     deliveries,
+    documentation,
     events,
     explain,
     exports,
@@ -53,6 +56,7 @@ from bet_intel.api.routes import (
     me,
     opportunities,
     pricing,
+    problem_pages,
     process,
     refreshes,
     sports,
@@ -268,7 +272,25 @@ def _operations(api: Api, parts: Parts, engines: Engines) -> tuple[Operation, ..
     operations += process.operations(
         api.database, api.tail, registry, lambda: api.draining, lambda: openapi.document(operations)
     )
+    operations += problem_pages.operations()
+    operations += aliases.operations(operations)
     return tuple(operations)
+
+
+def contract() -> bytes:
+    """The OpenAPI document, without a gateway: nothing of what would answer is called."""
+    absent: Any = _Absent()
+    return openapi.document(_operations(absent, absent, absent))
+
+
+class _Absent:
+    """Stands for anything that an operation is made of."""
+
+    def __getattr__(self, _name: str) -> "_Absent":
+        return self
+
+    def __call__(self, *_arguments: object, **_named: object) -> "_Absent":
+        return self
 
 
 def _gateway(operations: tuple[Operation, ...], parts: Parts, settings: ApiSettings, engines: Engines) -> ASGIApp:
@@ -282,14 +304,18 @@ def _gateway(operations: tuple[Operation, ...], parts: Parts, settings: ApiSetti
         Gate,
         keeper=parts.keeper,
         limits=parts.request_limits,
-        open_paths=[one.path for one in operations if one.need.is_open],
+        open_paths=[
+            *(one.path for one in operations if one.need.is_open),
+            *documentation.PATHS,
+            *problem_pages.PATHS,
+        ],
         lasting_paths=[one.path for one in operations if one.need in (STREAM, EXPORTS)],
         at_once=settings.requests_at_once,
         seconds=settings.request_seconds,
         registry=engines.registry,
     )
     app = Starlette(
-        routes=_routes(operations, parts.keeper),
+        routes=[*_routes(operations, parts.keeper), *documentation.routes()],
         middleware=[*safety(settings.cors_origins), edge, gate],
         exception_handlers=dict.fromkeys(KNOWN, answer_problem),
     )

@@ -1,8 +1,12 @@
-"""The OpenAPI 3.1 document, made from the operations that the routes are made from."""
+"""The OpenAPI 3.1 document, made from the operations that the routes are made from.
 
-from collections.abc import Sequence
+`examples.json` has a question and an answer of each, by its id, as a gateway gave them.
+"""
+
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from importlib.metadata import version
+from importlib.resources import files
 from typing import Any
 
 import msgspec
@@ -10,6 +14,8 @@ import msgspec
 from bet_intel.api.auth import API_KEY_HEADER
 from bet_intel.api.domain.accounts import Need
 from bet_intel.api.operation import JSON, Operation
+from bet_intel.api.paging import LINK, is_paged
+from bet_intel.api.problem_types import PROBLEM_TYPES
 from bet_intel.api.problems import MEDIA_TYPE, Problem
 
 _REF = "#/components/schemas/{name}"
@@ -23,15 +29,25 @@ _PROBLEMS = {
     413: "The body is too long.",
     414: "The address is too long.",
     415: "The body was not sent as application/json.",
-    422: "The Idempotency-Key was used for another request.",
+    422: "The Idempotency-Key was used for another request, or an export would be too large.",
     429: "Asked too often; Retry-After says when to try again.",
     431: "The headers are too long.",
     503: "The database does not answer; Retry-After says when to try again.",
 }
 
 
+class Example(msgspec.Struct, frozen=True):
+    """A question and its answer: parameters of the path, the body that was sent, and what came back."""
+
+    path: Mapping[str, str] = {}
+    body: Any = None
+    answer: Any = None
+
+
 def document(operations: Sequence[Operation]) -> bytes:
     """The document as JSON."""
+    stored = (files("bet_intel.api") / "examples.json").read_bytes()
+    examples = msgspec.json.decode(stored, type=dict[str, Example])
     told = [
         each
         for operation in operations
@@ -41,7 +57,9 @@ def document(operations: Sequence[Operation]) -> bytes:
     _, schemas = msgspec.json.schema_components([*told, Problem], ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(
+            operation, examples.get(operation.example or operation.id, Example())
+        )
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
@@ -62,7 +80,10 @@ def document(operations: Sequence[Operation]) -> bytes:
                 {"name": "bets", "description": "Bets that were placed, and their closing line value."},
                 {"name": "account", "description": "Who asks, and what tiers there are."},
                 {"name": "administration", "description": "For administrators."},
+                {"name": "exports", "description": "The same as files, whole."},
+                {"name": "calculators", "description": "The mathematics, for prices of your own."},
                 {"name": "operation", "description": "The state of the system and of this process."},
+                {"name": "deprecated", "description": "Addresses of the system that this one follows."},
             ],
             "paths": paths,
             "components": {"schemas": schemas, "securitySchemes": _SCHEMES},
@@ -90,24 +111,33 @@ def _refusals(need: Need) -> tuple[int, ...]:
     return (401, 403, 414, 429, 431) if need.scope or need.feature else (401, 414, 429, 431)
 
 
-def _operation(operation: Operation) -> dict[str, Any]:
+def _operation(operation: Operation, example: Example) -> dict[str, Any]:
     text = " ".join(part for part in (operation.description, operation.need.told) if part)
-    described = {"description": text} if text else {}
+    described: dict[str, Any] = {"description": text} if text else {}
+    if operation.deprecated:
+        described["deprecated"] = True
     return {
         "security": _security(operation.need),
         "operationId": operation.id,
         "tags": [operation.tag],
         "summary": operation.summary,
         **described,
-        "parameters": [*_path_parameters(operation), *_query_parameters(operation), *_headers(operation)],
-        **_request_body(operation),
-        "responses": _responses(operation),
+        "parameters": [*_path_parameters(operation, example), *_query_parameters(operation), *_headers(operation)],
+        **_request_body(operation, example),
+        "responses": _responses(operation, example),
     }
 
 
-def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
+def _path_parameters(operation: Operation, example: Example) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "description": description, "schema": {"type": "string"}}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": description,
+            "schema": {"type": "string"},
+            **({"example": example.path[name]} if name in example.path else {}),
+        }
         for name, description in operation.path_parameters.items()
     ]
 
@@ -140,48 +170,68 @@ def _headers(operation: Operation) -> list[dict[str, Any]]:
     ]
 
 
-def _request_body(operation: Operation) -> dict[str, Any]:
+def _request_body(operation: Operation, example: Example) -> dict[str, Any]:
     if operation.body is None:
         return {}
-    return {
-        "requestBody": {"required": operation.body_required, "content": {JSON: {"schema": _reference(operation.body)}}}
-    }
+    content: dict[str, Any] = {"schema": _reference(operation.body)}
+    if example.body is not None:
+        content["example"] = example.body
+    return {"requestBody": {"required": operation.body_required, "content": {JSON: content}}}
 
 
-def _responses(operation: Operation) -> dict[str, Any]:
+def _responses(operation: Operation, example: Example) -> dict[str, Any]:
     schema = _reference(operation.answer) if operation.answer else {"type": "string"}
-    media_types = operation.media_types or (operation.media_type,)
-    content: dict[str, Any] = {"content": {media_type: {"schema": schema} for media_type in media_types}}
+    content = {"content": {media_type: {"schema": schema} for media_type in _media_types(operation)}}
     if operation.status == HTTPStatus.NO_CONTENT:
         content = {}
-    etag = {"ETag": {"description": "Names this answer.", "schema": {"type": "string"}}}
-    location = {"Location": {"description": "Where to look for what came of it.", "schema": {"type": "string"}}}
-    headers = (
-        etag
-        if operation.conditional
-        else location
-        if operation.status in (HTTPStatus.ACCEPTED, HTTPStatus.CREATED)
-        else None
-    )
+    succeeded = {"content": _with_example(content.get("content", {}), example)} if content else {}
+    headers = _answer_headers(operation)
     responses: dict[str, Any] = {
         str(operation.status): {
             "description": operation.summary,
-            **content,
+            **succeeded,
             **({"headers": headers} if headers else {}),
         }
     }
     if operation.conditional:
-        responses["304"] = {"description": "Still what If-None-Match names.", "headers": etag}
+        responses["304"] = {"description": "Still what If-None-Match names.", "headers": {"ETag": headers["ETag"]}}
     for status, description in operation.also.items():
         responses[str(status)] = {"description": description, **content}
     for status in sorted({*operation.problems, *_refusals(operation.need)}):
-        responses[str(status)] = _problem(_PROBLEMS[status])
+        responses[str(status)] = _problem(_PROBLEMS[status], status)
     responses["default"] = _problem("Any other error.")
     return responses
 
 
-def _problem(description: str) -> dict[str, Any]:
-    return {"description": description, "content": {MEDIA_TYPE: {"schema": _reference(Problem)}}}
+def _media_types(operation: Operation) -> tuple[str, ...]:
+    return operation.media_types or (operation.media_type,)
+
+
+def _with_example(content: dict[str, Any], example: Example) -> dict[str, Any]:
+    """The content with what was answered; where there are several media types, with the one of each."""
+    if example.answer is None:
+        return content
+    of_type = example.answer if len(content) > 1 else dict.fromkeys(content, example.answer)
+    return {media_type: {**told, "example": of_type[media_type]} for media_type, told in content.items()}
+
+
+def _answer_headers(operation: Operation) -> dict[str, Any]:
+    described: dict[str, str] = {}
+    if operation.conditional:
+        described["ETag"] = "Names this answer."
+    if is_paged(operation.query):
+        described[LINK] = 'Where the next page is, rel="next"; none on the last.'
+    if operation.status in (HTTPStatus.ACCEPTED, HTTPStatus.CREATED):
+        described["Location"] = "Where to look for what came of it."
+    return {name: {"description": told, "schema": {"type": "string"}} for name, told in described.items()}
+
+
+def _problem(description: str, status: int | None = None) -> dict[str, Any]:
+    kind = next((each for each in PROBLEM_TYPES if status in each.statuses), None)
+    content: dict[str, Any] = {"schema": _reference(Problem)}
+    if kind is not None and status is not None:
+        content["example"] = Problem(f"/problems/{kind.name}", kind.title, status, kind.meaning)
+    return {"description": description, "content": {MEDIA_TYPE: content}}
 
 
 def _reference(structure: type[msgspec.Struct]) -> dict[str, str]:

@@ -43,7 +43,8 @@ class NoParameters(Query, frozen=True):
 class Operation:
     """`answer` is the structure of its success (`status`), None where that is text; `problems` are the statuses it may
     fail with; `need` is what a caller must have; `body` is what a caller may send, `headers` what each request header
-    of its own means, `structures` what else the document describes."""
+    of its own means, `structures` what else the document describes, `example` whose example it has where that is
+    another's."""
 
     path: str
     id: str
@@ -66,6 +67,8 @@ class Operation:
     body_required: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
     structures: tuple[type[msgspec.Struct], ...] = ()
+    deprecated: bool = False
+    example: str = ""
 
 
 class Question(NamedTuple):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
 from msgspec import Meta
@@ -42,7 +42,8 @@ def link_to_next(request: Request, next_cursor: str | None) -> dict[str, str]:
     if next_cursor is None:
         return {}
     asked = [pair for pair in parse_qsl(request.url.query, keep_blank_values=True) if pair[0] != "cursor"]
-    return {LINK: f'<{request.url.path}?{urlencode([*asked, ("cursor", next_cursor)])}>; rel="next"'}
+    path = quote(request.url.path, safe="/:@")
+    return {LINK: f'<{path}?{urlencode([*asked, ("cursor", next_cursor)])}>; rel="next"'}
 
 
 def page_of(

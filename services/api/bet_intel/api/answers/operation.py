@@ -116,6 +116,7 @@ class Probe(msgspec.Struct, frozen=True):
 
 class Index(msgspec.Struct, frozen=True):
     name: str
+    docs: str
     openapi: str
     opportunities: str
     stream: str

@@ -46,7 +46,6 @@ def operations(
     return (
         _probe("/livez", "getLiveness", "Whether this process runs", _always(Probe("alive"))),
         _probe("/readyz", "getReadiness", "Whether this process can serve", ready, readiness, not_ready),
-        _probe("/health", "getHealth", "As /readyz", ready, readiness, not_ready),
         Operation(
             "/metrics",
             "getMetrics",
@@ -68,7 +67,7 @@ class OpenApiDocument(msgspec.Struct, frozen=True):
     openapi: str
 
 
-_INDEX = Index("bet-intel", "/openapi.json", "/v1/opportunities", "/v1/stream", "/v1/status")
+_INDEX = Index("bet-intel", "/docs", "/openapi.json", "/v1/opportunities", "/v1/stream", "/v1/status")
 
 
 def _json(path: str, id: str, summary: str, respond: Respond, answer: type[msgspec.Struct]) -> Operation:
