@@ -19,6 +19,7 @@ from bet_intel.api.problem_types import PROBLEM_TYPES
 from bet_intel.api.problems import MEDIA_TYPE, Problem
 
 _REF = "#/components/schemas/{name}"
+_PATTERNS = {"Idempotency-Key": "^[\\x21-\\x7e]{1,255}$", "Read-After": "^[0-9A-F]{1,8}-[0-9A-F]{1,16}$"}
 _PROBLEMS = {
     400: "A query parameter cannot be used as it was given; the answer names it and says what is expected.",
     401: "There is no key, or it is not in force.",
@@ -144,11 +145,15 @@ def _path_parameters(operation: Operation, example: Example) -> list[dict[str, A
 
 def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
     (root,), components = msgspec.json.schema_components([operation.query], ref_template=_REF)
-    properties = components[operation.query.__name__]["properties"] if components else root.get("properties", {})
-    return [_query_parameter(name, schema) for name, schema in properties.items()]
+    described = components[operation.query.__name__] if components else root
+    needed = described.get("required", [])
+    return [
+        _query_parameter(name, schema, required=name in needed)
+        for name, schema in described.get("properties", {}).items()
+    ]
 
 
-def _query_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+def _query_parameter(name: str, schema: dict[str, Any], *, required: bool) -> dict[str, Any]:
     # A parameter is left out, never given as null.
     options = [option for option in schema.get("anyOf", []) if option != {"type": "null"}]
     plain = {**schema, **options[0]} if options else dict(schema)
@@ -156,7 +161,9 @@ def _query_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     if plain.get("default", ...) in (None, []):
         plain.pop("default")
     description = plain.pop("description", "")
-    parameter = {"name": name, "in": "query", "required": False, "description": description, "schema": plain}
+    if plain.get("type") == "array":
+        plain["minItems"] = 1
+    parameter = {"name": name, "in": "query", "required": required, "description": description, "schema": plain}
     return parameter | ({"style": "form", "explode": False} if plain.get("type") == "array" else {})
 
 
@@ -165,7 +172,13 @@ def _headers(operation: Operation) -> list[dict[str, Any]]:
     if operation.conditional:
         headers["If-None-Match"] = "ETag of an answer you have: 304 if it is still the answer."
     return [
-        {"name": name, "in": "header", "required": False, "description": description, "schema": {"type": "string"}}
+        {
+            "name": name,
+            "in": "header",
+            "required": False,
+            "description": description,
+            "schema": {"type": "string", **({"pattern": _PATTERNS[name]} if name in _PATTERNS else {})},
+        }
         for name, description in headers.items()
     ]
 

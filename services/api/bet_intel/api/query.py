@@ -1,7 +1,8 @@
 """Query parameters: read strictly into a typed structure. Nothing is accepted and ignored.
 
 The structure is a msgspec Struct whose fields are the parameters. A field of a tuple type takes a comma-separated list;
-every field has a default, and `Meta` says its bounds and its description, for the check and for the OpenAPI document.
+a field without a default is needed. `Meta` says its bounds and its description, for the check and for the OpenAPI
+document.
 """
 
 import functools
@@ -54,6 +55,7 @@ class _Parameter(msgspec.Struct, frozen=True):
     field: str
     type: Any
     is_list: bool
+    is_needed: bool
     expected: str
 
 
@@ -79,6 +81,11 @@ def parse(query_string: str, model: type[QueryT]) -> QueryT:
             hint = "give its values separated by commas" if parameter.is_list else "give it once"
             raise ParameterError(name, f"Parameter {name!r} is repeated: {hint}.")
         values[parameter.field] = _value(parameter, text)
+    for parameter in parameters.values():
+        if parameter.is_needed and parameter.field not in values:
+            raise ParameterError(
+                parameter.name, f"Which {parameter.name}? {parameter.name}=… is needed: {parameter.expected}."
+            )
     query = model(**values)
     query.check()
     return query
@@ -103,7 +110,9 @@ def _parameters(model: type[Query]) -> Mapping[str, _Parameter]:
     parameters = {}
     for each in msgspec.structs.fields(model):
         bare = _without_none(each.type)
-        parameters[each.encode_name] = _Parameter(each.encode_name, each.name, bare, _is_list(bare), _expected(bare))
+        parameters[each.encode_name] = _Parameter(
+            each.encode_name, each.name, bare, _is_list(bare), each.required, _expected(bare)
+        )
     return parameters
 
 

@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from bet_intel.api.app import Api
 from bet_intel.api.problems import MEDIA_TYPE, malformed_request
 from bet_intel.api.request_traces import traced
+from bet_intel.api.security import HEADERS
 
 _BACKLOG = 2048
 THIS_MACHINE = "127.0.0.1,::1"
@@ -94,8 +95,12 @@ class _Protocol(HttpToolsProtocol):
         self.transport.write(
             b"HTTP/1.1 400 Bad Request\r\n"
             b"content-type: " + MEDIA_TYPE.encode() + b"\r\n"
-            b"content-length: " + str(len(body)).encode() + b"\r\n"
-            b"connection: close\r\n\r\n" + body
+            b"content-length: "
+            + str(len(body)).encode()
+            + b"\r\n"
+            + b"".join(name + b": " + value + b"\r\n" for name, value in HEADERS.items())
+            + b"connection: close\r\n\r\n"
+            + body
         )
         self.transport.close()
 

@@ -11,7 +11,7 @@ from bet_intel.api.domain.explanation import explain
 from bet_intel.api.domain.model import MarketKey
 from bet_intel.api.domain.pricing import Profile
 from bet_intel.api.operation import Operation, Question, Reads
-from bet_intel.api.problems import NotFoundError, ParameterError
+from bet_intel.api.problems import NotFoundError
 from bet_intel.api.query import Line, Query, Text
 from bet_intel.api.working import SetWorking
 from bet_intel.shared.postgres import Reader
@@ -23,20 +23,15 @@ the price is worth against it, and the gate that refused it. `market`, `outcome`
 /v1/events/{id}/odds. Prices are in decimal odds."""
 
 
-class ExplainQuery(Query, frozen=True):
+class ExplainQuery(Query, frozen=True, kw_only=True):
     market: Annotated[Text, Meta(description="Market: h2h, spreads, totals, …")] = "h2h"
     period: Annotated[Text, Meta(description="Period of the market.")] = "full"
     line: Annotated[Line, Meta(description="Point of a total, the home side's point of a spread.")] | None = None
     subject: Annotated[Text, Meta(description="Player or team the market is about.")] | None = None
-    outcome: Annotated[Text, Meta(description="Outcome, as it is named there. Needed.")] | None = None
-    bookmaker: Annotated[Text, Meta(description="Key of the bookmaker. Needed.")] | None = None
+    outcome: Annotated[Text, Meta(description="Outcome, as it is named there.")]
+    bookmaker: Annotated[Text, Meta(description="Key of the bookmaker.")]
     side: Annotated[Literal["back", "lay"], Meta(description="A price to back the outcome, or to lay it.")] = "back"
     profile: Annotated[Profile, Meta(description="Pricing profile.")] = "consensus"
-
-    def check(self) -> None:
-        for name in ("outcome", "bookmaker"):
-            if getattr(self, name) is None:
-                raise ParameterError(name, f"Which price? Say {name}=…, as /v1/events/{{id}}/odds names it.")
 
 
 def operations(reads: Reads) -> tuple[Operation, ...]:
@@ -64,7 +59,7 @@ async def _explain(connection: Reader, question: Question, asked: ExplainQuery) 
     position = await read_model.position(connection)
     key = MarketKey(asked.market, asked.period, asked.line, asked.subject or "")
     of_set = SetWorking(stored[0])
-    working = of_set.price(key, asked.outcome or "", asked.bookmaker or "", asked.profile, asked.side)
+    working = of_set.price(key, asked.outcome, asked.bookmaker, asked.profile, asked.side)
     if working is None or not await _is_seen(connection, question, key, of_set.category(key, asked.profile)):
         raise NotFoundError(
             "The event has no such market, line, outcome, bookmaker or profile that your tier sees: "
