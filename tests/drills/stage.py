@@ -76,26 +76,23 @@ class Stage:
         os.kill(self._living(name), signal.SIGKILL)
 
     def kill_in_transaction(self, kind: str, service: str) -> None:
-        """``kill -9`` for all processes of a kind while one of them is in a transaction: frozen, it stays in it.
+        """``kill -9`` for a process of a kind that is in a transaction: frozen, it stays in it.
 
         Raises:
             StageError: none of them was in one in time.
         """
         pids = [pid for one in self.members(kind) if (pid := self.pid(one.name)) is not None]
+        self.until(lambda: any(self._kill_caught(pid, service) for pid in pids), _CATCH_SECONDS, f"{kind} is at work")
 
-        def caught() -> bool:
-            for pid in pids:
-                os.kill(pid, signal.SIGSTOP)
-            ports = ", ".join(str(port) for pid in pids for port in ports_of(pid))
-            if self.number(service, f"{_IN_TRANSACTION} and client_port in ({ports})"):
-                return True
-            for pid in pids:
-                os.kill(pid, signal.SIGCONT)
-            return False
-
-        self.until(caught, _CATCH_SECONDS, f"{kind} is in a transaction")
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
+    def _kill_caught(self, pid: int, service: str) -> bool:
+        os.kill(pid, signal.SIGSTOP)
+        caught = False
+        try:
+            ports = ", ".join(str(port) for port in ports_of(pid))
+            caught = self.number(service, f"{_IN_TRANSACTION} and client_port in ({ports})") > 0
+        finally:
+            os.kill(pid, signal.SIGKILL if caught else signal.SIGCONT)
+        return caught
 
     def freeze(self, name: str) -> None:
         """``SIGSTOP``."""

@@ -9,7 +9,7 @@ from drills.stage import SCHEDULE, Stage, StageError
 _BOUND = Bound(events=5.0, recovered=5.0)
 
 
-def _kill_engines(stage: Stage) -> None:
+def _kill_engine(stage: Stage) -> None:
     stage.kill_in_transaction("ev-engine.consume", "ev_engine")
 
 
@@ -40,7 +40,7 @@ def _kill_leader(stage: Stage, service: str, ticker: str) -> None:
 
 
 FAULTS = (
-    Fault("engine-kill", "kill -9 ev-engine in a batch", _BOUND, strike=_kill_engines),
+    Fault("engine-kill", "kill -9 ev-engine in a batch", _BOUND, strike=_kill_engine),
     Fault("ingest-kill", "kill -9 odds-ingest in a fetch", _BOUND, strike=_kill_scheduler),
     Fault("projector-kill", "kill -9 the projector", _BOUND, strike=_kill_projector),
     Fault("sweeper-kill", "kill -9 the relay sweeper", _BOUND, strike=_kill_sweeper),
