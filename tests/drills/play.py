@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import httpx
 
+from bet_intel.compose.servers.processes import ServerError
 from drills import facts, ledger
 from drills.clients import Follower, Reads, Writes
 from drills.drill import Fault
@@ -139,14 +140,19 @@ class Play:
     @asynccontextmanager
     async def _load(self, client: httpx.AsyncClient) -> AsyncIterator[_Load]:
         load = _Load(Reads(client), Writes(client), [Follower(client) for _ in range(_FOLLOWERS)])
+        problem: Exception | None = None
         async with asyncio.TaskGroup() as group:
             load.asking += [group.create_task(load.reads.run()), group.create_task(load.writes.run())]
             following = [group.create_task(one.run()) for one in load.followers]
             try:
                 yield load
+            except (StageError, ServerError) as error:
+                problem = error
             finally:
                 for task in (*load.asking, *following):
                     task.cancel()
+        if problem is not None:
+            raise problem  # by its own name, not in a group
 
     @asynccontextmanager
     async def _watched(self, fault: Fault, wrong: list[str]) -> AsyncIterator[None]:

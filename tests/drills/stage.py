@@ -24,7 +24,8 @@ LETTERS = "letters"
 """A note of how many dead letters of each service are as they should be."""
 _POLL_SECONDS = 0.2
 _HEAL_SECONDS = 180.0
-_CATCH_SECONDS = 10.0
+_CATCH_SECONDS = 15.0
+_THAWED_SECONDS = 0.03
 _IN_TRANSACTION = "select count(*) from pg_stat_activity where xact_start is not null"
 
 
@@ -82,7 +83,11 @@ class Stage:
             StageError: none of them was in one in time.
         """
         pids = [pid for one in self.members(kind) if (pid := self.pid(one.name)) is not None]
-        self.until(lambda: any(self._kill_caught(pid, service) for pid in pids), _CATCH_SECONDS, f"{kind} is at work")
+        deadline = time.monotonic() + _CATCH_SECONDS
+        while not any(self._kill_caught(pid, service) for pid in pids):
+            if time.monotonic() > deadline:
+                raise StageError(f"no {kind} was in a transaction within {_CATCH_SECONDS:g} s")
+            time.sleep(_THAWED_SECONDS)
 
     def _kill_caught(self, pid: int, service: str) -> bool:
         os.kill(pid, signal.SIGSTOP)
