@@ -72,13 +72,16 @@ def _catch_up(stage: Stage) -> None:
 async def test_without_its_guard_a_row_is_red(
     stage: Stage, undisturbed: Undisturbed, guards: Path, guard: str, strike: Callable[[Stage], None], said: str
 ) -> None:
+    def take_away(stage: Stage) -> None:
+        (guards / guard).touch()
+        strike(stage)
+
     mend = _catch_up if strike is _fall_behind else None
-    fault = Fault(guard, guard, Bound(), strike=strike, mend=mend, hold=3.0, at=2)
-    (guards / guard).touch()
+    fault = Fault(guard, guard, Bound(), strike=take_away, mend=mend, hold=3.0, at=2)
     try:
         row = await drilled_once(stage, fault, undisturbed)
     finally:
-        (guards / guard).unlink()
+        (guards / guard).unlink(missing_ok=True)
 
     assert not row.within
     assert any(said in sentence for sentence in row.wrong), row.wrong

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 _FOLDER = os.environ.get("DRILLS_SABOTAGE", "")
-_EVERY = 5
+_EVERY = 3
 
 
 def _is_on(name: str) -> bool:
