@@ -34,8 +34,7 @@ from bet_intel.shared.messaging import Message
 from bet_intel.shared.times import from_us, to_us
 
 # Of a set that was told before there were terms: nothing is known of a push.
-_NO_TERMS = (None, "standing_stake", None, None, None)
-_Terms = tuple[float | None, str, float | None, float | None, float | None]
+_NO_TERMS = (None, "standing_stake", None)
 SOURCE = "api"
 DEMAND_OBSERVED = "demand.observed.v1"
 REFRESH_REQUESTED = "refresh.requested.v1"
@@ -165,6 +164,7 @@ def _opportunities(
         )
     }
     terms = _terms(tables["terms"], strings)
+    certainties = _certainties(tables["certainties"])
     opportunities = []
     columns = {name: column.tolist() for name, column in tables["opportunities"].items()}
     for row, outcome in enumerate(columns["outcome"]):
@@ -208,20 +208,22 @@ def _opportunities(
                 as_of,
                 message.revision,
                 *terms.get(row, _NO_TERMS),
+                *certainties.get(row, (None, None)),
             )
         )
     return opportunities
 
 
-def _terms(table: Columns, strings: Sequence[str]) -> dict[int, _Terms]:
-    """By an opportunity's row: how often its stake is returned, what its EV is per unit of, what is to be staked, how
-    sure it is, and how far the lines are that it was judged by."""
-    names = ("opportunity", "push", "per_s", "stake", "confidence", "half_points")
-    columns = (table[name].tolist() for name in names)
-    return {
-        row: (number(push), strings[per], number(stake), number(confidence), number(half_points))
-        for row, push, per, stake, confidence, half_points in zip(*columns, strict=True)
-    }
+def _terms(table: Columns, strings: Sequence[str]) -> dict[int, tuple[float | None, str, float | None]]:
+    """By an opportunity's row: how often its stake is returned, what its EV is per unit of, what is to be staked."""
+    columns = (table[name].tolist() for name in ("opportunity", "push", "per_s", "stake"))
+    return {row: (number(push), strings[per], number(stake)) for row, push, per, stake in zip(*columns, strict=True)}
+
+
+def _certainties(table: Columns) -> dict[int, tuple[float | None, float | None]]:
+    """By an opportunity's row: how sure it is, and how far the lines are that it was judged by."""
+    columns = (table[name].tolist() for name in ("opportunity", "confidence", "half_points"))
+    return {row: (number(confidence), number(away)) for row, confidence, away in zip(*columns, strict=True)}
 
 
 def provider_report(data: bytes) -> ProviderReport:

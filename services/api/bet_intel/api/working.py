@@ -118,8 +118,12 @@ class SetWorking:
         terms = self._tables["terms"]
         if opportunity is not None and opportunity in terms["opportunity"]:
             row = terms["opportunity"].index(opportunity)
-            push, confidence, away = (number(terms[name][row]) for name in ("push", "confidence", "half_points"))
-            return _Terms(push, self._strings[terms["per_s"][row]], confidence, away)
+            sure = self._tables["certainties"]
+            at = sure["opportunity"].index(opportunity) if opportunity in sure["opportunity"] else None
+            confidence, away = (
+                None if at is None else number(sure[name][at]) for name in ("confidence", "half_points")
+            )
+            return _Terms(number(terms["push"][row]), self._strings[terms["per_s"][row]], confidence, away)
         if key.line is not None and key.line * 2 % 2 != 1:
             return _Terms(None, "standing_stake")
         return _Terms(0.0, "liability" if side == "lay" else "stake")
@@ -134,7 +138,8 @@ class SetWorking:
         price = None if offered is None else offered.lay if lays else offered.back
         commission = self._commission(profile, book)
         net = None if price is None else (lay_as_back if lays else net_price)(price, commission)
-        found, refused = self._row_of("opportunities", row, book, side), self._row_of("refusals", row, book, side)
+        refusals = "refused_lays" if lays else "refusals"
+        found, refused = self._opportunity_row(row, book, side), self._refusal_row(refusals, row, book)
         fair = self._judged(self._pool_outcome_row(market, name), book)
         ev = None if fair is None or net is None else expected_value(1.0 - fair if lays else fair, net)
         band, ev_worst = shown.consensus_band, None
@@ -149,7 +154,7 @@ class SetWorking:
             verdict, reason, ev_class = OPPORTUNITY, None, self._strings[of["class_s"][found]]
             gates = self._gates(found)
         elif refused is not None:
-            of = self._tables["refusals"]
+            of = self._tables[refusals]
             verdict, reason = REFUSED, self._strings[of["reason_s"][refused]]
             gate = self._strings[of["gate_s"][refused]]
             gates = [Gate(gate, False, number(of["value"][refused]), number(of["bound"][refused]))]
@@ -219,12 +224,15 @@ class SetWorking:
         row = next((row for row, pair in enumerate(pairs) if pair == (outcome, book)), None)
         return dict(zip(judged["price"], judged["fair"], strict=True)).get(row)
 
-    def _row_of(self, table: str, outcome: int, book: int, side: str) -> int | None:
-        """Where a table of prices has one."""
-        of = self._tables[table]
+    def _opportunity_row(self, outcome: int, book: int, side: str) -> int | None:
+        of = self._tables["opportunities"]
         rows = zip(of["outcome"], of["bookmaker"], of["side"], strict=True)
-        wanted = (outcome, book, _SIDES[side])
-        return next((row for row, found in enumerate(rows) if found == wanted), None)
+        return next((row for row, found in enumerate(rows) if found == (outcome, book, _SIDES[side])), None)
+
+    def _refusal_row(self, table: str, outcome: int, book: int) -> int | None:
+        of = self._tables[table]
+        pairs = zip(of["outcome"], of["bookmaker"], strict=True)
+        return next((row for row, pair in enumerate(pairs) if pair == (outcome, book)), None)
 
     def fair_markets(self, profile: str) -> dict[MarketKey, FairMarket]:
         """Fair prices of every market that a pricing profile has judged."""

@@ -46,6 +46,7 @@ def opportunities_updated(side_by_side: Sequence[PricedEvent], change: Change, r
     filling.refusals()
     filling.opportunities(change)
     filling.terms(change, side_by_side)
+    filling.certainties(change)
     filling.combinations(change)
     filling.profiles(profiles)
     body.strings.extend(strings.table())
@@ -171,18 +172,18 @@ class _Filling:
         fill(self._body.judged, price=known, fair=without[known])
 
     def refusals(self) -> None:
-        found = [(row, one) for row in self._rows for one in row.market.refusals]
-        last = [one.judgement.verdicts[-1] for _, one in found]
-        fill(
-            self._body.refusals,
-            outcome=[self._outcome(row.profile.name, row.market, one.outcome) for row, one in found],
-            bookmaker=[self._bookmakers[row.market.board.bookmakers[one.bookmaker]] for row, one in found],
-            gate_s=self._strings.rows(verdict.gate for verdict in last),
-            reason_s=self._strings.rows(one.judgement.refused for _, one in found),
-            value=[verdict.value for verdict in last],
-            bound=[verdict.bound for verdict in last],
-            side=[_SIDES[one.side] for _, one in found],
-        )
+        for side, table in ((Side.BACK, self._body.refusals), (Side.LAY, self._body.refused_lays)):
+            found = [(row, one) for row in self._rows for one in row.market.refusals if one.side is side]
+            last = [one.judgement.verdicts[-1] for _, one in found]
+            fill(
+                table,
+                outcome=[self._outcome(row.profile.name, row.market, one.outcome) for row, one in found],
+                bookmaker=[self._bookmakers[row.market.board.bookmakers[one.bookmaker]] for row, one in found],
+                gate_s=self._strings.rows(verdict.gate for verdict in last),
+                reason_s=self._strings.rows(one.judgement.refused for _, one in found),
+                value=[verdict.value for verdict in last],
+                bound=[verdict.bound for verdict in last],
+            )
 
     def opportunities(self, change: Change) -> None:
         strings, bookmakers = self._strings, self._bookmakers
@@ -245,15 +246,20 @@ class _Filling:
             opportunity=range(len(sightings)),
             push=pushes,
             per_s=self._strings.rows(ev_per(sighting.priced) for sighting in sightings),
-            confidence=[sighting.priced.confidence for sighting in sightings],
-            half_points=[
-                math.nan if sighting.priced.estimate is None else sighting.priced.estimate.half_points
-                for sighting in sightings
-            ],
             stake=[
                 worth[one.profile][Bet(one.market.key, one.priced.outcome, one.priced.bookmaker, one.priced.side)]
                 for one in sightings
             ],
+        )
+
+    def certainties(self, change: Change) -> None:
+        """How sure it is that each opportunity is one."""
+        priced = [sighting.priced for _, sighting in change.open]
+        fill(
+            self._body.certainties,
+            opportunity=range(len(priced)),
+            confidence=[one.confidence for one in priced],
+            half_points=[math.nan if one.estimate is None else one.estimate.half_points for one in priced],
         )
 
     def combinations(self, change: Change) -> None:

@@ -52,6 +52,8 @@ class OpportunitiesUpdated(_message.Message):
     PROFILES_FIELD_NUMBER: _builtins.int
     COMMISSIONS_FIELD_NUMBER: _builtins.int
     TERMS_FIELD_NUMBER: _builtins.int
+    REFUSED_LAYS_FIELD_NUMBER: _builtins.int
+    CERTAINTIES_FIELD_NUMBER: _builtins.int
     as_of_us: _builtins.int
     """Source time that ages, starts and expiry were judged against."""
     revision: _builtins.int
@@ -98,6 +100,10 @@ class OpportunitiesUpdated(_message.Message):
     def commissions(self) -> Global___CommissionColumns: ...
     @_builtins.property
     def terms(self) -> Global___TermsColumns: ...
+    @_builtins.property
+    def refused_lays(self) -> Global___RefusalColumns: ...
+    @_builtins.property
+    def certainties(self) -> Global___CertaintyColumns: ...
     def __init__(
         self,
         *,
@@ -124,10 +130,12 @@ class OpportunitiesUpdated(_message.Message):
         profiles: Global___ProfileColumns | None = ...,
         commissions: Global___CommissionColumns | None = ...,
         terms: Global___TermsColumns | None = ...,
+        refused_lays: Global___RefusalColumns | None = ...,
+        certainties: Global___CertaintyColumns | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["bookmakers", b"bookmakers", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "legs", b"legs", "markets", b"markets", "opportunities", b"opportunities", "outcomes", b"outcomes", "prices", b"prices", "profiles", b"profiles", "references", b"references", "refusals", b"refusals", "same_pools", b"same_pools", "terms", b"terms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bookmakers", b"bookmakers", "certainties", b"certainties", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "legs", b"legs", "markets", b"markets", "opportunities", b"opportunities", "outcomes", b"outcomes", "prices", b"prices", "profiles", b"profiles", "references", b"references", "refusals", b"refusals", "refused_lays", b"refused_lays", "same_pools", b"same_pools", "terms", b"terms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_us", b"as_of_us", "bookmakers", b"bookmakers", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "legs", b"legs", "markets", b"markets", "odds_revision", b"odds_revision", "opportunities", b"opportunities", "outcomes", b"outcomes", "prices", b"prices", "pricing_revision", b"pricing_revision", "profiles", b"profiles", "references", b"references", "refusals", b"refusals", "revision", b"revision", "same_pools", b"same_pools", "strings", b"strings", "terms", b"terms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_us", b"as_of_us", "bookmakers", b"bookmakers", "certainties", b"certainties", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "legs", b"legs", "markets", b"markets", "odds_revision", b"odds_revision", "opportunities", b"opportunities", "outcomes", b"outcomes", "prices", b"prices", "pricing_revision", b"pricing_revision", "profiles", b"profiles", "references", b"references", "refusals", b"refusals", "refused_lays", b"refused_lays", "revision", b"revision", "same_pools", b"same_pools", "strings", b"strings", "terms", b"terms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -657,7 +665,7 @@ Global___JudgedColumns: _TypeAlias = JudgedColumns  # noqa: Y015
 
 @_typing.final
 class RefusalColumns(_message.Message):
-    """Prices that beat their fair price and were refused, with the gate that did it."""
+    """Prices to back (`refusals`) or to lay (`refused_lays`) that beat their fair price and were refused, with the gate that did it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -667,7 +675,6 @@ class RefusalColumns(_message.Message):
     REASON_S_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
     BOUND_FIELD_NUMBER: _builtins.int
-    SIDE_FIELD_NUMBER: _builtins.int
     outcome: _builtins.bytes
     bookmaker: _builtins.bytes
     gate_s: _builtins.bytes
@@ -676,8 +683,6 @@ class RefusalColumns(_message.Message):
     """what was measured"""
     bound: _builtins.bytes
     """what it was held against"""
-    side: _builtins.bytes
-    """0 back, 1 lay"""
     def __init__(
         self,
         *,
@@ -687,11 +692,10 @@ class RefusalColumns(_message.Message):
         reason_s: _builtins.bytes = ...,
         value: _builtins.bytes = ...,
         bound: _builtins.bytes = ...,
-        side: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bookmaker", b"bookmaker", "bound", b"bound", "gate_s", b"gate_s", "outcome", b"outcome", "reason_s", b"reason_s", "side", b"side", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bookmaker", b"bookmaker", "bound", b"bound", "gate_s", b"gate_s", "outcome", b"outcome", "reason_s", b"reason_s", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -759,8 +763,6 @@ class TermsColumns(_message.Message):
     PUSH_FIELD_NUMBER: _builtins.int
     PER_S_FIELD_NUMBER: _builtins.int
     STAKE_FIELD_NUMBER: _builtins.int
-    CONFIDENCE_FIELD_NUMBER: _builtins.int
-    HALF_POINTS_FIELD_NUMBER: _builtins.int
     opportunity: _builtins.bytes
     push: _builtins.bytes
     """probability that its line returns the stake (half on a quarter line), NaN = unknown"""
@@ -768,10 +770,6 @@ class TermsColumns(_message.Message):
     """what ev is per unit of: stake, standing_stake, liability (of a lay)"""
     stake: _builtins.bytes
     """share of the bankroll to stake; of a lay its liability"""
-    confidence: _builtins.bytes
-    """probability that the price is better than fair"""
-    half_points: _builtins.bytes
-    """How many half points the nearest of the lines is away that it was judged by; NaN = it was judged by its own line."""
     def __init__(
         self,
         *,
@@ -779,13 +777,40 @@ class TermsColumns(_message.Message):
         push: _builtins.bytes = ...,
         per_s: _builtins.bytes = ...,
         stake: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["opportunity", b"opportunity", "per_s", b"per_s", "push", b"push", "stake", b"stake"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TermsColumns: _TypeAlias = TermsColumns  # noqa: Y015
+
+@_typing.final
+class CertaintyColumns(_message.Message):
+    """How sure it is that an opportunity is one; one row of each."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPPORTUNITY_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    HALF_POINTS_FIELD_NUMBER: _builtins.int
+    opportunity: _builtins.bytes
+    confidence: _builtins.bytes
+    """probability that the price is better than fair"""
+    half_points: _builtins.bytes
+    """How many half points the nearest of the lines is away that it was judged by, NaN = it was judged by its own line."""
+    def __init__(
+        self,
+        *,
+        opportunity: _builtins.bytes = ...,
         confidence: _builtins.bytes = ...,
         half_points: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "half_points", b"half_points", "opportunity", b"opportunity", "per_s", b"per_s", "push", b"push", "stake", b"stake"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "half_points", b"half_points", "opportunity", b"opportunity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___TermsColumns: _TypeAlias = TermsColumns  # noqa: Y015
+Global___CertaintyColumns: _TypeAlias = CertaintyColumns  # noqa: Y015
