@@ -1,12 +1,17 @@
 """The pricing profile as an operator sets it."""
 
 import json
+from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from pydantic import ValidationError
 
-from bet_intel.ev_engine.domain.profile import STARTING, Bookmaker, Category, Profile
+from bet_intel.api.domain.pricing import PricingSettings
+from bet_intel.api.telling import pricing_settings_changed
+from bet_intel.ev_engine.domain.profile import STARTING, Bookmaker, Category, Profile, Slope
 from bet_intel.ev_engine.settings import EvEngineSettings
+from bet_intel.ev_engine.wire_settings import new_settings
 from bet_intel.odds import Method
 
 
@@ -52,5 +57,59 @@ def test_what_is_said_replaces_its_part_only(monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_what_cannot_be_meant_is_refused(monkeypatch: pytest.MonkeyPatch, wrong: object) -> None:
+    with pytest.raises(ValidationError):
+        settings(monkeypatch, wrong)
+
+
+OVERRIDES = [
+    {"sport": "soccer", "weights": {"betfair_ex_*": 4}},
+    {
+        "sport": "basketball_nba",
+        "market": "player_*",
+        "weights": {"fanduel": 2, "pinnacle": 1},
+        "bounds": {"prop": {"stale_seconds": 300}},
+        "min_references": 2,
+        "dispersion": 0.3,
+    },
+]
+SLOPES = {"soccer": {"by_market": {"totals": 0.2}, "half_points": 2}}
+
+
+def assert_meant(profile: Profile) -> None:
+    assert profile.at("soccer", "soccer_epl", "h2h").bookmaker("betfair_ex_uk").weight == 4
+    props = profile.at("basketball", "basketball_nba", "player_points")
+    assert (props.bookmaker("fanduel").weight, props.bookmaker("pinnacle").weight) == (2, 1)
+    assert props.bookmaker("pinnacle").sharp
+    assert (props.min_references, props.dispersion) == (2, 0.3)
+    assert props.bounds[Category.PROP].stale_seconds == 300
+    assert props.bounds[Category.PROP].divergence == profile.bounds[Category.PROP].divergence
+    assert profile.at("basketball", "basketball_nba", "h2h") == profile
+    assert profile.slope("soccer", "soccer_epl") == Slope({"totals": 0.2}, 2)
+    assert profile.slope("baseball", "baseball_mlb") == Profile().slope("baseball", "baseball_mlb")
+
+
+def test_weights_and_bounds_by_sport_and_market_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert_meant(settings(monkeypatch, {"overrides": OVERRIDES, "slopes": SLOPES}).profiles()[0])
+
+
+def test_they_arrive_as_the_gateway_tells_them() -> None:
+    document = msgspec.convert({"overrides": OVERRIDES, "slopes": SLOPES, "limit_weight": 0.25}, PricingSettings)
+    told = new_settings(pricing_settings_changed("consensus", 7, document, datetime(2026, 5, 2, tzinfo=UTC)))
+    profile = told.settings.profile(Profile())
+    assert_meant(profile)
+    assert (profile.limit_weight, profile.estimate_divergence) == (0.25, 0.07)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"overrides": [{"sports": "soccer"}]},
+        {"overrides": [{"weights": {"fanduel": -1}}]},
+        {"overrides": [{"bounds": {"mains": {"stale_seconds": 1}}}]},
+        {"slopes": {"soccer": {"by_market": {"totals": 0}}}},
+        {"limit_weight": 2},
+    ],
+)
+def test_overrides_that_cannot_be_meant_are_refused(monkeypatch: pytest.MonkeyPatch, wrong: object) -> None:
     with pytest.raises(ValidationError):
         settings(monkeypatch, wrong)
