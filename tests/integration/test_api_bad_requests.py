@@ -48,7 +48,7 @@ async def test_addresses_without_parameters_take_none(served: Gateway, path: str
 
 
 async def test_little_is_repeated_of_what_was_sent(served: Gateway) -> None:
-    name = "n" * 10_000
+    name = "n" * 1500
     for path, status in (
         (f"/v1/opportunities?{name}=1", 400),
         (f"/v1/opportunities?min_ev={name}", 400),
