@@ -171,8 +171,9 @@ async def test_every_edge_that_is_declared_is_seen_and_no_other(world: World) ->
     with suppress(pytest.fail.Exception):
         await until(seen, _SECONDS)
 
-    assert sorted(declared() - world.edges()) == [], world.cluster.logs()
-    assert sorted(world.edges() - declared()) == []
+    seen_edges = world.edges()
+    missing, surplus = sorted(declared() - seen_edges), sorted(seen_edges - declared())
+    assert (missing, surplus) == ([], []), f"not seen: {missing}; seen, and not declared: {surplus}"
 
 
 async def test_a_notification_leads_back_to_the_call_of_the_provider(world: World) -> None:

@@ -117,9 +117,14 @@ def exporting(endpoint: str, ratio: float, service: str, process: str) -> Iterat
 def _instrument() -> None:
     """The drivers that are installed: an image has those of its service alone."""
     AsyncPGInstrumentor().instrument()  # type: ignore[no-untyped-call]  # its constructor has no types
-    RedisInstrumentor().instrument()
+    RedisInstrumentor().instrument(request_hook=_named)
     if importlib.util.find_spec("httpx") is not None:
         HTTPXClientInstrumentor().instrument(async_request_hook=_without_secrets)
+
+
+def _named(span: Span, *_: object) -> None:
+    """The instrumentation does not say it of a cluster, whose nodes have pools of their own."""
+    span.set_attribute("db.system.name", "redis")
 
 
 async def _without_secrets(span: Span, request: Any) -> None:
