@@ -134,7 +134,7 @@ async def test_headers(served: Gateway, name: str, method: str, path: str) -> No
 async def test_tokens(make_database: MakeDatabase) -> None:
     token = "of the keys"  # noqa: S105 - of this test alone
     dsn = await make_database(MIGRATIONS)
-    async with gateway_on(dsn, operator_token=SecretStr(token), operator_open_on_loopback=True) as guarded:
+    async with gateway_on(dsn, operator_token=SecretStr(token), access="keys") as guarded:
         near = st.sampled_from([token[:-1], token + "x", token.upper(), "", " ", f"{token}, {token}", "é" * 5])
         schemes = st.sampled_from([b"Bearer ", b"bearer ", b"Basic ", b"", b"Bearer"])
         written = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=60)

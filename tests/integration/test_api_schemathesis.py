@@ -69,7 +69,7 @@ async def test_the_api_keeps_its_contract(
     async with gateway_on(
         await make_database(MIGRATIONS),
         secrets_key=SecretStr(SECRETS_KEY),
-        operator_open_on_loopback=True,
+        access="local",
         refresh_burst=100_000,
     ) as gateway:
         await furnish(gateway)
