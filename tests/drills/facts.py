@@ -20,17 +20,19 @@ from delivery where subscription_id = '{subscription}' and event_id like '%{mark
 
 
 _NOTE = (
-    "create table applied_set (event_id text not null, revision bigint not null, at timestamptz not null)",
+    # Not among the service's own tables, which it looks through at its start.
+    "create schema drills",
+    "create table drills.applied_set (event_id text not null, revision bigint not null, at timestamptz not null)",
     """
-    create function note_applied_set() returns trigger language plpgsql security definer as $$
-    begin insert into public.applied_set values (new.event_id, new.revision, clock_timestamp()); return null; end $$
+    create function drills.note_applied_set() returns trigger language plpgsql security definer as $$
+    begin insert into drills.applied_set values (new.event_id, new.revision, clock_timestamp()); return null; end $$
     """,
     """
     create trigger note_applied_set after insert or update on opportunity_set
-    for each row execute function note_applied_set()
+    for each row execute function drills.note_applied_set()
     """,
 )
-_APPLIED = "select event_id, revision, extract(epoch from at) from applied_set where event_id like '%{mark}%'"
+_APPLIED = "select event_id, revision, extract(epoch from at) from drills.applied_set where event_id like '%{mark}%'"
 
 
 class _Front(Gateway):
