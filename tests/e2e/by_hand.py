@@ -268,6 +268,12 @@ def _judge(key: LineKey, book: str, lines: Mapping[LineKey, Line], event: Mappin
     return Judge(pool.probability, len(pool.share), "pinnacle" in pool.share, pool.dispersion, own)
 
 
+def _returns(one: float, other: float, rarely: bool) -> bool:
+    """Whether two lines return the stake alike: halves never, wholes and quarters each in their way."""
+    ways = {one % 1, other % 1}
+    return len(ways) == 1 or (rarely and ways == {0.0, 0.5})
+
+
 def _by_other_lines(
     key: LineKey, book: str, lines: Mapping[LineKey, Line], event: Mapping[str, Any]
 ) -> tuple[float, list[Pool]] | None:
@@ -283,7 +289,8 @@ def _by_other_lines(
         away = 0.0 if other is None else sign * (other - line) * 2
         pool = one.pools.get(book, one.consensus)
         two_way = len(one.board.outcomes) == 2 and over in one.board.outcomes
-        if name == market and two_way and 0 < abs(away) <= reach and pool is not None and _enough(pool):
+        alike = other is not None and _returns(sign * other, sign * line, event["sport_key"] in SLOPES)
+        if name == market and two_way and alike and 0 < abs(away) <= reach and pool is not None and _enough(pool):
             beside[away] = pool
     lam = {away: math.log(pool.probability[over] / (1 - pool.probability[over])) for away, pool in beside.items()}
     low = max((away for away in lam if away < 0), default=None)

@@ -64,20 +64,32 @@ def test_no_further_than_the_slope_is_believed_nor_where_there_is_none() -> None
 
 
 def test_between_two_lines_no_slope_is_needed() -> None:
-    middle = moved(0.6, (log(0.45 / 0.55) - log(0.6 / 0.4)) / 4)
+    middle = moved(0.6, (log(0.45 / 0.55) - log(0.6 / 0.4)) / 2)
     markets = {
         line("totals", 7.5): board(fair_prices(0.6)),
         line("totals", 9.5): board(fair_prices(0.45)),
-        line("totals", 8.0): soft(middle),
+        line("totals", 8.5): soft(middle),
     }
-    one = judged(markets, line("totals", 8.0), replace(PROFILE, slopes={}))
+    one = judged(markets, line("totals", 8.5), replace(PROFILE, slopes={}))
     assert one is not None
     assert one.fair == pytest.approx(middle, abs=1e-12)
     assert one.estimate is not None
-    assert (one.estimate.lines, one.estimate.half_points) == ((7.5, 9.5), 1)
+    assert (one.estimate.lines, one.estimate.half_points) == ((7.5, 9.5), 2)
     # Where going over the higher line is told to be the likelier nothing follows.
     markets[line("totals", 9.5)] = board(fair_prices(0.65))
-    assert judged(markets, line("totals", 8.0)) is None
+    assert judged(markets, line("totals", 8.5)) is None
+
+
+@pytest.mark.parametrize("at", [8.0, 8.25, 8.75])
+def test_a_line_that_returns_the_stake_otherwise_is_no_point_of_the_same_curve(at: float) -> None:
+    markets = {
+        line("totals", 7.5): board(fair_prices(0.6)),
+        line("totals", 9.5): board(fair_prices(0.45)),
+        line("totals", at): soft(0.56),
+    }
+    assert judged(markets, line("totals", at), replace(PROFILE, slopes={})) is None
+    # In a sport with a slope a push is rare, and a whole line may be taken for one between halves.
+    assert (judged(markets, line("totals", at)) is not None) == (at == 8.0)
 
 
 def test_the_same_line_under_its_other_name_needs_no_shift() -> None:

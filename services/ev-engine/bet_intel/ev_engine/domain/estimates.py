@@ -18,6 +18,7 @@ from bet_intel.ev_engine.domain.pools import Pooled
 from bet_intel.ev_engine.domain.priced import Estimate
 from bet_intel.ev_engine.domain.profile import Profile, Slope
 from bet_intel.ev_engine.domain.tensors import Scopes
+from bet_intel.odds import Split
 
 _HALF_POINT = 0.5
 _BETWEEN = 4
@@ -83,7 +84,11 @@ class _Estimates:
         profile, entry = self._profiles[m], self._entries[m]
         slope = profile.slope(entry.boards.event.sport, entry.boards.event.league)
         reach = _BETWEEN if slope is None else slope.half_points
-        near = [one for one in self._neighbours(m, b, view, lines) if abs(one.half_points) <= reach]
+        near = [
+            one
+            for one in self._neighbours(m, b, view, lines)
+            if abs(one.half_points) <= reach and _speaks_of(self._views[one.market], view, slope)
+        ]
         same = [one for one in near if one.half_points == 0.0]
         below = max((one for one in near if one.half_points < 0.0), key=lambda one: one.half_points, default=None)
         beyond = min((one for one in near if one.half_points > 0.0), key=lambda one: one.half_points, default=None)
@@ -179,6 +184,14 @@ class _Estimates:
         others[b] = False
         asked = 1.0 / group.back[:, others, m]
         return np.array([np.median(row[~np.isnan(row)]) if (~np.isnan(row)).any() else np.nan for row in asked])
+
+
+def _speaks_of(other: LineView | None, view: LineView, slope: Slope | None) -> bool:
+    """Whether two lines lie on one curve: they do where they return the stake alike. Half and whole lines
+    may be taken for points of one where a sport has a slope, which is for sports in which a push is rare."""
+    if other is None or other.split is view.split:
+        return other is not None
+    return slope is not None and {other.split, view.split} == {Split.NONE, Split.RETURNED}
 
 
 def _per_half_point(slope: Slope | None, curve: Curve) -> float | None:
