@@ -41,6 +41,8 @@ NEEDS: Mapping[tuple[str, str], str] = {
     ("GET", "/readyz"): "nothing",
     ("GET", "/health"): "nothing",
     ("GET", "/openapi.json"): "nothing",
+    ("GET", "/problems"): "nothing",
+    ("GET", "/problems/{type}"): "nothing",
     ("GET", "/metrics"): "metrics",
     ("GET", "/v1/me"): "anybody",
     ("GET", "/v1/tiers"): "read",
@@ -59,6 +61,8 @@ NEEDS: Mapping[tuple[str, str], str] = {
     ("GET", "/v1/events/{id}/history"): "whole",
     ("GET", "/v1/opportunities"): "read",
     ("GET", "/v1/opportunities/{id}"): "read",
+    ("GET", "/api/opportunities"): "read",
+    ("POST", "/api/opportunities/refresh"): "refresh",
     ("GET", "/v1/arbitrage"): "read",
     ("GET", "/v1/low-holds"): "read",
     ("GET", "/v1/middles"): "read",
@@ -95,7 +99,7 @@ NEEDS: Mapping[tuple[str, str], str] = {
 }
 OWNED = ("/v1/bets/{id}", "/v1/subscriptions/{id}")
 """Addresses of what belongs to an account."""
-SHARED = ("/v1/events/{id}", "/v1/opportunities/{id}", "/v1/refreshes/{id}", "/v1/admin/")
+SHARED = ("/problems/{type}", "/v1/events/{id}", "/v1/opportunities/{id}", "/v1/refreshes/{id}", "/v1/admin/")
 """Addresses of what belongs to nobody, or to administrators."""
 
 
@@ -145,7 +149,7 @@ async def test_every_route_for_every_caller(world: World) -> None:
     for (method, path), need in NEEDS.items():
         if (method, path) == ("DELETE", "/v1/admin/accounts/{id}"):
             continue  # by the same rule as the others, and there would be nobody left
-        made_up = path.replace("{profile}", "consensus").replace("{tier}", "none")
+        made_up = path.replace("{profile}", "consensus").replace("{tier}", "none").replace("{type}", "overloaded")
         for name in ("{id}", "{key}", "{delivery}"):
             made_up = made_up.replace(name, str(uuid4()))
         statuses = await asyncio.gather(*(world.status(caller, method, made_up) for caller in CALLERS))
