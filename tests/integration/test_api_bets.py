@@ -155,3 +155,29 @@ async def test_what_is_no_bet(served: Gateway, body: dict[str, Any]) -> None:
     answer = await served.client.post(PATH, json=BET | body if body else {})
     assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
     assert await served.database.fetchval("select count(*) from bet") == 0
+
+
+async def test_odds_and_times_as_they_are_written_elsewhere(served: Gateway) -> None:
+    body = {
+        "league": "nowhere",
+        "home": "A",
+        "away": "B",
+        "bookmaker": "alpha",
+        "market": "h2h",
+        "outcome": "home",
+        "price": -110,
+        "odds_format": "american",
+        "stake": "10",
+        "placed_at": 1776362400,
+        "commence_time": 1776366000,
+    }
+    made = await served.client.post("/v1/bets", json=body)
+    assert made.status_code == 201, made.text
+    bet = made.json()
+    assert (bet["price"], bet["odds_format"]) == (-110, "american")
+    assert (bet["placed_at"], bet["commence_time"]) == ("2026-04-16T18:00:00Z", "2026-04-16T19:00:00Z")
+    assert (await served.get(f"/v1/bets/{bet['id']}"))["price"] == 1.9091
+    (listed,) = (await served.get("/v1/bets", odds_format="american"))["data"]
+    assert (listed["id"], listed["price"]) == (bet["id"], -110)
+    for wrong in ({"price": 1.9}, {"price": 50}, {"odds_format": "decimal"}, {"placed_at": -1}, {"placed_at": 1e300}):
+        assert (await served.client.post("/v1/bets", json=body | wrong)).status_code == 400

@@ -7,31 +7,37 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from bet_intel.api.answers.common import NextCursor
+from bet_intel.api.answers.common import NextCursor, OddsFormatName
+from bet_intel.api.domain.calculator import Format, Written
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Money = Annotated[Decimal, Meta(description='With at most 4 places: "12.50".')]
-Time = Annotated[datetime, Meta(tz=True)]
+Time = (
+    Annotated[datetime, Meta(tz=True, description="ISO-8601 with a zone, or seconds since 1970.")]
+    | Annotated[float, Meta(ge=0, le=253_402_300_000)]
+)
 Line = Annotated[float, Meta(ge=-100_000, le=100_000)]
 
 
 class BetBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A bet that was placed, to back an outcome or to lay it. Its event is named by `event_id`, or by league, teams and
-    start."""
+    """A bet that was placed, to back an outcome or to lay it: `placed_at` by default now. Its event is named by
+    `event_id`, or by league, teams and `commence_time`, within 12 hours of which it is looked for. `odds_format` is that
+    of `price`."""
 
     bookmaker: Annotated[str, Meta(min_length=1, max_length=200, description="Key of the bookmaker.")]
     market: Annotated[str, Meta(min_length=1, max_length=200, description="h2h, spreads, totals, …")]
     outcome: Annotated[
         str, Meta(min_length=1, max_length=200, description="As the board names it; home and away stand for the teams.")
     ]
-    price: Annotated[float, Meta(gt=1, le=1_000_000, description="Decimal odds.")]
+    price: Written
+    odds_format: Format = "decimal"
     stake: Annotated[Decimal, Meta(description='Of a lay that of who backs it; at most 4 places: "12.50".')]
     side: Literal["back", "lay"] = "back"
     returned: Annotated[
         Decimal | None,
         Meta(description="What came back, the stake included; of a lay its liability, stake × (price − 1)."),
     ] = None
-    placed_at: Annotated[Time | None, Meta(description="By default now.")] = None
+    placed_at: Time | None = None
     period: Name = "full"
     line: Annotated[Line | None, Meta(description="A total's point, the home side's point of a spread.")] = None
     subject: Annotated[str, Meta(max_length=200, description="Player or team of a market about one.")] = ""
@@ -40,9 +46,7 @@ class BetBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     league: Annotated[Name | None, Meta(description="Its key or its title.")] = None
     home: Name | None = None
     away: Name | None = None
-    commence_time: Annotated[
-        Time | None, Meta(description="The event is looked for among those that start within 12 hours of it.")
-    ] = None
+    commence_time: Time | None = None
     reference: Annotated[Name | None, Meta(description="A name of your own: two bets never have the same.")] = None
     note: Annotated[str, Meta(max_length=2000)] = ""
 
@@ -54,9 +58,7 @@ class BetClv(msgspec.Struct, frozen=True):
     no_vig: Annotated[
         float | None, Meta(description="price × closing_probability − 1; of a lay its EV per unit of liability.")
     ]
-    closing_price: Annotated[
-        float | None, Meta(description="The same bookmaker's last price of the same side, decimal.")
-    ]
+    closing_price: Annotated[float | None, Meta(description="The same bookmaker's last price of the same side.")]
     closing_probability: Annotated[float | None, Meta(description="Fair probability at the start.")]
     closing_line: Annotated[float | None, Meta(description="The main line at the start.")]
     points: Annotated[float | None, Meta(description="By how many points the line moved in the bet's favour.")]
@@ -91,6 +93,7 @@ class BetAnswer(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
     bookmaker: str
     side: str
+    odds_format: OddsFormatName
     price: float
     stake: Money
     returned: Money | None

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
 from msgspec import Meta
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,10 +19,12 @@ from bet_intel.api.bet_store import Group
 from bet_intel.api.bodies import check_json, decoded, received
 from bet_intel.api.domain.accounts import BETS, View
 from bet_intel.api.domain.bets import PROFILE, Bet, Clv, Matched, clv, matching, outcome_of, seen
+from bet_intel.api.domain.calculator import CalculationError, decimal_odds
 from bet_intel.api.domain.model import EventFacts
+from bet_intel.api.domain.odds_format import rendered, rendered_or_none
 from bet_intel.api.operation import READING, NoParameters, Operation, Question, Reads
 from bet_intel.api.problems import BodyError, NotFoundError, ParameterError, TakenError
-from bet_intel.api.query import Cursor, Limit, Query, TextList, Time, parse
+from bet_intel.api.query import Cursor, Limit, OddsFormat, Query, TextList, Time, parse
 from bet_intel.api.read_model import Record
 from bet_intel.api.wire_closing import closing_lines
 from bet_intel.api.writes import IDEMPOTENCY, Writes, Written
@@ -36,7 +39,11 @@ _PLACES = Decimal("0.0001")
 _MOST = Decimal(10) ** 12
 
 
-class BetQuery(Query, frozen=True):
+class OneBetQuery(Query, frozen=True):
+    odds_format: Annotated[OddsFormat, Meta(description="Format of price and closing_price.")] = "decimal"
+
+
+class BetQuery(OneBetQuery, frozen=True):
     bookmaker: Annotated[TextList, Meta(description="Keys of bookmakers, separated by commas.")] = ()
     sport: Annotated[TextList, Meta(description="Sports, separated by commas.")] = ()
     status: Annotated[Literal["matched", "unmatched"], Meta(description="Whether its event is known.")] | None = None
@@ -84,7 +91,7 @@ class _Bets:
                 raise TakenError(f"There is a bet with the reference {asked.reference!r}{where}.")
             as_of = (await read_model.position(unit.connection)).as_of
             told = seen(judged, caller_of(request).view, as_of)
-            return Written(201, _answer(bet, told), f"{_PATH}/{bet.id}")
+            return Written(201, _answer(bet, told, asked.odds_format), f"{_PATH}/{bet.id}")
 
         return await self.writes.create(request, body, act)
 
@@ -104,15 +111,16 @@ class _Bets:
         more = len(rows) > asked.limit
         as_of = (await read_model.position(connection)).as_of
         return BetList(
-            [_of_row(row, question.caller.view, as_of) for row in page],
+            [_of_row(row, question.caller.view, as_of, asked.odds_format) for row in page],
             cursor.encode((page[-1]["placed_at"], page[-1]["id"]), asked) if more else None,
         )
 
-    async def get(self, connection: Reader, question: Question, _asked: NoParameters) -> BetAnswer:
+    async def get(self, connection: Reader, question: Question, asked: OneBetQuery) -> BetAnswer:
         row = await bet_store.get(connection, question.caller.account, _known_id(question.path))
         if row is None:
             raise _unknown(question.path["id"])
-        return _of_row(row, question.caller.view, (await read_model.position(connection)).as_of)
+        as_of = (await read_model.position(connection)).as_of
+        return _of_row(row, question.caller.view, as_of, asked.odds_format)
 
     async def delete(self, request: Request) -> Response:
         parse(request.url.query, NoParameters)
@@ -170,7 +178,8 @@ def operations(reads: Reads, writes: Writes, clock: Clock) -> tuple[Operation, .
             "getBet",
             "bets",
             "One bet",
-            reads.plain(NoParameters, bets.get),
+            reads.plain(OneBetQuery, bets.get),
+            query=OneBetQuery,
             path_parameters=_ID,
             answer=BetAnswer,
             problems=(400, 404, 503),
@@ -214,7 +223,19 @@ def _checked(body: bytes) -> BetBody:
             raise BodyError(f"The body cannot be used: {name} is {money}; expected money with at most 4 places.")
     if asked.event_id is None and None in (asked.league, asked.home, asked.away, asked.commence_time):
         raise BodyError("The body cannot be used: name the event by event_id, or by league, home, away, commence_time.")
-    return asked
+    try:
+        (price,) = decimal_odds([asked.price], asked.odds_format)
+        times = {name: _moment(getattr(asked, name)) for name in ("placed_at", "commence_time")}
+    except (CalculationError, ValueError, OverflowError) as error:
+        raise BodyError(f"The body cannot be used: {error}.") from error
+    return replace(asked, price=price, **times)
+
+
+def _moment(value: datetime | float | None) -> datetime | None:
+    """A time as it was given, in UTC; near the years 1 and 9999 there may be none."""
+    if value is None:
+        return None
+    return value.astimezone(UTC) if isinstance(value, datetime) else datetime.fromtimestamp(value, UTC)
 
 
 async def _event_of(connection: Writer, asked: BetBody) -> Matched:
@@ -227,7 +248,8 @@ async def _event_of(connection: Writer, asked: BetBody) -> Matched:
         return Matched(event, None)
     if asked.league is None or asked.home is None or asked.away is None or asked.commence_time is None:
         raise AssertionError("a body that names no event was refused before")
-    near = await bet_store.events_near(connection, asked.commence_time)
+    start = _moment(asked.commence_time)
+    near = [] if start is None else await bet_store.events_near(connection, start)
     return matching(asked.league, asked.home, asked.away, near)
 
 
@@ -239,7 +261,7 @@ def _bet(asked: BetBody, found: Matched, account: str, now: datetime) -> Bet:
         account,
         asked.reference,
         now,
-        now if asked.placed_at is None else asked.placed_at.astimezone(UTC),
+        _moment(asked.placed_at) or now,
         None if event is None else event.id,
         found.reason,
         described.sport,
@@ -270,17 +292,22 @@ async def _judged(connection: Writer, bet: Bet) -> Clv:
     return clv(bet, None if body is None else closing_lines(body), PROFILE)
 
 
-def _of_row(row: Record, view: View, as_of: datetime | None) -> BetAnswer:
-    return _answer(bet_store.bet(row), seen(bet_store.clv(row), view, as_of))
+def _of_row(row: Record, view: View, as_of: datetime | None, odds_format: OddsFormat) -> BetAnswer:
+    return _answer(bet_store.bet(row), seen(bet_store.clv(row), view, as_of), odds_format)
 
 
-def _answer(bet: Bet, judged: Clv) -> BetAnswer:
-    members = bet._asdict() | {"subject": bet.subject or None}
+def _answer(bet: Bet, judged: Clv, odds_format: OddsFormat) -> BetAnswer:
+    american = odds_format == "american"
+    members = bet._asdict() | {
+        "subject": bet.subject or None,
+        "odds_format": odds_format,
+        "price": rendered(bet.price, american=american),
+    }
     del members["account"]
     told = BetClv(
         judged.raw,
         judged.no_vig,
-        judged.closing_price,
+        rendered_or_none(judged.closing_price, american=american),
         judged.closing_fair,
         judged.closing_line,
         judged.points,
