@@ -93,6 +93,9 @@ async def test_any_price_is_explained(served: Gateway) -> None:
     (item,) = (await served.get("/v1/opportunities", bookmaker="high"))["data"]
     detail = await served.get(f"/v1/opportunities/{item['id']}")
     assert detail["explanation"] == good["explanation"]
+    american = await served.get(path, outcome="Home", bookmaker="high", odds_format="american")
+    assert (good["working"]["price"], american["working"]["price"], american["odds_format"]) == (2.08, 108, "american")
+    assert american["explanation"] == good["explanation"]
     poor = await served.get(path, outcome="Home", bookmaker="a")
     assert (poor["working"]["verdict"], poor["working"]["reason"]) == ("no_ev", "no_ev")
     assert "no opportunity" in poor["explanation"][-1]

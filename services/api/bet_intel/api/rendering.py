@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+from msgspec.structs import replace
 
 from bet_intel.api.answers import Bookmaker, MarketOdds, OutcomeOdds, Price
 from bet_intel.api.domain.model import MarketKey, Quote
-from bet_intel.api.domain.odds_format import rendered
-from bet_intel.api.domain.working import Band, FairMarket, FairOutcome
+from bet_intel.api.domain.odds_format import rendered, rendered_or_none
+from bet_intel.api.domain.working import Band, FairMarket, FairOutcome, PriceWorking, Working
 from bet_intel.api.query import OddsFormat
 from bet_intel.shared.times import from_us
 
@@ -80,3 +82,27 @@ def _price(
         last_update,
         None if last_update is None else (as_of - last_update).total_seconds(),
     )
+
+
+Shown = TypeVar("Shown", Working, PriceWorking)
+
+
+def in_format(working: Shown, odds_format: OddsFormat) -> Shown:
+    """The working with every bookmaker's prices in the format asked for."""
+    if odds_format == "decimal":
+        return working
+    outcomes = [
+        replace(
+            outcome,
+            prices=[
+                replace(
+                    price,
+                    back=rendered_or_none(price.back, american=True),
+                    lay=rendered_or_none(price.lay, american=True),
+                )
+                for price in outcome.prices
+            ],
+        )
+        for outcome in working.outcomes
+    ]
+    return replace(working, outcomes=outcomes)

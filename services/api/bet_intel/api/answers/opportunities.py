@@ -109,6 +109,7 @@ class PriceExplanation(msgspec.Struct, frozen=True):
     """Why a price is an opportunity, or is none."""
 
     event_id: str
-    explanation: Annotated[list[str], Meta(description="In sentences.")]
+    explanation: Annotated[list[str], Meta(description="In sentences, with decimal odds.")]
+    odds_format: Annotated[str, Meta(description="Format of the odds in the working: decimal or american.")]
     working: PriceWorking
     as_of: AsOf

@@ -3,16 +3,19 @@
 from typing import Annotated, Literal
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from bet_intel.api import read_model
 from bet_intel.api.answers import PriceExplanation
 from bet_intel.api.domain.accounts import READING
 from bet_intel.api.domain.explanation import explain
 from bet_intel.api.domain.model import MarketKey
+from bet_intel.api.domain.odds_format import rendered_or_none
 from bet_intel.api.domain.pricing import Profile
 from bet_intel.api.operation import Operation, Question, Reads
 from bet_intel.api.problems import NotFoundError
-from bet_intel.api.query import Line, Query, Text
+from bet_intel.api.query import Line, OddsFormat, Query, Text
+from bet_intel.api.rendering import in_format
 from bet_intel.api.working import SetWorking
 from bet_intel.shared.postgres import Reader
 
@@ -20,7 +23,7 @@ _DESCRIPTION = """\
 Everything behind one bookmaker's price, as data and as sentences, whether it is an opportunity or not: its age, who \
 was asked, their prices without margin, their weights, who was left out and why, the pooled fair price, its band, what \
 the price is worth against it, and the gate that refused it. `market`, `outcome` and `bookmaker` are those of \
-/v1/events/{id}/odds. Prices are in decimal odds."""
+/v1/events/{id}/odds. The sentences have decimal odds."""
 
 
 class ExplainQuery(Query, frozen=True, kw_only=True):
@@ -32,6 +35,7 @@ class ExplainQuery(Query, frozen=True, kw_only=True):
     bookmaker: Annotated[Text, Meta(description="Key of the bookmaker.")]
     side: Annotated[Literal["back", "lay"], Meta(description="A price to back the outcome, or to lay it.")] = "back"
     profile: Annotated[Profile, Meta(description="Pricing profile.")] = "consensus"
+    odds_format: Annotated[OddsFormat, Meta(description="Format of every price in the working.")] = "decimal"
 
 
 def operations(reads: Reads) -> tuple[Operation, ...]:
@@ -65,7 +69,13 @@ async def _explain(connection: Reader, question: Question, asked: ExplainQuery) 
             "The event has no such market, line, outcome, bookmaker or profile that your tier sees: "
             "/v1/events/{id}/odds has what there is."
         )
-    return PriceExplanation(question.path["id"], explain(working), working, position.as_of)
+    american = asked.odds_format == "american"
+    shown = replace(
+        in_format(working, asked.odds_format),
+        price=rendered_or_none(working.price, american=american),
+        net_price=rendered_or_none(working.net_price, american=american),
+    )
+    return PriceExplanation(question.path["id"], explain(working), asked.odds_format, shown, position.as_of)
 
 
 async def _is_seen(connection: Reader, question: Question, key: MarketKey, category: str | None) -> bool:

@@ -12,7 +12,6 @@ from bet_intel.api.answers import Opportunity, OpportunityDetail, OpportunityLis
 from bet_intel.api.demand import Demand
 from bet_intel.api.domain.accounts import EVERYTHING, READING, View
 from bet_intel.api.domain.explanation import explain
-from bet_intel.api.domain.odds_format import rendered_or_none
 from bet_intel.api.domain.pricing import Profile
 from bet_intel.api.domain.working import Working
 from bet_intel.api.members import members, of_opportunity
@@ -20,6 +19,7 @@ from bet_intel.api.operation import Operation, Question, Reads
 from bet_intel.api.problems import NotFoundError, ParameterError
 from bet_intel.api.query import Cursor, Ev, Limit, Odds, OddsFormat, Query, Text, TextList, Time
 from bet_intel.api.read_model import OpportunityFilter, Record
+from bet_intel.api.rendering import in_format
 from bet_intel.api.working import SetWorking
 from bet_intel.shared.postgres import Reader
 
@@ -177,7 +177,7 @@ async def _detail(
         closed_at=closed_at,
         close_reason=row["close_reason"],
         explanation=explain(of_opportunity(row, working)),
-        working=_in_format(working, asked.odds_format),
+        working=in_format(working, asked.odds_format),
     )
 
 
@@ -195,23 +195,3 @@ async def _working(connection: Reader, row: Record) -> Working:
     if stored is None:
         raise LookupError(f"open opportunity {row['id']} without its event's set")
     return SetWorking(stored[0]).opportunity(row["id"])
-
-
-def _in_format(working: Working, odds_format: OddsFormat) -> Working:
-    if odds_format == "decimal":
-        return working
-    outcomes = [
-        msgspec.structs.replace(
-            outcome,
-            prices=[
-                msgspec.structs.replace(
-                    price,
-                    back=rendered_or_none(price.back, american=True),
-                    lay=rendered_or_none(price.lay, american=True),
-                )
-                for price in outcome.prices
-            ],
-        )
-        for outcome in working.outcomes
-    ]
-    return msgspec.structs.replace(working, outcomes=outcomes)
