@@ -9,11 +9,12 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
 from bet_intel.odds import margin
-from bet_intel.odds.arrays import FloatArray, StatusArray, require_target
+from bet_intel.odds.arrays import BoolArray, FloatArray, StatusArray, require_target
 
 CHUNK_MARKETS = 4096
 _CHUNK_QUOTES = 16_384  # of long markets fewer go into a chunk, so that its arrays stay in the cache
@@ -125,10 +126,18 @@ def devig(implied: FloatArray, method: Method = Method.POWER, target: float = 1.
     status = np.empty(markets, dtype=np.int8)
     model, neutral = _MODELS[method], _NEUTRAL_PARAMETER[method]
     size = min(CHUNK_MARKETS, max(_LEAST_MARKETS, _CHUNK_QUOTES // outcomes))
+    left = []
     for begin in range(0, markets, size):
         chunk = slice(begin, begin + size)
-        one = _devig_chunk(implied[:, chunk], model, neutral, target)
-        probability[:, chunk], parameter[chunk], overround[chunk], status[chunk] = one
+        one = _devig_chunk(np.ascontiguousarray(implied[:, chunk]), model, neutral, target)
+        probability[:, chunk], parameter[chunk], overround[chunk], status[chunk] = one[:4]
+        if one.left is not None:
+            left.append(begin + np.flatnonzero(one.left))
+    if left:
+        columns = np.concatenate(left)
+        apart = devig(implied[:, columns], method, target)
+        probability[:, columns] = apart.probability
+        parameter[columns], status[columns] = apart.parameter, apart.status
     return Devigged(method, probability, parameter, overround, status)
 
 
@@ -145,18 +154,25 @@ def _worst_case(implied: FloatArray, target: float) -> Devigged:
     return Devigged(Method.WORST_CASE, lowest, np.full(status.shape, np.nan), bound.overround, status)
 
 
-def _devig_chunk(
-    r: FloatArray, model: margin.MarginModel, neutral: float, target: float
-) -> tuple[FloatArray, FloatArray, FloatArray, StatusArray]:
-    """Probability, parameter, overround and status of a chunk's markets."""
+class _Chunk(NamedTuple):
+    """`left`: the markets that are to be solved anew, because they take their method longer than the others."""
+
+    probability: FloatArray
+    parameter: FloatArray
+    overround: FloatArray
+    status: StatusArray
+    left: BoolArray | None
+
+
+def _devig_chunk(r: FloatArray, model: margin.MarginModel, neutral: float, target: float) -> _Chunk:
     overround = r.sum(axis=0) - target
     # Three numbers tell whether every market of the chunk has a margin to take out: the usual case, without masks.
     if r.min() >= _SMALLEST and r.max() <= 1.0 - _SMALLEST and overround.min() > EXACT_SUM:
         result = model(r, target)
         status = _verdict(result, target)
-        if (status == DevigStatus.NOT_CONVERGED).any():
+        if result.converged is not None and (status == DevigStatus.NOT_CONVERGED).any():
             _forget(result, status)
-        return result.probability, result.parameter, overround, status
+        return _Chunk(result.probability, result.parameter, overround, status, result.left)
 
     complete = ((r >= _SMALLEST) & (r <= 1.0 - _SMALLEST)).all(axis=0)
     overround = np.where(complete, overround, np.nan)
@@ -168,20 +184,26 @@ def _devig_chunk(
     parameter[fair] = neutral
     status[fair] = DevigStatus.OK
     columns = np.flatnonzero(complete & (overround > EXACT_SUM))
+    left = None
     if columns.size:
         solved = _devig_chunk(np.ascontiguousarray(r[:, columns]), model, neutral, target)
-        probability[:, columns], parameter[columns], _, status[columns] = solved
-    return probability, parameter, overround, status
+        probability[:, columns], parameter[columns] = solved.probability, solved.parameter
+        status[columns] = solved.status
+        if solved.left is not None:
+            left = np.zeros(r.shape[1], dtype=np.bool_)
+            left[columns] = solved.left
+    return _Chunk(probability, parameter, overround, status, left)
 
 
 def _verdict(result: margin.FairColumns, target: float) -> StatusArray:
     p = result.probability
     if result.converged is None:
-        solved = np.ones(p.shape[1], dtype=np.bool_)
-    else:
-        solved = result.converged & (np.abs(p.sum(axis=0) - target) <= EXACT_SUM * p.shape[0])
+        if p.min() > 0.0:
+            return np.zeros(p.shape[1], dtype=np.int8)  # DevigStatus.OK
+        return np.where((p > 0.0).all(axis=0), DevigStatus.OK, DevigStatus.NEGATIVE).astype(np.int8)
+    solved = result.converged & (np.abs(p.sum(axis=0) - target) <= EXACT_SUM * p.shape[0])
     if solved.all() and p.min() > 0.0 and p.max() < 1.0:
-        return np.zeros(p.shape[1], dtype=np.int8)  # DevigStatus.OK
+        return np.zeros(p.shape[1], dtype=np.int8)
     inside = ((p > 0.0) & (p < 1.0)).all(axis=0)
     verdict = np.where(inside, DevigStatus.OK, DevigStatus.NEGATIVE)
     return np.where(solved, verdict, DevigStatus.NOT_CONVERGED).astype(np.int8)

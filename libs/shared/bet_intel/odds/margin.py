@@ -20,11 +20,12 @@ from bet_intel.odds.roots import Derivatives, falling_root
 @dataclass(frozen=True, slots=True)
 class FairColumns:
     """Fair probabilities (n, m), the model's parameter (m,), and whether its root was found (m,): None for a closed
-    form, whose probabilities sum to the target by their making."""
+    form, whose probabilities sum to the target and lie below r by their making. `left` as in :class:`Roots`."""
 
     probability: FloatArray
     parameter: FloatArray
     converged: BoolArray | None
+    left: BoolArray | None = None
 
 
 MarginModel = Callable[[FloatArray, float], FairColumns]
@@ -78,7 +79,7 @@ def power(r: FloatArray, target: float) -> FairColumns:
     term *= x
     term *= p
     p += term
-    return FairColumns(p, roots.root, roots.converged)
+    return FairColumns(p, roots.root, roots.converged, roots.left)
 
 
 def shin(r: FloatArray, target: float) -> FairColumns:
@@ -102,27 +103,28 @@ def shin(r: FloatArray, target: float) -> FairColumns:
     curvature = 1.0 - weight
     curvature *= weight
     curvature *= 4.0
-    root = np.empty_like(r)
-    term = np.empty_like(r)
+    root, term, bend = np.empty_like(r), np.empty_like(r), np.empty_like(r)
 
     def equation(z: FloatArray) -> Derivatives:
-        # With u = z² + 4(1 − z)w: (√u)' = (z − 2w)/√u and (√u)'' = 4w(1 − w)/u√u.
+        # With u = z² + 4(1 − z)w and v = √u: v' = (z − 2w)/v, v'' = 4w(1 − w)/uv, v''' = −3v'v''/v.
         np.multiply(weight, 4.0 * (1.0 - z), out=root)
         np.add(root, z * z, out=root)
-        np.divide(curvature, root, out=term)
+        np.divide(curvature, root, out=bend)
         np.sqrt(root, out=root)
-        np.divide(term, root, out=term)
-        second = term.sum(axis=0)
+        np.divide(bend, root, out=bend)
         np.multiply(weight, -2.0, out=term)
         np.add(term, z, out=term)
         np.divide(term, root, out=term)
-        return Derivatives(root.sum(axis=0) - (outcomes - 2) * z - 2.0, term.sum(axis=0) - (outcomes - 2), second)
+        first, second = term.sum(axis=0), bend.sum(axis=0)
+        np.multiply(term, bend, out=term)
+        np.divide(term, root, out=term)
+        value = root.sum(axis=0) - (outcomes - 2) * z - 2.0
+        return Derivatives(value, first - (outcomes - 2), second, -3.0 * term.sum(axis=0))
 
     root_total = np.sqrt(total)
     np.divide(1.0, scaled, out=term)
-    begin = Derivatives(
-        2.0 * root_total - 2.0, -root_total - (outcomes - 2), 0.5 * root_total * (term.sum(axis=0) - 1.0)
-    )
+    bent = 0.5 * root_total * (term.sum(axis=0) - 1.0)
+    begin = Derivatives(2.0 * root_total - 2.0, -root_total - (outcomes - 2), bent, 1.5 * bent)
     roots = falling_root(equation, np.zeros(markets), begin, np.ones(markets))
     z = roots.root
     np.multiply(weight, 4.0 * (1.0 - z), out=root)
@@ -131,7 +133,7 @@ def shin(r: FloatArray, target: float) -> FairColumns:
     root += z
     # The formula above with its numerator rationalised, 2w/(√u + z): no cancellation for long shots.
     weight *= 2.0 * target
-    return FairColumns(np.divide(weight, root, out=weight), z, roots.converged)
+    return FairColumns(np.divide(weight, root, out=weight), z, roots.converged, roots.left)
 
 
 def odds_ratio(r: FloatArray, target: float) -> FairColumns:
@@ -169,13 +171,13 @@ def odds_ratio(r: FloatArray, target: float) -> FairColumns:
     roots = falling_root(equation, start, derivatives(start), np.full(markets, np.inf))
     against *= roots.root
     against += r
-    return FairColumns(np.divide(r, against, out=against), roots.root, roots.converged)
+    return FairColumns(np.divide(r, against, out=against), roots.root, roots.converged, roots.left)
 
 
 def logarithmic(r: FloatArray, target: float) -> FairColumns:
     """logit p = logit r − c' with Σp = T: the probabilities of odds ratio, whose c is e^c'; parameter c' = ln c ≥ 0."""
     by_ratio = odds_ratio(r, target)
-    return FairColumns(by_ratio.probability, np.log(by_ratio.parameter), by_ratio.converged)
+    return FairColumns(by_ratio.probability, np.log(by_ratio.parameter), by_ratio.converged, by_ratio.left)
 
 
 def probit(r: FloatArray, target: float) -> FairColumns:
@@ -220,7 +222,7 @@ def probit(r: FloatArray, target: float) -> FairColumns:
     term += 1.0
     term *= step
     term *= density
-    return FairColumns(p - term, roots.root, roots.converged)
+    return FairColumns(p - term, roots.root, roots.converged, roots.left)
 
 
 def goto(r: FloatArray, target: float) -> FairColumns:

@@ -12,7 +12,10 @@ _BRACKETED_STEPS = 80  # bisection alone halves a bracket to the last bit in abo
 # A step this small, relative to 1 + |x|, is the last: Newton's method leaves its square, Halley's its cube,
 # Householder's its fourth power.
 _SETTLED = {2: 1e-9, 3: 5e-7, 4: 5e-5}
-_STRAIGHT = 1e-3
+_STRAIGHT = 1e-4
+# Where so many have settled, another evaluation of all costs more than one of the others apart.
+_NEARLY_ALL = 0.75
+_WORTH_DIVIDING = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,13 @@ class Derivatives:
 @dataclass(frozen=True, slots=True)
 class Roots:
     """`value` + `step` is the root (m,): the equation was last evaluated at `value`, and the rest of the way is too
-    small to need another evaluation. `converged` (m,): whether it was found."""
+    small to need another evaluation. `converged` (m,): whether it was found. `left` (m,): the few that are still under
+    way, whose numbers mean nothing; they are to be solved as a batch of their own. None where there are none."""
 
     value: FloatArray
     step: FloatArray
     converged: BoolArray
+    left: BoolArray | None = None
 
     @property
     def root(self) -> FloatArray:
@@ -75,7 +80,7 @@ def falling_root(equation: Equation, start: FloatArray, begin: Derivatives, uppe
     `begin` is the equation at `start`, which has a simple form there; `upper` may be infinite. For overround books the
     iteration needs no safeguard from these starts and ends after one or two evaluations; where it does not, or leaves
     the bracket, :func:`bracketed_root` takes over. A market that has settled is frozen, so that its root does not
-    depend on the others in the batch.
+    depend on the others in the batch; the few that take longer than the others are `left`.
     """
     # The first step is never the last: where all but one market of a batch are still under way, it would be evaluated
     # again at the start, by the general form, with another rounding.
@@ -86,13 +91,16 @@ def falling_root(equation: Equation, start: FloatArray, begin: Derivatives, uppe
         for _ in range(_STEPS):
             step = at.step()
             near = at.settled(step, x)
-            if near.all():
+            settled = np.count_nonzero(near)
+            if settled == near.size or (near.size >= _WORTH_DIVIDING and settled >= _NEARLY_ALL * near.size):
                 break
             x = x + step * ~near
             at = equation(x)
     found = near & (x + step >= start) & (x + step <= upper)
     if found.all():
         return Roots(x, step, found)
+    if near.size >= _WORTH_DIVIDING and np.count_nonzero(found) >= _NEARLY_ALL * found.size:
+        return Roots(x, step, found, ~found)
     value, converged = bracketed_root(equation, start, upper)
     x = np.where(found, x, value)
     step = np.where(found, step, 0.0)
