@@ -17,6 +17,7 @@ pytestmark = pytest.mark.integration
 
 LIST = "/v1/opportunities"
 FOREVER = 3600.0
+TOKEN = "a-token-of-an-operator"  # noqa: S105 - made up
 
 
 @pytest.fixture
@@ -130,3 +131,42 @@ async def test_bytes_of_gzip_are_what_the_header_says(served: Gateway) -> None:
         raw = b"".join([part async for part in answer.aiter_raw()])
     assert isinstance(answer, httpx.Response)
     assert gzip.decompress(raw).startswith(b'{"data":')
+
+
+async def test_an_old_address_says_that_it_is_one_however_often(served: Gateway) -> None:
+    answers = [await served.client.get("/api/opportunities") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert all("deprecation" in answer.headers for answer in answers)
+
+
+async def test_browsers_are_held_back_by_ready_answers_too(served: Gateway) -> None:
+    answers = [await served.client.get(LIST) for _ in range(2)]
+    assert [answer.headers["x-content-type-options"] for answer in answers] == ["nosniff", "nosniff"]
+
+
+async def test_a_quota_holds_for_ready_answers(make_database: MakeDatabase) -> None:
+    """Without a key: 30 requests a minute, whichever way they take."""
+    async with gateway_on(await make_database(MIGRATIONS), access="keys") as closed:
+        await closed.tell(odds_changed(Market()), offers(1, 3))
+        answers = [await closed.client.get(LIST) for _ in range(35)]
+    assert [answer.status_code for answer in answers] == [200] * 30 + [429] * 5
+    left = [answer.headers["ratelimit"] for answer in answers[:30]]
+    assert [one.split(";")[1] for one in left] == [f"r={30 - number}" for number in range(1, 31)]
+    assert all("x-request-id" in answer.headers for answer in answers)
+    refused = answers[-1]
+    assert refused.json()["type"] == "/problems/quota-exceeded"
+    assert int(refused.headers["retry-after"]) > 0
+
+
+async def test_views_are_not_mixed_up(make_database: MakeDatabase) -> None:
+    """Who has no key sees later what the operator sees at once."""
+    async with gateway_on(await make_database(MIGRATIONS), access="keys", operator_token=TOKEN) as closed:
+        await closed.tell(odds_changed(Market()), offers(1, 3))
+        operator = {"Authorization": f"Bearer {TOKEN}"}
+        seen = [
+            len((await closed.client.get(LIST, headers=headers)).json()["data"])
+            for headers in ({}, operator, {}, operator)
+        ]
+        wrong = await closed.client.get(LIST, headers={"Authorization": "Bearer nobody's"})
+    assert seen == [0, 3, 0, 3]
+    assert wrong.status_code == 401

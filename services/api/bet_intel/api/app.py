@@ -323,7 +323,8 @@ def _gateway(api: Api, parts: Parts, settings: ApiSettings, engines: Engines) ->
         exception_handlers=dict.fromkeys(KNOWN, answer_problem),
     )
     app.router.redirect_slashes = False
-    needs = {one.path: one.need for one in operations if one.method == "GET"}
+    # What is deprecated says so, which a ready answer does not.
+    needs = {one.path: one.need for one in operations if one.method == "GET" and not one.deprecated}
     return HotPath(app, api.ready, parts.keeper, parts.request_limits, needs, metrics, monotonic, _new_id)
 
 

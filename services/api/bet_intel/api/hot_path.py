@@ -20,7 +20,7 @@ Headers = dict[bytes, bytes]
 
 
 class HotPath:
-    """Wraps the application."""
+    """Wraps the application; `needs` says what the addresses ask of a caller whose answers may be ready."""
 
     def __init__(
         self,
@@ -67,7 +67,10 @@ class HotPath:
         except (KeyInUrlError, UnauthorizedError):
             return None
         answer = self._answers.find(AnswerKey(scope["path"], scope["query_string"], caller.view.name), now)
-        if answer is None or self._needs[answer.route].lacking(caller) is not None:
+        if answer is None:
+            return None
+        need = self._needs.get(answer.route)
+        if need is None or need.lacking(caller) is not None:
             return None
         standing = self._limits.use(caller)
         if standing is None:
