@@ -10,10 +10,23 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import codec, consuming, devig_accuracy, devig_speed, ev_pass, growing, polls, publishing, way
+from bench import (
+    codec,
+    consuming,
+    devig_accuracy,
+    devig_speed,
+    ev_pass,
+    fanout,
+    gateway,
+    growing,
+    polls,
+    publishing,
+    way,
+)
 from bench.measure import Calibration, Figure, Row, Verdict, calibrate
 
 ROWS = (
+    Row("1-4", "a request to the gateway, CPU of its process", gateway.run),
     Row("5", "event codec, 1,000 quotes", codec.run),
     Row("6", "devig of 100,000 markets, Shin", devig_speed.run_shin),
     Row("7", "devig of 100,000 markets, every method", devig_speed.run_methods),
@@ -24,12 +37,14 @@ ROWS = (
     Row("12", "events published with confirms", publishing.run),
     Row("13", "consumed and processed", consuming.run),
     Row("14", "from a change of odds to a client of the stream", way.run),
+    Row("15", "the stream to 1,000 followers", fanout.run),
     Row("16", "cost against size", ev_pass.run_size),
     Row("17", "one more process", growing.run),
 )
 _PEERS = (
     "celery",
     "duckdb",
+    "fastapi",
     "mpmath",
     "numpy",
     "pandas",

@@ -51,6 +51,12 @@ class System:
         self.stack.callback(worker.end)
         return worker, port
 
+    def peer(self, module: str, *arguments: str, **environment: str) -> Worker:
+        """A process that is none of ours, and ends with the row."""
+        worker = Worker(module, *arguments, environment=environment)
+        self.stack.callback(worker.end)
+        return worker
+
     def consumers(self, queue: str) -> int:
         """How many consume a queue now."""
         everybody = self.engines.rabbitmq.manage("GET", f"consumers/{VHOST}")

@@ -1,8 +1,8 @@
 """Composition root of the api service: the projector of the read model and the gateway, in one process."""
 
 import asyncio
+import os
 import random
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -29,11 +29,13 @@ from bet_intel.api.domain.accounts import EXPORTS, STREAM
 from bet_intel.api.exports import Bounds, Exports
 from bet_intel.api.feed import FEED_MOVED, FeedTail
 from bet_intel.api.gate import Gate
+from bet_intel.api.hot_path import HotPath
 from bet_intel.api.key_directory import KeyDirectory
 from bet_intel.api.middleware import RequestEdge, RequestMetrics
 from bet_intel.api.operation import Operation, Reads
 from bet_intel.api.problems import KNOWN, answer_problem
 from bet_intel.api.projector import Projector
+from bet_intel.api.ready_answers import ReadyAnswers
 from bet_intel.api.request_limits import RequestLimits
 from bet_intel.api.resync import TellAgain, has_no_events, has_no_sets
 from bet_intel.api.retention import ReadModelRetention
@@ -92,6 +94,7 @@ class Api:
     """
 
     tail: FeedTail
+    ready: ReadyAnswers
     heart: Heart
     database: Database
     outbox: Outbox
@@ -115,6 +118,7 @@ class Api:
             group.create_task(self.ticker.run(), name="api ticker")
             group.create_task(self.tail.run(), name="api feed tail")
             group.create_task(self.keys.run(), name="api keys")
+            group.create_task(self.ready.run(), name="api ready answers")
             group.create_task(self.heart.run(), name="api heartbeat")
             group.create_task(self.outbox.run(sweeps=False), name="api outbox")
             group.create_task(self.demand.run(), name="api demand")
@@ -148,6 +152,9 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
             settings.feed_kept,
             engines.monotonic,
             engines.registry,
+        )
+        ready = ReadyAnswers(
+            tail, settings.ready_answers, settings.ready_stale_seconds, engines.monotonic, engines.registry
         )
         dead_letters = PostgresDeadLetters(database)
         wake = partial(engines.wake.ring, FEED_MOVED)
@@ -184,11 +191,11 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
             tail.nudge,
         )
         await keys.load()
-        api = Api(tail, heart, database, outbox, demand, keys, ticker, retention, resync, connections)
+        api = Api(tail, ready, heart, database, outbox, demand, keys, ticker, retention, resync, connections)
         parts = _parts(settings, engines, api)
         api.usage = Usage(database, parts.request_limits, engines.clock)
         api.operations = _operations(api, parts, engines)
-        api.asgi = _gateway(api.operations, parts, settings, engines)
+        api.asgi = _gateway(api, parts, settings, engines)
         await outbox.recover()
         yield api
 
@@ -227,7 +234,7 @@ def _parts(settings: ApiSettings, engines: Engines, api: Api) -> Parts:
     keeper = Gatekeeper(api.keys, settings.access, settings.operator_token)
     streaming = Streaming(settings.stream_heartbeat_seconds, followers=settings.stream_followers)
     limits = engines.limits or InProcessRateLimits(engines.monotonic)
-    reads = Reads(api.database, cache, api.tail, settings.cache_seconds)
+    reads = Reads(api.database, cache, api.ready, api.tail, settings.cache_seconds)
     return Parts(
         reads,
         writes,
@@ -293,13 +300,9 @@ class _Absent:
         return self
 
 
-def _gateway(operations: tuple[Operation, ...], parts: Parts, settings: ApiSettings, engines: Engines) -> ASGIApp:
-    edge = Middleware(
-        RequestEdge,
-        metrics=RequestMetrics(engines.registry),
-        monotonic=engines.monotonic,
-        new_id=lambda: uuid.uuid4().hex,
-    )
+def _gateway(api: Api, parts: Parts, settings: ApiSettings, engines: Engines) -> ASGIApp:
+    operations, metrics, monotonic = api.operations, RequestMetrics(engines.registry), engines.monotonic
+    edge = Middleware(RequestEdge, metrics=metrics, monotonic=monotonic, new_id=_new_id)
     gate = Middleware(
         Gate,
         keeper=parts.keeper,
@@ -320,7 +323,13 @@ def _gateway(operations: tuple[Operation, ...], parts: Parts, settings: ApiSetti
         exception_handlers=dict.fromkeys(KNOWN, answer_problem),
     )
     app.router.redirect_slashes = False
-    return app
+    # What is deprecated says so, which a ready answer does not.
+    needs = {one.path: one.need for one in operations if one.method == "GET" and not one.deprecated}
+    return HotPath(app, api.ready, parts.keeper, parts.request_limits, needs, metrics, monotonic, _new_id)
+
+
+def _new_id() -> str:
+    return os.urandom(16).hex()
 
 
 def _routes(operations: Sequence[Operation], keeper: Gatekeeper) -> list[Route]:

@@ -37,6 +37,13 @@ class FeedId(NamedTuple):
         return f"{self.epoch}-{self.seq}"
 
 
+class Generation(NamedTuple):
+    """Where the read model stands: another one, other answers."""
+
+    epoch: int
+    number: int
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One change. `payload` is JSON under the names of the read model's columns; `frames` keeps what was made of it for
@@ -81,6 +88,11 @@ class FeedTail:
     def place(self) -> FeedId:
         """Where this gateway stands; before the first look at the beginning of all numbering."""
         return FeedId(0, 0) if self.position is None else FeedId(self.position.epoch, self.position.seq)
+
+    @property
+    def generation(self) -> Generation:
+        """Where the read model stood at the last look; before the first nowhere."""
+        return Generation(0, -1) if self.position is None else Generation(self.position.epoch, self.position.generation)
 
     async def look(self) -> None:
         """Read what is new in the feed."""
@@ -139,9 +151,16 @@ class FeedTail:
         """Return when the feed stands behind `id`, when readers are nudged, when the tail is closed, or after
         `seconds`."""
         nudges = self._nudges
+        await self._until(lambda: self.place > id or self._nudges != nudges, seconds)
+
+    async def changed(self, generation: Generation, seconds: float) -> None:
+        """Return when the read model stands elsewhere, when the tail is closed, or after `seconds`."""
+        await self._until(lambda: self.generation != generation, seconds)
+
+    async def _until(self, is_so: Callable[[], bool], seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
-                while not self.closed and self.place <= id and self._nudges == nudges:
+                while not self.closed and not is_so():
                     await self._moved.wait()
         except TimeoutError:
             pass

@@ -14,7 +14,7 @@ from bet_intel.api.problems import (
     TooManyRequestsError,
     problem_response,
 )
-from bet_intel.api.request_limits import POLICY, Headers, RequestLimits
+from bet_intel.api.request_limits import POLICY, Headers, RequestLimits, standing_of
 
 _LONGEST_QUERY = 8192
 _LONGEST_PATH = 2048
@@ -66,7 +66,7 @@ class Gate:
             if self._under_way >= self._at_once:
                 self._shed.inc()
                 raise OverloadedError
-            standing = self._limits.use(caller) or await self._limits.lease(caller)
+            standing = standing_of(scope) or self._limits.use(caller) or await self._limits.lease(caller)
             headers = self._limits.headers(caller, standing)
             if standing.wait is not None:
                 raise TooManyRequestsError(standing.wait, [POLICY])

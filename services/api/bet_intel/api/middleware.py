@@ -12,6 +12,8 @@ from bet_intel.api.problems import problem_response
 from bet_intel.shared.times import Monotonic
 
 REQUEST_ID = b"x-request-id"
+Observe = Callable[[float], None]
+"""Takes note of an answer, and of how many seconds it took."""
 _ACCEPTED_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _UNMATCHED = "(none)"
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
@@ -36,8 +38,17 @@ class RequestMetrics:
         # Only known values become labels: a client must not be able to make new series.
         route = getattr(scope.get("route"), "path", _UNMATCHED)
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        self._requests.labels(route, method, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        self.observer(route, method, status)(seconds)
+
+    def observer(self, route: str, method: str, status: int) -> Observe:
+        """Takes note of answers of one kind."""
+        requests, times = self._requests.labels(route, method, str(status)), self._seconds.labels(route)
+
+        def observe(seconds: float) -> None:
+            requests.inc()
+            times.observe(seconds)
+
+        return observe
 
 
 class RequestEdge:
@@ -80,10 +91,15 @@ class RequestEdge:
 
     def _request_id(self, scope: Scope) -> bytes:
         for name, value in scope["headers"]:
-            if name == REQUEST_ID and _ACCEPTED_ID.fullmatch(value):
+            if name == REQUEST_ID and is_accepted_id(value):
                 accepted: bytes = value
                 return accepted
         return self._new_id().encode()
+
+
+def is_accepted_id(id: bytes) -> bool:
+    """Whether a caller's X-Request-Id is taken over."""
+    return _ACCEPTED_ID.fullmatch(id) is not None
 
 
 def _with_header(message: Message, request_id: bytes) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -20,6 +19,7 @@ from bet_intel.api.feed import FeedTail
 from bet_intel.api.paging import is_paged, link_to_next, next_of
 from bet_intel.api.problems import HeaderError, NotFoundError
 from bet_intel.api.query import Query, parse
+from bet_intel.api.ready_answers import AnswerKey, ReadyAnswer, ReadyAnswers
 from bet_intel.shared.filled_cache import FilledCache
 from bet_intel.shared.postgres import Committed, Database, Position, Reader
 
@@ -85,9 +85,12 @@ Handle = Callable[[Reader, Question, QueryT], Awaitable[msgspec.Struct]]
 class Reads:
     """Turns handlers that read the database into responders."""
 
-    def __init__(self, database: Database, cache: FilledCache, tail: FeedTail, cache_seconds: float) -> None:
+    def __init__(
+        self, database: Database, cache: FilledCache, ready: ReadyAnswers, tail: FeedTail, cache_seconds: float
+    ) -> None:
         self._database = database
         self._cache = cache
+        self._ready = ready
         self._tail = tail
         self._cache_seconds = cache_seconds
 
@@ -112,7 +115,8 @@ class Reads:
         return self._database.snapshot(self._after(request))
 
     def cached(self, query: type[QueryT], handle: Handle[QueryT]) -> Callable[[Request], Awaitable[Response]]:
-        """Keeps the answer for as long as the read model does not change, and answers If-None-Match.
+        """Keeps the answer for as long as the read model does not change, also ready as bytes in this process, and
+        answers If-None-Match and Accept-Encoding.
 
         What it answers may depend on the caller's view, and on nothing else of the caller.
         """
@@ -120,20 +124,27 @@ class Reads:
 
         async def respond(request: Request) -> Response:
             asked = parse(request.url.query, query)
-            question = _question(request)
-            key = self._key(request.url.path, asked, question.caller)
-            after = self._after(request)
+            question, after, route = _question(request), self._after(request), request.scope["route"].path
 
-            async def answered() -> bytes:
-                answer = await self._database.read(lambda connection: handle(connection, question, asked), after)
-                return msgspec.json.encode(answer)
+            async def made(after: Position | None) -> ReadyAnswer:
+                async def answered() -> bytes:
+                    answer = await self._database.read(lambda connection: handle(connection, question, asked), after)
+                    return msgspec.json.encode(answer)
 
-            if key and self._is_shown(after):
-                body = await self._cache.get(key, self._cache_seconds, answered)
-            else:
-                body = await answered()
-            link = link_to_next(request, next_of(body)) if paged else {}
-            return _conditional(request, body, self._headers() | link)
+                generation, seen = self._tail.generation, self._tail.seen
+                key = self._key(request.url.path, asked, question.caller)
+                if key and self._is_shown(after):
+                    body = await self._cache.get(key, self._cache_seconds, answered)
+                else:
+                    body = await answered()
+                more = link_to_next(request, next_of(body)) if paged else {}
+                return ReadyAnswer(route, body, generation, more if seen is None else {READ_AFTER: str(seen), **more})
+
+            answer = await made(after)
+            if READ_AFTER not in request.headers:
+                asked_as = AnswerKey(request.scope["path"], request.scope["query_string"], question.caller.view.name)
+                self._ready.keep(asked_as, answer, lambda: made(self._tail.seen))
+            return answer.response(request.headers)
 
         return respond
 
@@ -175,12 +186,3 @@ def _question(request: Request) -> Question:
     if any("\x00" in value for value in request.path_params.values()):
         raise NotFoundError("An id never holds a NUL character.")
     return Question(request.path_params, caller_of(request))
-
-
-def _conditional(request: Request, body: bytes, more: Mapping[str, str]) -> Response:
-    etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-    headers = {"ETag": etag, "Cache-Control": "no-cache", **more}
-    asked = request.headers.get("if-none-match", "")
-    if etag in (tag.strip().removeprefix("W/") for tag in asked.split(",")) or asked.strip() == "*":
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    return Response(body, headers=headers, media_type=JSON)

@@ -9,6 +9,7 @@ from collections import Counter
 
 from prometheus_client import CollectorRegistry
 from prometheus_client import Counter as Count
+from starlette.types import Scope
 
 from bet_intel.api.domain.accounts import Caller
 from bet_intel.shared.rate_limits import Quota, RateLimits, Standing
@@ -20,6 +21,7 @@ _LIMIT = b"ratelimit"
 
 Headers = list[tuple[bytes, bytes]]
 
+_STANDING = "bet_intel.standing"
 UNLIMITED = Standing(None, 0.0)
 
 
@@ -106,3 +108,14 @@ class RequestLimits:
             known = self._limits.quota("requests", limit, _MINUTE), policy.encode()
             self._quotas[limit] = known
         return known
+
+
+def carry_standing(scope: Scope, standing: Standing) -> None:
+    """Put how a request stands, which was counted, where `standing_of` finds it."""
+    scope[_STANDING] = standing
+
+
+def standing_of(scope: Scope) -> Standing | None:
+    """How a request stands that was counted already."""
+    standing: Standing | None = scope.get(_STANDING)
+    return standing

@@ -48,6 +48,10 @@ class ApiSettings(DatabaseSettings):
     """How long one may take; then it is cut off."""
     cache_seconds: float = Field(default=5.0, gt=0)
     """How long an answer may be kept; a newer read model replaces it sooner."""
+    ready_answers: int = Field(default=256, ge=0)
+    """How many answers each gateway keeps ready as bytes."""
+    ready_stale_seconds: float = Field(default=0.25, ge=0)
+    """For how long one of them is given out after the read model has changed, while it is made anew."""
     resync_seconds: float = Field(default=10.0, gt=0, le=3600)
     """How often it is looked whether the read model is there, or has to be asked for."""
     access: Access = "keys"

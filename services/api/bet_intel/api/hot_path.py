@@ -1,0 +1,98 @@
+"""The hot path: requests whose answer is ready as bytes, answered in front of the application. Raw ASGI.
+
+What it cannot answer at once, without waiting for anything, takes the long way: it changes no answer, only its cost.
+"""
+
+from collections.abc import Callable, Mapping
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from bet_intel.api.auth import Gatekeeper
+from bet_intel.api.domain.accounts import Need
+from bet_intel.api.middleware import REQUEST_ID, Observe, RequestMetrics, is_accepted_id
+from bet_intel.api.problems import KeyInUrlError, UnauthorizedError
+from bet_intel.api.ready_answers import AnswerKey, RawHeaders, ReadyAnswer, ReadyAnswers, Reply
+from bet_intel.api.request_limits import RequestLimits, carry_standing
+from bet_intel.api.whole_writes import write_whole
+from bet_intel.shared.times import Monotonic
+
+Headers = dict[bytes, bytes]
+
+
+class HotPath:
+    """Wraps the application; `needs` says what the addresses ask of a caller whose answers may be ready."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        answers: ReadyAnswers,
+        keeper: Gatekeeper,
+        limits: RequestLimits,
+        needs: Mapping[str, Need],
+        metrics: RequestMetrics,
+        monotonic: Monotonic,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._app = app
+        self._answers = answers
+        self._keeper = keeper
+        self._limits = limits
+        self._needs = needs
+        self._metrics = metrics
+        self._monotonic = monotonic
+        self._new_id = new_id
+        self._observers: dict[tuple[str, int], Observe] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        started = self._monotonic()
+        headers: Headers = dict(scope["headers"])
+        found = self._found(scope, headers, started)
+        if found is None:
+            await self._app(scope, receive, send)
+            return
+        answer, more = found
+        reply = answer.reply(headers.get(b"accept-encoding"), headers.get(b"if-none-match"))
+        await self._send(send, reply, headers, more)
+        self._observe(answer.route, reply.status, self._monotonic() - started)
+
+    def _found(self, scope: Scope, headers: Headers, now: float) -> tuple[ReadyAnswer, RawHeaders] | None:
+        # What was written elsewhere may not be in it yet; who reads across origins is answered by who knows them.
+        if b"read-after" in headers or b"origin" in headers:
+            return None
+        try:
+            caller = self._keeper.caller(scope)
+        except (KeyInUrlError, UnauthorizedError):
+            return None
+        answer = self._answers.find(AnswerKey(scope["path"], scope["query_string"], caller.view.name), now)
+        if answer is None:
+            return None
+        need = self._needs.get(answer.route)
+        if need is None or need.lacking(caller) is not None:
+            return None
+        standing = self._limits.use(caller)
+        if standing is None:
+            return None
+        if standing.wait is not None:
+            # Counted as refused already: whoever answers is not to count it again.
+            carry_standing(scope, standing)
+            return None
+        return answer, self._limits.headers(caller, standing)
+
+    async def _send(self, send: Send, reply: Reply, headers: Headers, more: RawHeaders) -> None:
+        id = headers.get(REQUEST_ID)
+        if id is None or not is_accepted_id(id):
+            id = self._new_id().encode()
+        own = [(REQUEST_ID, id), *more]
+        head = reply.head + b"".join([b"%b: %b\r\n" % header for header in own])
+        if not write_whole(send, head, reply.body):
+            await send({"type": "http.response.start", "status": reply.status, "headers": [*reply.headers, *own]})
+            await send({"type": "http.response.body", "body": reply.body})
+
+    def _observe(self, route: str, status: int, seconds: float) -> None:
+        observe = self._observers.get((route, status))
+        if observe is None:
+            observe = self._observers[route, status] = self._metrics.observer(route, "GET", status)
+        observe(seconds)

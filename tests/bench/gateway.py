@@ -1,0 +1,183 @@
+"""Rows 1 to 4 and 16: what a request costs the gateway, in CPU of its process, beside peers on the same server."""
+
+import asyncio
+import itertools
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import median
+
+import asyncpg
+import uvloop
+
+from bench.http_load import answers, body, p99, request
+from bench.measure import Figure
+from bench.servers import connector
+from bench.system import System, system
+from bench.worker import Worker
+from bet_intel.compose.servers.ports import free_ports
+from bet_intel.shared.rabbitmq.bus import RabbitBus
+from fixtures.api_messages import Market, Match, Offer, odds_changed, opportunities_updated
+
+_PATH = "/v1/opportunities"
+_PER_EVENT = 20
+_HOT, _COLD = 2_000, 200
+_FEW, _MANY = 100, 10_000
+_CODING = "br"
+_PATIENCE, _POLL_SECONDS = 120.0, 0.05
+
+
+@dataclass(slots=True)
+class Served:
+    """A process that answers; `seconds` and `times` are of every turn: CPU per request, and how long each took."""
+
+    process: Worker
+    port: int
+    asked: Callable[[], Iterable[bytes]]
+    number: int
+    status: int = 200
+    seconds: list[float] = field(default_factory=list)
+    times: list[list[float]] = field(default_factory=list)
+
+    async def turn(self, *, counts: bool) -> None:
+        requests = list(itertools.islice(self.asked(), self.number))
+        before = self.process.seconds()
+        times = await answers(self.port, requests, self.status)
+        spent = self.process.seconds() - before
+        if counts:
+            self.seconds.append(spent / self.number)
+            self.times.append(times)
+
+
+async def in_turns(ways: Mapping[str, Served], rounds: int) -> None:
+    """Each way once a round, after one that is not counted; each round begins with another."""
+    names = list(ways)
+    for number in range(-1, rounds):
+        turn = number % len(names)
+        for name in names[turn:] + names[:turn]:
+            await ways[name].turn(counts=number >= 0)
+
+
+def against(peer: Served, ours: Served) -> float:
+    """Median over the rounds of the peer's CPU per request over ours."""
+    return median(theirs / own for theirs, own in zip(peer.seconds, ours.seconds, strict=True))
+
+
+def run(rounds: int) -> Iterable[Figure]:
+    with system() as started, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        yield from runner.run(_measure(started, rounds))
+
+
+async def _measure(started: System, rounds: int) -> Sequence[Figure]:
+    gateway, port = started.start("api.serve")
+    started.start("api.consume")
+    await asyncio.to_thread(started.wait_for_consumers, "api.opportunities-updated", 1)
+    async with reading(started, port) as fill:
+        await fill(_FEW)
+        plain = await body(port, request(_PATH))
+        with tempfile.TemporaryDirectory(prefix="bet-intel-bench-") as folder:
+            few = await _ways(started, gateway, port, plain, Path(folder))
+            await in_turns(few, rounds)
+        await fill(_MANY)
+        many = {name: replace(few[name], seconds=[], times=[]) for name in ("hot", "filtered")}
+        await in_turns(many, rounds)
+    packed = await body(port, request(_PATH, Accept_Encoding=_CODING))
+    return _figures(few, many, len(packed) / len(plain))
+
+
+def _figures(few: Mapping[str, Served], many: Mapping[str, Served], packed: float) -> Sequence[Figure]:
+    hot, fastapi = few["hot"], few["fastapi"]
+    slower = median(p99(a) / p99(b) for a, b in zip(fastapi.times, hot.times, strict=True))
+    each = ", ".join(f"{name} {median(way.seconds) * 1e6:.0f}" for name, way in few.items())
+    return [
+        Figure("hot read, against a raw ASGI app", against(few["raw"], hot), 0.8, at_least=True, detail=f"µs: {each}"),
+        Figure("hot read, against FastAPI and SQLAlchemy", against(fastapi, hot), 30, at_least=True),
+        Figure("its p99, against theirs", slower, 20, at_least=True),
+        Figure("filtered read, against theirs", against(fastapi, few["filtered"]), 3.5, at_least=True),
+        Figure("304, against the whole answer", against(hot, few["304"]), 1.15, at_least=True),
+        Figure(f"bytes in {_CODING}, of those without", packed, 0.12, at_least=False),
+        Figure(f"speed in {_CODING}, against without", against(hot, few["packed"]), 0.8, at_least=True),
+        Figure("16: hot read, 10,000 open against 100", against(many["hot"], hot), 1.2, at_least=False),
+        Figure("16: filtered read, the same", against(many["filtered"], few["filtered"]), 2, at_least=False),
+    ]
+
+
+async def _ways(started: System, gateway: Worker, port: int, plain: bytes, folder: Path) -> Mapping[str, Served]:
+    (folder / "body.json").write_bytes(plain)
+    dsn = started.dsn("api").replace("postgresql://", "postgresql+asyncpg://")
+    environments = {"raw": {"BENCH_BODY": str(folder / "body.json")}, "fastapi": {"BENCH_DSN": dsn}}
+    ports = dict(zip(environments, free_ports(), strict=False))
+    peers = {name: started.peer("bench.http_peers", name, str(ports[name]), **environments[name]) for name in ports}
+    for each in ports.values():
+        await wait_for(each)
+    asked = {
+        "hot": request(_PATH),
+        "304": request(_PATH, If_None_Match="*"),
+        "packed": request(_PATH, Accept_Encoding=_CODING),
+    }
+    unseen = itertools.count(1)
+    return {
+        "raw": Served(peers["raw"], ports["raw"], lambda: itertools.repeat(asked["hot"]), _HOT),
+        "hot": Served(gateway, port, lambda: itertools.repeat(asked["hot"]), _HOT),
+        "304": Served(gateway, port, lambda: itertools.repeat(asked["304"]), _HOT, 304),
+        "packed": Served(gateway, port, lambda: itertools.repeat(asked["packed"]), _HOT),
+        "fastapi": Served(peers["fastapi"], ports["fastapi"], lambda: map(_unseen, unseen), _COLD),
+        "filtered": Served(gateway, port, lambda: map(_unseen, unseen), _COLD),
+    }
+
+
+def _unseen(number: int) -> bytes:
+    """A question that nobody has asked before, with the same answer."""
+    return request(f"{_PATH}?min_ev={0.01 + number * 1e-9:.9f}")
+
+
+async def wait_for(port: int) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            await body(port, request(_PATH))
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(_POLL_SECONDS)
+        else:
+            return
+
+
+@asynccontextmanager
+async def reading(started: System, port: int) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
+    """A read model to fill with so many open opportunities, of which the gateway then knows."""
+    bus, database = RabbitBus(connector(started.broker)), await asyncpg.connect(started.dsn("api"))
+    await wait_for(port)
+
+    async def fill(number: int) -> None:
+        for event in range(number // _PER_EVENT):
+            match = Match(f"bench:{event}", home=f"Home {event}", away=f"Away {event}")
+            offers = [
+                Offer(f"{event}-{place}", ev=0.02 + place / 1000, market="totals", line=place + 0.5)
+                for place in range(_PER_EVENT)
+            ]
+            await bus.publish(odds_changed(Market(), match=match))
+            await bus.publish(opportunities_updated(*offers, match=match))
+        deadline = time.monotonic() + _PATIENCE
+        while await database.fetchval("select count(*) from opportunity") < number or await _seq(
+            port
+        ) < await database.fetchval("select seq from feed_position"):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the read model does not hold {number} opportunities within {_PATIENCE:g} s")
+            await asyncio.sleep(_POLL_SECONDS)
+
+    try:
+        yield fill
+    finally:
+        await bus.close()
+        await database.close()
+
+
+async def _seq(port: int) -> float:
+    """The newest entry of the feed that the gateway knows."""
+    lines = (await body(port, request("/metrics"))).decode().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith("bet_intel_api_feed_seq "))
