@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import pytest
 from pydantic import SecretStr
 
@@ -117,9 +118,11 @@ class World:
 @pytest.fixture
 async def world(make_database: MakeDatabase) -> AsyncIterator[World]:
     dsn = await make_database(MIGRATIONS)
+    # Here it is asked whether they may, not how often. Before the gateway starts: it hears of changes by the audit log.
+    database = await asyncpg.connect(dsn)
+    await database.execute("update tier set requests_per_minute = null")
+    await database.close()
     async with gateway_on(dsn, secrets_key=SecretStr(BOX_KEY), refresh_burst=1000, **KEYS) as gateway:
-        # Here it is asked whether they may, not how often.
-        await gateway.database.execute("update tier set requests_per_minute = null")
         holders = {tier: await holder(gateway, tier) for tier in ("free", "basic", "premium")}
         administrator = await holder(gateway, "admin", scopes=["read", "bets", "subscriptions", "refresh", "admin"])
         account = holders["basic"].account
