@@ -16,8 +16,7 @@ import numpy as np
 from bet_intel.odds import margin
 from bet_intel.odds.arrays import BoolArray, FloatArray, StatusArray, require_target
 
-CHUNK_MARKETS = 4096
-_CHUNK_QUOTES = 16_384  # of long markets fewer go into a chunk, so that its arrays stay in the cache
+_CHUNK_QUOTES = 32_768
 _LEAST_MARKETS = 256
 EXACT_SUM = 1e-12
 _SMALLEST = 1e-12  # prices above 10¹² or below 1 + 10⁻¹² are not prices, and their squares leave the number range
@@ -125,7 +124,7 @@ def devig(implied: FloatArray, method: Method = Method.POWER, target: float = 1.
     parameter, overround = np.empty(markets), np.empty(markets)
     status = np.empty(markets, dtype=np.int8)
     model, neutral = _MODELS[method], _NEUTRAL_PARAMETER[method]
-    size = min(CHUNK_MARKETS, max(_LEAST_MARKETS, _CHUNK_QUOTES // outcomes))
+    size = max(_LEAST_MARKETS, _CHUNK_QUOTES // outcomes)
     left = []
     for begin in range(0, markets, size):
         chunk = slice(begin, begin + size)
@@ -165,10 +164,11 @@ class _Chunk(NamedTuple):
 
 
 def _devig_chunk(r: FloatArray, model: margin.MarginModel, neutral: float, target: float) -> _Chunk:
-    overround = r.sum(axis=0) - target
+    total = r.sum(axis=0)
+    overround = total - target
     # Three numbers tell whether every market of the chunk has a margin to take out: the usual case, without masks.
     if r.min() >= _SMALLEST and r.max() <= 1.0 - _SMALLEST and overround.min() > EXACT_SUM:
-        result = model(r, target)
+        result = model(r, total, target)
         status = _verdict(result, target)
         if result.converged is not None and (status == DevigStatus.NOT_CONVERGED).any():
             _forget(result, status)

@@ -28,39 +28,39 @@ class FairColumns:
     left: BoolArray | None = None
 
 
-MarginModel = Callable[[FloatArray, float], FairColumns]
+MarginModel = Callable[[FloatArray, FloatArray, float], FairColumns]
+"""Of r, Σr (m,) and the target."""
 
 
 def _closed_form(probability: FloatArray, parameter: FloatArray) -> FairColumns:
     return FairColumns(probability, parameter, None)
 
 
-def multiplicative(r: FloatArray, target: float) -> FairColumns:
+def multiplicative(r: FloatArray, total: FloatArray, target: float) -> FairColumns:
     """p = r·T/Σr; no parameter (NaN)."""
-    total = r.sum(axis=0)
     return _closed_form(r * (target / total), np.full(total.shape, np.nan))
 
 
-def additive(r: FloatArray, target: float) -> FairColumns:
+def additive(r: FloatArray, total: FloatArray, target: float) -> FairColumns:
     """p = r − M/n with M = Σr − T (margin weights in proportion to the odds); parameter M/n. May fall below 0."""
-    step = (r.sum(axis=0) - target) / r.shape[0]
+    step = (total - target) / r.shape[0]
     return _closed_form(r - step, step)
 
 
-def power(r: FloatArray, target: float) -> FairColumns:
+def power(r: FloatArray, total: FloatArray, target: float) -> FairColumns:
     """p = r^k with Σp = T; parameter k ≥ 1. The derivatives of p by k are p·(ln r)^i; at k = 1, p is r."""
     log_r = np.log(r)
     p = r.copy()
     term = np.empty_like(r)
 
     def derivatives() -> Derivatives:
-        total = p.sum(axis=0)
+        value = p.sum(axis=0) - target
         np.multiply(p, log_r, out=term)
         first = term.sum(axis=0)
         np.multiply(term, log_r, out=term)
         second = term.sum(axis=0)
         np.multiply(term, log_r, out=term)
-        return Derivatives(total - target, first, second, term.sum(axis=0))
+        return Derivatives(value, first, second, term.sum(axis=0))
 
     def equation(k: FloatArray) -> Derivatives:
         np.multiply(log_r, k, out=p)
@@ -82,24 +82,23 @@ def power(r: FloatArray, target: float) -> FairColumns:
     return FairColumns(p, roots.root, roots.converged, roots.left)
 
 
-def shin(r: FloatArray, target: float) -> FairColumns:
+def shin(r: FloatArray, total: FloatArray, target: float) -> FairColumns:
     """p = (√(z² + 4(1 − z) r²/S) − z) / (2(1 − z)) with S = Σr and Σp = 1; parameter z, the share of insiders.
 
     Two outcomes: equal to additive, z in closed form. The model is one of a single winner: another target T is solved
     for r/T and scaled back by T. Solved is Σ√(z² + 4(1 − z)w) − (n − 2)z − 2 = 0 with w = r²/S, convex and falling
     from z = 0, where the roots are 2r/√S.
     """
-    scaled = r if target == 1.0 else r / target
-    total = scaled.sum(axis=0)
+    scaled, scaled_total = (r, total) if target == 1.0 else (r / target, total / target)
     outcomes, markets = r.shape
     if outcomes == 2:
         difference_squared = (scaled[0] - scaled[1]) ** 2
         with np.errstate(divide="ignore"):
-            z = (total - 1.0) * (total - difference_squared) / (total * (1.0 - difference_squared))
-        return _closed_form(additive(r, target).probability, z)
+            z = (scaled_total - 1.0) * (scaled_total - difference_squared) / (scaled_total * (1.0 - difference_squared))
+        return _closed_form(additive(r, total, target).probability, z)
 
     weight = scaled * scaled
-    weight /= total
+    weight /= scaled_total
     curvature = 1.0 - weight
     curvature *= weight
     curvature *= 4.0
@@ -121,7 +120,7 @@ def shin(r: FloatArray, target: float) -> FairColumns:
         value = root.sum(axis=0) - (outcomes - 2) * z - 2.0
         return Derivatives(value, first - (outcomes - 2), second, -3.0 * term.sum(axis=0))
 
-    root_total = np.sqrt(total)
+    root_total = np.sqrt(scaled_total)
     np.divide(1.0, scaled, out=term)
     bent = 0.5 * root_total * (term.sum(axis=0) - 1.0)
     begin = Derivatives(2.0 * root_total - 2.0, -root_total - (outcomes - 2), bent, 1.5 * bent)
@@ -136,7 +135,7 @@ def shin(r: FloatArray, target: float) -> FairColumns:
     return FairColumns(np.divide(weight, root, out=weight), z, roots.converged, roots.left)
 
 
-def odds_ratio(r: FloatArray, target: float) -> FairColumns:
+def odds_ratio(r: FloatArray, total: FloatArray, target: float) -> FairColumns:
     """p = r/(c + r − c·r) with Σp = T; parameter c ≥ 1. The derivatives of p by c are p·i!·(−(1 − p)/c)^i.
 
     Two outcomes with T = 1: c = √(r₁r₂/((1 − r₁)(1 − r₂))).
@@ -151,14 +150,14 @@ def odds_ratio(r: FloatArray, target: float) -> FairColumns:
     q = against.copy()
 
     def derivatives(c: FloatArray) -> Derivatives:
-        total = p.sum(axis=0)
+        value = p.sum(axis=0) - target
         np.multiply(p, q, out=p)
         first = p.sum(axis=0)
         np.multiply(p, q, out=p)
         second = p.sum(axis=0)
         np.multiply(p, q, out=p)
         third = p.sum(axis=0)
-        return Derivatives(total - target, -first / c, 2.0 * second / (c * c), -6.0 * third / (c * c * c))
+        return Derivatives(value, -first / c, 2.0 * second / (c * c), -6.0 * third / (c * c * c))
 
     def equation(c: FloatArray) -> Derivatives:
         np.multiply(against, c, out=q)
@@ -174,13 +173,13 @@ def odds_ratio(r: FloatArray, target: float) -> FairColumns:
     return FairColumns(np.divide(r, against, out=against), roots.root, roots.converged, roots.left)
 
 
-def logarithmic(r: FloatArray, target: float) -> FairColumns:
+def logarithmic(r: FloatArray, total: FloatArray, target: float) -> FairColumns:
     """logit p = logit r − c' with Σp = T: the probabilities of odds ratio, whose c is e^c'; parameter c' = ln c ≥ 0."""
-    by_ratio = odds_ratio(r, target)
+    by_ratio = odds_ratio(r, total, target)
     return FairColumns(by_ratio.probability, np.log(by_ratio.parameter), by_ratio.converged, by_ratio.left)
 
 
-def probit(r: FloatArray, target: float) -> FairColumns:
+def probit(r: FloatArray, total: FloatArray, target: float) -> FairColumns:
     """p = Φ(Φ⁻¹(r) − c) with Σp = T; parameter c ≥ 0. Two outcomes with T = 1: c = (Φ⁻¹(r₁) + Φ⁻¹(r₂))/2.
 
     With y = Φ⁻¹(r) − c the derivatives of p by c are −φ(y), −yφ(y), (1 − y²)φ(y).
@@ -225,13 +224,13 @@ def probit(r: FloatArray, target: float) -> FairColumns:
     return FairColumns(p - term, roots.root, roots.converged, roots.left)
 
 
-def goto(r: FloatArray, target: float) -> FairColumns:
+def goto(r: FloatArray, total: FloatArray, target: float) -> FairColumns:
     """p = r − s·√(1 − r) with s = M/Σ√(1 − r), M = Σr − T; parameter s. May fall below 0.
 
     √(1 − r) = √((r − r²)/r) is the standard error that the published goto conversion uses.
     """
     standard_error = 1.0 - r
     np.sqrt(standard_error, out=standard_error)
-    step = (r.sum(axis=0) - target) / standard_error.sum(axis=0)
+    step = (total - target) / standard_error.sum(axis=0)
     standard_error *= step
     return _closed_form(np.subtract(r, standard_error, out=standard_error), step)

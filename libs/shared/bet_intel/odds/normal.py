@@ -6,11 +6,11 @@ distribution", Applied Statistics 37 (1988), routine PPND16. Both are within a f
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from bet_intel.odds.arrays import FloatArray
+from bet_intel.odds.arrays import BoolArray, FloatArray
 
 _ROOT_2_PI = math.sqrt(2.0 * math.pi)
 _CENTRE = 0.67448975
@@ -151,18 +151,40 @@ def normal_cdf(x: FloatArray) -> FloatArray:
 def cdf_and_density(x: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Φ(x) and φ(x), any shape, finite x: one exponential serves both."""
     density = normal_density(x)
-    cdf = np.empty_like(x)
-    y = np.abs(x)
-    centre = y <= _CENTRE
-    centre_x = x[centre]
-    square = centre_x * centre_x
-    cdf[centre] = 0.5 + centre_x * (_polynomial(_CENTRE_TOP, square) / _polynomial(_CENTRE_BOTTOM, square))
-    outside = ~centre
-    tail = _mills_ratio(y[outside])
-    tail *= density[outside]
+    return _by_region(np.abs(x) <= _CENTRE, _central_cdf, _outer_cdf, x, density), density
+
+
+def _by_region(
+    centre: BoolArray, central: Callable[..., FloatArray], outer: Callable[..., FloatArray], *arguments: FloatArray
+) -> FloatArray:
+    """`central` of the arguments where `centre`, else `outer`: the formula of most of them is computed for all, which
+    costs less than to pick them out, and the others are put right."""
+    inside = int(np.count_nonzero(centre))
+    if 2 * inside > centre.size:
+        value, others, formula = central(*arguments), ~centre, outer
+        left = centre.size - inside
+    else:
+        value, others, formula, left = outer(*arguments), centre, central, inside
+    if left:
+        value[others] = formula(*(argument[others] for argument in arguments))
+    return value
+
+
+def _central_cdf(x: FloatArray, _density: FloatArray) -> FloatArray:
+    square = x * x
+    cdf = _polynomial(_CENTRE_TOP, square)
+    cdf /= _polynomial(_CENTRE_BOTTOM, square)
+    cdf *= x
+    cdf += 0.5
+    return cdf
+
+
+def _outer_cdf(x: FloatArray, density: FloatArray) -> FloatArray:
+    tail = _mills_ratio(np.abs(x))
+    tail *= density
     tail *= _ROOT_2_PI
-    cdf[outside] = np.where(x[outside] > 0.0, 1.0 - tail, tail)
-    return cdf, density
+    above = x > 0.0
+    return np.subtract(1.0, tail, out=tail, where=above)
 
 
 def _mills_ratio(y: FloatArray) -> FloatArray:
@@ -180,22 +202,32 @@ def _mills_ratio(y: FloatArray) -> FloatArray:
 
 def normal_quantile(p: FloatArray) -> FloatArray:
     """Φ⁻¹(p), any shape, 0 < p < 1."""
-    quantile = np.empty_like(p)
-    q = p - 0.5
-    centre = np.abs(q) <= 0.425
-    centre_q = q[centre]
-    r = 0.180625 - centre_q * centre_q
-    quantile[centre] = centre_q * (_polynomial(_QUANTILE_CENTRE_TOP, r) / _polynomial(_QUANTILE_CENTRE_BOTTOM, r))
+    return _by_region(np.abs(p - 0.5) <= 0.425, _central_quantile, _outer_quantile, p)
 
-    outside = ~centre
-    outer = p[outside]
-    r = np.sqrt(-np.log(np.minimum(outer, 1.0 - outer)))
-    magnitude = np.empty_like(r)
-    middle = r <= 5.0
-    s = r[middle] - 1.6
-    magnitude[middle] = _polynomial(_QUANTILE_MIDDLE_TOP, s) / _polynomial(_QUANTILE_MIDDLE_BOTTOM, s)
-    if not middle.all():
-        s = r[~middle] - 5.0
-        magnitude[~middle] = _polynomial(_QUANTILE_TAIL_TOP, s) / _polynomial(_QUANTILE_TAIL_BOTTOM, s)
-    quantile[outside] = np.where(outer < 0.5, -magnitude, magnitude)
+
+def _central_quantile(p: FloatArray) -> FloatArray:
+    q = p - 0.5
+    r = 0.180625 - q * q
+    quantile = _polynomial(_QUANTILE_CENTRE_TOP, r)
+    quantile /= _polynomial(_QUANTILE_CENTRE_BOTTOM, r)
+    quantile *= q
     return quantile
+
+
+def _outer_quantile(p: FloatArray) -> FloatArray:
+    r = np.minimum(p, 1.0 - p)
+    np.log(r, out=r)
+    np.negative(r, out=r)
+    np.sqrt(r, out=r)
+    quantile = _by_region(r <= 5.0, _middle_quantile, _far_quantile, r)
+    return np.negative(quantile, out=quantile, where=p < 0.5)
+
+
+def _middle_quantile(r: FloatArray) -> FloatArray:
+    s = r - 1.6
+    return _polynomial(_QUANTILE_MIDDLE_TOP, s) / _polynomial(_QUANTILE_MIDDLE_BOTTOM, s)
+
+
+def _far_quantile(r: FloatArray) -> FloatArray:
+    s = r - 5.0
+    return _polynomial(_QUANTILE_TAIL_TOP, s) / _polynomial(_QUANTILE_TAIL_BOTTOM, s)
