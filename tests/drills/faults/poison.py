@@ -17,7 +17,7 @@ from bet_intel.shared.rabbitmq.connection import Connector, Nodes, closed
 from bet_intel.shared.rabbitmq.envelope import to_amqp
 from bet_intel.shared.times import system_clock
 from drills.drill import Bound, Fault
-from drills.stage import LETTERS, Stage
+from drills.stage import LETTERS, Stage, StageError
 
 _PUT = "poisoned"
 _NOT_OURS = ("drills.",)
@@ -58,11 +58,14 @@ def _set_aside_and_redriven(stage: Stage) -> list[str]:
     """Each is in its owner's dead letters; put back, it is there again."""
     expected: Counter[str] = stage.notes[LETTERS]
     first = _letters(stage)
-    moved = sum(_redrive(stage, service) for service in expected)
+    moved = {service: _redrive(stage, service) for service in expected}
     wrong = [] if first == expected else [f"dead letters are {dict(first)}, not {dict(expected)}"]
-    if moved != expected.total():
-        wrong.append(f"redrive put back {moved} of {expected.total()}")
-    stage.until(lambda: _letters(stage) == expected, _SECONDS, "what was put back is set aside again")
+    if moved != expected:
+        wrong.append(f"redrive put back {moved} of {dict(expected)}")
+    try:
+        stage.until(lambda: _letters(stage) == expected, _SECONDS, "what was put back is set aside again")
+    except StageError as error:
+        wrong.append(f"{error}: {dict(_letters(stage))}")
     return wrong
 
 
