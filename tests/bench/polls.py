@@ -26,14 +26,13 @@ import bet_intel.shared.outbox
 from bench.measure import Figure, interleaved, times_faster
 from bet_intel.compose.embedded_postgres import EmbeddedPostgres, open_data_folder
 from bet_intel.odds_ingest.domain.quotes import (
-    Book,
     EventOdds,
     MarketBoard,
     MarketKey,
     Price,
     Side,
     SportingEvent,
-    offers,
+    offers_of,
 )
 from bet_intel.odds_ingest.domain.state import advance
 from bet_intel.odds_ingest.store import Store
@@ -41,6 +40,7 @@ from bet_intel.shared.migrate import migrate
 from bet_intel.shared.postgres import Database
 
 _EVENTS, _MARKETS, _BOOKS = 20, 25, 10
+_TITLES = {f"book{book}": f"Book {book}" for book in range(_BOOKS)}
 _CHANGED = 0.02
 _LEAGUE, _PROVIDER = "made_up_league", "bench"
 _START = datetime(2027, 1, 1, tzinfo=UTC)
@@ -125,7 +125,7 @@ def _polls() -> Iterator[list[EventOdds]]:
     updated = np.zeros((_EVENTS, _MARKETS, _BOOKS))
     for number in itertools.count():
         changed = rng.random(updated.shape) < (_CHANGED if number else 1.0)
-        prices[changed] += 0.01
+        prices[changed] = np.round(prices[changed] + 0.01, 2)
         updated[changed] = 60.0 * number
         yield [_event(event, prices[event], updated[event]) for event in range(_EVENTS)]
 
@@ -143,13 +143,13 @@ def _event(number: int, prices: Any, updated: Any) -> EventOdds:
     )
     markets = {}
     for market in range(_MARKETS):
-        books = {}
-        for book in range(_BOOKS):
+        told, times = {}, {}
+        for book, key in enumerate(_TITLES):
             over, under = prices[market, book].tolist()
-            told = offers({("Over", Side.BACK): Price(over), ("Under", Side.BACK): Price(under)})
-            books[f"book{book}"] = Book(_at(float(updated[market, book])), told)
-        markets[MarketKey("totals", line=150.5 + market)] = MarketBoard(books)
-    return EventOdds(event, markets, {f"book{book}": f"Book {book}" for book in range(_BOOKS)})
+            told[key] = offers_of({("Over", Side.BACK): Price(over), ("Under", Side.BACK): Price(under)})
+            times[key] = _at(float(updated[market, book]))
+        markets[MarketKey("totals", line=150.5 + market)] = MarketBoard(told, times)
+    return EventOdds(event, markets, dict(_TITLES))
 
 
 class _Ours:
@@ -241,10 +241,10 @@ def _rows(poll: Sequence[EventOdds]) -> list[dict[str, Any]]:
             "side": offer.side.value,
             "price": offer.decimal,
             "bet_limit": offer.limit,
-            "last_update": book.last_update,
+            "last_update": board.last_update[bookmaker],
         }
         for odds in poll
         for key, board in odds.markets.items()
-        for bookmaker, book in board.books.items()
-        for offer in book.offers
+        for bookmaker, offers in board.offers.items()
+        for offer in offers
     ]

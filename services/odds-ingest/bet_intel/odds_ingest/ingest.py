@@ -194,6 +194,5 @@ def _changed_prices(before: Stored | None, after: EventState) -> int:
 
 def _moved(before: MarketBoard, after: MarketBoard) -> int:
     return sum(
-        len(set(book.offers).difference(after.books[bookmaker].offers if bookmaker in after.books else ()))
-        for bookmaker, book in before.books.items()
+        len(set(offers).difference(after.offers.get(bookmaker, ()))) for bookmaker, offers in before.offers.items()
     )

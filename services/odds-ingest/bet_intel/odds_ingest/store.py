@@ -1,5 +1,6 @@
 """Everything odds-ingest asks of its database."""
 
+import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -8,13 +9,11 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
-from bet_intel.odds_ingest.domain.quotes import Book, MarketBoard, MarketKey, SportingEvent, same_offers
+from bet_intel.odds_ingest.domain.quotes import MarketBoard, MarketKey, SportingEvent, same_offers
 from bet_intel.odds_ingest.domain.state import EventState, MarketState, MarketStatus
 from bet_intel.shared.postgres import Reader, Writer
 
 MarketIds = dict[MarketKey, int]
-_Books = dict[str, Book]
-"""A board as its market's row holds it, in JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +149,15 @@ async def _read(connection: Writer, rows: Iterable[asyncpg.Record]) -> dict[str,
 
 
 def _board(stored: str) -> MarketBoard:
-    books = msgspec.json.decode(stored, type=_Books)
-    return MarketBoard({name: Book(book.last_update, same_offers(book.offers)) for name, book in books.items()})
+    board = msgspec.json.decode(stored, type=MarketBoard)
+    return MarketBoard(
+        {sys.intern(book): same_offers(offers) for book, offers in board.offers.items()},
+        {sys.intern(book): at for book, at in board.last_update.items()},
+    )
+
+
+def _text(board: MarketBoard) -> str:
+    return _json({"offers": board.offers, "last_update": board.last_update})
 
 
 def _event(row: asyncpg.Record) -> SportingEvent:
@@ -246,7 +252,7 @@ async def _add_markets(connection: Writer, before: dict[str, Stored], after: Seq
         [key.subject for _, key, _ in new],
         [market.status.value for _, _, market in new],
         [market.revision for _, _, market in new],
-        [_json(market.board.books) for _, _, market in new],
+        [_text(market.board) for _, _, market in new],
     )
     ids = {one.state.event.id: one.market_ids for one in stored}
     for row in rows:
@@ -296,5 +302,5 @@ async def _put(connection: Writer, changes: _Changes) -> None:
         [id for id, _ in changes.markets],
         [market.status.value for _, market in changes.markets],
         [market.revision for _, market in changes.markets],
-        [_json(market.board.books) for _, market in changes.markets],
+        [_text(market.board) for _, market in changes.markets],
     )

@@ -54,9 +54,9 @@ def odds_changed(state: EventState, *, unanswered: bool = False, restate: bool =
         revision=[market.revision for _, market in markets],
     )
     books = [
-        (row, bookmakers[bookmaker], to_us(book.last_update))
+        (row, bookmakers[bookmaker], to_us(updated))
         for row, (_, market) in enumerate(markets)
-        for bookmaker, book in market.board.books.items()
+        for bookmaker, updated in market.board.last_update.items()
     ]
     fill(
         body.books,
@@ -68,8 +68,8 @@ def odds_changed(state: EventState, *, unanswered: bool = False, restate: bool =
         (row, bookmakers[bookmaker], offer)
         for row, (_, market) in enumerate(markets)
         if restate or market.revision == state.revision
-        for bookmaker, book in market.board.books.items()
-        for offer in book.offers
+        for bookmaker, offers in market.board.offers.items()
+        for offer in offers
     ]
     fill(
         body.quotes,
@@ -106,7 +106,7 @@ def sporting_event(event: SportingEvent) -> common_pb2.SportingEvent:
 
 
 def _fill_bookmakers(body: odds_changed_pb2.OddsChanged, state: EventState, strings: Strings) -> dict[str, int]:
-    keys = sorted({bookmaker for market in state.markets.values() for bookmaker in market.board.books})
+    keys = sorted({bookmaker for market in state.markets.values() for bookmaker in market.board.last_update})
     fill(
         body.bookmakers,
         key_s=strings.rows(keys),

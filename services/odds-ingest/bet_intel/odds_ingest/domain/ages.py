@@ -32,8 +32,8 @@ def ages_in(answer: Answer) -> dict[str, tuple[str, float]]:
     for odds in answer.events:
         titles |= odds.bookmaker_titles
         for board in odds.markets.values():
-            for bookmaker, book in board.books.items():
-                ages.setdefault(bookmaker, []).append(_age(answer.as_of, book.last_update))
+            for bookmaker, updated in board.last_update.items():
+                ages.setdefault(bookmaker, []).append(_age(answer.as_of, updated))
     return {bookmaker: (titles.get(bookmaker, bookmaker), median(each)) for bookmaker, each in ages.items()}
 
 

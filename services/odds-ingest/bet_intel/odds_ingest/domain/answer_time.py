@@ -49,8 +49,8 @@ def after_the_answer(events: Sequence[EventOdds], as_of: datetime) -> tuple[Reje
 def _confirmations(events: Sequence[EventOdds]) -> Iterator[tuple[datetime, str]]:
     for odds in events:
         for board in odds.markets.values():
-            for bookmaker, book in board.books.items():
-                yield book.last_update, bookmaker
+            for bookmaker, at in board.last_update.items():
+                yield at, bookmaker
 
 
 def _newest_borne_out(ascending: Sequence[tuple[datetime, str]]) -> datetime | None:

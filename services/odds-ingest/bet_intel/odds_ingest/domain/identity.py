@@ -14,7 +14,6 @@ from enum import Enum
 
 from bet_intel.odds_ingest.domain.names import folded, same_team
 from bet_intel.odds_ingest.domain.quotes import (
-    Book,
     EventOdds,
     MarketBoard,
     MarketKey,
@@ -22,7 +21,7 @@ from bet_intel.odds_ingest.domain.quotes import (
     Rejection,
     SportingEvent,
     is_spread,
-    offers,
+    offers_of,
 )
 from bet_intel.odds_ingest.domain.state import EventState
 
@@ -71,10 +70,7 @@ def as_known(odds: EventOdds, known: SportingEvent, told: Sides) -> EventOdds:
     if (odds.event.home, odds.event.away) == (known.home, known.away):
         return EventOdds(event, odds.markets, odds.bookmaker_titles)
     names = _names(odds.event, known, told)
-    markets = {
-        _market(key, names, told): MarketBoard({name: _book(book, names) for name, book in board.books.items()})
-        for key, board in odds.markets.items()
-    }
+    markets = {_market(key, names, told): _renamed(board, names) for key, board in odds.markets.items()}
     return EventOdds(event, markets, odds.bookmaker_titles)
 
 
@@ -204,12 +200,14 @@ def _market(key: MarketKey, names: Mapping[str, str], way: Sides) -> MarketKey:
     return key._replace(line=line, subject=names.get(key.subject, key.subject))
 
 
-def _book(book: Book, names: Mapping[str, str]) -> Book:
-    prices = {
-        (names.get(offer.outcome, offer.outcome), offer.side): Price(offer.decimal, offer.limit)
-        for offer in book.offers
+def _renamed(board: MarketBoard, names: Mapping[str, str]) -> MarketBoard:
+    offers = {
+        bookmaker: offers_of(
+            {(names.get(one.outcome, one.outcome), one.side): Price(one.decimal, one.limit) for one in told}
+        )
+        for bookmaker, told in board.offers.items()
     }
-    return Book(book.last_update, offers(prices))
+    return MarketBoard(offers, board.last_update)
 
 
 def side_named(name: str, event: SportingEvent) -> str:

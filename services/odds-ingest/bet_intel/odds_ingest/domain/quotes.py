@@ -62,21 +62,18 @@ class Offer(NamedTuple):
     limit: float | None = None
 
 
-class Book(NamedTuple):
-    """One bookmaker's prices in a market, as `offers` orders them, and when it last confirmed them (UTC)."""
-
-    last_update: datetime
-    offers: tuple[Offer, ...]
+Offers = tuple[Offer, ...]
+"""What one bookmaker offers in a market, in the order of outcomes and sides."""
 
 
-def offers(prices: Mapping[tuple[str, Side], Price]) -> tuple[Offer, ...]:
-    """Prices by outcome and side, in that order: the same object for the same prices. Each poll tells nearly all of
-    them again, and a board is compared with the one before by identity first."""
+def offers_of(prices: Mapping[tuple[str, Side], Price]) -> Offers:
+    """Prices by outcome and side as offers: the same object for the same prices. Each poll tells nearly all of them
+    again, and a board is compared with the one before by identity first."""
     return same_offers(tuple(Offer(outcome, side, *price) for (outcome, side), price in sorted(prices.items())))
 
 
 @lru_cache(maxsize=1 << 16)
-def same_offers(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
+def same_offers(offers: Offers) -> Offers:
     """The object that stands for all that are equal."""
     return offers
 
@@ -97,9 +94,11 @@ class SportingEvent:
 
 @dataclass(frozen=True)
 class MarketBoard:
-    """What every bookmaker offers in one market."""
+    """What every bookmaker offers in one market, and when each last confirmed it (UTC): two mappings with the same
+    bookmakers, because times move with every answer and offers rarely do."""
 
-    books: Mapping[str, Book] = field(default_factory=dict)
+    offers: Mapping[str, Offers] = field(default_factory=dict)
+    last_update: Mapping[str, datetime] = field(default_factory=dict)
 
     @classmethod
     def of(cls, prices: Mapping[QuoteKey, Price], last_update: Mapping[str, datetime]) -> Self:
@@ -107,32 +106,21 @@ class MarketBoard:
         by_book: dict[str, dict[tuple[str, Side], Price]] = {bookmaker: {} for bookmaker in last_update}
         for (bookmaker, outcome, side), price in prices.items():
             by_book[bookmaker][outcome, side] = price
-        return cls({bookmaker: Book(last_update[bookmaker], offers(told)) for bookmaker, told in by_book.items()})
+        return cls({bookmaker: offers_of(told) for bookmaker, told in by_book.items()}, dict(last_update))
 
     @cached_property
     def prices(self) -> Mapping[QuoteKey, Price]:
-        """Every single price, for who looks for one; to go through all, the books are quicker."""
+        """Every single price, for who looks for one; to go through all, the offers are quicker."""
         return {
             QuoteKey(bookmaker, offer.outcome, offer.side): Price(offer.decimal, offer.limit)
-            for bookmaker, book in self.books.items()
-            for offer in book.offers
+            for bookmaker, offers in self.offers.items()
+            for offer in offers
         }
-
-    @property
-    def last_update(self) -> dict[str, datetime]:
-        """When each bookmaker confirmed its prices."""
-        return {bookmaker: book.last_update for bookmaker, book in self.books.items()}
 
     @property
     def size(self) -> int:
         """How many prices there are."""
-        return sum(len(book.offers) for book in self.books.values())
-
-    def has_prices_of(self, other: "MarketBoard") -> bool:
-        """Whether the prices are the same, whenever they were confirmed."""
-        if self.books.keys() != other.books.keys():
-            return False
-        return all(book.offers == other.books[bookmaker].offers for bookmaker, book in self.books.items())
+        return sum(map(len, self.offers.values()))
 
 
 @dataclass(slots=True)

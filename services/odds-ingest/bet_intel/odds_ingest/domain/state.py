@@ -76,13 +76,12 @@ def advance(
     markets: dict[MarketKey, MarketState] = {}
     for key, board in odds.markets.items():
         before = known.get(key)
-        if before is None or before.status is not MarketStatus.OPEN:
+        if before is None or before.status is not MarketStatus.OPEN or before.board.offers != board.offers:
             markets[key] = MarketState(board, MarketStatus.OPEN, revision)
-        elif before.board.books == board.books:
-            markets[key] = before
+        elif before.board.last_update != board.last_update:
+            markets[key] = MarketState(board, MarketStatus.OPEN, before.revision)
         else:
-            same = board.has_prices_of(before.board)
-            markets[key] = MarketState(board, MarketStatus.OPEN, before.revision if same else revision)
+            markets[key] = before
     for key, before in known.items():
         if key not in markets:
             asked = markets_asked is None or (key.market, key.period) in markets_asked

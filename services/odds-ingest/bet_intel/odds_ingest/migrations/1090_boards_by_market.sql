@@ -1,13 +1,16 @@
 -- migrate:up
 set lock_timeout = '5s';
 
--- A market's whole board in its own row, as {bookmaker: [last update, [[outcome, side, price, limit], …]]}: it is told,
--- compared and written as one, and a row costs more than what is in it. Text and not jsonb, because nothing looks into
--- it on the way, and of text that differs in a few places PostgreSQL logs little more than these.
+-- A market's whole board in its own row, as
+-- {"offers": {bookmaker: [[outcome, side, price, limit], …]}, "last_update": {bookmaker: time}}:
+-- it is told, compared and written as one, and a row costs more than what is in it. Text and not jsonb, because nothing
+-- looks into it on the way, and of text that differs in a few places PostgreSQL logs little more than these.
 alter table market add column board json not null default '{}' check (json_typeof(board) = 'object');
 update market set board = told.board
 from (
-    select market_id, json_object_agg(bookmaker, json_build_array(last_update, prices)) as board
+    select market_id, json_build_object(
+        'offers', json_object_agg(bookmaker, prices), 'last_update', json_object_agg(bookmaker, last_update)
+    ) as board
     from book group by market_id
 ) as told
 where told.market_id = market.id;
@@ -27,8 +30,8 @@ create view quote as
 select
     market.id as market_id, bookmaker, told ->> 0 as outcome, (told ->> 1)::smallint as side,
     (told ->> 2)::double precision as price, (told ->> 3)::double precision as bet_limit,
-    (book ->> 0)::timestamptz as last_update
-from market, json_each(board) as books (bookmaker, book), json_array_elements(book -> 1) as told;
+    (board -> 'last_update' ->> bookmaker)::timestamptz as last_update
+from market, json_each(board -> 'offers') as books (bookmaker, offers), json_array_elements(offers) as told;
 
 -- migrate:down
 drop view quote;
@@ -40,8 +43,8 @@ create table book (
     primary key (market_id, bookmaker)
 ) with (fillfactor = 85);
 insert into book
-select market.id, bookmaker, (book ->> 0)::timestamptz, (book -> 1)::jsonb
-from market, json_each(board) as books (bookmaker, book);
+select market.id, bookmaker, (board -> 'last_update' ->> bookmaker)::timestamptz, offers::jsonb
+from market, json_each(board -> 'offers') as books (bookmaker, offers);
 alter table market drop column board;
 drop index event_over;
 create index event_over on event (as_of) where not open;

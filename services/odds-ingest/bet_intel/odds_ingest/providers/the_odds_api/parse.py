@@ -1,6 +1,7 @@
 """From a The Odds API v4 response to boards. Pure: no I/O, no clock."""
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,7 +9,6 @@ from typing import Any, NamedTuple
 
 from bet_intel.odds_ingest.domain.identity import side_named
 from bet_intel.odds_ingest.domain.quotes import (
-    Book,
     EventOdds,
     MarketBoard,
     MarketKey,
@@ -16,7 +16,7 @@ from bet_intel.odds_ingest.domain.quotes import (
     Rejection,
     Side,
     SportingEvent,
-    offers,
+    offers_of,
     sport_of,
 )
 from bet_intel.odds_ingest.providers.the_odds_api.market_names import MarketName, market_name
@@ -106,11 +106,14 @@ class _EventDraft:
     def odds(self) -> EventOdds:
         for market, bookmaker, quote in self.conflicts:
             del self.markets[market][bookmaker].prices[quote]
-        books = {
-            market: {name: Book(book.last_update, offers(book.prices)) for name, book in drafts.items() if book.prices}
-            for market, drafts in self.markets.items()
-        }
-        boards = {market: MarketBoard(told) for market, told in books.items() if told}
+        boards = {}
+        for market, drafts in self.markets.items():
+            offered = {bookmaker: draft for bookmaker, draft in drafts.items() if draft.prices}
+            if offered:
+                boards[market] = MarketBoard(
+                    {bookmaker: offers_of(draft.prices) for bookmaker, draft in offered.items()},
+                    {bookmaker: draft.last_update for bookmaker, draft in offered.items()},
+                )
         return EventOdds(self.event, boards, self.bookmaker_titles)
 
 
@@ -191,6 +194,8 @@ class _ResponseReader:
             name = self._market_names[payload.key] = market_name(payload.key)
         read = False
         is_partial = isinstance(payload, PartialMarketPayload)
+        # One object in all boards and answers, as times and offers are: they are compared by identity first.
+        key = sys.intern(bookmaker.key)
         taken: dict[str, _Place] = {}
         for outcome in payload.outcomes:
             try:
@@ -205,21 +210,21 @@ class _ResponseReader:
             books = draft.markets.setdefault(market, {})
             # Back and lay side of a market come as two markets with a time each: a price must not look fresher than it
             # is, so the older one stands for both.
-            book = books.get(bookmaker.key)
+            book = books.get(key)
             if book is None or updated < book.last_update:
-                book = books[bookmaker.key] = _BookDraft(updated, {} if book is None else book.prices)
+                book = books[key] = _BookDraft(updated, {} if book is None else book.prices)
             quote = (named, name.side)
             if (offered := book.prices.get(quote)) is not None:
                 reason = f"the outcome appears twice in one line, at {offered.decimal:g} and {offer.decimal:g}"
                 self._refuse_outcome(payload, outcome, where, reason)
                 if offered != offer:
-                    draft.conflicts.add((market, bookmaker.key, quote))
+                    draft.conflicts.add((market, key, quote))
                     is_partial = True
                     taken.pop(outcome.name, None)
             else:
                 book.prices[quote] = offer
                 if market.line is None and not market.subject:
-                    taken[outcome.name] = market, bookmaker.key, quote
+                    taken[outcome.name] = market, key, quote
             read = True
         if is_partial and taken and taken.keys() == {draft.event.home, draft.event.away}:
             draft.conflicts.update(taken.values())
