@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.drill, pytest.mark.xdist_group("dri
 
 _SNAPSHOTS = 20
 _SABOTAGE = Path(__file__).parents[1] / "drills/sabotage"
-_CARELESS = ("synchronous_commit = off", "wal_writer_delay = '10s'", "wal_writer_flush_after = 0")
+_CARELESS = ("synchronous_commit = off", "wal_writer_delay = '10s'", "wal_writer_flush_after = '1GB'")
 
 
 @pytest.fixture(scope="module")
