@@ -42,6 +42,7 @@ _KEY = "0123456789abcdef0123456789abcdef"
 _LEAGUE = "soccer_made_up_league"
 _SECONDS = 240.0
 _APART = 0.5
+_LOST_EVERY = 50
 _RECORDED = frozenset(
     {
         "bet_intel:http_request_seconds:mean_5m",
@@ -162,9 +163,13 @@ async def test_every_edge_that_is_declared_is_seen_and_no_other(world: World) ->
     await asyncio.to_thread(_use, world)
     assert (await asyncio.to_thread(world.cluster, "scale", f"{SCHEDULER.name}=1")).code == 0
 
+    turns = itertools.count()
+
     async def seen() -> bool:
         # Somebody looks at odds all the while; what happens every half minute need not be looked for more often.
         await asyncio.to_thread(world.cluster.request, "/v1/opportunities")
+        if next(turns) % _LOST_EVERY == 0:
+            await asyncio.to_thread(_lose, world)
         await asyncio.sleep(_APART)
         return world.edges() >= declared()
 
@@ -285,6 +290,13 @@ def _shown(world: World) -> tuple[Any, ...]:
     address = f"{world.cluster.url}/v1/admin/pricing/consensus"
     settings = httpx.get(address, headers=_operator(world), trust_env=False, timeout=30)
     return world.cluster.try_get("/v1/subscriptions"), settings.json()
+
+
+def _lose(world: World) -> None:
+    """Have each service ask for its state again: what it told at its start may have found no collector yet."""
+    group = world.cluster.group()
+    for service in ("api", "ev_engine", "notifier"):
+        group.sql(group.primary, "delete from resync_asked", database=service)
 
 
 def _keep_busy(world: World, turn: int) -> None:
