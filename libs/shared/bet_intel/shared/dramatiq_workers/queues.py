@@ -44,7 +44,8 @@ _LOOK_SECONDS = 0.001
 class Pool:
     """How workers work. `retries` stays under the half hour after which RabbitMQ gives up on a consumer that holds a
     task; a process is renewed above `memory` (MB resident) or after `tasks`; `grace` is the seconds that tasks have to
-    end when it stops, `task_seconds` those of a task; `poll` how often idle threads look up."""
+    end when it stops, `task_seconds` those of a task; `poll` how often idle threads look up;
+    `prefetch` how many tasks are fetched for each thread."""
 
     retries: Backoff = field(default_factory=lambda: Backoff(first=1.0, longest=1200.0))
     waits: Backoff = field(default_factory=Backoff)
@@ -53,6 +54,7 @@ class Pool:
     grace: float = 30.0
     task_seconds: float = 600.0
     poll: float = 1.0
+    prefetch: int = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,11 @@ class DramatiqTasks:
             declare = dramatiq.actor(actor_name=name, queue_name=queue, broker=broker, throws=Exception)
             declare(self._patient(queue, actor, waiting))
         poll = round(self._pool.poll * 1000)
-        return dramatiq.Worker(broker, queues={queue}, worker_threads=one.concurrency, worker_timeout=poll)
+        worker = dramatiq.Worker(broker, queues={queue}, worker_threads=one.concurrency, worker_timeout=poll)
+        # dramatiq fetches two for each thread, so that threads wait for the broker; it reads another number from the
+        # environment alone.
+        worker.queue_prefetch = one.concurrency * self._pool.prefetch
+        return worker
 
     def _patient(self, queue: str, actor: Actor, waiting: Waiting) -> Actor:
         async def act(**arguments: Any) -> None:
