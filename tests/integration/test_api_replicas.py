@@ -50,7 +50,7 @@ async def gateways(dsn: str) -> AsyncIterator[list[httpx.AsyncClient]]:
             bus, tasks = InProcessBus(random.Random(1)), InProcessTasks(random.Random(1))
             cache = InProcessCache(256, time.monotonic)
             engines = Engines(bus, tasks, cache, CollectorRegistry(), system_clock, time.monotonic)
-            settings = ApiSettings(dsn=SecretStr(dsn), pool_size=3, refresh_burst=1000)
+            settings = ApiSettings(dsn=SecretStr(dsn), pool_size=3, refresh_burst=1000, access="open")
             api = await stack.enter_async_context(open_api(settings, engines))
             listening = listen("127.0.0.1", 0)
             port = listening.getsockname()[1]
