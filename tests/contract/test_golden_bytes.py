@@ -222,6 +222,16 @@ def _fill_what_was_added(body: opportunities_updated_pb2.OpportunitiesUpdated, s
         value=[812.0],
         bound=[600.0],
     )
+    fill(
+        body.refused_lays,
+        outcome=[0],
+        bookmaker=[1],
+        gate_s=[strings.row("dispersion")],
+        reason_s=[strings.row("bookmakers_disagree")],
+        value=[0.31],
+        bound=[0.2],
+    )
+    fill(body.certainties, opportunity=[0], confidence=[0.94], half_points=[NAN])
     fill(body.profiles, profile_s=strings.rows(["consensus", "sharp"]), revision=[AS_OF_US + 5, 0])
     fill(body.commissions, profile_s=[strings.row("sharp")], bookmaker=[1], commission=[0.02])
 
@@ -473,7 +483,8 @@ def test_every_event_of_the_contracts_is_pinned() -> None:
         subscription_changed_pb2,
     )
     # Parts of events: neither columns nor a message of their own.
-    parts = {f"bet_intel.events.v1.{part}" for part in ("BookmakerPricing", "CategoryBounds", "CreditState", "Webhook")}
+    names = ("BookmakerPricing", "CategoryBounds", "CreditState", "LineSlope", "PricingOverride", "Webhook")
+    parts = {f"bet_intel.events.v1.{name}" for name in names}
     events = {
         message.full_name
         for module in modules

@@ -15,7 +15,7 @@ from drills.clients import Follower, Reads, Writes
 from drills.drill import Fault
 from drills.ledger import Alerts, Ending, Told
 from drills.recording import mark_of
-from drills.stage import LETTERS, Stage, StageError
+from drills.stage import DEAD_TASKS, LETTERS, Stage, StageError
 from drills.table import Row
 from drills.tap import Tap
 from drills.timeline import Timeline
@@ -302,7 +302,7 @@ class Play:
             *ledger.writes(load.writes.acknowledged, facts.kept_writes(stage), facts.copied_writes(stage)),
             *ledger.left_over(
                 stage.outboxes(),
-                facts.dead_queues(stage),
+                _unexpected(facts.dead_queues(stage), stage.notes.get(DEAD_TASKS, {})),
                 _unexpected(facts.dead_letters(stage), stage.notes.get(LETTERS, {})),
             ),
         ]
@@ -332,8 +332,8 @@ _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100)
 
 
 def _unexpected(letters: Mapping[str, int], expected: Mapping[str, int]) -> dict[str, int]:
-    """The dead letters that a fault did not mean to make."""
-    return {service: number - expected.get(service, 0) for service, number in letters.items()}
+    """The dead letters that a fault did not mean to make, by service or queue."""
+    return {owner: number - expected.get(owner, 0) for owner, number in letters.items()}
 
 
 def _epoch() -> float:

@@ -22,6 +22,8 @@ from fixtures.webhooks import Receiver
 SCHEDULE = "odds-ingest.schedule"
 LETTERS = "letters"
 """A note of how many dead letters of each service are as they should be."""
+DEAD_TASKS = "dead tasks"
+"""A note of how many messages in each dead queue of the broker are as they should be."""
 _POLL_SECONDS = 0.2
 _HEAL_SECONDS = 180.0
 _CATCH_SECONDS = 15.0

@@ -5,6 +5,7 @@ import urllib.request
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
+import aio_pika
 import asyncpg
 import pytest
 from prometheus_client import CollectorRegistry
@@ -143,6 +144,30 @@ async def test_redrive_puts_dead_tasks_back(
     assert await kept(0)
     async with process(SMALL, "worker", settings):
         await until(lambda: kept(1), timeout=30)
+
+
+async def test_redrive_leaves_what_cannot_be_read_and_puts_the_rest_back(
+    vhost: Vhost, dsn: str, database: "asyncpg.Connection[asyncpg.Record]", tasks: DramatiqTasks
+) -> None:
+    settings = environment(vhost, dsn)
+
+    async def kept(times: int) -> bool:
+        return bool(await database.fetchval("select count(*) = $1 from dead_letter", times))
+
+    await tasks.enqueue(job(7, "failing"))
+    async with process(SMALL, "worker", settings):
+        await until(lambda: kept(1), timeout=30)
+    connection = await connector(vhost.url).connect()
+    channel = await connection.channel(publisher_confirms=True)
+    await channel.default_exchange.publish(aio_pika.Message(b"\xff no task", message_id="unreadable"), f"{JOBS}.XQ")
+    for _ in range(2):
+        async with process(SMALL, "redrive", settings) as redriving:
+            assert await redriving.wait() == 0
+            assert redriving.says("dead task cannot be read.*unreadable|unreadable.*dead task cannot be read")
+        assert await kept(0)
+    dead = await channel.get_queue(f"{JOBS}.XQ")
+    assert dead.declaration_result.message_count == 1
+    await connection.close()
 
 
 async def test_a_process_says_what_is_wrong_with_its_settings_and_shows_no_secret(vhost: Vhost, dsn: str) -> None:

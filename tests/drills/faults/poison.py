@@ -17,17 +17,20 @@ from bet_intel.shared.rabbitmq.connection import Connector, Nodes, closed
 from bet_intel.shared.rabbitmq.envelope import to_amqp
 from bet_intel.shared.times import system_clock
 from drills.drill import Bound, Fault
-from drills.stage import LETTERS, Stage, StageError
+from drills.stage import DEAD_TASKS, LETTERS, Stage, StageError
 
 _PUT = "poisoned"
 _NOT_OURS = ("drills.",)
 _SECONDS = 30.0
 _REDRIVE_SECONDS = 60.0
-_TASKS = {"ev_calculation": "ev_engine", "data_refresh": "odds_ingest", "notifications": "notifier"}
 
 
 def _owner(queue: str) -> str:
-    return _TASKS.get(queue) or queue.partition(".")[0].replace("-", "_")
+    return queue.partition(".")[0].replace("-", "_")
+
+
+def _has_tasks(queue: str) -> bool:
+    return "." not in queue
 
 
 def _poison(stage: Stage) -> None:
@@ -36,7 +39,9 @@ def _poison(stage: Stage) -> None:
     ]
     asyncio.run(_put(stage.engines.rabbitmq.urls(VHOST)[0], queues))
     stage.notes[_PUT] = queues
-    stage.notes[LETTERS] = Counter(_owner(queue) for queue in queues)
+    stage.notes[LETTERS] = Counter(_owner(queue) for queue in queues if not _has_tasks(queue))
+    # Of a task that cannot be read nobody knows what it was: it stays with the broker.
+    stage.notes[DEAD_TASKS] = {f"{queue}.XQ": 1 for queue in queues if _has_tasks(queue)}
 
 
 async def _put(url: str, queues: list[str]) -> None:
@@ -55,13 +60,16 @@ def _unreadable(queue: str) -> aio_pika.Message:
 
 
 def _set_aside_and_redriven(stage: Stage) -> list[str]:
-    """Each is in its owner's dead letters; put back, it is there again."""
+    """Each event is in its owner's dead letters; put back, it is there again. Tasks are where the broker put them."""
     expected: Counter[str] = stage.notes[LETTERS]
     first = _letters(stage)
     moved = {service: _redrive(stage, service) for service in expected}
     wrong = [] if first == expected else [f"dead letters are {dict(first)}, not {dict(expected)}"]
     if moved != expected:
         wrong.append(f"redrive put back {moved} of {dict(expected)}")
+    tasks: dict[str, int] = stage.notes[DEAD_TASKS]
+    if any(stage.depths().get(queue) != number for queue, number in tasks.items()):
+        wrong.append(f"dead tasks are not {tasks}")
     try:
         stage.until(lambda: _letters(stage) == expected, _SECONDS, "what was put back is set aside again")
     except StageError as error:

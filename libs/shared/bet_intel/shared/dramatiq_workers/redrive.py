@@ -20,7 +20,8 @@ _log = structlog.get_logger(__name__)
 async def redrive(publisher: Publisher, queue: str, dead_letters: DeadLetters, attempts: int, clock: Clock) -> int:
     """Put every dead letter of `queue` back. Returns how many.
 
-    One that was kept with a reason has a single try; one that the broker set aside begins anew.
+    One that was kept with a reason has a single try; one that the broker set aside begins anew. What cannot be read
+    stays where it is, and is logged.
     """
 
     async def put_back(task: Task, failed: int) -> None:
@@ -47,7 +48,13 @@ async def redrive(publisher: Publisher, queue: str, dead_letters: DeadLetters, a
                 message = await dead.get(fail=False)
                 if message is None:
                     break
-                await put_back(decode(dramatiq.Message.decode(message.body), queue), 0)
+                try:
+                    task = decode(dramatiq.Message.decode(message.body), queue)
+                except dramatiq.DecodeError as error:
+                    # Left unconfirmed, so that it is there again once the channel is closed, and not before.
+                    _log.error("dead task cannot be read", queue=queue, id=message.message_id, reason=reason_of(error))
+                    continue
+                await put_back(task, 0)
                 await message.ack()
                 moved += 1
     finally:
