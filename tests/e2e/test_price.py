@@ -40,7 +40,7 @@ def priced(path: Path) -> dict[tuple[Any, ...], dict[str, Any]]:
                 key = (match["id"], of["market"], of["period"], line["line"], line["subject"] or "")
                 for outcome in line["outcomes"]:
                     for one in outcome["opportunities"]:
-                        found[*key, outcome["outcome"], one["bookmaker"], "back"] = one
+                        found[*key, outcome["outcome"], one["bookmaker"], one["side"]] = one
     return found
 
 

@@ -224,6 +224,8 @@ class _Line:
             "price": round(one.price, 4),
             "net_price": round(one.net_price, 4),
             "limit": _number(one.limit),
+            "leave_one_out_fair_probability": one.fair,
+            "leave_one_out_fair_odds": _odds(one.fair),
             "ev": one.ev,
             "ev_per": ev_per(one),
         }
