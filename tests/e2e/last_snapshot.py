@@ -170,6 +170,7 @@ def _of_line(line: Line) -> Iterator[tuple[tuple[str, str], Expected]]:
 def _fair(board: MarketBoard, outcomes: list[str], books: list[str], fresh: set[str]) -> FairPrices:
     implied = np.full((len(outcomes), len(books), 1), np.nan)
     weight = np.zeros((len(books), 1))
+    by_limit = _by_limit(board, outcomes, books)
     is_mid = np.zeros((len(books), 1), dtype=bool)
     for b, book in enumerate(books):
         exchange = _commission(book) > 0
@@ -184,8 +185,24 @@ def _fair(board: MarketBoard, outcomes: list[str], books: list[str], fresh: set[
             elif back:
                 implied[o, b, 0] = 1 / back.decimal
         if book in fresh:
-            weight[b, 0] = 4.0 if book == "pinnacle" else 2.0 if is_mid[b, 0] else 1.0
+            by_kind = 4.0 if book == "pinnacle" else 2.0 if exchange else 1.0
+            weight[b, 0] = by_kind * by_limit[book]
+            if exchange and not is_mid[b, 0]:
+                weight[b, 0] = min(weight[b, 0], 1.0)
     return fair_prices(implied, weight, is_mid=is_mid)
+
+
+def _by_limit(board: MarketBoard, outcomes: list[str], books: list[str]) -> dict[str, float]:
+    """What a bookmaker's limit, the least of its outcomes', makes of its weight: the root of how many times the median
+    of all that are told it is, from a half to two."""
+    limits = {}
+    for book in books:
+        told = [getattr(board.prices.get(QuoteKey(book, outcome)), "limit", None) for outcome in outcomes]
+        known = [limit for limit in told if limit]
+        if len(known) == len(outcomes):
+            limits[book] = min(known)
+    usual = float(np.median(list(limits.values()))) if limits else 1.0
+    return {book: min(max(math.sqrt(limits.get(book, usual) / usual), 0.5), 2.0) for book in books}
 
 
 def expected_board(answer: Answer) -> dict[tuple[str, MarketKey, QuoteKey], tuple[float, datetime]]:
