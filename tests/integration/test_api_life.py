@@ -108,6 +108,8 @@ async def test_item_says_everything_about_its_price(served: Gateway) -> None:
         "ev_per": "stake",
         "push_probability": 0.0,
         "stake_fraction": 0.0125,
+        "confidence": None,
+        "estimated_half_points": None,
         "dispersion": 0.02,
         "first_seen": "2026-04-16T18:00:00Z",
         "opened_at": "2026-04-16T18:00:00Z",

@@ -19,6 +19,7 @@ from fixtures.waiting import until
 
 pytestmark = pytest.mark.integration
 
+UNKNOWN = "/v1/opportunities/unknown"
 SPORTS = "/v1/sports"
 
 
@@ -120,12 +121,12 @@ async def test_too_much_at_once_is_shed_with_429(make_database: MakeDatabase) ->
                 for number in range(2)
             ]
 
-            # By somebody whose requests are not counted.
+            # By somebody whose requests are not counted, for what is never ready.
             async def is_full() -> bool:
-                return (await ask(gateway, "GET", SPORTS, OPERATOR)).status_code == 429
+                return (await ask(gateway, "GET", UNKNOWN, OPERATOR)).status_code == 429
 
             await until(is_full)
-            shed = await ask(gateway, "GET", SPORTS, OPERATOR)
+            shed = await ask(gateway, "GET", UNKNOWN, OPERATOR)
             assert (shed.status_code, shed.json()["type"]) == (429, "/problems/overloaded")
             assert shed.headers["retry-after"] == "1"
             # Whether it lives is still told.
