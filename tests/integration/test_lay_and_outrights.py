@@ -57,7 +57,9 @@ def told(events: list[dict[str, Any]]) -> dict[tuple[str, str, str, str], list[f
 
 
 @pytest.mark.parametrize("league", ["soccer_epl", "tennis_atp_barcelona_open", WINNER])
-async def test_every_real_lay_price_is_shown_as_one_and_opportunities_are_of_prices_shown(flow: Pipeline, league: str) -> None:
+async def test_every_real_lay_price_is_shown_as_one_and_opportunities_are_of_prices_shown(
+    flow: Pipeline, league: str
+) -> None:
     body = payload(league).read_bytes()
     events = json.loads(body)
     as_of = newest(events)
