@@ -41,6 +41,7 @@ async def test_what_the_simulator_offers_is_found_by_way_of_all_processes(
     environment = {
         "BET_INTEL_BROKER_URL": vhost.url,
         "BET_INTEL_API_PORT": str(port),
+        "BET_INTEL_API_ACCESS": "local",
         "BET_INTEL_ODDS_INGEST_SOURCE": "simulator",
         **{f"BET_INTEL_{name.upper()}_DSN": await make_database(migrations(name)) for name in SERVICES},
     }
