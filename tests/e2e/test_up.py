@@ -137,7 +137,7 @@ def test_folder_of_another_source_is_refused_and_kept(tmp_path: Path) -> None:
     recording.write_bytes((Path(__file__).parents[1] / "fixtures/odds_api_v4_made_up.json").read_bytes())
     with data_folder() as folder:
         with running(folder, "--source", f"replay:{recording}") as system:
-            system.until_ready()
+            system.until_played(30)
             assert system.interrupt() == 0
         refused = _up("--data-dir", str(folder))
         assert refused.returncode == 1
