@@ -148,7 +148,7 @@ def _event(number: int, prices: Any, updated: Any) -> EventOdds:
             over, under = prices[market, book].tolist()
             told[key] = offers_of({("Over", Side.BACK): Price(over), ("Under", Side.BACK): Price(under)})
             times[key] = _at(float(updated[market, book]))
-        markets[MarketKey("totals", line=150.5 + market)] = MarketBoard(told, times)
+        markets[MarketKey("totals", line=150.5 + market)] = MarketBoard.by_bookmaker(told, times)
     return EventOdds(event, markets, dict(_TITLES))
 
 

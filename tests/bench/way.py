@@ -35,7 +35,7 @@ _ALONE_PER_ROUND = 20
 _PER_SECOND, _SECONDS = 100, 5
 _PATIENCE = 60.0
 _MEGABYTES = 200
-_STREAM = b"GET /v1/stream?type=opportunity.opened,opportunity.updated&min_ev=0 HTTP/1.1\r\nHost: bench\r\n\r\n"
+_STREAM = b"GET /v1/stream?type=opportunity.opened,opportunity.updated&min_ev=0 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
 class _Event(msgspec.Struct):

@@ -22,7 +22,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "i64": np.dtype("<i8"),
     "f64": np.dtype("<f8"),
 }
-_TYPECODES = {"uint8": "B", "uint32": "I", "int64": "q", "float64": "d"}
+_TYPECODES = {"u8": "B", "u32": "I", "i64": "q", "f64": "d"}
 """What `array` calls them, on every machine that CPython is built for."""
 _STRINGS = "strings"
 
@@ -34,6 +34,7 @@ class ColumnError(ValueError):
 class _Layout(NamedTuple):
     name: str
     dtype: np.dtype[Any]
+    typecode: str
     rows_of: str | None
 
 
@@ -58,7 +59,7 @@ def _layouts(descriptor: Descriptor) -> tuple[_Layout, ...]:
     layouts = []
     for field in descriptor.fields:
         kind, _, rows_of = field.GetOptions().Extensions[columns_pb2.column].partition(" of ")
-        layouts.append(_Layout(field.name, _DTYPES[kind], rows_of or None))
+        layouts.append(_Layout(field.name, _DTYPES[kind], _TYPECODES[kind], rows_of or None))
     return tuple(layouts)
 
 
@@ -80,38 +81,42 @@ def fill(table: Message, **columns: Sequence[int] | Sequence[float] | Column) ->
         ColumnError: a column is missing, unknown or of another length, or holds a number its layout cannot hold.
     """
     layouts = _layouts(table.DESCRIPTOR)
-    if set(columns) != {layout.name for layout in layouts}:
+    if columns.keys() != {layout.name for layout in layouts}:
         raise ColumnError(f"{table.DESCRIPTOR.name} needs the columns {[layout.name for layout in layouts]}")
-    rows = {len(column) for column in columns.values()}
+    rows = set(map(len, columns.values()))
     if len(rows) > 1:
         raise ColumnError(f"columns of {table.DESCRIPTOR.name} differ in length: {sorted(rows)}")
     for layout in layouts:
-        setattr(table, layout.name, _pack(f"{table.DESCRIPTOR.name}.{layout.name}", layout, columns[layout.name]))
+        try:
+            packed = _pack(layout, columns[layout.name])
+        except ColumnError as error:
+            raise ColumnError(f"{table.DESCRIPTOR.name}.{layout.name} {error}") from error.__cause__
+        setattr(table, layout.name, packed)
 
 
-def _pack(name: str, layout: _Layout, column: Sequence[int] | Sequence[float] | Column) -> bytes:
+def _pack(layout: _Layout, column: Sequence[int] | Sequence[float] | Column) -> bytes:
     if not isinstance(column, np.ndarray):
         try:
             # A message has dozens of columns of a few rows each, for which making an array of NumPy's costs the most.
-            packed = array(_TYPECODES[layout.dtype.name], column)
+            packed = array(layout.typecode, column)
         except (OverflowError, TypeError) as error:
-            raise ColumnError(f"{name} cannot be packed as {layout.dtype.name}: {error}") from error
+            raise ColumnError(f"cannot be packed as {layout.dtype.name}: {error}") from error
         if sys.byteorder == "big":
             packed.byteswap()
         return packed.tobytes()
     given = column
     if given.ndim != 1:
-        raise ColumnError(f"{name} has {given.ndim} dimensions: a column has one")
+        raise ColumnError(f"has {given.ndim} dimensions: a column has one")
     if given.dtype == layout.dtype:
         return given.tobytes()
     try:
         with np.errstate(invalid="ignore"):
             fitted = given.astype(layout.dtype)
     except (OverflowError, TypeError, ValueError) as error:
-        raise ColumnError(f"{name} cannot be packed as {layout.dtype.name}: {error}") from error
+        raise ColumnError(f"cannot be packed as {layout.dtype.name}: {error}") from error
     # NumPy wraps and truncates in silence: −1 would become row 4294967295.
     if layout.dtype.kind in "ui" and (fitted != given).any():
-        raise ColumnError(f"{name} holds numbers that do not fit {layout.dtype.name}")
+        raise ColumnError(f"holds numbers that do not fit {layout.dtype.name}")
     return fitted.tobytes()
 
 

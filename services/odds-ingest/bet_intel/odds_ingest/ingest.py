@@ -193,6 +193,5 @@ def _changed_prices(before: Stored | None, after: EventState) -> int:
 
 
 def _moved(before: MarketBoard, after: MarketBoard) -> int:
-    return sum(
-        len(set(offers).difference(after.offers.get(bookmaker, ()))) for bookmaker, offers in before.offers.items()
-    )
+    now = after.offers
+    return sum(len(set(offers).difference(now.get(bookmaker, ()))) for bookmaker, offers in before.offers.items())

@@ -9,7 +9,7 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
-from bet_intel.odds_ingest.domain.quotes import MarketBoard, MarketKey, SportingEvent, same_offers
+from bet_intel.odds_ingest.domain.quotes import MarketBoard, MarketKey, Offers, SportingEvent, same_offers
 from bet_intel.odds_ingest.domain.state import EventState, MarketState, MarketStatus
 from bet_intel.shared.postgres import Reader, Writer
 
@@ -148,16 +148,22 @@ async def _read(connection: Writer, rows: Iterable[asyncpg.Record]) -> dict[str,
     }
 
 
+class _StoredBoard(msgspec.Struct):
+    """The text of a board, as the migration describes it."""
+
+    offers: dict[str, Offers]
+    last_update: dict[str, datetime]
+
+
 def _board(stored: str) -> MarketBoard:
-    board = msgspec.json.decode(stored, type=MarketBoard)
-    return MarketBoard(
-        {sys.intern(book): same_offers(offers) for book, offers in board.offers.items()},
-        {sys.intern(book): at for book, at in board.last_update.items()},
+    board = msgspec.json.decode(stored, type=_StoredBoard)
+    return MarketBoard.by_bookmaker(
+        {sys.intern(book): same_offers(offers) for book, offers in board.offers.items()}, board.last_update
     )
 
 
 def _text(board: MarketBoard) -> str:
-    return _json({"offers": board.offers, "last_update": board.last_update})
+    return _json(_StoredBoard(dict(board.offers), dict(board.last_update)))
 
 
 def _event(row: asyncpg.Record) -> SportingEvent:
@@ -229,7 +235,8 @@ async def _add_markets(connection: Writer, before: dict[str, Stored], after: Seq
     for state in after:
         earlier = before.get(state.event.id)
         known = earlier.market_ids if earlier else {}
-        if not state.markets.keys() <= known.keys():
+        # Whatever becomes of a market, its event keeps it: a new one shows in how many there are.
+        if len(state.markets) > len(known):
             # A dictionary of its own, for it will grow: what is cached must stay as it is until the commit.
             known = dict(known)
             new += [(state.event.id, key, market) for key, market in state.markets.items() if key not in known]
@@ -240,7 +247,7 @@ async def _add_markets(connection: Writer, before: dict[str, Stored], after: Seq
         """
         insert into market (event_id, market, period, line, subject, status, revision, board)
         select * from unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::smallint[],
-            $7::bigint[], $8::json[])
+            $7::bigint[], $8::text[])
         on conflict (event_id, market, period, line, subject)
         do update set status = excluded.status, revision = excluded.revision, board = excluded.board
         returning id, event_id, market, period, line, subject
@@ -291,7 +298,7 @@ async def _put(connection: Writer, changes: _Changes) -> None:
             where event.id = new.id
         )
         update market set status = new.status, revision = new.revision, board = new.board
-        from unnest($6::bigint[], $7::smallint[], $8::bigint[], $9::json[]) as new (id, status, revision, board)
+        from unnest($6::bigint[], $7::smallint[], $8::bigint[], $9::text[]) as new (id, status, revision, board)
         where market.id = new.id
         """,
         [state.event.id for state in changes.events],

@@ -56,7 +56,7 @@ def odds_changed(state: EventState, *, unanswered: bool = False, restate: bool =
     books = [
         (row, bookmakers[bookmaker], to_us(updated))
         for row, (_, market) in enumerate(markets)
-        for bookmaker, updated in market.board.last_update.items()
+        for bookmaker, updated in zip(market.board.bookmakers, market.board.confirmed, strict=True)
     ]
     fill(
         body.books,
@@ -68,7 +68,7 @@ def odds_changed(state: EventState, *, unanswered: bool = False, restate: bool =
         (row, bookmakers[bookmaker], offer)
         for row, (_, market) in enumerate(markets)
         if restate or market.revision == state.revision
-        for bookmaker, offers in market.board.offers.items()
+        for bookmaker, offers in zip(market.board.bookmakers, market.board.offered, strict=True)
         for offer in offers
     ]
     fill(
@@ -106,7 +106,7 @@ def sporting_event(event: SportingEvent) -> common_pb2.SportingEvent:
 
 
 def _fill_bookmakers(body: odds_changed_pb2.OddsChanged, state: EventState, strings: Strings) -> dict[str, int]:
-    keys = sorted({bookmaker for market in state.markets.values() for bookmaker in market.board.last_update})
+    keys = sorted({bookmaker for market in state.markets.values() for bookmaker in market.board.bookmakers})
     fill(
         body.bookmakers,
         key_s=strings.rows(keys),

@@ -63,8 +63,7 @@ class Publisher:
                 failures = 0
                 while True:
                     try:
-                        with losses_of_the_driver():
-                            await self._publish(exchange, key, message, mandatory)
+                        await self._publish(exchange, key, message, mandatory)
                     except (*LOST, BrokerUnavailableError) as error:
                         failures += 1
                         reason = str(error) or type(error).__name__
@@ -77,21 +76,23 @@ class Publisher:
             raise BrokerUnavailableError(f"the broker confirmed no {key}: {reason}") from error
 
     async def _publish(self, exchange: str, key: str, message: aio_pika.Message, mandatory: bool) -> None:
-        channel = await self._open_channel()
-        properties = message.properties
+        channel = self._channel
+        if channel is None or channel.is_closed:
+            with losses_of_the_driver():
+                channel = await self._open_channel()
         try:
-            underlay = cast("aiormq.Channel", await channel.get_underlay_channel())  # its interface hides `wait`
-            async with asyncio.timeout(self.patience.confirm):
-                with losses_of_the_driver():
-                    # Not waiting for the socket to drain: frames of many messages leave together.
-                    await underlay.basic_publish(
-                        message.body,
-                        exchange=exchange,
-                        routing_key=key,
-                        properties=properties,
-                        mandatory=mandatory,
-                        wait=False,
-                    )
+            with losses_of_the_driver():
+                underlay = cast("aiormq.Channel", await channel.get_underlay_channel())  # its interface hides `wait`
+                # Not waiting for the socket to drain: frames of many messages leave together.
+                await underlay.basic_publish(
+                    message.body,
+                    exchange=exchange,
+                    routing_key=key,
+                    properties=message.properties,
+                    mandatory=mandatory,
+                    timeout=self.patience.confirm,
+                    wait=False,
+                )
         except PublishError as error:
             raise UnroutableError(f"no queue is bound to {key}") from error
         except DeliveryError:

@@ -32,7 +32,7 @@ def ages_in(answer: Answer) -> dict[str, tuple[str, float]]:
     for odds in answer.events:
         titles |= odds.bookmaker_titles
         for board in odds.markets.values():
-            for bookmaker, updated in board.last_update.items():
+            for bookmaker, updated in zip(board.bookmakers, board.confirmed, strict=True):
                 ages.setdefault(bookmaker, []).append(_age(answer.as_of, updated))
     return {bookmaker: (titles.get(bookmaker, bookmaker), median(each)) for bookmaker, each in ages.items()}
 

@@ -49,7 +49,7 @@ def after_the_answer(events: Sequence[EventOdds], as_of: datetime) -> tuple[Reje
 def _confirmations(events: Sequence[EventOdds]) -> Iterator[tuple[datetime, str]]:
     for odds in events:
         for board in odds.markets.values():
-            for bookmaker, at in board.last_update.items():
+            for bookmaker, at in zip(board.bookmakers, board.confirmed, strict=True):
                 yield at, bookmaker
 
 

@@ -207,7 +207,7 @@ def _renamed(board: MarketBoard, names: Mapping[str, str]) -> MarketBoard:
         )
         for bookmaker, told in board.offers.items()
     }
-    return MarketBoard(offers, board.last_update)
+    return MarketBoard.by_bookmaker(offers, board.last_update)
 
 
 def side_named(name: str, event: SportingEvent) -> str:

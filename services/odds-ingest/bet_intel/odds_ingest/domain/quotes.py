@@ -94,11 +94,21 @@ class SportingEvent:
 
 @dataclass(frozen=True)
 class MarketBoard:
-    """What every bookmaker offers in one market, and when each last confirmed it (UTC): two mappings with the same
-    bookmakers, because times move with every answer and offers rarely do."""
+    """What every bookmaker offers in one market, and when each last confirmed it (UTC).
 
-    offers: Mapping[str, Offers] = field(default_factory=dict)
-    last_update: Mapping[str, datetime] = field(default_factory=dict)
+    Three tuples in the order of the bookmakers' names: nearly every board is as it was in the poll before, and tuples of
+    the same objects are equal without anybody looking at these.
+    """
+
+    bookmakers: tuple[str, ...] = ()
+    offered: tuple[Offers, ...] = ()
+    confirmed: tuple[datetime, ...] = ()
+
+    @classmethod
+    def by_bookmaker(cls, offers: Mapping[str, Offers], last_update: Mapping[str, datetime]) -> Self:
+        """From two mappings with the same bookmakers."""
+        names = tuple(sorted(offers))
+        return cls(names, tuple([offers[name] for name in names]), tuple([last_update[name] for name in names]))
 
     @classmethod
     def of(cls, prices: Mapping[QuoteKey, Price], last_update: Mapping[str, datetime]) -> Self:
@@ -106,21 +116,32 @@ class MarketBoard:
         by_book: dict[str, dict[tuple[str, Side], Price]] = {bookmaker: {} for bookmaker in last_update}
         for (bookmaker, outcome, side), price in prices.items():
             by_book[bookmaker][outcome, side] = price
-        return cls({bookmaker: offers_of(told) for bookmaker, told in by_book.items()}, dict(last_update))
+        return cls.by_bookmaker({bookmaker: offers_of(told) for bookmaker, told in by_book.items()}, last_update)
+
+    @property
+    def offers(self) -> Mapping[str, Offers]:
+        return dict(zip(self.bookmakers, self.offered, strict=True))
+
+    @property
+    def last_update(self) -> Mapping[str, datetime]:
+        return dict(zip(self.bookmakers, self.confirmed, strict=True))
+
+    def offers_the_same(self, other: Self) -> bool:
+        return self.offered == other.offered and self.bookmakers == other.bookmakers
 
     @cached_property
     def prices(self) -> Mapping[QuoteKey, Price]:
         """Every single price, for who looks for one; to go through all, the offers are quicker."""
         return {
             QuoteKey(bookmaker, offer.outcome, offer.side): Price(offer.decimal, offer.limit)
-            for bookmaker, offers in self.offers.items()
+            for bookmaker, offers in zip(self.bookmakers, self.offered, strict=True)
             for offer in offers
         }
 
     @property
     def size(self) -> int:
         """How many prices there are."""
-        return sum(map(len, self.offers.values()))
+        return sum(map(len, self.offered))
 
 
 @dataclass(slots=True)

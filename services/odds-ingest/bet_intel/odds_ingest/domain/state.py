@@ -73,19 +73,19 @@ def advance(
     A market keeps its revision while its prices stay as they are, and stays the same object where it is as it was.
     """
     known = state.markets if state else {}
-    markets: dict[MarketKey, MarketState] = {}
+    markets = dict(known)
+    found = 0
     for key, board in odds.markets.items():
         before = known.get(key)
-        if before is None or before.status is not MarketStatus.OPEN or before.board.offers != board.offers:
+        found += before is not None
+        if before is None or before.status is not MarketStatus.OPEN or not board.offers_the_same(before.board):
             markets[key] = MarketState(board, MarketStatus.OPEN, revision)
-        elif before.board.last_update != board.last_update:
+        elif before.board.confirmed != board.confirmed:
             markets[key] = MarketState(board, MarketStatus.OPEN, before.revision)
-        else:
-            markets[key] = before
-    for key, before in known.items():
-        if key not in markets:
-            asked = markets_asked is None or (key.market, key.period) in markets_asked
-            markets[key] = _closed(before, revision) if asked else before
+    if found < len(known):
+        for key, before in known.items():
+            if key not in odds.markets and (markets_asked is None or (key.market, key.period) in markets_asked):
+                markets[key] = _closed(before, revision)
     titles = {**state.bookmaker_titles, **odds.bookmaker_titles} if state else dict(odds.bookmaker_titles)
     return EventState(odds.event, revision, as_of, markets, titles, told_id)
 

@@ -3,14 +3,15 @@ set lock_timeout = '5s';
 
 -- A market's whole board in its own row, as
 -- {"offers": {bookmaker: [[outcome, side, price, limit], …]}, "last_update": {bookmaker: time}}:
--- it is told, compared and written as one, and a row costs more than what is in it. Text and not jsonb, because nothing
--- looks into it on the way, and of text that differs in a few places PostgreSQL logs little more than these.
-alter table market add column board json not null default '{}' check (json_typeof(board) = 'object');
+-- it is told, compared and written as one, and a row costs more than what is in it. Text and neither json, which is read
+-- through with every write, nor jsonb: nothing looks into it on the way, and of text that differs in a few places
+-- PostgreSQL logs little more than these.
+alter table market add column board text not null default '{}';
 update market set board = told.board
 from (
     select market_id, json_build_object(
         'offers', json_object_agg(bookmaker, prices), 'last_update', json_object_agg(bookmaker, last_update)
-    ) as board
+    )::text as board
     from book group by market_id
 ) as told
 where told.market_id = market.id;
@@ -30,8 +31,8 @@ create view quote as
 select
     market.id as market_id, bookmaker, told ->> 0 as outcome, (told ->> 1)::smallint as side,
     (told ->> 2)::double precision as price, (told ->> 3)::double precision as bet_limit,
-    (board -> 'last_update' ->> bookmaker)::timestamptz as last_update
-from market, json_each(board -> 'offers') as books (bookmaker, offers), json_array_elements(offers) as told;
+    (board::json -> 'last_update' ->> bookmaker)::timestamptz as last_update
+from market, json_each(board::json -> 'offers') as books (bookmaker, offers), json_array_elements(offers) as told;
 
 -- migrate:down
 drop view quote;
@@ -43,8 +44,8 @@ create table book (
     primary key (market_id, bookmaker)
 ) with (fillfactor = 85);
 insert into book
-select market.id, bookmaker, (board -> 'last_update' ->> bookmaker)::timestamptz, offers::jsonb
-from market, json_each(board -> 'offers') as books (bookmaker, offers);
+select market.id, bookmaker, (board::json -> 'last_update' ->> bookmaker)::timestamptz, offers::jsonb
+from market, json_each(board::json -> 'offers') as books (bookmaker, offers);
 alter table market drop column board;
 drop index event_over;
 create index event_over on event (as_of) where not open;

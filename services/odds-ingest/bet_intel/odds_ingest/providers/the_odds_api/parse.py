@@ -110,7 +110,7 @@ class _EventDraft:
         for market, drafts in self.markets.items():
             offered = {bookmaker: draft for bookmaker, draft in drafts.items() if draft.prices}
             if offered:
-                boards[market] = MarketBoard(
+                boards[market] = MarketBoard.by_bookmaker(
                     {bookmaker: offers_of(draft.prices) for bookmaker, draft in offered.items()},
                     {bookmaker: draft.last_update for bookmaker, draft in offered.items()},
                 )
