@@ -96,8 +96,8 @@ class SportingEvent:
 class MarketBoard:
     """What every bookmaker offers in one market, and when each last confirmed it (UTC).
 
-    Three tuples in the order of the bookmakers' names: nearly every board is as it was in the poll before, and tuples of
-    the same objects are equal without anybody looking at these.
+    Three tuples in the order of the bookmakers' names: nearly every board is as it was in the poll before, and tuples
+    of the same objects are equal without anybody looking at these.
     """
 
     bookmakers: tuple[str, ...] = ()
