@@ -49,7 +49,7 @@ async def test_a_provisioned_database_is_opened(postgres: EmbeddedPostgres, prov
         Database.open(postgres.dsn(provisioned), name="ev-engine", options=OPTIONS) as database,
         database.transaction() as connection,
     ):
-        await connection.execute("insert into timeline (number) values (1)")
+        await connection.execute("insert into timeline (system, number) values (1, 1)")
 
 
 async def test_provisioning_and_granting_again_changes_nothing(postgres: EmbeddedPostgres, provisioned: str) -> None:

@@ -197,3 +197,17 @@ async def test_metrics_that_cannot_be_served_are_named(make_database: MakeDataba
             address = {"BET_INTEL_METRICS_HOST": host, "BET_INTEL_METRICS_PORT": str(port)}
             async with process(SMALL, "worker", settings | address) as refused:
                 await ends_saying(refused, "worker", said)
+
+
+async def test_a_key_for_secrets_that_is_none_is_named_with_the_way_to_make_one(vhost: Vhost) -> None:
+    for module, name, kind in (("notifier", "notifier", "worker"), ("api", "api", "serve")):
+        settings = {
+            "BET_INTEL_BROKER_URL": vhost.url,
+            f"BET_INTEL_{module.upper()}_DSN": f"postgresql://small@127.0.0.1:{await free_port()}/small",
+            f"BET_INTEL_{module.upper()}_SECRETS_KEY": "s3cret",
+        }
+        async with process(f"bet_intel.{module}", kind, settings) as refused:
+            assert await refused.wait() == 2
+            said = f"^bet-intel {name} {kind}: BET_INTEL_{module.upper()}_SECRETS_KEY: .*Fernet.generate_key"
+            assert refused.says(said), refused.said
+            assert not refused.says("s3cret|Traceback"), refused.said

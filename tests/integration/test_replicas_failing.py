@@ -1,13 +1,18 @@
 """Pools over a real primary and two streaming replicas: what happens when one is killed, hangs or is replaced."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from bet_intel.compose.servers.postgres import PostgresGroup
-from bet_intel.shared.postgres import Database, PrimaryUnavailableError
+from bet_intel.shared.inprocess import InProcessBus, InProcessTasks
+from bet_intel.shared.outbox import Outbox
+from bet_intel.shared.postgres import Database, DatabaseError, PrimaryUnavailableError
 from fixtures.replicas import QUICK, asked, kill, name_of, notes, opened, service_dsn, until_roles, write
 from fixtures.waiting import until
 
@@ -74,6 +79,28 @@ async def test_without_a_primary_reads_go_on_and_writes_are_refused(group: Postg
     await write(database, "after")
     async with database.latest() as connection:
         assert await connection.fetchval("select array_agg(text order by id) from note") == ["before", "after"]
+
+
+async def test_a_start_without_a_primary_waits_for_one_and_reads_are_served_meanwhile(group: PostgresGroup) -> None:
+    await kill(group, group.primary)
+    with pytest.raises(DatabaseError, match=r"odds: no primary takes writes: .* promote a replica"):
+        async with Database.open(service_dsn(group), name="odds", options=replace(QUICK, needs_primary=True)):
+            pass
+    async with Database.open(service_dsn(group), name="odds", options=QUICK) as reading:
+        assert await notes(reading) == []
+        rng = random.Random(1)
+        assert await Outbox(reading, InProcessBus(rng), InProcessTasks(rng)).recover() == 0
+
+    async def starts() -> None:
+        patient = replace(QUICK, needs_primary=True, wait=60)
+        async with Database.open(service_dsn(group), name="odds", options=patient) as database:
+            await write(database, "after")
+
+    with capture_logs() as logs:
+        starting = asyncio.create_task(starts())
+        await until(lambda: any(one["event"] == "waiting for a primary" for one in logs))
+        await asyncio.to_thread(group.promote, group.replicas[0])
+        await starting
 
 
 async def test_a_promoted_replica_takes_the_writes_and_the_old_primary_none(

@@ -94,6 +94,17 @@ def test_without_a_primary_the_freshest_replica_answers_but_no_token_that_it_lac
     assert known.read(Position(1, 101), NOBODY_BUSY, random.Random(1)) is None
 
 
+def test_a_primary_of_yesterday_is_not_believed_by_who_starts_while_the_new_one_is_away() -> None:
+    """A was the primary, B was promoted and is away; C has replayed what B wrote."""
+    known = Roles((A, B, C), 1000)
+    for at in (1.0, 2.0):
+        known.observe(A, primary(1, 100, at))
+        known.lose(B, at)
+        known.observe(C, replica(2, 110, at))
+    assert who(known) is None
+    assert known.is_superseded(A)
+
+
 HOSTS = st.sampled_from((A, B, C))
 TIMELINES = st.integers(1, 3)
 BYTES = st.integers(0, 50)
@@ -113,7 +124,7 @@ def test_whatever_happens_a_token_is_served_by_nobody_behind_it(
             known.lose(host, float(number))
         else:
             known.observe(host, Observation(kind == "replica", Position(of, byte), float(number)))
-            highest = max(highest, of) if kind == "primary" else highest
+            highest = max(highest, of)
     token = Position(timeline, at)
     choice = known.read(token, NOBODY_BUSY, rng)
     if choice is not None and choice.host != known.primary:

@@ -18,6 +18,7 @@ from bet_intel.shared.migrate import MigrationError
 from bet_intel.shared.postgres import DatabaseError
 from bet_intel.shared.process import ProcessSettings, Service, StartError, begin_anew, prepare, redrive, run
 from bet_intel.shared.rabbitmq.errors import BrokerError, BrokerUnavailableError
+from bet_intel.shared.secret_box import SecretBoxError
 from bet_intel.shared.settings import secret
 from bet_intel.shared.telemetry import configure_logging
 
@@ -99,7 +100,15 @@ def _traced(service: str, kind: str, settings: ProcessSettings) -> AbstractConte
     return exporting(str(settings.traces_endpoint), settings.traces_ratio, service, kind)
 
 
-_SAID = (WrongSettingsError, DatabaseError, BrokerError, BrokerUnavailableError, MigrationError, StartError)
+_SAID = (
+    WrongSettingsError,
+    DatabaseError,
+    BrokerError,
+    BrokerUnavailableError,
+    MigrationError,
+    StartError,
+    SecretBoxError,
+)
 """Errors whose message is all that an operator needs."""
 
 

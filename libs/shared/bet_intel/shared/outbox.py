@@ -92,11 +92,17 @@ class Outbox:
         self._hand_over(list(zip(ids, unit.outgoing, strict=True)))
 
     async def recover(self) -> int:
-        """Take over what a run before this one left unconfirmed; returns how many rows."""
-        recovered = found = await self._sweep_once(0.0)
-        while found == self._sweeping.rows:
-            found = await self._sweep_once(0.0)
-            recovered += found
+        """Take over what a run before this one left unconfirmed; returns how many rows. Where nobody takes writes, the
+        sweeper does it later."""
+        recovered = 0
+        try:
+            while True:
+                found = await self._sweep_once(0.0)
+                recovered += found
+                if found < self._sweeping.rows:
+                    break
+        except DatabaseUnavailableError as error:
+            _log.warning("outbox not swept", reason=str(error))
         return recovered
 
     async def run(self, *, sweeps: bool = True) -> None:

@@ -2,8 +2,10 @@
 
 import os
 from pathlib import Path
+from typing import Annotated
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from pydantic import AfterValidator, SecretStr
 
 
 class SecretBoxError(Exception):
@@ -43,6 +45,18 @@ class SecretBox:
                 "a stored secret was encrypted with another key: give the key that was used before as well, on a line "
                 "of its own"
             ) from error
+
+
+def _keys(given: SecretStr) -> SecretStr:
+    try:
+        SecretBox(given.get_secret_value())
+    except SecretBoxError as error:
+        raise ValueError(str(error)) from error
+    return given
+
+
+Keys = Annotated[SecretStr, AfterValidator(_keys)]
+"""The setting that holds them."""
 
 
 def key_file(path: Path) -> str:

@@ -9,6 +9,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from bet_intel.api.auth import Access
 from bet_intel.shared.postgres.settings import DatabaseSettings
 from bet_intel.shared.retention import check_retention
+from bet_intel.shared.secret_box import Keys
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?")
 
@@ -30,6 +31,7 @@ class ApiSettings(DatabaseSettings):
     """`dsn` is the read model's database. Times are in seconds."""
 
     model_config = SettingsConfigDict(env_prefix="BET_INTEL_API_", frozen=True)
+    needs_primary = False
 
     feed_poll_seconds: float = Field(default=0.25, gt=0)
     """How often the position of the feed is looked up when nothing wakes the tail before."""
@@ -63,7 +65,7 @@ class ApiSettings(DatabaseSettings):
     """How many requests a gateway answers at once; what is more is refused (429). Streams are counted apart."""
     request_seconds: float = Field(default=15.0, gt=0)
     """How long a request may take, its body included; streams and exports are bounded in other ways."""
-    secrets_key: SecretStr | None = None
+    secrets_key: Keys | None = None
     """Encrypts the secrets of webhooks; the notifier has the same."""
     subscriptions: int = Field(default=100, ge=0)
     """How many subscriptions an account may have."""

@@ -6,7 +6,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    SecretStr,
     StringConstraints,
     TypeAdapter,
     field_validator,
@@ -17,6 +16,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from bet_intel.notifier.domain.rules import Rule
 from bet_intel.shared.postgres.settings import DatabaseSettings
 from bet_intel.shared.retention import check_retention
+from bet_intel.shared.secret_box import Keys
 
 Name = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
@@ -76,7 +76,7 @@ class NotifierSettings(DatabaseSettings):
     """How often it is looked for deliveries whose next attempt is due."""
     resync_seconds: float = Field(default=10.0, gt=0, le=3600)
     """How often it is looked whether the state is there, or has to be asked for."""
-    secrets_key: SecretStr | None = None
+    secrets_key: Keys | None = None
     """Opens the secrets of webhooks; the gateway has the same."""
     webhook_allow_loopback: bool = False
     """Whether webhooks may lead to this machine: for receivers that run here."""

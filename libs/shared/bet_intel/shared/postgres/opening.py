@@ -70,15 +70,33 @@ def remedy(error: BaseException, role: str, database: str) -> str | None:
 
 
 async def until_ready(name: str, hosts: Mapping[str, Host], watch: Watch, roles: Roles, options: Options) -> None:
-    """Returns when a host answers and is the database that is needed; says what it waits for.
+    """Returns when a host answers and is the database that is needed, and where a primary is needed, one of several
+    is known; says what it waits for.
 
     Raises:
-        DatabaseError: no host answers within `options.wait`, all that do refuse, or something is missing in it.
+        DatabaseError: nobody is there within `options.wait`, all that are refuse, or something is missing in it.
     """
     found = {host: each.address for host, each in hosts.items()}
+    deadline = asyncio.get_running_loop().time() + options.wait
     answering = await _until_one_answers(name, found, lambda: _ask(hosts, watch), options.wait)
+    if options.needs_primary and len(hosts) > 1:
+        await _until_primary(name, hosts, watch, roles, deadline)
     chosen = roles.primary or answering
     await _check(name, found[chosen], options)
+
+
+async def _until_primary(name: str, hosts: Mapping[str, Host], watch: Watch, roles: Roles, deadline: float) -> None:
+    said = ""
+    while roles.primary is None:
+        described = watch.described()
+        left = deadline - asyncio.get_running_loop().time()
+        if left <= 0:
+            raise DatabaseError(f"{name}: no primary takes writes: {described}; start it, or promote a replica")
+        if described != said:
+            _log.warning("waiting for a primary", database=name, hosts=described)
+            said = described
+        await asyncio.sleep(min(_WAIT_SECONDS, left))
+        await _ask(hosts, watch)
 
 
 async def until_answering(name: str, dsn: str, wait: float) -> None:

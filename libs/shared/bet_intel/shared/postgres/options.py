@@ -11,8 +11,9 @@ class Options:
 
     `max_size` is the most connections of each host's pool, `max_lag_bytes` how far behind a replica may be that still
     answers, `primary_patience` how long a write waits for a primary to be found, `wait` how long a start waits for
-    servers that do not answer yet. `processes` is how many of this service share the servers: together they must find
-    room there. With `migrations` (folders) the start looks whether they are applied and the role may use the tables.
+    servers that do not answer yet, and with `needs_primary` for one that takes writes. `processes` is how many of this
+    service share the servers: together they must find room there. With `migrations` (folders) the start looks whether
+    they are applied and the role may use the tables.
     """
 
     max_size: int = 8
@@ -21,6 +22,7 @@ class Options:
     probe_timeout: float = 2.0
     primary_patience: float = 1.0
     wait: float = 0.0
+    needs_primary: bool = False
     processes: int = 1
     migrations: Sequence[Path] = ()
 

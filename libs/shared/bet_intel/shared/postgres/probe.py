@@ -5,12 +5,12 @@ import asyncio
 import asyncpg
 
 from bet_intel.shared.postgres.hosts import Address
-from bet_intel.shared.postgres.positions import OF_A_HOST, Position, lsn
+from bet_intel.shared.postgres.positions import OF_A_HOST, SYSTEM, Position, lsn
 from bet_intel.shared.postgres.roles import Observation
 
 # Which timeline a replica replays, it tells to superusers only. A row that was written on it is seen by everybody.
-_MARKED = "select coalesce(max(number), 0) from timeline"
-_MARK = "insert into timeline (number) values ($1) on conflict do nothing"
+_MARKED = f"select coalesce(max(number), 0) from timeline where system = {SYSTEM}"  # noqa: S608 - a constant
+_MARK = f"insert into timeline (system, number) values ({SYSTEM}, $1) on conflict do nothing"  # noqa: S608 - a constant
 
 
 class Probe:

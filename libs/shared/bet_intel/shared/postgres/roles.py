@@ -46,8 +46,8 @@ class Roles:
     def observe(self, host: str, seen: Observation) -> None:
         self._seen[host] = seen
         self._heard_at[host] = seen.asked_at
-        if not seen.is_replica:
-            self._highest = max(self._highest, seen.position.timeline)
+        # Of a replica too: what it has replayed of a timeline, somebody was promoted to write.
+        self._highest = max(self._highest, seen.position.timeline)
         self._decide()
 
     def lose(self, host: str, asked_at: float) -> None:

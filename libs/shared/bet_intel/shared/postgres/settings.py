@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field, SecretStr
 
@@ -12,6 +13,9 @@ from bet_intel.shared.settings import Settings
 class DatabaseSettings(Settings):
     """`dsn` may name several hosts (`postgresql://role:password@host1:5432,host2:5432/database`): a primary and its
     replicas, in any order. Times are in seconds."""
+
+    needs_primary: ClassVar[bool] = True
+    """Whether the service can do nothing while nobody takes writes."""
 
     dsn: SecretStr
     pool_size: int = Field(default=8, ge=2)
@@ -29,6 +33,7 @@ class DatabaseSettings(Settings):
             max_size=self.pool_size,
             max_lag_bytes=self.max_lag_bytes,
             wait=self.database_wait,
+            needs_primary=self.needs_primary,
             processes=self.processes,
             migrations=migrations,
         )
