@@ -192,6 +192,27 @@ async def test_a_feed_that_is_made_anew_is_told_to_who_follows(gateways: Pair) -
         assert event.id.split("-")[0] != begun.id.split("-")[0]
 
 
+async def test_numbers_that_a_promotion_lost_are_not_taken_for_those_that_followers_have_seen(gateways: Pair) -> None:
+    """As on a replica that had not received the last entry of the feed when it was promoted."""
+    await gateways.first.tell(opportunities_updated(Offer("kept")))
+    await gateways.first.tell(opportunities_updated(Offer("kept"), Offer("lost", bookmaker="beta"), revision=2))
+    async with streaming(gateways.second.client) as stream:
+        begun = await stream.event()
+        assert begun.id is not None
+        await gateways.first.database.execute(
+            """
+            with lost as (delete from feed where seq = (select seq from feed_position))
+            update feed_position set seq = seq - 1, generation = generation - 1, timeline = timeline + 1
+            """
+        )
+        await gateways.first.bus.publish(opportunities_updated(Offer("anew"), revision=3))
+        event = await stream.event()
+        assert (event.name, event.data["reason"]) == ("snapshot", "unknown_position")
+        assert [one["id"] for one in event.data["opportunities"]] == ["anew"]
+    async with streaming(gateways.first.client, begun.id) as stream:
+        assert (await stream.event()).data["reason"] == "unknown_position"
+
+
 async def test_what_is_not_kept_any_more_is_a_snapshot(gateways: Pair) -> None:
     for revision in range(1, 5):
         await gateways.first.tell(opportunities_updated(Offer(ev=0.05 + revision / 1000), revision=revision))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from bet_intel.api.read_model import Record
-from bet_intel.shared.postgres import Reader, Writer
+from bet_intel.shared.postgres import TIMELINE, Reader, Writer
 
 
 class Act(NamedTuple):
@@ -32,7 +32,15 @@ class AuditPosition(NamedTuple):
 
 async def append(connection: Writer, act: Act) -> None:
     """Enter an act as the last statement of its transaction: the numbers are taken one after the other."""
-    seq = await connection.fetchval("update audit_position set seq = seq + 1 returning seq")
+    seq = await connection.fetchval(
+        f"""
+        update audit_position set seq = seq + 1, timeline = now.timeline,
+            epoch = case when now.timeline = audit_position.timeline then audit_position.epoch
+                else greatest(now.epoch, audit_position.epoch + 1) end
+        from (select {TIMELINE} as timeline, (extract(epoch from clock_timestamp()) * 1000)::bigint as epoch) as now
+        returning seq
+        """  # noqa: S608 - a constant
+    )
     if seq is None:
         seq = await _begin(connection)
     await connection.execute(
@@ -48,13 +56,14 @@ async def append(connection: Writer, act: Act) -> None:
 async def _begin(connection: Writer) -> int:
     """The position was emptied by hand: go on behind what there is, under another name."""
     seq: int = await connection.fetchval(
-        """
-        insert into audit_position (epoch, seq)
+        f"""
+        insert into audit_position (epoch, seq, timeline)
         values (
-            (extract(epoch from clock_timestamp()) * 1000)::bigint, (select coalesce(max(seq), 0) + 1 from audit_entry)
+            (extract(epoch from clock_timestamp()) * 1000)::bigint, (select coalesce(max(seq), 0) + 1 from audit_entry),
+            {TIMELINE}
         )
         returning seq
-        """
+        """  # noqa: S608 - a constant
     )
     return seq
 

@@ -25,7 +25,7 @@ from bet_intel.api.domain.model import (
     ProviderReport,
 )
 from bet_intel.shared.partitions import DailyTable
-from bet_intel.shared.postgres import Writer
+from bet_intel.shared.postgres import TIMELINE, Writer
 
 FEED = DailyTable("feed", "told_at")
 """By the time it was told, on the clock."""
@@ -258,15 +258,20 @@ async def put_bookmakers(connection: Writer, titles: Mapping[str, str]) -> None:
 
 async def append_feed(connection: Writer, entries: Sequence[FeedEntry], as_of: datetime, told_at: datetime) -> None:
     """Tell followers, and move the position: the last statement of a projecting transaction."""
-    # A row that is not there, because somebody emptied the table, is made anew: another epoch, another numbering.
+    # A row that is not there, because somebody emptied the table, is made anew: another epoch, another numbering. As it
+    # is on a server that was promoted, which may have lost numbers that followers have seen.
     last, anew = await connection.fetchrow(
-        """
-        insert into feed_position as known (epoch, seq, generation, as_of)
-        values ((extract(epoch from clock_timestamp()) * 1000)::bigint, $1, 1, $2)
+        f"""
+        insert into feed_position as known (epoch, seq, generation, as_of, timeline)
+        values ((extract(epoch from clock_timestamp()) * 1000)::bigint, $1, 1, $2, {TIMELINE})
         on conflict (only_row) do update
-        set seq = known.seq + $1, generation = known.generation + 1, as_of = greatest(known.as_of, $2)
+        set seq = known.seq + $1, generation = known.generation + 1, as_of = greatest(known.as_of, $2),
+            timeline = excluded.timeline,
+            epoch = case when excluded.timeline = known.timeline then known.epoch
+                else greatest(excluded.epoch, known.epoch + 1) end,
+            kept_from = case when excluded.timeline = known.timeline then known.kept_from else known.seq + 1 end
         returning seq, xmax = 0 as anew
-        """,
+        """,  # noqa: S608 - a constant
         len(entries),
         as_of,
     ) or (0, False)

@@ -11,9 +11,10 @@ from bet_intel.shared.postgres.database import Database
 from bet_intel.shared.postgres.dead_letters import PostgresDeadLetters
 from bet_intel.shared.postgres.metrics import PoolMetrics
 from bet_intel.shared.postgres.options import Health, HostHealth, Options
-from bet_intel.shared.postgres.positions import Committed, Position
+from bet_intel.shared.postgres.positions import TIMELINE, Committed, Position
 
 __all__ = [
+    "TIMELINE",
     "Committed",
     "Database",
     "DatabaseError",

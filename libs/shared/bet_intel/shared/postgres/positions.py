@@ -56,22 +56,22 @@ def lsn(text: str) -> int:
     return (int(high, 16) << 32) + int(low, 16)
 
 
-# The timeline that is written to is the first eight digits of the name of the segment; every role may ask for it.
-_TIMELINE = "('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int"
+TIMELINE = "('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int"
+"""The timeline that is written to is the first eight digits of the name of the segment; every role may ask for it."""
 SYSTEM = "(select system_identifier from pg_control_system())"
 """Which servers follow one another: a copy of the tables elsewhere has other timelines. Every role may ask for it."""
 # What is committed is flushed before anybody sees it. Where the next record will be inserted can lie behind the header
 # of a page, which replicas do not reach before there is that record.
-WRITTEN = f"select {_TIMELINE} as timeline, pg_current_wal_flush_lsn()::text as lsn"
+WRITTEN = f"select {TIMELINE} as timeline, pg_current_wal_flush_lsn()::text as lsn"
 """Where a primary writes; just after a commit: where that is, or a little beyond."""
 OF_A_HOST = f"""
-    select pg_is_in_recovery() as is_replica, case when pg_is_in_recovery() then 0 else {_TIMELINE} end as timeline,
+    select pg_is_in_recovery() as is_replica, case when pg_is_in_recovery() then 0 else {TIMELINE} end as timeline,
         case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end::text as lsn
 """
 """Up to where a primary has written or a replica has replayed for certain."""
 SEEN = f"""
     with seen as (select coalesce(max(number), 0) as timeline from timeline where system = {SYSTEM})
-    select case when pg_is_in_recovery() then seen.timeline else {_TIMELINE} end as timeline,
+    select case when pg_is_in_recovery() then seen.timeline else {TIMELINE} end as timeline,
         case when pg_is_in_recovery() then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
         else pg_current_wal_flush_lsn() end::text as lsn
     from seen
