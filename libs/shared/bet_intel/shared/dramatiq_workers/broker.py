@@ -9,7 +9,7 @@ from dramatiq.common import dq_name, xq_name
 
 from bet_intel.shared.messaging import TerminalError
 from bet_intel.shared.rabbitmq.connection import Nodes
-from bet_intel.shared.rabbitmq.topology import DELIVERY_LIMIT, Topology, quorum_queue
+from bet_intel.shared.rabbitmq.topology import DELIVERY_LIMIT, Topology, dead_end, quorum_queue
 from bet_intel.shared.tasks import Task
 from bet_intel.shared.times import Clock
 
@@ -36,7 +36,7 @@ def task_queue(queue: str) -> Topology:
     arguments = queue_arguments(queue)
     return Topology(
         queues=frozenset(
-            {quorum_queue(queue, arguments), quorum_queue(dq_name(queue), arguments), quorum_queue(xq_name(queue))}
+            {quorum_queue(queue, arguments), quorum_queue(dq_name(queue), arguments), dead_end(xq_name(queue))}
         )
     )
 
@@ -74,7 +74,7 @@ class QuorumBroker(RabbitmqBroker):
         return queue_arguments(queue_name)
 
     def _declare_xq_queue(self, queue_name: str) -> Any:
-        arguments = dict(quorum_queue(xq_name(queue_name)).arguments)
+        arguments = dict(dead_end(xq_name(queue_name)).arguments)
         return self.channel.queue_declare(queue=xq_name(queue_name), durable=True, arguments=arguments)
 
     def get_actor(self, actor_name: str) -> Any:

@@ -17,6 +17,8 @@ from bet_intel.shared.rabbitmq.errors import BrokerError
 
 DELIVERY_LIMIT = 20
 """How often a message may come back to its queue. A crash counts against every message that the consumer had."""
+DEAD_KEPT = 100_000
+"""Messages of a queue that the broker keeps after it set them aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,12 @@ def quorum_queue(name: str, arguments: Mapping[str, str | int] | None = None) ->
     return BrokerQueue(name, tuple(sorted({"x-queue-type": "quorum", **(arguments or {})}.items())))
 
 
+def dead_end(name: str) -> BrokerQueue:
+    """A queue that nobody reads but who puts its messages back. Full, it refuses more, which then stay where they are:
+    at-least-once loses none of them."""
+    return quorum_queue(name, {"x-max-length": DEAD_KEPT, "x-overflow": "reject-publish"})
+
+
 def dead_queue(name: str) -> str:
     return f"{name}.dead"
 
@@ -76,7 +84,7 @@ def event_queue(queue: Queue) -> Topology:
     dead = dead_queue(queue.name)
     return Topology(
         frozenset({EVENTS, DEAD}),
-        frozenset({quorum_queue(queue.name, arguments), quorum_queue(dead)}),
+        frozenset({quorum_queue(queue.name, arguments), dead_end(dead)}),
         frozenset({Binding(EVENTS, queue.name, queue.type), Binding(DEAD, dead, queue.name)}),
     )
 
