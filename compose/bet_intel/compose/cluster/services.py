@@ -45,12 +45,12 @@ KINDS: Mapping[str, ProcessKind] = {
     kind.name: kind
     for kind in (
         GATEWAY,
-        ProcessKind("api", "consume", 1, "api.", 8),
+        ProcessKind("api", "consume", 2, "api.", 8),
         ProcessKind("ev-engine", "consume", 2, "ev-engine.", 4),
         ProcessKind("ev-engine", "worker", 2, "ev_calculation", 4),
         SCHEDULER,
         ProcessKind("odds-ingest", "worker", 2, "data_refresh", 4),
-        ProcessKind("notifier", "consume", 1, "notifier.", 13),
+        ProcessKind("notifier", "consume", 2, "notifier.", 13),
         ProcessKind("notifier", "worker", 2, "notifications", 13),
     )
 }
