@@ -18,7 +18,7 @@ from drills.recording import mark_of
 from drills.stage import DEAD_TASKS, LETTERS, Stage, StageError
 from drills.table import Row
 from drills.tap import Tap
-from drills.timeline import Timeline
+from drills.timeline import Gap, Timeline, back_at
 from drills.watch import Watch, watching
 from fixtures.webhooks import Receiver
 
@@ -243,15 +243,16 @@ class Play:
         gaps = {name: line.longest(*windows[name]).seconds for name, line in lines.items()}
         # There is not always somebody to be told: an alert's gap is the time that it takes.
         gaps["notifications"] = max((seconds for _, seconds in told.on_the_way), default=0.0)
-        if fault.strike is None and self.undisturbed.ending is None:
+        if fault.strike is None and not self.undisturbed.usual:
             self.undisturbed.usual = gaps
         limits = {name: self.undisturbed.limit(name) for name in FUNCTIONS}
         backs = {
             name: line.back_at(max(windows[name][0], moments.struck), windows[name][1], limits[name]) or 0.0
             for name, line in lines.items()
         }
-        late = [at for at, seconds in told.on_the_way if seconds > limits["notifications"]]
-        backs["notifications"] = max(late, default=0.0) - _epoch()
+        ways = sorted(Gap(at - seconds - _epoch(), seconds) for at, seconds in told.on_the_way)
+        due = [way for way in ways if way.end > moments.struck]
+        backs["notifications"] = back_at(due, moments.struck, limits["notifications"]) or 0.0
         recovered = {name: max(0.0, at - moments.mended) if fault.strike else 0.0 for name, at in backs.items()}
         row = Row(
             fault=fault.name,

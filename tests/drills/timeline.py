@@ -1,5 +1,6 @@
 """When something was done for a user, and for how long it was not."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
@@ -37,14 +38,17 @@ class Timeline:
         return max(self.gaps(begin, end), key=lambda gap: gap.seconds)
 
     def back_at(self, begin: float, end: float, usual: float) -> float | None:
-        """When it was done as before, for twice as long as it usually pauses; None where it never was otherwise.
+        """When it was done as before; None where it never was otherwise."""
+        return back_at(self.gaps(begin, end), begin, usual)
 
-        A long gap that comes later has another cause.
-        """
-        back = None
-        for gap in self.gaps(begin, end):
-            if gap.begin > (begin if back is None else back) + 2 * usual:
-                break
-            if gap.seconds > usual:
-                back = gap.end
-        return back
+
+def back_at(gaps: Iterable[Gap], begin: float, usual: float) -> float | None:
+    """The end of the last of `gaps` (in order) that is longer than `usual` and not too late to have the cause of the one
+    before: what is calm for twice as long as it usually pauses is calm. None where no gap is longer."""
+    back = None
+    for gap in gaps:
+        if gap.begin > (begin if back is None else back) + 2 * usual:
+            break
+        if gap.seconds > usual:
+            back = gap.end
+    return back
