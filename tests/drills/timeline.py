@@ -43,8 +43,8 @@ class Timeline:
 
 
 def back_at(gaps: Iterable[Gap], begin: float, usual: float) -> float | None:
-    """The end of the last of `gaps` (in order) that is longer than `usual` and not too late to have the cause of the one
-    before: what is calm for twice as long as it usually pauses is calm. None where no gap is longer."""
+    """The end of the last of `gaps` (in order) that is longer than `usual`, and not too late to have the cause of the
+    one before: what was calm for twice as long as it usually pauses is calm. None where no gap is longer."""
     back = None
     for gap in gaps:
         if gap.begin > (begin if back is None else back) + 2 * usual:
