@@ -1,17 +1,20 @@
 """The real servers that tests and `bet-intel cluster` run on: they start, they answer, they are killed and replaced."""
 
 import socket
+import time
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 import bet_intel.shared.outbox
-from bet_intel.compose.servers.postgres import PostgresGroup
+from bet_intel.compose.servers.postgres import PostgresGroup, PostgresHost
 from bet_intel.compose.servers.processes import ServerError
+from bet_intel.compose.servers.programs import POSTGRESQL, Program
 from bet_intel.compose.servers.rabbitmq import RabbitMQ
 from bet_intel.compose.servers.redis import RedisCluster
-from fixtures.servers import MakeReplicatedDatabase, Vhost
+from bet_intel.compose.servers.switchover import switch_over
+from fixtures.servers import MakeReplicatedDatabase, TestServers, Vhost
 
 pytestmark = pytest.mark.integration
 
@@ -88,6 +91,85 @@ async def test_a_promoted_replica_has_everything_and_the_others_follow_it(
     assert postgres_group.sql(old, "select pg_is_in_recovery()") == "t"
     postgres_group.wait_for_replicas()
     assert postgres_group.sql(old, "select number from kept order by number", database=database) == "1\n2"
+
+
+@pytest.fixture
+def apart(postgres_group: PostgresGroup, servers: TestServers) -> PostgresHost:
+    """The first replica, which receives nothing until it is told anew whom it follows."""
+    behind = postgres_group.replicas[0]
+    with (servers.folder.path / f"{behind.name}.conf").open("a") as settings:
+        settings.write("primary_conninfo = ''\n")
+    postgres_group.sql(behind, "select pg_reload_conf()")
+    until_sql(postgres_group, behind, "select count(*) from pg_stat_wal_receiver", "0")
+    return behind
+
+
+def until_sql(group: PostgresGroup, host: PostgresHost, query: str, expected: str) -> None:
+    deadline = time.monotonic() + 30
+    while (answer := group.sql(host, query)) != expected:
+        assert time.monotonic() < deadline, answer
+
+
+def test_the_replica_that_has_received_most_takes_over(postgres_group: PostgresGroup, apart: PostgresHost) -> None:
+    old, current = postgres_group.primary, postgres_group.replicas[1]
+    postgres_group.sql(old, "drop table if exists kept", "create table kept as select generate_series(1, 100000)")
+
+    # Nobody has waited for the replica.
+    assert switch_over(postgres_group) == current
+
+    assert postgres_group.sql(current, "select count(*) from kept") == "100000"
+    assert postgres_group.sql(old, "select pg_is_in_recovery()") == "t"
+    postgres_group.wait_for_replicas()
+    assert postgres_group.sql(apart, "select count(*) from kept") == "100000"
+
+
+def test_a_replica_that_has_more_than_the_new_primary_is_made_anew(
+    postgres_group: PostgresGroup, apart: PostgresHost
+) -> None:
+    old, ahead = postgres_group.primary, postgres_group.replicas[1]
+    postgres_group.sql(old, "drop table if exists lost", "create table lost (number int)")
+    until_sql(postgres_group, ahead, "select to_regclass('lost')", "lost")
+
+    assert switch_over(postgres_group, apart.name) == apart
+
+    postgres_group.sql(apart, "create table kept_on (number int)")
+    postgres_group.wait_for_replicas()
+    for host in (old, ahead):
+        assert postgres_group.sql(host, "select to_regclass('lost'), to_regclass('kept_on')") == "|kept_on"
+    postgres_group.sql(apart, "drop table kept_on")
+
+
+def test_who_is_not_there_to_take_over_leaves_the_primary_as_it_is(postgres_group: PostgresGroup) -> None:
+    primary = postgres_group.primary
+    for replica in postgres_group.replicas:
+        postgres_group.kill(replica)
+
+    with pytest.raises(ServerError, match=r"no replica to promote that answers \(replicas: "):
+        switch_over(postgres_group)
+
+    assert postgres_group.sql(primary, "select pg_is_in_recovery()") == "f"
+
+
+def test_half_a_copy_is_not_started(
+    postgres_group: PostgresGroup, servers: TestServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = postgres_group.primary, postgres_group.replicas[0]
+    postgres_group.stop_host(old)
+    postgres_group.promote(new)
+    # Copies, and dies before the end.
+    dying = servers.folder.path / "dying"
+    dying.write_text(f'#!/bin/sh\n"{POSTGRESQL.find("pg_basebackup")}" "$@"\nrm "$2/backup_label"\nexit 1\n')
+    dying.chmod(0o755)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Program, "find", lambda *_: dying)
+        with pytest.raises(ServerError, match="could not copy the primary"):
+            postgres_group.revive(old)
+
+    assert not postgres_group.runs(old)
+    assert {file.name for file in (servers.folder.path / old.name).iterdir()}.isdisjoint({"data", "copy"})
+    postgres_group.revive(old)
+    assert postgres_group.sql(old, "select pg_is_in_recovery()") == "t"
 
 
 def test_a_replica_shows_what_it_received_only_when_replay_goes_on(postgres_group: PostgresGroup) -> None:

@@ -2,9 +2,10 @@
 
 import secrets
 import signal
-import subprocess
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
@@ -15,34 +16,17 @@ from bet_intel.compose.postmaster import PidFile
 from bet_intel.compose.server_files import SUPERUSER
 from bet_intel.compose.servers.folder import ServersFolder
 from bet_intel.compose.servers.ports import free_ports
+from bet_intel.compose.servers.postgres_data import REPLICATION, DataDirectory
 from bet_intel.compose.servers.postgres_files import host_access, host_settings
-from bet_intel.compose.servers.processes import ServerError, ServerProcess
+from bet_intel.compose.servers.postgres_state import PostgresHost, PostgresState
+from bet_intel.compose.servers.processes import Server, ServerError, ServerProcess
 from bet_intel.compose.servers.programs import POSTGRESQL
 
-_REPLICATION = "replication"
+__all__ = ["PostgresGroup", "PostgresHost"]
+
 _READY_SECONDS = 60.0
 _ANSWER_SECONDS = 30.0
 _POLL_SECONDS = 0.02
-
-
-class PostgresHost(msgspec.Struct, frozen=True):
-    """One server of the group."""
-
-    name: str
-    port: int
-
-
-class PostgresState(msgspec.Struct, frozen=True):
-    """All that is needed to reach the hosts; ``primary`` is the name of the one that we made so last."""
-
-    hosts: tuple[PostgresHost, ...]
-    primary: str
-    password: str
-    fsync: bool
-    synchronous_replicas: int
-
-    def with_primary(self, host: PostgresHost) -> "PostgresState":
-        return msgspec.structs.replace(self, primary=host.name)
 
 
 class PostgresGroup:
@@ -99,9 +83,8 @@ class PostgresGroup:
 
     @property
     def primary(self) -> PostgresHost:
-        """The host that was made primary last, dead or alive."""
-        state = self._state
-        return next(host for host in state.hosts if host.name == state.primary)
+        """The host that was made primary last, or is being made so, dead or alive."""
+        return self._state.primary_host
 
     @property
     def replicas(self) -> tuple[PostgresHost, ...]:
@@ -125,29 +108,67 @@ class PostgresGroup:
         Raises:
             ServerError: the host does not answer, or refuses one.
         """
-        return _sql(self._state, host, statements, database)
+        return self._state.sql(host, *statements, database=database)
 
     def promote(self, host: PostgresHost) -> None:
-        """Makes a replica the primary, and has the others follow it where they run.
+        """Makes a replica the primary, and has the others follow it where they can; interrupted, see :meth:`settle`.
 
         The old primary is left alone: dead, it stays dead; alive, it goes on taking writes, as in a split brain.
         End it first (:meth:`kill`, :meth:`stop_host`) and bring it back by :meth:`rebase`.
         """
-        old = self.primary
-        if self.sql(host, "select pg_promote()") != "t":
-            raise ServerError(f"{host.name} was not promoted")
-        self._folder.write(self._name, self._state.with_primary(host))
-        self._make_slots(self._state, host)
+        # Whoever looks after the hosts must know which is meant before two could be started as primary.
+        self._folder.write(self._name, msgspec.structs.replace(self._state, primary=host.name, settled=False))
+        self.settle()
+
+    @property
+    def is_settled(self) -> bool:
+        """False where a promotion was begun and not brought to its end."""
+        return self._state.settled
+
+    def settle(self) -> None:
+        """Brings a promotion to its end, however far it has come.
+
+        A replica that has more than the new primary cannot follow it, and one that does not answer may: their data is
+        removed, and they stay dead until :meth:`revive`.
+
+        Raises:
+            ServerError: the new primary does not become it; nothing is removed then.
+        """
+        new = self.primary
+        if self._data(new).is_standby and self.sql(new, "select pg_promote()") != "t":
+            raise ServerError(f"{new.name} was not promoted")
+        self._wait_for_sql(new, "select pg_is_in_recovery()", "f")
+        self._make_slots(self._state, new)
+        fork = self._fork(new)
         for other in self.replicas:
-            if other != old:
-                self._configure(self._state, other)
-                self._process(other).send(signal.SIGHUP)
+            if self._data(other).is_standby:
+                received = self.received(other)
+                if received is not None and received <= fork:
+                    self._configure(self._state, other)
+                    self._process(other).send(signal.SIGHUP)
+                else:
+                    self._end(other, lambda process: process.stop(signal.SIGQUIT))
+                    self._data(other).remove()
+        self._folder.write(self._name, msgspec.structs.replace(self._state, settled=True))
+
+    def received(self, replica: PostgresHost) -> int | None:
+        """How far in the log (bytes) it has come; ``None`` where it is no replica, or does not answer."""
+        last = "greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())"
+        try:
+            answer = self.sql(replica, f"select pg_wal_lsn_diff({last}, '0/0')::bigint where pg_is_in_recovery()")
+        except ServerError:
+            return None
+        return int(answer) if answer else None
 
     def rebase(self, host: PostgresHost) -> None:
-        """Makes a host anew as a replica of the present primary, whatever it was."""
+        """Makes a host anew as a replica of the present primary, whatever it was.
+
+        Raises:
+            ServerError: the primary cannot be copied; then nothing is left of the host that could be started.
+        """
         if host == self.primary:
             raise ServerError(f"{host.name} is the primary: promote another first")
-        self._process(host).stop(signal.SIGQUIT)
+        self._end(host, lambda process: process.stop(signal.SIGQUIT))
         self._make_replica(self._state, host)
 
     def pause_replay(self, replica: PostgresHost) -> None:
@@ -186,13 +207,7 @@ class PostgresGroup:
 
     def kill(self, host: PostgresHost) -> None:
         """``kill -9``."""
-        process = self._process(host)
-        # Before somebody may have started it again.
-        left = PidFile.read(process.folder / "data")
-        process.kill()
-        if left is not None and left.shared_memory is not None:
-            # It would stay until the machine is restarted, unless this host starts again.
-            self._folder.account.run(["ipcrm", "-m", left.shared_memory], _ANSWER_SECONDS)
+        self._end(host, ServerProcess.kill)
 
     def suspend(self, host: PostgresHost) -> None:
         """``SIGSTOP`` for the server and every process of it: connections stay open and nothing answers."""
@@ -201,12 +216,31 @@ class PostgresGroup:
     def resume(self, host: PostgresHost) -> None:
         self._process(host).resume()
 
-    def stop_host(self, host: PostgresHost) -> None:
-        self._process(host).stop(signal.SIGINT)
+    def stop_host(self, host: PostgresHost, seconds: float = 30.0) -> None:
+        """Ends it in order, a primary once its replicas have received all; by force what is left after some seconds."""
+        self._end(host, lambda process: process.stop(signal.SIGINT, seconds))
 
     def start_host(self, host: PostgresHost) -> None:
         """Starts a host that was stopped or killed, as what it was; an old primary comes back as a primary."""
         self._start_process(self._state, host)
+
+    def revive(self, host: PostgresHost) -> None:
+        """Starts a dead host as what it is to be; returns before it answers.
+
+        The primary and a replica start as they were; what is neither, such as an old primary, is made a replica first.
+
+        Raises:
+            ServerError: it cannot be started, or the primary not be copied.
+        """
+        if host == self.primary or self._data(host).is_standby:
+            self._start_process(self._state, host, wait=False)
+        else:
+            self.rebase(host)
+
+    def servers(self) -> Iterator[Server]:
+        """Every host, to be kept running."""
+        for host in self.hosts:
+            yield Server(host.name, self._process(host), partial(self.revive, host))
 
     def heal(self) -> None:
         """Brings back what is dead, suspended or astray: the primary as it was, every other host as its replica."""
@@ -214,6 +248,8 @@ class PostgresGroup:
             self.resume(host)
         if not self.runs(self.primary):
             self.start_host(self.primary)
+        if not self.is_settled:
+            self.settle()
         for host in self.replicas:
             if not self.runs(host) or self.sql(host, "select pg_is_in_recovery()") == "f":
                 self.rebase(host)
@@ -235,11 +271,12 @@ class PostgresGroup:
 
     def _launch(self, state: PostgresState) -> None:
         primary, *replicas = state.hosts
-        self._initialize(state, primary)
+        self._process(primary).make_folder()
+        self._data(primary).initialize(state.password)
         # As long as there is no replica, no commit may wait for one.
         self._configure(msgspec.structs.replace(state, synchronous_replicas=0), primary)
         self._start_process(state, primary)
-        _sql(state, primary, [f"create role {_REPLICATION} login replication password '{state.password}'"])
+        state.sql(primary, f"create role {REPLICATION} login replication password '{state.password}'")
         self._make_slots(state, primary)
         if replicas:
             with ThreadPoolExecutor(len(replicas)) as pool:
@@ -248,46 +285,34 @@ class PostgresGroup:
             self._configure(state, primary)
             self._process(primary).send(signal.SIGHUP)
 
-    def _initialize(self, state: PostgresState, host: PostgresHost) -> None:
-        folder = self._process(host).make_folder()
-        # The password goes through a file of the server's own user: on a command line everybody would see it.
-        script = 'umask 077 && printf %s "$PASSWORD" >"$0/password" && exec "$@" --pwfile="$0/password"'
-        options = ["--encoding=UTF8", "--locale=C.UTF-8", f"--username={SUPERUSER}", "--auth=scram-sha-256"]
-        # What is lost with the machine is made anew: only commits are worth waiting for.
-        options += ["--no-instructions", "--no-sync"]
-        initdb = [str(POSTGRESQL.find("initdb")), "-D", str(folder / "data"), *options]
-        command = ["sh", "-c", script, str(folder), *initdb]
-        status, said = self._folder.account.run(command, _READY_SECONDS, {"PASSWORD": state.password})
-        if status != 0:
-            raise ServerError(f"PostgreSQL could not make its data directory {folder / 'data'}:\n{said}")
-
     def _make_replica(self, state: PostgresState, host: PostgresHost) -> None:
-        primary = next(one for one in state.hosts if one.name == state.primary)
-        folder = self._process(host).make_folder()
-        backup = [str(POSTGRESQL.find("pg_basebackup")), "-D", str(folder / "data"), "-h", "127.0.0.1"]
-        backup += ["-p", str(primary.port), "-U", _REPLICATION, "-X", "stream", "-S", host.name, "-c", "fast"]
-        script = 'rm -rf "$0/data" && "$@" && touch "$0/data/standby.signal"'
-        command = ["sh", "-c", script, str(folder), *backup, "--no-sync"]
-        status, said = self._folder.account.run(command, _READY_SECONDS, {"PGPASSWORD": state.password})
-        if status != 0:
-            raise ServerError(f"PostgreSQL could not copy {primary.name} to {host.name}:\n{said}")
+        self._process(host).make_folder()
+        # First: with the copy it is a replica that anybody may start.
         self._configure(state, host)
+        self._data(host).copy(state.primary_host.port, host.name, state.password)
         self._start_process(state, host)
+
+    def _fork(self, primary: PostgresHost) -> int:
+        """Where its timeline leaves the one before it: the last line of its history, `1<TAB>0/5000148<TAB>reason`."""
+        timeline = "left(pg_walfile_name(pg_current_wal_lsn()), 8)"
+        history = self.sql(primary, f"select pg_read_file('pg_wal/' || {timeline} || '.history')")
+        high, low = history.splitlines()[-1].split("\t")[1].split("/")
+        return int(high, 16) << 32 | int(low, 16)
 
     def _make_slots(self, state: PostgresState, primary: PostgresHost) -> None:
         """A slot for every other host: whoever follows finds all that it has missed."""
         for host in state.hosts:
             if host != primary:
                 missing = f"not exists (select from pg_replication_slots where slot_name = '{host.name}')"
-                _sql(state, primary, [f"select pg_create_physical_replication_slot('{host.name}') where {missing}"])
+                state.sql(primary, f"select pg_create_physical_replication_slot('{host.name}') where {missing}")
 
     def _configure(self, state: PostgresState, host: PostgresHost) -> None:
         """Writes the settings beside the host's folder, which is another user's where we are root."""
-        primary = next(one for one in state.hosts if one.name == state.primary)
+        primary = state.primary_host
         conninfo = ""
         if host != primary:
             conninfo = (
-                f"host=127.0.0.1 port={primary.port} user={_REPLICATION} password={state.password} "
+                f"host=127.0.0.1 port={primary.port} user={REPLICATION} password={state.password} "
                 f"application_name={host.name}"
             )
         values = {
@@ -296,7 +321,7 @@ class PostgresGroup:
             "fsync": "on" if state.fsync else "off",
             "primary_conninfo": conninfo,
             "primary_slot_name": host.name if conninfo else "",
-            "synchronous_standby_names": _synchronous(state),
+            "synchronous_standby_names": state.synchronous_standby_names,
         }
         self._folder.write_for_servers(f"{self._name}.hba", host_access())
         self._folder.write_for_servers(self._configuration(host).name, host_settings(values))
@@ -304,17 +329,27 @@ class PostgresGroup:
     def _configuration(self, host: PostgresHost) -> Path:
         return self._folder.path / f"{host.name}.conf"
 
-    def _start_process(self, state: PostgresState, host: PostgresHost) -> None:
+    def _start_process(self, state: PostgresState, host: PostgresHost, *, wait: bool = True) -> None:
         process = self._process(host)
-        command = [str(POSTGRESQL.find("postgres")), "-D", str(process.folder / "data")]
+        command = [str(POSTGRESQL.find("postgres")), "-D", str(self._data(host).path)]
         command += ["-c", f"config_file={self._configuration(host)}"]
         # The pid file of a killed server names a process that init may have yet to collect: PostgreSQL would take it
         # for running, unless told that it is a relative of the new one.
-        left = PidFile.read(process.folder / "data")
+        left = PidFile.read(self._data(host).path)
         environment = {} if left is None or process.find() else {"PG_GRANDPARENT_PID": str(left.pid)}
         # Ended by SIGKILL it would leave its shared memory behind.
         process.start(command, environment, ending=signal.SIGQUIT)
-        process.wait_until(lambda: _answers(state, host), _READY_SECONDS)
+        if wait:
+            process.wait_until(lambda: state.answers(host), _READY_SECONDS)
+
+    def _end(self, host: PostgresHost, end: Callable[[ServerProcess], None]) -> None:
+        process = self._process(host)
+        # Before somebody may have started it again.
+        left = PidFile.read(self._data(host).path)
+        end(process)
+        if left is not None and left.shared_memory is not None:
+            # Of a server that was killed it would stay until the machine is restarted, unless this host starts again.
+            self._folder.account.run(["ipcrm", "-m", left.shared_memory], _ANSWER_SECONDS)
 
     def _is_paused(self, replica: PostgresHost) -> bool:
         return self.sql(replica, "select pg_get_wal_replay_pause_state()") != "not paused"
@@ -336,34 +371,5 @@ class PostgresGroup:
     def _process(self, host: PostgresHost) -> ServerProcess:
         return self._folder.process(host.name)
 
-
-def _synchronous(state: PostgresState) -> str:
-    if not state.synchronous_replicas:
-        return ""
-    return f"ANY {state.synchronous_replicas} ({', '.join(host.name for host in state.hosts)})"
-
-
-def _answers(state: PostgresState, host: PostgresHost) -> bool:
-    try:
-        return _sql(state, host, ["select 1"]) == "1"
-    except ServerError:
-        return False
-
-
-def _sql(
-    state: PostgresState, host: PostgresHost, statements: list[str] | tuple[str, ...], database: str = SUPERUSER
-) -> str:
-    psql = [str(POSTGRESQL.find("psql")), "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(host.port)]
-    psql += ["-U", SUPERUSER, "-d", database]
-    environment = {"PGPASSWORD": state.password, "PGCONNECT_TIMEOUT": "5", "LC_ALL": "C"}
-    # Not as arguments: there every user of the machine would read the passwords among them.
-    script = "".join(f"{statement};\n" for statement in statements).encode()
-    try:
-        run = subprocess.run(
-            psql, input=script, capture_output=True, env=environment, timeout=_ANSWER_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise ServerError(f"{host.name} does not answer within {_ANSWER_SECONDS:.0f} s") from None
-    if run.returncode != 0:
-        raise ServerError(f"{host.name}: {run.stderr.decode(errors='replace').strip()}")
-    return run.stdout.decode(errors="replace").strip()
+    def _data(self, host: PostgresHost) -> DataDirectory:
+        return DataDirectory(self._process(host).folder, self._folder.account)

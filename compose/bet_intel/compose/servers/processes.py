@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from bet_intel.compose.binaries import Account, EmbeddedPostgresError
 from bet_intel.compose.server_files import open_log, tail
@@ -239,6 +239,17 @@ class ServerProcess:
 
     def _remove_file(self) -> None:
         self._file.unlink(missing_ok=True)
+
+
+class Server(NamedTuple):
+    """What is to be kept running: `start` is called where the process has ended, and returns before it is ready.
+
+    `start` raises :class:`ServerError` where it cannot be started.
+    """
+
+    name: str
+    process: ServerProcess
+    start: Callable[[], None]
 
 
 def _family(leader: Process) -> list[Process]:

@@ -3,14 +3,15 @@
 import secrets
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple, Self
 
 import msgspec
 
 from bet_intel.compose.servers.folder import ServersFolder
 from bet_intel.compose.servers.ports import free_ports
-from bet_intel.compose.servers.processes import ServerError, ServerProcess
+from bet_intel.compose.servers.processes import Server, ServerError, ServerProcess
 from bet_intel.compose.servers.programs import REDIS
 
 _SLOTS = 16384
@@ -174,11 +175,17 @@ class RedisCluster:
     def resume(self, node: RedisNode) -> None:
         self._process(node).resume()
 
-    def start_node(self, node: RedisNode) -> None:
+    def start_node(self, node: RedisNode, *, wait: bool = True) -> None:
         """Starts a node that was stopped or killed; it finds its place in the cluster by itself."""
         process = self._process(node)
         process.start([str(REDIS.find("redis-server")), str(self._folder.path / f"{node.name}.conf")])
-        process.wait_until(lambda: self._answers(node), _READY_SECONDS)
+        if wait:
+            process.wait_until(lambda: self._answers(node), _READY_SECONDS)
+
+    def servers(self) -> Iterator[Server]:
+        """Every node, to be kept running."""
+        for node in self.nodes:
+            yield Server(node.name, self._process(node), partial(self.start_node, node, wait=False))
 
     def wait_for_cluster(self) -> None:
         """Returns when every living node sees every slot served, and every replica has its master's data."""
