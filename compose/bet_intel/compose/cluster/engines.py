@@ -1,16 +1,15 @@
-"""The servers of a cluster: started together, brought back when they die."""
+"""The servers of a cluster, started together."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import Self
 
 import msgspec
 
 from bet_intel.compose.servers.folder import ServersFolder
 from bet_intel.compose.servers.postgres import PostgresGroup
-from bet_intel.compose.servers.processes import ServerError
+from bet_intel.compose.servers.processes import Server
 from bet_intel.compose.servers.rabbitmq import RabbitMQ
 from bet_intel.compose.servers.redis import RedisCluster
 
@@ -71,22 +70,7 @@ class Engines:
         rabbitmq, postgres, redis = RabbitMQ.find(folder), PostgresGroup.find(folder), RedisCluster.find(folder)
         return None if rabbitmq is None or postgres is None or redis is None else cls(rabbitmq, postgres, redis)
 
-    def restart_dead(self, say: Callable[[str], None]) -> None:
-        """Starts again what has died; what it could not start it says, and leaves to the next call."""
-        for node in self.rabbitmq.nodes:
-            if not self.rabbitmq.runs(node):
-                _restart(node.name, partial(self.rabbitmq.start_node, node, wait=False), say)
-        for redis_node in self.redis.nodes:
-            if not self.redis.runs(redis_node):
-                _restart(redis_node.name, partial(self.redis.start_node, redis_node), say)
-        for host in self.postgres.hosts:
-            if not self.postgres.runs(host):
-                _restart(host.name, partial(self.postgres.start_host, host), say)
-
-
-def _restart(name: str, start: Callable[[], None], say: Callable[[str], None]) -> None:
-    say(f"{name} has died and is started again")
-    try:
-        start()
-    except ServerError as error:
-        say(f"{name} could not be started: {error}")
+    def servers(self) -> Iterator[Server]:
+        """All, to be kept running."""
+        for engine in (self.rabbitmq, self.redis, self.postgres):
+            yield from engine.servers()

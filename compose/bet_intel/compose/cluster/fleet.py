@@ -1,5 +1,6 @@
 """The services' processes as they run: as many of each kind as are wanted, and again what has died."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ import msgspec
 
 from bet_intel.compose.binaries import Account
 from bet_intel.compose.cluster.environment import Environment
+from bet_intel.compose.cluster.patience import Patience
 from bet_intel.compose.cluster.services import GATEWAY, KINDS, Counts, ProcessKind
 from bet_intel.compose.servers.folder import ServersFolder
 from bet_intel.compose.servers.ports import free_port, is_free
@@ -21,9 +23,6 @@ from bet_intel.compose.servers.processes import ServerError, ServerProcess
 WANTED = "wanted"
 RUNNING = "running"
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
-_PROVEN_SECONDS = 60.0
-"""A process that has run for so long has not died of how it was started."""
 _STOP_SECONDS = 35.0
 """A little more than the processes give their handlers and tasks."""
 _ANSWER_SECONDS = 2.0
@@ -73,9 +72,7 @@ def answers(member: Member) -> bool:
 class _Life:
     """What the supervisor knows of a process beyond what it writes down."""
 
-    started: float
-    deaths: int = 0
-    again_at: float | None = None
+    patience: Patience
     stopping_until: float | None = None
 
 
@@ -87,6 +84,7 @@ class Fleet:
         self._environment = environment
         self._say = say
         self._members: dict[str, Member] = {}
+        self._written: tuple[Member, ...] = ()
         self._lives: dict[str, _Life] = {}
 
     @property
@@ -99,8 +97,11 @@ class Fleet:
         return [one for one in found if self._lives[one.name].stopping_until is None]
 
     def tend(self, counts: Counts) -> None:
-        """Start what is missing, have stop what is too much, and start again what has died."""
-        before = self.members
+        """Start what is missing, have stop what is too much, and start again what has died.
+
+        Raises:
+            OSError: all was done, but could not be written down; the next call tries again.
+        """
         wanted = dict(_names(counts))
         for name, kind in wanted.items():
             if name not in self._members:
@@ -111,40 +112,41 @@ class Fleet:
                 self._keep(name, counts)
             else:
                 self._let_go(name)
-        if self.members != before:
+        if self.members != self._written:
             self._folder.write(RUNNING, Members(self.members))
+            self._written = self.members
 
     def stop(self) -> None:
         """Have all stop; returns when they have."""
         while self._members:
-            self.tend({})
+            # On a full disk they stop as well; nobody needs to read that they have.
+            with contextlib.suppress(OSError):
+                self.tend({})
             time.sleep(0.05)
 
     def _start(self, name: str, counts: Counts) -> None:
         member = self._members[name]
         kind = KINDS[member.kind]
-        self._lives.setdefault(name, _Life(0.0)).started = time.monotonic()
+        now = time.monotonic()
+        self._lives.setdefault(name, _Life(Patience(now))).patience.start(now)
         command = [sys.executable, "-m", f"bet_intel.{kind.package}", kind.type]
         try:
             process_of(self._folder, member).start(command, self._environment.of(kind, counts, member.port))
-        except ServerError as error:
+        except (ServerError, OSError) as error:
+            # No room for its log, too many processes: the others are tended all the same.
             self._say(f"{name} could not be started: {error}")
 
     def _keep(self, name: str, counts: Counts) -> None:
-        life, member = self._lives[name], self._members[name]
+        patience, member = self._lives[name].patience, self._members[name]
         if process_of(self._folder, member).find() is not None:
             return
         now = time.monotonic()
-        if life.again_at is None:
-            life.deaths = 1 if now - life.started > _PROVEN_SECONDS else life.deaths + 1
-            # The first time at once; what dies again and again is given time for its cause to pass.
-            pause = 0.0 if life.deaths == 1 else min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (life.deaths - 2))
-            life.again_at = now + pause
+        pause = patience.died(now)
+        if pause is not None:
             self._say(f"{name} has ended and is started again" + (f" in {pause:g} s" if pause else ""))
-        if now >= life.again_at:
-            life.again_at = None
+        if patience.is_over(now):
             # It may have been taken meanwhile, or free so far and taken by the start. A gateway is known by its port.
-            stays = is_free(member.port) and (life.deaths == 1 or member.kind == GATEWAY.name)
+            stays = is_free(member.port) and (patience.deaths == 1 or member.kind == GATEWAY.name)
             port = member.port if stays else free_port()
             self._members[name] = msgspec.structs.replace(member, port=port, restarts=member.restarts + 1)
             self._start(name, counts)

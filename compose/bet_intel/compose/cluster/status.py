@@ -60,6 +60,9 @@ def observe(folder: ServersFolder, engines: Engines) -> Status:
 
 def _servers(engines: Engines) -> Iterator[Line]:
     rabbitmq, group, redis = engines.rabbitmq, engines.postgres, engines.redis
+    epmd = rabbitmq.epmd.process
+    detail = "port mapper of the nodes"
+    yield Line("epmd", "rabbitmq", "epmd", epmd.find(), rabbitmq.epmd_port, epmd.memory(), detail=detail)
     for node in rabbitmq.nodes:
         detail = f"management :{node.management_port}, metrics :{node.prometheus_port}"
         yield Line(node.name, "rabbitmq", "node", rabbitmq.pid(node), node.port, rabbitmq.memory(node), detail=detail)

@@ -3,17 +3,20 @@
 It uses the folder: when it ends, however that comes, every process in it ends too.
 """
 
+import contextlib
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 
 from bet_intel.compose.cluster import broker_users, databases
+from bet_intel.compose.cluster.care import Care
 from bet_intel.compose.cluster.engines import VHOST, Engines, Sizes
 from bet_intel.compose.cluster.environment import Environment
 from bet_intel.compose.cluster.fleet import WANTED, Fleet, Member, Wanted, answers, process_of
@@ -60,6 +63,25 @@ class _AskedToEndError(Exception):
     """Before the start was over."""
 
 
+class _Bearing:
+    """Done again and again: what the machine refuses (a full disk), or a server, is said once and ends nothing."""
+
+    def __init__(self, act: Callable[[], None], say: Callable[[str], None]) -> None:
+        self._act = act
+        self._say = say
+        self._said = ""
+
+    def __call__(self) -> None:
+        try:
+            self._act()
+        except (OSError, ServerError) as error:
+            if str(error) != self._said:
+                self._said = str(error)
+                self._say(f"not everything could be looked after, which is tried again: {error}")
+        else:
+            self._said = ""
+
+
 class Supervisor:
     """One cluster, from its start to its end."""
 
@@ -69,7 +91,7 @@ class Supervisor:
         self._asked_to_end = threading.Event()
         self._fleet: Fleet | None = None
         self._front: Front | None = None
-        self._engines: Engines | None = None
+        self._care: Care | None = None
 
     def end(self) -> None:
         """Ask it to end."""
@@ -81,7 +103,8 @@ class Supervisor:
         Raises:
             ServerError, MigrationError, DatabaseError: it could not be started.
         """
-        self._engines = engines = Engines.start(self._folder, self._plan.sizes)
+        engines = Engines.start(self._folder, self._plan.sizes)
+        self._care = Care(engines, _say)
         made = databases.prepare(self._folder, engines.postgres)
         self._folder.write(WANTED, Wanted(self._plan.counts))
         if not self._plan.counts:
@@ -97,15 +120,27 @@ class Supervisor:
 
     def run(self) -> None:
         """Keep all of it running until asked to end."""
-        while not self._asked_to_end.wait(_LOOK_SECONDS):
+        tend_engines, tend_services = _Bearing(self._tend_engines, _say), _Bearing(self._tend_services, _say)
+        # Beside each other: a server that takes its time delays no service, nor nginx.
+        with ThreadPoolExecutor(1, thread_name_prefix="engines") as beside:
+            tending = beside.submit(tend_engines)
+            while not self._asked_to_end.wait(_LOOK_SECONDS):
+                if tending.done():
+                    tending.result()
+                    tending = beside.submit(tend_engines)
+                tend_services()
+
+    def _tend_engines(self) -> None:
+        if self._care is not None:
             # Whoever promotes a replica must not see the old primary come back in between.
             with self._folder.lock("servers"):
-                if self._engines is not None:
-                    self._engines.restart_dead(_say)
-            if self._fleet is not None:
-                wanted = self._folder.read(WANTED, Wanted)
-                self._fleet.tend(self._plan.counts if wanted is None else wanted.counts)
-                self._serve(self._fleet.of(GATEWAY))
+                self._care.tend()
+
+    def _tend_services(self) -> None:
+        if self._fleet is not None:
+            wanted = self._folder.read(WANTED, Wanted)
+            self._fleet.tend(self._plan.counts if wanted is None else wanted.counts)
+            self._serve(self._fleet.of(GATEWAY))
 
     def stop(self) -> None:
         """End in order what is not ended by the end of the folder's use: clients before their servers."""
@@ -183,7 +218,9 @@ def supervise(path: Path, plan: Plan) -> None:
 
 
 def _say(sentence: str) -> None:
-    print(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {sentence}", flush=True)
+    # No room for the log is no reason to end.
+    with contextlib.suppress(OSError):
+        print(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {sentence}\n", end="", flush=True)
 
 
 def main() -> None:

@@ -8,7 +8,9 @@ import socket
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -17,7 +19,7 @@ import msgspec
 
 from bet_intel.compose.servers.folder import ServersFolder
 from bet_intel.compose.servers.ports import free_ports
-from bet_intel.compose.servers.processes import ServerError, ServerProcess
+from bet_intel.compose.servers.processes import Server, ServerError, ServerProcess
 from bet_intel.compose.servers.programs import RABBITMQ
 
 _USER = "bet-intel"
@@ -27,6 +29,7 @@ _STOP_SECONDS = 60.0
 _LEADER_SECONDS = 30.0
 _POLL_SECONDS = 0.05
 _EPMD = "epmd"
+_EPMD_SECONDS = 10.0
 
 
 class RabbitNode(msgspec.Struct, frozen=True):
@@ -191,6 +194,21 @@ class RabbitMQ:
         if wait:
             self._wait(node)
 
+    def servers(self) -> Iterator[Server]:
+        """Every node, to be kept running, and first the daemon by which they find each other."""
+        yield self.epmd
+        for node in self.nodes:
+            yield Server(node.name, self._process(node), partial(self.start_node, node, wait=False))
+
+    @property
+    def epmd(self) -> Server:
+        """The port mapper of Erlang: at its port, nodes learn where the others are."""
+        return Server(_EPMD, self._epmd(), self._start_epmd)
+
+    @property
+    def epmd_port(self) -> int:
+        return self._state.epmd_port
+
     def wait_for_cluster(self) -> None:
         """Returns when every node runs and sees every other."""
         for node in self.nodes:
@@ -211,14 +229,16 @@ class RabbitMQ:
         self._epmd().stop()
 
     def _launch(self) -> None:
-        program = RABBITMQ.find("epmd")
-        epmd = self._epmd()
-        # Left to the nodes, it would be a process that belongs to nobody.
-        epmd.start([str(program), "-port", str(self._state.epmd_port), "-address", "127.0.0.1"])
-        epmd.wait_until(lambda: _listens(self._state.epmd_port), _READY_SECONDS)
+        self._start_epmd()
         for node in self.nodes:
             self._start_process(node)
         self.wait_for_cluster()
+
+    def _start_epmd(self) -> None:
+        epmd = self._epmd()
+        # Left to the nodes, it would be a process that belongs to nobody.
+        epmd.start([str(RABBITMQ.find("epmd")), "-port", str(self._state.epmd_port), "-address", "127.0.0.1"])
+        epmd.wait_until(lambda: _listens(self._state.epmd_port), _EPMD_SECONDS)
 
     def _start_process(self, node: RabbitNode) -> None:
         process = self._process(node)
@@ -236,8 +256,9 @@ class RabbitMQ:
             ("enabled_plugins", "[rabbitmq_management,rabbitmq_prometheus]."),
             ("rabbitmq.conf", _configuration(node, self._state)),
         ):
-            script = 'umask 377 && printf %s "$1" >"$0"'
-            status, said = self._folder.account.run(["sh", "-c", script, str(home / name), text], _ANSWER_SECONDS)
+            # Not as an argument: there every user of the machine would read cookie and password.
+            command = ["sh", "-c", 'umask 377 && printf %s "$TEXT" >"$0"', str(home / name)]
+            status, said = self._folder.account.run(command, _ANSWER_SECONDS, {"TEXT": text})
             if status != 0:
                 raise ServerError(f"the files of {node.name} cannot be written to {home}: {said}")
         configuration.touch()
