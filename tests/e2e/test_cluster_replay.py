@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -22,6 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bet_intel.compose.cluster import databases
 from bet_intel.compose.cluster.broker_users import BrokerUsers
 from bet_intel.compose.cluster.engines import VHOST
+from bet_intel.compose.cluster.fleet import RUNNING
 from bet_intel.compose.cluster.services import KINDS, ONE_OF_EACH
 from bet_intel.compose.observability.catalogue import Catalogue
 from bet_intel.compose.servers.folder import ServersFolder, is_gone
@@ -115,7 +117,7 @@ def test_status_shows_every_process_of_the_services(cluster: Cluster) -> None:
 
     processes = {one["name"]: one for one in status["processes"]}
     services = {f"{name}.{number}" for name, count in _COUNTS.items() for number in range(1, count + 1)}
-    servers = {"rabbitmq1@localhost", "postgres1", "postgres2", "redis1", "nginx"}
+    servers = {"epmd", "rabbitmq1@localhost", "postgres1", "postgres2", "redis1", "nginx"}
     assert set(processes) == services | servers
     for name in services:
         assert processes[name]["pid"] is not None
@@ -273,10 +275,11 @@ async def test_a_promoted_replica_takes_the_writes_and_the_old_primary_alive_get
         old, [new] = group.primary, group.replicas
         await asyncio.to_thread(group.wait_for_replicas)
         before = int(group.sql(old, _SUBSCRIPTIONS, database="api"))
-        # The supervisor starts again what has died, once it comes to it: the old primary as what it was.
+        # The supervisor would make it a replica: somebody else starts it, as what it was.
         with folder.lock("servers"):
             await asyncio.to_thread(group.kill, old)
             await asyncio.to_thread(group.promote, new)
+            await asyncio.to_thread(group.start_host, old)
         await until(lambda: _is_primary(group, old), _SECONDS)
 
         await until(lambda: _takes_writes(cluster), _SECONDS)
@@ -307,6 +310,35 @@ async def test_databases_emptied_by_hand_heal(cluster: Cluster, embedded: Outcom
 
     await asyncio.to_thread(until_outcome, cluster, embedded, _SECONDS)
     await until(lambda: _counts(group, "notifier", copies, known), _SECONDS)
+
+
+async def test_what_dies_is_started_again_also_where_nothing_can_be_written(cluster: Cluster) -> None:
+    group = await asyncio.to_thread(cluster.group)
+    before = await asyncio.to_thread(cluster.processes)
+    victims = ("rabbitmq1@localhost", "ev-engine.worker.1", "nginx")
+    # As on a full disk: what the supervisor writes of the services is refused.
+    refusing = cluster.folder / f"{RUNNING}.json.new"
+    refusing.mkdir()
+
+    for name in victims:
+        os.kill(before[name]["pid"], signal.SIGKILL)
+
+    log = cluster.folder.with_name("cluster.log")
+    await until(lambda: "Is a directory" in log.read_text(), _SECONDS)
+    refusing.rmdir()
+
+    async def back() -> bool:
+        after = await asyncio.to_thread(cluster.processes)
+        replaced = all(after[name]["pid"] not in (None, before[name]["pid"]) for name in victims)
+        return replaced and after["ev-engine.worker.1"]["restarts"] == 1
+
+    await until(back, _SECONDS)
+    # By nginx, a gateway and the broker to another service.
+    await until(lambda: _takes_writes(cluster), _SECONDS)
+    copies = "select count(*) from subscription"
+    known = int(group.sql(group.primary, copies, database="api"))
+    await until(lambda: _counts(group, "notifier", copies, known), _SECONDS)
+    assert log.read_text().count("Is a directory") == 1
 
 
 def test_down_leaves_nothing(cluster: Cluster) -> None:

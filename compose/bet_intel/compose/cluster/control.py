@@ -22,6 +22,7 @@ from bet_intel.compose.servers.postgres import PostgresHost
 from bet_intel.compose.servers.postgres_files import MAX_CONNECTIONS
 from bet_intel.compose.servers.processes import ServerError
 from bet_intel.compose.servers.programs import CLUSTER, require
+from bet_intel.compose.servers.switchover import switch_over
 
 _UP_SECONDS = 240.0
 _DOWN_SECONDS = 60.0
@@ -90,26 +91,17 @@ def down(path: Path) -> None:
 
 
 def promote(path: Path, name: str | None = None) -> PostgresHost:
-    """Makes a replica of PostgreSQL the primary, the first one unless named; the old primary becomes its replica.
+    """Makes a replica of PostgreSQL the primary, the one that has received most unless named; the old primary becomes
+    its replica. Interrupted, it is brought to its end by the supervisor.
 
     Raises:
-        ServerError: no cluster runs there, or there is no such replica.
+        ServerError: no cluster runs there, there is no such replica, or not all is as it should be yet.
     """
     _running(path)
     with ServersFolder.use(path) as folder:
         engines = _engines(folder)
-        group = engines.postgres
         with folder.lock("servers"):
-            candidates = [host for host in group.replicas if group.runs(host) and name in (None, host.name)]
-            if not candidates:
-                known = ", ".join(host.name for host in group.replicas) or "none: started with --small?"
-                raise ServerError(f"there is no replica to promote (running replicas: {known})")
-            old, new = group.primary, candidates[0]
-            # Fenced first: a primary that goes on taking writes would lose them.
-            group.kill(old)
-            group.promote(new)
-            group.rebase(old)
-        return new
+            return switch_over(engines.postgres, name)
 
 
 def scale(path: Path, counts: Mapping[str, int]) -> None:
@@ -134,14 +126,19 @@ def scale(path: Path, counts: Mapping[str, int]) -> None:
 def autoscale(path: Path, names: Sequence[str], policy: Policy, say: Callable[[str], None]) -> None:
     """Follows the queues of these kinds of processes until interrupted, or until the cluster ends.
 
+    What is refused meanwhile (PostgreSQL has no room for more connections) is said once, and the others are followed.
+
     Raises:
-        ServerError: as :func:`scale`, or a kind is fed from no queue.
+        ServerError: no cluster of services runs there, or a kind is fed from no queue.
     """
     for name in names:
         if name not in KINDS or not KINDS[name].queues:
             fed = ", ".join(kind.name for kind in KINDS.values() if kind.queues)
             raise ServerError(f"{name} is fed from no queue: {fed}")
     scalings = {name: Scaling(policy) for name in names}
+    refused: dict[str, str | None] = {}
+    # Refused where no services run.
+    scale(path, {})
     while find(path) is not None:
         _running(path)
         with ServersFolder.use(path) as folder:
@@ -155,10 +152,24 @@ def autoscale(path: Path, names: Sequence[str], policy: Policy, say: Callable[[s
             for name, scaling in scalings.items():
                 depth, now = waiting_for(KINDS[name], found) or 0, wanted.counts.get(name, 0)
                 number = scaling.decide(depth, now, time.monotonic())
-                if number != now:
+                if number == now:
+                    continue
+                refusal = _scaled(path, name, number)
+                if refusal is None:
                     say(f"{name}: {now} -> {number} ({depth} waiting)")
-                    scale(path, {name: number})
+                elif refusal != refused.get(name):
+                    say(f"{name}: {now}, not {number} ({depth} waiting): {refusal}")
+                refused[name] = refusal
         time.sleep(_FOLLOW_SECONDS)
+
+
+def _scaled(path: Path, name: str, number: int) -> str | None:
+    """Why it was refused."""
+    try:
+        scale(path, {name: number})
+    except ServerError as error:
+        return str(error)
+    return None
 
 
 def status(path: Path) -> Status:
