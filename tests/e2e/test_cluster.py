@@ -130,7 +130,7 @@ async def test_an_interrupted_promotion_is_brought_to_its_end(
 
     async def whole() -> bool:
         after = await asyncio.to_thread(cluster.processes)
-        return after[new.name]["role"] == "primary" and after[old.name]["detail"].endswith("bytes behind")
+        return bool(after[new.name]["role"] == "primary" and after[old.name]["detail"].endswith("bytes behind"))
 
     await until(whole, 60)
     assert group.sql(old, "select pg_is_in_recovery()") == "t"

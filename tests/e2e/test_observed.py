@@ -170,11 +170,10 @@ async def test_every_edge_that_is_declared_is_seen_and_no_other(world: World) ->
         await asyncio.to_thread(world.cluster.request, "/v1/opportunities")
         if next(turns) % _LOST_EVERY == 0:
             await asyncio.to_thread(_lose, world)
-        await asyncio.sleep(_APART)
         return world.edges() >= declared()
 
     with suppress(pytest.fail.Exception):
-        await until(seen, _SECONDS)
+        await until(seen, _SECONDS, every=_APART)
 
     seen_edges = world.edges()
     missing, surplus = sorted(declared() - seen_edges), sorted(seen_edges - declared())
@@ -234,14 +233,13 @@ async def test_prometheus_has_data_for_every_panel(world: World) -> None:
 
         async def all_have() -> bool:
             await asyncio.to_thread(_keep_busy, world, next(turns))
-            await asyncio.sleep(_APART)
             for one in sorted(empty):
                 if await asyncio.to_thread(_has_numbers, prometheus, one[2]):
                     empty.discard(one)
             return not empty and set((await asyncio.to_thread(prometheus.targets)).values()) == {"up"}
 
         with suppress(pytest.fail.Exception):
-            await until(all_have, _SECONDS)
+            await until(all_have, _SECONDS, every=_APART)
 
         assert sorted(empty) == []
         assert {address: why for address, why in prometheus.targets().items() if why != "up"} == {}

@@ -7,15 +7,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bet_intel.compose.cli import run
 from bet_intel.compose.cluster import control
+from bet_intel.compose.cluster.engines import SMALL, Engines
 from bet_intel.compose.servers.folder import KEEPER, PREFIX, ServersFolder, is_gone, sweep
 from bet_intel.compose.servers.ports import free_ports
-from bet_intel.compose.servers.processes import ServerError
-from bet_intel.compose.servers.programs import NGINX, REDIS, Program, require
+from bet_intel.compose.servers.postgres_state import PostgresState
+from bet_intel.compose.servers.processes import Process, ServerError
+from bet_intel.compose.servers.programs import NGINX, POSTGRESQL, RABBITMQ, REDIS, Program, require
+from bet_intel.compose.servers.rabbitmq import RabbitState
 from bet_intel.compose.servers.redis import RedisCluster
 from fixtures.servers import need
 from fixtures.waiting import until
@@ -56,6 +60,13 @@ class User:
 
     def redis_runs(self) -> bool:
         return runs(self.redis)
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def runs(pid: int) -> bool:
@@ -127,21 +138,38 @@ def test_a_failed_start_is_told_to_all_users(path: Path) -> None:
             RedisCluster.start(folder, masters=3)
 
 
-def test_passwords_are_for_nobody_else(path: Path) -> None:
-    need(REDIS)
+def test_passwords_are_for_nobody_else(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    need(POSTGRESQL, RABBITMQ, REDIS)
+    started: list[str] = []
+    popen = subprocess.Popen.__init__
+
+    def noted(self: subprocess.Popen[bytes], arguments: list[str], *others: Any, **named: Any) -> None:
+        started.extend(map(str, arguments))
+        popen(self, arguments, *others, **named)
+
+    # Also of what ends so soon that no look at /proc would find it.
+    monkeypatch.setattr(subprocess.Popen, "__init__", noted)
     with ServersFolder.use(path) as folder:
-        redis = RedisCluster.start(folder, masters=1, replicas=0)
+        engines = Engines.start(folder, SMALL)
+        redis = engines.redis
+        postgres, rabbitmq = folder.read("postgres", PostgresState), folder.read("rabbitmq", RabbitState)
+        assert postgres is not None
+        assert rabbitmq is not None
+        secrets = (redis.password, postgres.password, rabbitmq.password, rabbitmq.cookie)
         readable = {
             file
             for file in path.rglob("*")
-            if file.is_file() and file.stat().st_mode & 0o077 and redis.password in file.read_text(errors="replace")
+            if file.is_file()
+            and file.stat().st_mode & 0o077
+            and any(secret in file.read_text(errors="replace") for secret in secrets)
         }
-        cmdline = Path(f"/proc/{redis.pid(redis.nodes[0])}/cmdline").read_text()
+        started += [command_line(one.pid) for one in Process.all()]
         refused = subprocess.run(
             ["redis-cli", "-e", "-p", str(redis.nodes[0].port), "ping"], capture_output=True, check=False
         )
     assert readable == set()
-    assert redis.password not in cmdline
+    assert {"initdb", "rabbitmq-server", "redis-server"} <= {Path(word).name for word in started}
+    assert [one for one in started if any(secret in one for secret in secrets)] == []
     assert b"NOAUTH" in refused.stdout + refused.stderr
 
 

@@ -136,7 +136,7 @@ def autoscale(path: Path, names: Sequence[str], policy: Policy, say: Callable[[s
             fed = ", ".join(kind.name for kind in KINDS.values() if kind.queues)
             raise ServerError(f"{name} is fed from no queue: {fed}")
     scalings = {name: Scaling(policy) for name in names}
-    refused: dict[str, str | None] = {}
+    refused: set[str] = set()
     # Refused where no services run.
     scale(path, {})
     while find(path) is not None:
@@ -152,19 +152,19 @@ def autoscale(path: Path, names: Sequence[str], policy: Policy, say: Callable[[s
             for name, scaling in scalings.items():
                 depth, now = waiting_for(KINDS[name], found) or 0, wanted.counts.get(name, 0)
                 number = scaling.decide(depth, now, time.monotonic())
-                if number == now:
-                    continue
-                refusal = _scaled(path, name, number)
+                refusal = None if number == now else _refusal(path, name, number)
                 if refusal is None:
-                    say(f"{name}: {now} -> {number} ({depth} waiting)")
-                elif refusal != refused.get(name):
+                    refused.discard(name)
+                    if number != now:
+                        say(f"{name}: {now} -> {number} ({depth} waiting)")
+                elif name not in refused:
+                    refused.add(name)
                     say(f"{name}: {now}, not {number} ({depth} waiting): {refusal}")
-                refused[name] = refusal
         time.sleep(_FOLLOW_SECONDS)
 
 
-def _scaled(path: Path, name: str, number: int) -> str | None:
-    """Why it was refused."""
+def _refusal(path: Path, name: str, number: int) -> str | None:
+    """Has so many of a kind run; says why where that is refused."""
     try:
         scale(path, {name: number})
     except ServerError as error:
