@@ -189,7 +189,7 @@ def promote_command(replica: str | None = None, *, data_dir: Path | None = None)
     Parameters
     ----------
     replica:
-        Its name in `bet-intel cluster status` (default: the first that runs).
+        Its name in `bet-intel cluster status` (default: the one that has received most).
     data_dir:
         Folder of the cluster.
     """
