@@ -96,9 +96,10 @@ async def test_without_synchronous_commits_acknowledged_writes_are_lost(stage: S
         group.sql(group.primary, "select pg_reload_conf()")
         stage.later(3.0, lambda _: group.kill(group.primary))
 
-    def remember(_stage: Stage) -> None:
+    def remember(stage: Stage) -> None:
         group.sql(group.primary, "alter system reset all", "select pg_reload_conf()")
-        group.rebase(group.replicas[0])
+        with stage.folder.lock("servers"):
+            group.rebase(group.replicas[0])
 
     fault = Fault("sync-off", "sync off", Bound(None, None), strike=forget, settle=remember, at=4)
     row = await drilled_once(stage, fault, undisturbed)

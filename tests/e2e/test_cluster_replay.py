@@ -289,7 +289,8 @@ async def test_a_promoted_replica_takes_the_writes_and_the_old_primary_alive_get
         assert await _is_primary(group, old), "it should be alive all the while"
         assert int(group.sql(old, _SUBSCRIPTIONS, database="api")) == before
         assert int(group.sql(new, _SUBSCRIPTIONS, database="api")) > before + 20
-        await asyncio.to_thread(group.rebase, old)
+        with folder.lock("servers"):
+            await asyncio.to_thread(group.rebase, old)
         await asyncio.to_thread(group.wait_for_replicas)
     assert {one["name"]: one["role"] for one in cluster.status()["processes"] if one["kind"] == "postgresql"} == {
         old.name: "replica",

@@ -38,7 +38,9 @@ def _cut(stage: Stage) -> None:
 
 def _promote(stage: Stage) -> None:
     group = stage.engines.postgres
-    group.promote(group.replicas[0])
+    # The supervisor would take it for one that was interrupted.
+    with stage.folder.lock("servers"):
+        group.promote(group.replicas[0])
     stage.later(_HEALED_AFTER, _heal)
 
 
