@@ -225,9 +225,11 @@ class PostgresGroup:
         self._start_process(self._state, host)
 
     def revive(self, host: PostgresHost) -> None:
-        """Starts a dead host as what it is to be; returns before it answers.
+        """Starts a dead host as what it is to be.
 
-        The primary and a replica start as they were; what is neither, such as an old primary, is made a replica first.
+        The primary and a replica start as they were, and need not answer yet when this returns; what is neither, such
+        as an old primary, is made a replica first, which takes its time. Nobody else may start or copy it meanwhile:
+        beside a supervisor, hold the folder's lock `servers`.
 
         Raises:
             ServerError: it cannot be started, or the primary not be copied.
