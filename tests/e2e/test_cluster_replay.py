@@ -28,7 +28,7 @@ from bet_intel.compose.cluster.services import KINDS, ONE_OF_EACH
 from bet_intel.compose.observability.catalogue import Catalogue
 from bet_intel.compose.servers.folder import ServersFolder, is_gone
 from bet_intel.compose.servers.postgres import PostgresGroup, PostgresHost
-from bet_intel.compose.servers.processes import ServerError
+from bet_intel.compose.servers.processes import Process, ServerError
 from bet_intel.compose.servers.programs import CLUSTER
 from bet_intel.compose.servers.rabbitmq import RabbitMQ
 from bet_intel.odds_ingest.providers.call_metrics import CallMetrics
@@ -317,6 +317,8 @@ async def test_what_dies_is_started_again_also_where_nothing_can_be_written(clus
     group = await asyncio.to_thread(cluster.group)
     before = await asyncio.to_thread(cluster.processes)
     victims = ("rabbitmq1@localhost", "ev-engine.worker.1", "nginx")
+    # A script has started it, which dies without it.
+    nodes = [one for one in Process.all() if one.parent == before[victims[0]]["pid"]]
     # As on a full disk: what the supervisor writes of the services is refused.
     refusing = cluster.folder / f"{RUNNING}.json.new"
     refusing.mkdir()
@@ -334,6 +336,8 @@ async def test_what_dies_is_started_again_also_where_nothing_can_be_written(clus
         return replaced and after["ev-engine.worker.1"]["restarts"] == 1
 
     await until(back, _SECONDS)
+    assert nodes
+    assert not any(one.still_runs for one in nodes)
     # By nginx, a gateway and the broker to another service.
     await until(lambda: _takes_writes(cluster), _SECONDS)
     copies = "select count(*) from subscription"

@@ -2,6 +2,8 @@
 
 import os
 import select
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +33,28 @@ def test_what_was_killed_is_gone(server: ServerProcess) -> None:
     assert server.find() is None
     now = Process.of(pid)
     assert now is None or not now.runs
+
+
+def test_what_outlived_it_is_ended_before_it_is_started_again(tmp_path: Path) -> None:
+    """As RabbitMQ's node does when the script that has started it is killed."""
+    server = ServerProcess(tmp_path, "script", own_account())
+    server.start(["/bin/sh", "-c", "/bin/sleep 60 & wait"])
+    script = server.find()
+    assert script is not None
+    deadline = time.monotonic() + 10
+    while not (nodes := [one for one in Process.all() if one.parent == script]):
+        assert time.monotonic() < deadline
+    descriptor = os.pidfd_open(script)
+    os.kill(script, signal.SIGKILL)
+    select.select([descriptor], [], [], 10)
+    os.close(descriptor)
+    assert nodes[0].still_runs
+
+    server.start(_SLEEP)
+
+    assert not nodes[0].still_runs
+    assert server.find() not in (None, script)
+    server.kill()
 
 
 def test_who_is_started_while_another_is_killed_lives_and_is_found(

@@ -126,6 +126,8 @@ class ServerProcess:
         """
         if self.find() is not None:
             raise ServerError(f"{self.name} runs already, as process {self.find()}")
+        # What it had started may have outlived it, with ports and files: RabbitMQ's node the script that started it.
+        self.kill()
         self.make_folder()
         self._remove_file()
         arguments = ["setsid", "--fork", "sh", "-c", _LAUNCH, str(self._file), ending.name, *command]
