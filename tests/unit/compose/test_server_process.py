@@ -48,11 +48,11 @@ def test_what_outlived_it_is_ended_before_it_is_started_again(tmp_path: Path) ->
     os.kill(script, signal.SIGKILL)
     select.select([descriptor], [], [], 10)
     os.close(descriptor)
-    assert nodes[0].still_runs
+    assert all(one.still_runs for one in nodes)
 
     server.start(_SLEEP)
 
-    assert not nodes[0].still_runs
+    assert not any(one.still_runs for one in nodes)
     assert server.find() not in (None, script)
     server.kill()
 
