@@ -28,8 +28,12 @@ async def test_a_dead_key_stops_everything_and_says_what_to_do(stand: Stand, key
     assert remedy in str(error)
     assert "BET_INTEL_ODDS_API_KEY" in str(error)
     calls = await stand.calls()
+    stand.ticker.seconds += 299
     assert isinstance(await failure(provider), AuthError)
-    assert await stand.calls() == calls, "a dead key is not tried again"
+    assert await stand.calls() == calls, "a dead key is not tried again at once"
+    stand.ticker.seconds += 1
+    assert isinstance(await failure(provider), AuthError)
+    assert await stand.calls() > calls, "the refusal may have been a passing one"
 
 
 @card(10)

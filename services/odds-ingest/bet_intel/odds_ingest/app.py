@@ -11,18 +11,19 @@ from prometheus_client import CollectorRegistry
 from bet_intel.odds_ingest.demand import Demand
 from bet_intel.odds_ingest.domain.budget import Budget
 from bet_intel.odds_ingest.ingest import IngestOdds
+from bet_intel.odds_ingest.means import Means
 from bet_intel.odds_ingest.poll import Company, Pace, Poller
-from bet_intel.odds_ingest.providers.call_metrics import Measured
+from bet_intel.odds_ingest.providers.call_metrics import CallMetrics, Measured
 from bet_intel.odds_ingest.providers.pollable import PollableProvider
 from bet_intel.odds_ingest.providers.port import OddsProvider, ProviderError
 from bet_intel.odds_ingest.quota import Quota
 from bet_intel.odds_ingest.refreshes import Refreshes
 from bet_intel.odds_ingest.restate import RestateOdds
 from bet_intel.odds_ingest.retention import IngestRetention
-from bet_intel.odds_ingest.schedule import Means, ScheduledPoller
+from bet_intel.odds_ingest.schedule import ScheduledPoller
 from bet_intel.odds_ingest.settings import OddsIngestSettings
 from bet_intel.odds_ingest.store import Store
-from bet_intel.odds_ingest.tasks import DATA_REFRESH, RefreshTasks
+from bet_intel.odds_ingest.tasks import DATA_REFRESH, RefreshMetrics, RefreshTasks
 from bet_intel.odds_ingest.telling import BookmakerAges, Teller
 from bet_intel.odds_ingest.wire import SOURCE
 from bet_intel.shared.engines import Engines
@@ -130,12 +131,13 @@ async def open_odds_ingest(
         company = Company(teller, refreshes, ages)
         poller: Polling
         actors: Mapping[str, Actor] = {}
+        refreshed = RefreshMetrics()
         if isinstance(provider, PollableProvider):
             budget = Budget(settings.quota_month, settings.quota_day)
             quota = Quota(database, provider.name, budget, engines.clock)
             asked = IngestOdds(outbox, store, engines.clock, hops=engines.hops, live=is_live)
             means = Means(database, ingest, quota, demand, company, asked)
-            tasks = RefreshTasks(outbox, provider.name, engines.clock)
+            tasks = RefreshTasks(outbox, provider.name, engines.clock, refreshed)
             scheduled = ScheduledPoller(provider, source, position, means, pace, engines.clock, dispatch=tasks.dispatch)
             actors = tasks.actors(scheduled)
             poller = scheduled
@@ -151,20 +153,22 @@ async def open_odds_ingest(
         sweeper.add("odds-ingest sweeper", outbox.sweep)
         ticker.add("odds-ingest retention", lambda: keep(retention, engines.clock))
         is_recording = provider.total is not None
-        with _shown(provider, engines.registry):
+        with _shown(provider, refreshed, engines.registry):
             yield OddsIngest(
                 outbox, poller, position, heart, teller, is_recording, ticker, sweeper, stored_position, retention
             )
 
 
 @contextmanager
-def _shown(provider: object, registry: CollectorRegistry) -> Generator[None]:
-    """Show what is counted of the provider's calls, where it makes any."""
-    if not isinstance(provider, Measured):
-        yield
-        return
-    provider.call_metrics.register(registry)
+def _shown(provider: object, refreshed: RefreshMetrics, registry: CollectorRegistry) -> Generator[None]:
+    """Show what is counted of tasks, and of the provider's calls where it makes any."""
+    shown: list[RefreshMetrics | CallMetrics] = [refreshed]
+    if isinstance(provider, Measured):
+        shown.append(provider.call_metrics)
+    for metrics in shown:
+        metrics.register(registry)
     try:
         yield
     finally:
-        provider.call_metrics.unregister(registry)
+        for metrics in shown:
+            metrics.unregister(registry)

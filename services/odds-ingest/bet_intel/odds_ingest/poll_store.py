@@ -1,4 +1,5 @@
-"""The SQL of what is polled: leagues and events, refreshes that were asked for, ages of bookmakers."""
+"""The SQL of what is polled: leagues and events, rests of providers, refreshes that were asked for, ages of
+bookmakers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from typing import NamedTuple
 
 from bet_intel.odds_ingest.domain.ages import BookmakerAge
 from bet_intel.odds_ingest.domain.quotes import sport_of
+from bet_intel.odds_ingest.domain.rest import Rest
 from bet_intel.shared.postgres import Reader, Writer
 
 _KEPT = timedelta(days=1)
@@ -19,6 +21,13 @@ class Polled(NamedTuple):
     polled_at: datetime | None = None
     answered_at: datetime | None = None
     changes_per_hour: float | None = None
+
+
+class Claim(NamedTuple):
+    """A call that was taken at a time, when its target was last asked for as was `seen`."""
+
+    at: datetime
+    seen: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,55 @@ async def claim(connection: Writer, provider: str, target: TargetId, seen: datet
             now,
         )
     )
+
+
+async def give_back(connection: Writer, provider: str, target: TargetId, claim: Claim) -> None:
+    """The call was not made: the target is due as it was, unless it has been claimed since."""
+    await connection.execute(
+        """
+        update polled set polled_at = $5 where provider = $1 and league = $2 and event = $3 and polled_at = $4
+        """,
+        provider,
+        *target,
+        claim.at,
+        claim.seen,
+    )
+
+
+async def rest(connection: Reader, provider: str) -> Rest:
+    row = await connection.fetchrow("select failures, until from left_alone where provider = $1", provider)
+    return Rest(row["failures"], row["until"]) if row else Rest()
+
+
+async def lock_rest(connection: Writer, provider: str, now: datetime) -> Rest:
+    """As `rest`, which nobody else changes before the transaction ends."""
+    await connection.execute(
+        "insert into left_alone (provider, failures, until) values ($1, 0, $2) on conflict (provider) do nothing",
+        provider,
+        now,
+    )
+    row = await connection.fetchrow("select failures, until from left_alone where provider = $1 for update", provider)
+    return Rest(row["failures"], row["until"]) if row else Rest()
+
+
+async def save_rest(connection: Writer, provider: str, rest: Rest) -> None:
+    await connection.execute(
+        "update left_alone set failures = $2, until = $3 where provider = $1", provider, rest.failures, rest.until
+    )
+
+
+async def end_rest(connection: Writer, provider: str, rest: Rest) -> None:
+    """Forget `rest`, unless it has become another one."""
+    await connection.execute(
+        "delete from left_alone where provider = $1 and failures = $2 and until = $3",
+        provider,
+        rest.failures,
+        rest.until,
+    )
+
+
+async def forget_rest(connection: Writer, provider: str) -> None:
+    await connection.execute("delete from left_alone where provider = $1", provider)
 
 
 async def answered(

@@ -2,8 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -11,20 +11,19 @@ from opentelemetry.trace import SpanKind
 
 from bet_intel.odds_ingest import poll_store as store
 from bet_intel.odds_ingest.calls import Bill, Calls, OutOfCreditsError, Paid
-from bet_intel.odds_ingest.demand import Demand
-from bet_intel.odds_ingest.domain.plan import Plan, plan, rate_of_changes
+from bet_intel.odds_ingest.domain.plan import Plan, plan, rate_of_changes, smoothed
 from bet_intel.odds_ingest.domain.quotes import Answer
 from bet_intel.odds_ingest.fixtures import Fixtures
 from bet_intel.odds_ingest.ingest import Ingested, IngestOdds
-from bet_intel.odds_ingest.poll import CLOCK_TOLERANCE, NONE_IS_POLLED, Company, Pace, Progress, Sleep, until_woken
-from bet_intel.odds_ingest.poll_store import Polled, RefreshRequest, TargetId
+from bet_intel.odds_ingest.means import Dispatch, Means
+from bet_intel.odds_ingest.poll import CLOCK_TOLERANCE, NONE_IS_POLLED, Pace, Progress, Sleep, until_woken
+from bet_intel.odds_ingest.poll_store import Claim, Polled, RefreshRequest, TargetId
 from bet_intel.odds_ingest.providers.pollable import PollableProvider
 from bet_intel.odds_ingest.providers.port import ProviderError
-from bet_intel.odds_ingest.quota import Quota
-from bet_intel.odds_ingest.targets import EVERY_EVENT, Ask, asks, target
+from bet_intel.odds_ingest.rests import Rests
+from bet_intel.odds_ingest.targets import EVERY_EVENT, Ask, Asked, asks, target
 from bet_intel.odds_ingest.wire import ProviderReport
 from bet_intel.shared.messaging import UnavailableError
-from bet_intel.shared.postgres import Database
 from bet_intel.shared.times import Clock
 from bet_intel.shared.tracing import span
 
@@ -32,35 +31,17 @@ _log = structlog.get_logger(__name__)
 
 _PLANNED_EVERY = timedelta(seconds=30)
 _TICK_AFTER = timedelta(seconds=60)
-_FIRST_BACKOFF = timedelta(seconds=1)
-_DOUBLINGS = 6
-_SMOOTHING = 0.3
+_DATABASE_AGAIN_AFTER = 1.0
 _ASKED_AGAIN_AFTER = timedelta(seconds=60)
 """A refresh has nothing asked for again that was asked for this short a time ago."""
 _LOGGED_REJECTIONS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What a schedule works with besides the provider. `asked` stores what a task has asked for, in any process: not
-    bound to leading, as `ingest` may be, since a target is claimed before it is asked for."""
-
-    database: Database
-    ingest: IngestOdds
-    quota: Quota
-    demand: Demand
-    company: Company
-    asked: IngestOdds | None = None
-
-
-Dispatch = Callable[[TargetId, datetime | None], Awaitable[None]]
-"""Has a target asked for by somebody else, unless that was done since it was last polled at that time."""
-
-
 class ScheduledPoller:
     """Asks for each target when the planner says, or has it asked for where there is a `dispatch`.
 
-    `run` ends, and `ended` is set, with a `failure` that asking again cannot mend, such as a wrong key.
+    `run` ends, and `ended` is set, with a `failure` that asking again cannot mend, such as a wrong key. Where it does
+    not run, in a worker, the provider is asked again after a while: whoever plans decides whether that goes on.
     """
 
     def __init__(
@@ -94,8 +75,8 @@ class ScheduledPoller:
         self._bill = Bill()
         # How the newest call for a league failed, where it did.
         self._failures_of: dict[TargetId, ProviderReport] = {}
-        self._failures = 0
-        self._not_before: datetime | None = None
+        self._rests = Rests(means.database, provider.name, clock)
+        self._runs = False
         self._refused: set[TargetId] = set()
         self._told_time_at: datetime | None = None
         self._behind = CLOCK_TOLERANCE
@@ -111,12 +92,16 @@ class ScheduledPoller:
         await self._pace.caught_up()
         while self.failure is None:
             try:
+                if not self._runs:
+                    # What kept an earlier process from asking may be why this one was started.
+                    await self._rests.forget()
+                    self._runs = True
                 await self._step()
             except UnavailableError as error:
                 _log.warning("not polled: the database is away", provider=self._provider.name, reason=str(error))
                 # What was under way is looked up again.
                 self._refreshes.arrived.set()
-                await self._sleep(_FIRST_BACKOFF.total_seconds())
+                await self._sleep(_DATABASE_AGAIN_AFTER)
         self.ended.set()
 
     async def pass_time(self) -> None:
@@ -131,11 +116,12 @@ class ScheduledPoller:
     async def _step(self) -> None:
         """Do what is due, or wait for it."""
         await self._store(*self._paid)
+        await self._rests.read()
         # What is asked for from here on, is asked for after these were set.
         self._means.demand.changed.clear()
         requests = await self._refreshes.pending()
         # Somebody who asks does not wait for the next try.
-        if (requests or self._may_ask()) and not await self._looked(requests):
+        if (requests or self._rests.is_over) and not await self._looked(requests):
             return
         if requests:
             with span(f"refresh {self._provider.name}", SpanKind.INTERNAL):
@@ -145,7 +131,7 @@ class ScheduledPoller:
         known = self._asks()
         upcoming = (await self._plan(polled, known)).next()
         now = self._clock()
-        if upcoming is not None and upcoming[1] <= now and self._may_ask():
+        if upcoming is not None and upcoming[1] <= now and self._rests.is_over:
             await self._poll_planned(known[upcoming[0]], polled)
             return
         await self._tell_time(now)
@@ -153,16 +139,14 @@ class ScheduledPoller:
 
     async def _wait_for(self, due: datetime | None, now: datetime) -> None:
         until = now + _PLANNED_EVERY
-        if self._not_before is not None and self._not_before > now:
+        rest = self._rests.current
+        if rest.until is not None and rest.until > now:
             # Nothing is asked for before then, and then perhaps everything is looked up again.
-            until = min(until, self._not_before)
+            until = min(until, rest.until)
         elif due is not None:
             until = min(until, due)
         seconds = max(0.0, (until - now).total_seconds())
         await until_woken(self._sleep(seconds), self._refreshes.arrived, self._means.demand.changed)
-
-    def _may_ask(self) -> bool:
-        return self._not_before is None or self._clock() >= self._not_before
 
     async def _looked(self, requests: Sequence[RefreshRequest]) -> bool:
         """Look up leagues and events that were looked up too long ago; free. Where that fails, so do the requests."""
@@ -190,30 +174,43 @@ class ScheduledPoller:
         async with self._means.database.latest() as connection:
             return await store.polled(connection, self._provider.name)
 
-    async def refresh(self, id: TargetId) -> None:
+    async def refresh(self, id: TargetId, claim: Claim | None = None) -> Asked:
         """Ask for a target now, if it is still one that is polled and nothing speaks against asking.
 
-        What fails is told, as of a poll; the plan decides when it is asked for again.
+        With the `claim` of who had it asked for, it is asked for once, however often and late this is called; where the
+        provider is left alone, the claim is given back. What fails is told, as of a poll; the plan decides when it is
+        asked for again.
 
         Raises:
             UnavailableError: the database is away. What was asked for is kept, and not asked for again.
         """
         if id in self._paid and await self._store(id):
-            return
-        if self.failure is not None or not self._may_ask() or not await self._looked(()):
-            _log.info("not asked: the provider is left alone", provider=self._provider.name, target=id)
-            return
+            return Asked.ANSWERED
+        polled = await self._polled()
+        if claim is not None and polled.get(id, Polled()).polled_at != claim.at:
+            return Asked.SUPERSEDED
+        await self._rests.read()
+        if self.failure is not None or not self._rests.is_over or not await self._looked(()):
+            await self._give_back(id, claim)
+            return Asked.LEFT_ALONE
         ask = next((each for each in self._asks().values() if each.id == id), None)
         if ask is None:
-            _log.info("not asked: it is not polled any more", provider=self._provider.name, target=id)
-            return
+            return Asked.NOT_POLLED
         try:
-            await self._poll(ask, await self._polled(), self._means.asked)
+            asked = await self._poll(ask, polled, self._means.asked)
         except OutOfCreditsError as error:
-            _log.info("not asked: no credits", target=ask.key, reason=str(error))
+            _log.info("no credits", target=ask.key, reason=str(error))
+            return Asked.NO_CREDITS
         except ProviderError as error:
             await self._failed(error, ask.id)
             self._means.demand.changed.set()  # wakes the plan, which the failure may have ended
+            return Asked.FAILED
+        return Asked.ANSWERED if asked else Asked.SUPERSEDED
+
+    async def _give_back(self, id: TargetId, claim: Claim | None) -> None:
+        if claim is not None:
+            async with self._means.database.transaction() as connection:
+                await store.give_back(connection, self._provider.name, id, claim)
 
     async def check(self) -> None:
         """See by a call that costs nothing whether the provider answers, and tell it where it does not."""
@@ -283,22 +280,23 @@ class ScheduledPoller:
 
     async def _poll(
         self, ask: Ask, polled: Mapping[TargetId, Polled], ingest: IngestOdds | None = None, *, of_today: bool = False
-    ) -> None:
-        """Ask for a target now, unless another worker has since `polled` was read; `of_today` for a refresh, whose
-        bill it goes on.
+    ) -> bool:
+        """Ask for a target now; False where another worker has since `polled` was read. `of_today`: for a refresh,
+        whose bill it goes on.
 
         Raises:
             OutOfCreditsError: there are not enough credits.
             ProviderError: it was asked for and not answered.
         """
-        bill = self._bill if of_today else Bill()
+        bill, rest = self._bill if of_today else Bill(), self._rests.current
         paid = await self._calls.ask(ask, polled.get(ask.id, Polled()), bill, of_today=of_today)
         if paid is None:
-            return
+            return False
         self._failures_of.pop(ask.id, None)
-        self._failures, self._not_before = 0, None
         self._paid[ask.id] = paid, ingest or self._means.ingest
+        await self._rests.end(rest)
         await self._store(ask.id)
+        return True
 
     async def _store(self, *ids: TargetId) -> bool:
         """Settle and store what was answered; False where some has been asked for since, and is only settled. What
@@ -336,9 +334,8 @@ class ScheduledPoller:
         rate = seen.changes_per_hour
         if seen.answered_at is not None:
             hours = (answer.as_of - seen.answered_at).total_seconds() / 3600
-            newest = rate_of_changes(min(ingested.changed_prices, ingested.prices), ingested.prices, hours)
-            if newest is not None:
-                rate = newest if rate is None else rate + _SMOOTHING * (newest - rate)
+            changed = min(ingested.changed_prices, ingested.prices)
+            rate = smoothed(rate, rate_of_changes(changed, ingested.prices, hours))
         async with self._means.database.transaction() as connection:
             await store.answered(connection, self._provider.name, id, answer.as_of, rate)
 
@@ -378,16 +375,13 @@ class ScheduledPoller:
         self._teller.tell(report)
         if id is not None and not id.event:
             self._failures_of[id] = report
-        if error.ends:
+        if error.ends and self._runs:
             self.failure = error
-        elif not error.retryable and id is not None:
+        elif not error.retryable and not error.ends and id is not None:
             # A call that is refused as wrong is wrong the next time too, for one event as for the next.
             self._refused.add(id._replace(event=EVERY_EVENT) if id.event else id)
         else:
-            backoff = _FIRST_BACKOFF * 2 ** min(self._failures, _DOUBLINGS)
-            wait = max(backoff, timedelta(seconds=error.retry_after or 0))
-            self._not_before = now + wait
-            self._failures += 1
+            await self._rests.failed(error)
         return report
 
     async def _tell_time(self, now: datetime) -> None:

@@ -1,5 +1,6 @@
 """What may be asked for now: every league in season, and events near their start one by one."""
 
+import enum
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +34,19 @@ class Ask:
         if self.id.event:
             return await provider.event_odds(*self.id)
         return await provider.odds(self.id.league)
+
+
+class Asked(enum.Enum):
+    """What became of a target that was to be asked for by a task."""
+
+    ANSWERED = "answered"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+    """It has been asked for since the task was made, or was done before."""
+    LEFT_ALONE = "left_alone"
+    """The provider rests: the plan has it asked for again."""
+    NOT_POLLED = "not_polled"
+    NO_CREDITS = "no_credits"
 
 
 def asks(provider: PollableProvider, fixtures: Fixtures, refused: Container[TargetId], now: datetime) -> dict[str, Ask]:

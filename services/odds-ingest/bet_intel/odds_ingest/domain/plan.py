@@ -22,6 +22,7 @@ TYPICAL_CHANGES = 1.0
 LEAST_ADAPTED, MOST_ADAPTED = 0.5, 2.0
 EVENTS_SHARE = 0.5
 """Most of the allowance that is kept for single events."""
+_SMOOTHING = 0.3
 _NEVER_POLLED = timedelta(days=1)
 _OFF_THE_EDGE = 1e-7
 _TRIFLE = 1e-6
@@ -104,6 +105,13 @@ def rate_of_changes(changed: int, prices: int, hours: float) -> float | None:
     if prices == 0 or hours <= 0:
         return None
     return -math.log1p(-min(changed / prices, 0.99)) / hours
+
+
+def smoothed(rate: float | None, newest: float | None) -> float | None:
+    """`rate` with the `newest` one taken in (exponential smoothing); None is one that is not known."""
+    if rate is None or newest is None:
+        return rate if newest is None else newest
+    return rate + _SMOOTHING * (newest - rate)
 
 
 def allowance(left: Left, spent_today: int, now: datetime) -> int | None:

@@ -64,7 +64,8 @@ class NotMadeError(NotTakenError):
 
 
 class AuthError(ProviderError):
-    """The provider does not know our key, or no longer: stop, and tell the operator."""
+    """The provider does not know our key, or no longer: stop, and tell the operator. A worker, which is stopped by who
+    plans, asks again after a while."""
 
     kind = "auth"
     retryable = False

@@ -37,6 +37,8 @@ from bet_intel.shared.times import Clock, Monotonic
 _log = structlog.get_logger(__name__)
 
 _LONGEST_RETRY_WAIT = 5.0
+_KEY_RESTS = 300.0
+"""Seconds until a key that was refused is shown again, where reading goes on: the refusal may have passed."""
 _OK = 200
 _FAILED_ITSELF = frozenset({500, 503})
 
@@ -201,7 +203,7 @@ class OddsApiClient:
     def _hold(self, error: ProviderError) -> None:
         message = str(error)
         if isinstance(error, AuthError):
-            self._breaker.hold(float("inf"), lambda _: AuthError(message))
+            self._breaker.hold(_KEY_RESTS, lambda left: AuthError(message, left))
         elif isinstance(error, QuotaError):
             resets_at = error.resets_at
             self._breaker.hold(error.retry_after or 0.0, lambda left: QuotaError(message, left, resets_at))

@@ -1,0 +1,15 @@
+-- migrate:up
+set lock_timeout = '5s';
+
+-- Providers that failed, until they answer again: what one process has found out holds for all of them, as the plan of
+-- one has others ask.
+create table left_alone (
+    provider text primary key,
+    -- In a row.
+    failures bigint not null check (failures >= 0),
+    -- Nothing is asked for before then.
+    until    timestamptz not null
+) with (fillfactor = 50);
+
+-- migrate:down
+drop table left_alone;
