@@ -210,6 +210,19 @@ async def test_a_handler_cancelled_from_within_does_not_end_its_queue(
         await until(lambda: consumer.ids() == ["2"])
 
 
+async def test_keeping_a_dead_letter_that_is_cancelled_from_within_does_not_end_its_queue(
+    engine: BusUnderTest, dead_letters: KeptInMemory
+) -> None:
+    consumer = Consumer({"1": TerminalError("unknown version")})
+    engine.bus.subscribe(Queue("api.odds-changed", TYPE), consumer, dead_letters)
+    dead_letters.broken = asyncio.CancelledError()
+    async with engine.consuming():
+        engine.bus.announce(message("1"))
+        await until(lambda: consumer.tries("1") == 1)
+        engine.bus.announce(message("2"))
+        await until(lambda: consumer.ids() == ["2"])
+
+
 async def test_a_dead_letter_that_fails_again_has_one_try(engine: BusUnderTest, dead_letters: KeptInMemory) -> None:
     consumer = Consumer({"1": ValueError("no")})
     engine.bus.subscribe(Queue("api.odds-changed", TYPE, attempts=3), consumer, dead_letters)

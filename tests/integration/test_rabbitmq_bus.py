@@ -18,8 +18,9 @@ from structlog.testing import capture_logs
 
 from bet_intel.compose.servers.rabbitmq import Permissions
 from bet_intel.shared.message_metrics import MessageMetrics
-from bet_intel.shared.messaging import Message
+from bet_intel.shared.messaging import DeadLetter, Message, Queue, TerminalError
 from bet_intel.shared.rabbitmq.bus import RabbitBus
+from bet_intel.shared.rabbitmq.consumer import ConsumingEndedError
 from bet_intel.shared.rabbitmq.envelope import to_amqp
 from bet_intel.shared.rabbitmq.errors import BrokerError, BrokerUnavailableError
 from bet_intel.shared.rabbitmq.publisher import Patience
@@ -131,6 +132,49 @@ async def test_a_user_without_the_right_is_told_which_and_how_to_give_it(vhost: 
             await bus.declare()
     finally:
         await asyncio.to_thread(vhost.rabbitmq.delete_user, user)
+
+
+async def test_a_user_who_may_not_read_its_queue_is_told_so_and_how_to_give_the_right(vhost: Vhost) -> None:
+    user = f"service-of-{vhost.name}"
+    # To make a queue that dead-letters takes the right to read it: only one that is there needs none.
+    await bus_of(vhost, Seen()).declare()
+    permissions = Permissions(".*", ".*", "^(bet-intel[.].*|.*[.]dead)$")
+    await asyncio.to_thread(vhost.rabbitmq.create_user, user, "s3cret", vhost.name, permissions)
+    try:
+        bus = RabbitBus(connector(vhost.rabbitmq.urls(vhost.name, user, "s3cret")[0]), QUICK)
+        bus.subscribe(ODDS_QUEUE, Seen(), KeptInMemory())
+        with pytest.raises(ExceptionGroup) as refused:
+            async with asyncio.timeout(20):
+                await bus.run()
+        [error] = refused.value.exceptions
+        assert isinstance(error, BrokerError)
+        said = rf"not let our user read api\.odds-changed: .*user '{user}'.*rabbitmqctl set_permissions -p VHOST"
+        assert re.search(said, str(error)), error
+    finally:
+        await asyncio.to_thread(vhost.rabbitmq.delete_user, user)
+
+
+async def test_a_consumer_whose_work_has_ended_ends_the_process(vhost: Vhost) -> None:
+    class Unwritable(Queue):
+        def dead_letter(self, message: Message, reason: str, attempts: int) -> DeadLetter:
+            raise LookupError("no dead letter can be made of it")
+
+    async def refuse(_messages: Sequence[Message]) -> None:
+        raise TerminalError("unknown version")
+
+    bus = RabbitBus(connector(vhost.url), QUICK)
+    bus.subscribe(Unwritable(ODDS_QUEUE.name, ODDS_QUEUE.type), refuse, KeptInMemory())
+    await bus.declare()
+    await bus.publish(message("1"))
+    with pytest.raises(ExceptionGroup) as ended:
+        async with asyncio.timeout(20):
+            await bus.run()
+    [error] = ended.value.exceptions
+    assert isinstance(error, ConsumingEndedError)
+    assert str(error) == "nobody works on api.odds-changed any more"
+    assert isinstance(error.__cause__, LookupError)
+    async with looking_in(vhost) as channel:
+        await until(lambda: _is_depth(channel, ODDS_QUEUE.name, 1))
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ class WorkQueue(Generic[T]):
             return
         items = [delivery.item for delivery in deliveries]
         try:
-            await self._until_available(lambda: self._handle(items))
+            await self._until_available(lambda: _guarded(self.handle(items), "the handler"))
         except _StoppingError:
             return
         except Exception as error:  # noqa: BLE001 - the edge of a message: whatever a handler raises is counted and kept
@@ -130,16 +130,6 @@ class WorkQueue(Generic[T]):
         else:
             for delivery in deliveries:
                 self._settle(delivery, Outcome.HANDLED)
-
-    async def _handle(self, items: list[T]) -> None:
-        try:
-            await self.handle(items)
-        except asyncio.CancelledError as error:
-            worker = asyncio.current_task()
-            if worker is None or worker.cancelling():
-                raise
-            # Something within the handler was cancelled, not the worker: its queue must not end with it.
-            raise RuntimeError("the handler was cancelled from within") from error
 
     async def _until_available(self, attempt: Callable[[], Awaitable[None]]) -> None:
         """While what the handler needs is away nothing is counted, split or overtaken: the next needs it as well."""
@@ -174,7 +164,7 @@ class WorkQueue(Generic[T]):
             return
         letter = self.dead_letter(delivery.item, reason, delivery.attempts)
         try:
-            await self._until_available(lambda: self.dead_letters.keep(letter))
+            await self._until_available(lambda: _guarded(self.dead_letters.keep(letter), "keeping a dead letter"))
         except _StoppingError:
             return
         except Exception as keeping:  # noqa: BLE001 - whoever brought the delivery still has it
@@ -200,3 +190,16 @@ class WorkQueue(Generic[T]):
             delivery.settled.set_result(outcome)
             if self.metrics is not None:
                 self.metrics.settled(self.name, _COUNTED_AS[outcome])
+
+
+async def _guarded(work: Awaitable[None], name: str) -> None:
+    """Raises:
+    RuntimeError: something within the work was cancelled, not who works: its queue must not end with it.
+    """
+    try:
+        await work
+    except asyncio.CancelledError as error:
+        worker = asyncio.current_task()
+        if worker is None or worker.cancelling():
+            raise
+        raise RuntimeError(f"{name} was cancelled from within") from error

@@ -122,7 +122,8 @@ class RabbitBus:
 
     async def run(self) -> None:
         """Raises:
-        BrokerError: the broker refuses us at the first time.
+        BrokerError: the broker refuses us at the first time, or what we declare or read at any.
+        ConsumingEndedError: what works on a queue has ended, which nothing here accounts for.
         """
         async with asyncio.TaskGroup() as group:
             group.create_task(self.run_announcing(), name="announce")
@@ -160,24 +161,28 @@ class RabbitBus:
             await asyncio.wait({consuming})
 
     async def _consume_until(self, stopping: asyncio.Event) -> None:
-        again = False
+        again, failures = False, 0
+        loop = asyncio.get_running_loop()
         while not stopping.is_set():
             try:
                 connection = await self.connector.reach(stopping, again=again)
             except BrokerUnavailableError:
                 return
-            again = True
+            again, began = True, loop.time()
             try:
                 with losses_of_the_driver():
                     await self._consume_on(connection, stopping)
             except LOST as error:
-                _log.warning("the broker was lost, connecting anew", reason=str(error) or type(error).__name__)
-                await happens_within(stopping, self.backoff.seconds(1, self.connector.rng))
+                # One that was of use for a while is no failure in a row.
+                failures = 1 if loop.time() - began > self.backoff.longest else failures + 1
+                reason = str(error) or type(error).__name__
+                _log.warning("the broker was lost, connecting anew", tries=failures, reason=reason)
+                await happens_within(stopping, self.backoff.seconds(failures, self.connector.rng))
             finally:
                 await closed(connection)
 
     async def _consume_on(self, connection: AbstractConnection, stopping: asyncio.Event) -> None:
-        """Consume until `stopping` is set, or the connection is lost, which raises."""
+        """Consume until `stopping` is set, or the connection is lost or what works on it has ended, which raises."""
         await Declarer().declare(connection, self.topology)
         lost = asyncio.Event()
         consumers: list[Consumer] = []
@@ -188,7 +193,9 @@ class RabbitBus:
                 consumers.append(consumer)
                 channel.closing.add_done_callback(lambda _: lost.set())
                 await consumer.start()
-            await first_of(stopping, lost)
+            await first_of(stopping, lost, tasks=[loop for consumer in consumers for loop in consumer.loops])
+            for consumer in consumers:
+                consumer.check()
             if not stopping.is_set():
                 raise ConnectionError("a channel was closed")
         finally:

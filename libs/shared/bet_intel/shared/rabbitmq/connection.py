@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -177,11 +177,11 @@ async def happens_within(event: asyncio.Event | None, seconds: float) -> bool:
     return True
 
 
-async def first_of(*events: asyncio.Event) -> None:
-    """Wait until one of them happens."""
+async def first_of(*events: asyncio.Event, tasks: Iterable[asyncio.Task[None]] = ()) -> None:
+    """Wait until one of the events happens, or one of the tasks has ended, whatever comes of it."""
     waits = [asyncio.ensure_future(event.wait()) for event in events]
     try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([*waits, *tasks], return_when=asyncio.FIRST_COMPLETED)
     finally:
         for wait in waits:
             wait.cancel()

@@ -8,17 +8,23 @@ from typing import Any
 
 import aiormq.abc
 import structlog
+from aiormq.exceptions import ChannelAccessRefused, ChannelPreconditionFailed
 
 from bet_intel.shared.message_metrics import REFUSED
 from bet_intel.shared.messaging import Message, TerminalError
 from bet_intel.shared.rabbitmq.connection import LOST, losses_of_the_driver
 from bet_intel.shared.rabbitmq.envelope import attempts_before, deliveries_before, from_amqp
+from bet_intel.shared.rabbitmq.errors import BrokerError
 from bet_intel.shared.work_queue import Outcome, Settled, WorkQueue
 
 _log = structlog.get_logger(__name__)
 
 _SECONDS = 10.0
 """How long the broker may take to answer."""
+
+
+class ConsumingEndedError(Exception):
+    """A part of a consumer that goes on until it is stopped has ended: nobody would work on its queue any more."""
 
 
 @dataclass(slots=True)
@@ -33,7 +39,7 @@ class Consumer:
     work: WorkQueue[Message]
     prefetch: int
     on_cancelled: Callable[[], None]
-    """The broker does not deliver any more: the queue was deleted."""
+    """The broker does not deliver any more: the queue was deleted, or it did not answer in time."""
     _tag: str | None = None
     _widened: bool = False
     _outstanding: set[int] = field(default_factory=set)
@@ -44,11 +50,39 @@ class Consumer:
     _widening: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
+        """Raises:
+        BrokerError: the broker does not let us read the queue.
+        """
         self.channel.on_consumer_cancel_callbacks.add(lambda _: self.on_cancelled())
         loop = asyncio.get_running_loop()
         self._working = loop.create_task(self.work.work(), name=f"work {self.work.name}")
         self._settling = loop.create_task(self._settle(), name=f"settle {self.work.name}")
-        await self._consume(1)
+        try:
+            await self._consume(1)
+        except ChannelAccessRefused as error:
+            raise BrokerError(
+                f"the broker does not let our user read {self.work.name}: {error}. An administrator gives the right by "
+                "`rabbitmqctl set_permissions -p VHOST USER CONFIGURE WRITE READ`, where READ is to match that name"
+            ) from error
+        except ChannelPreconditionFailed as error:
+            raise BrokerError(
+                f"the broker does not let us consume {self.work.name} as it is: let it run empty and delete it, it is "
+                f"then declared anew ({error})"
+            ) from error
+
+    @property
+    def loops(self) -> list[asyncio.Task[None]]:
+        """What goes on until `stop`: whoever started the consumer is to watch it."""
+        return [task for task in (self._working, self._settling) if task is not None]
+
+    def check(self) -> None:
+        """Raises:
+        ConsumingEndedError: one of the `loops` has ended before `stop`.
+        """
+        for task in self.loops:
+            if task.done():
+                error = asyncio.CancelledError() if task.cancelled() else task.exception()
+                raise ConsumingEndedError(f"nobody works on {self.work.name} any more") from error
 
     async def stop(self, grace: float) -> None:
         """Take no more, let the handler finish for up to `grace` seconds, acknowledge, and give back the rest."""
@@ -76,10 +110,14 @@ class Consumer:
         self._tag = consuming.consumer_tag
 
     async def _widen(self) -> None:
-        with contextlib.suppress(*LOST), losses_of_the_driver():  # whoever waits for the channel hears of it
-            if self._tag is not None:
-                await self.channel.basic_cancel(self._tag, timeout=_SECONDS)
-            await self._consume(self.prefetch)
+        try:
+            with losses_of_the_driver():
+                if self._tag is not None:
+                    await self.channel.basic_cancel(self._tag, timeout=_SECONDS)
+                await self._consume(self.prefetch)
+        except LOST as error:
+            _log.info("not widened, consuming anew", queue=self.work.name, reason=str(error))
+            self.on_cancelled()
 
     async def _arrived(self, raw: Any) -> None:
         tag, headers = raw.delivery_tag, raw.header.properties.headers or {}
