@@ -322,6 +322,39 @@ async def test_nothing_is_set_aside_while_the_broker_is_away(database: Database,
     assert await rows(database) == 0
 
 
+async def test_a_broker_that_is_away_for_long_has_no_more_than_so_many_rows_in_memory(
+    database: Database, seen: Seen
+) -> None:
+    class HangingBus(AwayBus):
+        """Its publishers wait for the broker, which comes back by and by."""
+
+        away = False
+        most = 0
+        back = asyncio.Event()
+
+        async def publish(self, message: Message) -> None:
+            self.most += not self.back.is_set()
+            await self.back.wait()
+            await super().publish(message)
+
+    async with Process.start(database, seen).outbox.transaction() as unit:
+        unit.append(*(message(f"{number:02}") for number in range(40)))
+    bus = HangingBus(random.Random(1), QUICK)
+    bus.subscribe(Queue("api.odds-changed", TYPE), seen.consume, PostgresDeadLetters(database))
+    sweeping = Sweeping(every=0.001, left_behind_after=0.0, rows=4, under_way=10)
+    outbox = Outbox(database, bus, InProcessTasks(random.Random(1), QUICK), sweeping)
+    assert await outbox.recover() == 12
+    async with running(bus.run(), outbox.run()):
+        await until(lambda: bus.most == 12)
+        for _ in range(50):  # longer than the seven sweeps that would take the rest
+            assert (await outbox.backlog()).depth == 40
+        assert bus.most == 12
+        bus.back.set()
+        await until(lambda: len(seen.ids()) == 40)
+        assert await outbox.drained(10)
+    assert await rows(database) == 0
+
+
 async def test_a_login_that_is_refused_for_long_sets_no_row_aside(database: Database, seen: Seen, vhost: Vhost) -> None:
     hearing = RabbitBus(connector(vhost.url), QUICK)
     hearing.subscribe(ODDS_QUEUE, seen.consume, KeptInMemory())

@@ -50,12 +50,15 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Sweeping:
-    """How the sweeper works: pause and age of what counts as left behind (seconds), rows at once, tries to publish."""
+    """How the sweeper works: pause and age of what counts as left behind (seconds), rows at once, tries to publish, and
+    how many rows may be under way for it to take more: each is held in memory, and a broker that is away lets go of
+    fewer than there are."""
 
     every: float = 1.0
     left_behind_after: float = 1.0
     rows: int = 500
     attempts: int = 20
+    under_way: int = 2000
 
 
 class Outbox:
@@ -92,8 +95,8 @@ class Outbox:
         self._hand_over(list(zip(ids, unit.outgoing, strict=True)))
 
     async def recover(self) -> int:
-        """Take over what a run before this one left unconfirmed; returns how many rows. Where nobody takes writes, the
-        sweeper does it later."""
+        """Take over what a run before this one left unconfirmed, as much as may be under way; returns how many rows.
+        The sweeper does the rest later, and all of it where nobody takes writes."""
         recovered = 0
         try:
             while True:
@@ -229,6 +232,9 @@ class Outbox:
                 _log.warning("outbox not swept", reason=str(error))
 
     async def _sweep_once(self, left_behind_after: float) -> int:
+        """Returns how many rows were found, of as many as may be under way."""
+        if len(self._in_flight) >= self._sweeping.under_way:
+            return 0
         async with self._database.latest() as connection:
             rows = await connection.fetch(
                 """
