@@ -7,6 +7,7 @@ import dramatiq
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.common import dq_name, xq_name
 
+from bet_intel.shared.dramatiq_workers.cautious import CautiousConsumer
 from bet_intel.shared.messaging import TerminalError
 from bet_intel.shared.rabbitmq.connection import Nodes
 from bet_intel.shared.rabbitmq.topology import DELIVERY_LIMIT, Topology, dead_end, quorum_queue
@@ -17,13 +18,14 @@ ATTEMPTS = "attempts"
 """Option of a message: how often its task has failed."""
 TRACEPARENT = "traceparent"
 _UNKNOWN = "…"
+_UNLIMITED = 2**31 - 1
 
 
-def queue_arguments(queue: str) -> dict[str, str | int]:
+def queue_arguments(queue: str, limit: int = DELIVERY_LIMIT) -> dict[str, str | int]:
     """Classic queues are unusable for as long as their node is away."""
     return {
         "x-queue-type": "quorum",
-        "x-delivery-limit": DELIVERY_LIMIT,
+        "x-delivery-limit": limit,
         "x-dead-letter-exchange": "",
         "x-dead-letter-routing-key": xq_name(queue),
         "x-dead-letter-strategy": "at-least-once",
@@ -31,12 +33,21 @@ def queue_arguments(queue: str) -> dict[str, str | int]:
     }
 
 
+def delay_arguments(queue: str) -> dict[str, str | int]:
+    """Of the queue of tasks to be tried later: a worker holds all of them and runs none, so that how often one was
+    delivered says how often workers ended and nothing of the task."""
+    return queue_arguments(queue, _UNLIMITED)
+
+
 def task_queue(queue: str) -> Topology:
     """A queue of tasks, where those wait that are to be tried later, and where those end that nobody could judge."""
-    arguments = queue_arguments(queue)
     return Topology(
         queues=frozenset(
-            {quorum_queue(queue, arguments), quorum_queue(dq_name(queue), arguments), dead_end(xq_name(queue))}
+            {
+                quorum_queue(queue, queue_arguments(queue)),
+                quorum_queue(dq_name(queue), delay_arguments(queue)),
+                dead_end(xq_name(queue)),
+            }
         )
     )
 
@@ -63,8 +74,8 @@ def decode(message: Any, queue: str) -> Task:
 
 
 class QuorumBroker(RabbitmqBroker):
-    """As it comes, with quorum queues, confirms, and an actor for tasks that no actor is there for: they fail as any
-    other task does, with the reason."""
+    """As it comes, with quorum queues, confirms, consumers that begin cautiously, and an actor for tasks that no actor
+    is there for: they fail as any other task does, with the reason."""
 
     def __init__(self, nodes: Nodes, middleware: Sequence[dramatiq.Middleware], heartbeat: int = 15) -> None:
         urls = [str(url.update_query(heartbeat=heartbeat, socket_timeout=5)) for url in nodes.urls]
@@ -72,6 +83,15 @@ class QuorumBroker(RabbitmqBroker):
 
     def _build_queue_arguments(self, queue_name: str) -> dict[str, str | int]:
         return queue_arguments(queue_name)
+
+    @property
+    def consumer_class(self) -> type[CautiousConsumer]:
+        return CautiousConsumer
+
+    def _declare_dq_queue(self, queue_name: str) -> Any:
+        return self.channel.queue_declare(
+            queue=dq_name(queue_name), durable=True, arguments=delay_arguments(queue_name)
+        )
 
     def _declare_xq_queue(self, queue_name: str) -> Any:
         arguments = dict(dead_end(xq_name(queue_name)).arguments)
