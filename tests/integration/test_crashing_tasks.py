@@ -13,6 +13,7 @@ from dramatiq import Message
 from prometheus_client import CollectorRegistry
 
 from bet_intel.shared.dramatiq_workers.queues import DramatiqTasks
+from bet_intel.shared.rabbitmq.topology import DELIVERY_LIMIT
 from bet_intel.shared.tasks import Task
 from bet_intel.shared.times import system_clock
 from fixtures.crashing_worker import ACTOR, QUEUE
@@ -24,7 +25,6 @@ pytestmark = pytest.mark.integration
 
 _DEAD = f"{QUEUE}.XQ"
 _LATER = f"{QUEUE}.DQ"
-_NEVER = 2**52  # milliseconds since the epoch
 _POISON = 3
 _TASKS = 30
 
@@ -33,38 +33,57 @@ async def _depth(channel: AbstractChannel, queue: str) -> int:
     return (await channel.declare_queue(queue, passive=True)).declaration_result.message_count or 0
 
 
-async def _is_depth(channel: AbstractChannel, queue: str, wanted: int) -> bool:
-    return await _depth(channel, queue) == wanted
-
-
 async def test_a_task_that_ends_its_process_dies_alone(vhost: Vhost) -> None:
-    """However often it does: those that were fetched beside it are done, and one that is to be tried later waits on."""
+    """However often it does: those that were fetched beside it are done."""
     tasks = DramatiqTasks(connector(vhost.url), system_clock, CollectorRegistry(), queues=[QUEUE])
     for number in range(_TASKS):
         await tasks.enqueue(Task(f"{ACTOR}:{number}", QUEUE, ACTOR, {"number": number}))
     await tasks.close()
-    later: Message[None] = Message(QUEUE, ACTOR, (), {"number": _TASKS}, {"eta": _NEVER})
     connection = await aio_pika.connect(vhost.url)
     async with connection, connection.channel() as channel:
-        await channel.default_exchange.publish(aio_pika.Message(later.encode()), _LATER)
         crashing = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "fixtures.crashing_worker", vhost.url, str(_POISON)),
             stdout=PIPE,
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
         )
 
-        async def all_are_done_or_dead() -> bool:
-            return await _depth(channel, _DEAD) > 0 and await _depth(channel, QUEUE) == 0
+        said, done = crashing.stdout, set[int]()
+        assert said is not None
 
+        async def listen() -> None:
+            async for line in said:
+                done.add(int(line))
+
+        async def one_is_dead() -> bool:
+            return await _depth(channel, _DEAD) > 0
+
+        listening = asyncio.ensure_future(listen())
         try:
-            await until(all_are_done_or_dead, timeout=60)
-            dead_queue = await channel.get_queue(_DEAD)
-            dead = await dead_queue.get()
-            assert await _depth(channel, _DEAD) == 0, "neighbours were taken along"
+            await until(lambda: done == set(range(_TASKS)) - {_POISON}, timeout=60)
+            await until(one_is_dead, timeout=60)
+            dead = await (await channel.get_queue(_DEAD)).get()
+            assert await _depth(channel, _DEAD) == 0
         finally:
-            crashing.terminate()
-            said, _ = await crashing.communicate()
-        await until(lambda: _is_depth(channel, _LATER, 1))
+            crashing.kill()
+            await listening
+            await crashing.wait()
     assert Message.decode(dead.body).kwargs == {"number": _POISON}
-    done = {int(line) for line in said.decode().split()}
-    assert done == set(range(_TASKS)) - {_POISON}
+
+
+async def test_a_task_to_be_tried_later_outlives_any_number_of_workers_that_held_it(vhost: Vhost) -> None:
+    tasks = DramatiqTasks(connector(vhost.url), system_clock, CollectorRegistry(), queues=[QUEUE])
+    await tasks.declare()
+    connection = await aio_pika.connect(vhost.url)
+    async with connection, connection.channel() as channel:
+        await channel.default_exchange.publish(aio_pika.Message(b"later"), _LATER)
+        waiting = await channel.get_queue(_LATER)
+
+        async def is_held() -> bool:
+            held = await waiting.get(fail=False)
+            if held is not None:
+                await held.nack(requeue=True)
+            return held is not None
+
+        for _ in range(2 * DELIVERY_LIMIT):
+            await until(is_held)
+        assert await _depth(channel, _DEAD) == 0
