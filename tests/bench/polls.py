@@ -169,7 +169,7 @@ class _Ours:
         self._number += 1
 
     def store(self) -> None:
-        self._loop.run(self._save(self._number, self._poll))
+        self._loop.get_loop().run_until_complete(self._save(self._number, self._poll))
 
     async def _save(self, number: int, poll: Sequence[EventOdds]) -> None:
         as_of = _START + timedelta(seconds=60 * number)

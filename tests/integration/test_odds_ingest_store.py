@@ -139,7 +139,7 @@ async def test_a_row_changed_behind_its_back_is_read_again(owner: Owner) -> None
     await owner.takes(answer(odds({H2H: board(EVEN)})))
     async with owner.database.transaction() as connection:
         await connection.execute("update event set revision = revision + 1")
-        await connection.execute("update market set board = jsonb_set(board::jsonb, '{offers,alpha,0,2}', '3.5')::json")
+        await connection.execute("update market set board = jsonb_set(board::jsonb, '{offers,0,0,2}', '3.5')::text")
     result = await owner.takes(answer(odds({H2H: board(EVEN)}), as_of=minutes(1)))
     assert result.changed_markets == 1
     assert open_boards((await owner.stored())[sporting_event().id]) == {H2H: board(EVEN)}

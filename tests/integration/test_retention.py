@@ -319,7 +319,7 @@ async def test_ingest_forgets_closed_events_and_never_open_ones(make_database: M
             await connection.execute(
                 """
                 insert into market (event_id, market, period, subject, status, revision, board)
-                select id, 'h2h', 'full', '', 1, 1, '{"offers": {}, "last_update": {}}' from event
+                select id, 'h2h', 'full', '', 1, 1, '{"bookmakers": [], "offers": [], "last_update": []}' from event
                 """
             )
         retention = IngestRetention(database, OddsIngestSettings(dsn=DSN))

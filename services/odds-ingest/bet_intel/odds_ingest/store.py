@@ -151,19 +151,20 @@ async def _read(connection: Writer, rows: Iterable[asyncpg.Record]) -> dict[str,
 class _StoredBoard(msgspec.Struct):
     """The text of a board, as the migration describes it."""
 
-    offers: dict[str, Offers]
-    last_update: dict[str, datetime]
+    bookmakers: tuple[str, ...]
+    offers: tuple[Offers, ...]
+    last_update: tuple[datetime, ...]
 
 
 def _board(stored: str) -> MarketBoard:
     board = msgspec.json.decode(stored, type=_StoredBoard)
-    return MarketBoard.by_bookmaker(
-        {sys.intern(book): same_offers(offers) for book, offers in board.offers.items()}, board.last_update
+    return MarketBoard(
+        tuple(map(sys.intern, board.bookmakers)), tuple(map(same_offers, board.offers)), board.last_update
     )
 
 
 def _text(board: MarketBoard) -> str:
-    return _json(_StoredBoard(dict(board.offers), dict(board.last_update)))
+    return _json(_StoredBoard(board.bookmakers, board.offered, board.confirmed))
 
 
 def _event(row: asyncpg.Record) -> SportingEvent:

@@ -1,16 +1,19 @@
 -- migrate:up
 set lock_timeout = '5s';
 
--- A market's whole board in its own row, as
--- {"offers": {bookmaker: [[outcome, side, price, limit], …]}, "last_update": {bookmaker: time}}:
--- it is told, compared and written as one, and a row costs more than what is in it. Text and neither json, which is read
+-- A market's whole board in its own row, as three lists in the order of the bookmakers' names:
+-- {"bookmakers": [name, …], "offers": [[[outcome, side, price, limit], …], …], "last_update": [time, …]}.
+-- It is told, compared and written as one, and a row costs more than what is in it. Text and neither json, which is read
 -- through with every write, nor jsonb: nothing looks into it on the way, and of text that differs in a few places
 -- PostgreSQL logs little more than these.
-alter table market add column board text not null default '{}';
+alter table market
+    add column board text not null default '{"bookmakers": [], "offers": [], "last_update": []}';
 update market set board = told.board
 from (
     select market_id, json_build_object(
-        'offers', json_object_agg(bookmaker, prices), 'last_update', json_object_agg(bookmaker, last_update)
+        'bookmakers', json_agg(bookmaker order by bookmaker collate "C"),
+        'offers', json_agg(prices order by bookmaker collate "C"),
+        'last_update', json_agg(last_update order by bookmaker collate "C")
     )::text as board
     from book group by market_id
 ) as told
@@ -31,8 +34,9 @@ create view quote as
 select
     market.id as market_id, bookmaker, told ->> 0 as outcome, (told ->> 1)::smallint as side,
     (told ->> 2)::double precision as price, (told ->> 3)::double precision as bet_limit,
-    (board::json -> 'last_update' ->> bookmaker)::timestamptz as last_update
-from market, json_each(board::json -> 'offers') as books (bookmaker, offers), json_array_elements(offers) as told;
+    (board::json -> 'last_update' ->> place::int - 1)::timestamptz as last_update
+from market, json_array_elements_text(board::json -> 'bookmakers') with ordinality as books (bookmaker, place),
+    json_array_elements(board::json -> 'offers' -> place::int - 1) as told;
 
 -- migrate:down
 drop view quote;
@@ -44,8 +48,9 @@ create table book (
     primary key (market_id, bookmaker)
 ) with (fillfactor = 85);
 insert into book
-select market.id, bookmaker, (board::json -> 'last_update' ->> bookmaker)::timestamptz, offers::jsonb
-from market, json_each(board::json -> 'offers') as books (bookmaker, offers);
+select market.id, bookmaker, (board::json -> 'last_update' ->> place::int - 1)::timestamptz,
+    (board::json -> 'offers' -> place::int - 1)::jsonb
+from market, json_array_elements_text(board::json -> 'bookmakers') with ordinality as books (bookmaker, place);
 alter table market drop column board;
 drop index event_over;
 create index event_over on event (as_of) where not open;
