@@ -192,6 +192,8 @@ def losses_of_the_driver() -> Iterator[None]:
     """What waits for a connection that ends may be cancelled by the driver: that is a loss like others.
 
     Nobody asked the task to end, but a group would take it for ended in order, and nothing would ever be heard of it.
+    And the other way round: a cancellation that was asked for, by a time that is over, is not to become a loss because
+    the driver met one at the same moment. The time would never end what it was for.
 
     Raises:
         ConnectionError: in place of the driver's cancellation; one that was asked for goes on.
@@ -201,6 +203,9 @@ def losses_of_the_driver() -> Iterator[None]:
     except asyncio.CancelledError as error:
         heed_cancellation(error)
         raise ConnectionError("the connection was closed") from error
+    except LOST as error:
+        heed_cancellation(error)
+        raise
 
 
 async def closed(connection: AbstractConnection) -> None:
