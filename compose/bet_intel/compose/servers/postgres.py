@@ -232,12 +232,15 @@ class PostgresGroup:
         beside a supervisor, hold the folder's lock `servers`.
 
         Raises:
-            ServerError: it cannot be started, or the primary not be copied.
+            ServerError: it cannot be started, or the primary not be copied, or there is none yet.
         """
         if host == self.primary or self._data(host).is_standby:
             self._start_process(self._state, host, wait=False)
-        else:
+        elif self.is_settled:
             self.rebase(host)
+        else:
+            # It may be the only one to have what was acknowledged last, until another is the primary for certain.
+            raise ServerError(f"{host.name} is made a replica once {self.primary.name} is the primary")
 
     def servers(self) -> Iterator[Server]:
         """Every host, to be kept running."""

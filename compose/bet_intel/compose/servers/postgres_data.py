@@ -52,12 +52,13 @@ class DataDirectory:
         backup = [str(POSTGRESQL.find("pg_basebackup")), "-D", str(self._folder / "copy"), "-h", "127.0.0.1"]
         backup += ["-p", str(port), "-U", REPLICATION, "-X", "stream", "-S", slot, "-c", "fast", "--no-sync"]
         # Complete or not there: half a copy would be started as it is.
-        script = 'cd "$0" && rm -rf data copy && "$@" && touch copy/standby.signal && mv copy data || '
-        script += "{ rm -rf copy; exit 1; }"
+        # Of half a removal nothing is to be taken for a replica's.
+        script = 'cd "$0" && rm -f data/standby.signal && rm -rf data copy && '
+        script += '"$@" && touch copy/standby.signal && mv copy data || { rm -rf copy; exit 1; }'
         self._run(script, backup, {"PGPASSWORD": password}, f"copy the primary to {self.path}")
 
     def remove(self) -> None:
-        self._run('rm -rf "$0/data"', [], {}, f"remove {self.path}")
+        self._run('rm -f "$0/data/standby.signal" && rm -rf "$0/data"', [], {}, f"remove {self.path}")
 
     def _run(self, script: str, command: list[str], environment: dict[str, str], what: str) -> None:
         arguments = ["sh", "-c", script, str(self._folder), *command]

@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -132,7 +133,10 @@ class ServerProcess:
         self._remove_file()
         arguments = ["setsid", "--fork", "sh", "-c", _LAUNCH, str(self._file), ending.name, *command]
         with open_log(self.log) as log, self._account.popen(arguments, log, environment) as launcher:
-            launcher.wait(_START_SECONDS)
+            try:
+                launcher.wait(_START_SECONDS)
+            except subprocess.TimeoutExpired as error:
+                raise ServerError(f"{self.name} cannot be started: no process within {_START_SECONDS:g} s") from error
         deadline = time.monotonic() + _START_SECONDS
         while not self._file.exists():
             if time.monotonic() > deadline:

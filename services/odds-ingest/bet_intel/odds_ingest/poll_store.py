@@ -99,12 +99,15 @@ async def rest(connection: Reader, provider: str) -> Rest:
 
 async def lock_rest(connection: Writer, provider: str, now: datetime) -> Rest:
     """As `rest`, which nobody else changes before the transaction ends."""
-    await connection.execute(
-        "insert into left_alone (provider, failures, until) values ($1, 0, $2) on conflict (provider) do nothing",
+    row = await connection.fetchrow(
+        """
+        insert into left_alone (provider, failures, until) values ($1, 0, $2)
+        on conflict (provider) do update set provider = excluded.provider
+        returning failures, until
+        """,
         provider,
         now,
     )
-    row = await connection.fetchrow("select failures, until from left_alone where provider = $1 for update", provider)
     return Rest(row["failures"], row["until"]) if row else Rest()
 
 

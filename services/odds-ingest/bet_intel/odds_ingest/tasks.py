@@ -81,7 +81,7 @@ class RefreshTasks:
         async def refresh_odds_data(
             provider: str, league: str, event: str = "", claimed_us: int | None = None, seen_us: int | None = None
         ) -> None:
-            """Without `claimed_us`, as by hand, it is asked for in any case."""
+            """Without `claimed_us`, as by hand, nothing else can have been asked in its place."""
             self._own(provider)
             target = TargetId(league, event)
             asked = await poller.refresh(target, _claim(claimed_us, seen_us))

@@ -7,7 +7,7 @@ create table left_alone (
     provider text primary key,
     -- In a row.
     failures bigint not null check (failures >= 0),
-    -- Nothing is asked for before then.
+    -- Neither plan nor task asks before then; a check of health and a wish of a user do.
     until    timestamptz not null
 ) with (fillfactor = 50);
 
