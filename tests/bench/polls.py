@@ -169,6 +169,8 @@ class _Ours:
         self._number += 1
 
     def store(self) -> None:
+        # Not `self._loop.run`: where this runs the loop is there, and nobody installs a handler of signals for each
+        # answer. With it our side took .6 ms more, when cold.
         self._loop.get_loop().run_until_complete(self._save(self._number, self._poll))
 
     async def _save(self, number: int, poll: Sequence[EventOdds]) -> None:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -30,9 +31,11 @@ def test_simulator_shows_opportunities_and_stops_at_ctrl_c() -> None:
         system.until_ready()
         system.until_said("first answer")
         system.until(lambda: bool(system.get("/v1/opportunities")["data"]), "showing opportunities")
-        one = system.get("/v1/opportunities?limit=1")["data"][0]
-        working = system.get(f"/v1/opportunities/{one['id']}")
-        assert working["ev"] == pytest.approx(working["fair_probability"] * working["net_price"] - 1, abs=1e-9)
+        listed = system.get("/v1/opportunities?limit=100")["data"]
+        for one in listed:
+            assert one["ev"] == pytest.approx(_expected_value(one), abs=1e-9), one
+        working = system.get(f"/v1/opportunities/{listed[0]['id']}")
+        assert working["ev"] == pytest.approx(_expected_value(working), abs=1e-9)
         status = system.get("/v1/status")
         assert {service["service"] for service in status["services"]} == {"odds-ingest", "ev-engine", "api", "notifier"}
         assert [provider["state"] for provider in status["providers"]] == ["polling"]
@@ -82,6 +85,16 @@ def test_a_port_that_cannot_be_is_refused() -> None:
         refused = _up("--data-dir", str(folder), port=99999)
     assert refused.returncode == 2
     assert "65535" in refused.stderr
+
+
+def _expected_value(of: dict[str, Any]) -> float:
+    """By the fields beside it, as their descriptions say: of a back bet, or of a lay per unit of its liability, where
+    the stake stands; on a quarter line one half of it stands whatever happens."""
+    wins = of["fair_probability"] if of["side"] == "back" else 1 - of["fair_probability"]
+    line = of["market"]["line"]
+    quarter = line is not None and line * 2 % 1 != 0
+    stands = 1 - (of["push_probability"] or 0) * (0.5 if quarter else 1)
+    return float(stands * (wins * of["net_price"] - 1))
 
 
 def _refresh(system: System) -> None:

@@ -95,6 +95,16 @@ def test_a_market_once_known_is_told_of_for_good(answers: list[Shown]) -> None:
         assert (state.markets.keys() if state else set()) == known
 
 
+@given(ANSWERS)
+def test_markets_keep_their_order_and_new_ones_come_behind_them(answers: list[Shown]) -> None:
+    """What is written is found by their places."""
+    state: EventState | None = None
+    for number, shown in enumerate(answers):
+        before = list(state.markets) if state else []
+        state = _follow(state, shown, number + 1, T0 + timedelta(minutes=number))
+        assert state is None or list(state.markets)[: len(before)] == before
+
+
 def test_a_new_time_alone_is_no_new_revision() -> None:
     first = advance(None, odds({H2H: board(EVEN)}), T0, 1)
     second = advance(first, odds({H2H: board(EVEN, at=minutes(5))}), minutes(5), 2)

@@ -2,7 +2,7 @@
 
 import sys
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -44,7 +44,7 @@ class Store:
         their ids."""
         rows = await connection.fetch(
             """
-            select * from event
+            select id, revision from event
             where id = any($2::text[]) or told_id = any($2::text[])
                 or (provider = $1 and open and (league = any($3::text[]) or as_of < $4::timestamptz))
             order by id for update
@@ -59,12 +59,13 @@ class Store:
     async def lock_open_after(self, connection: Writer, after: str, limit: int) -> list[EventState]:
         """Lock and read open events behind the id `after`, in the order of their ids."""
         rows = await connection.fetch(
-            "select * from event where open and id > $1 order by id limit $2 for update", after, limit
+            "select id, revision from event where open and id > $1 order by id limit $2 for update", after, limit
         )
         return [stored.state for stored in (await self._states(connection, rows)).values()]
 
     async def _states(self, connection: Writer, rows: Sequence[asyncpg.Record]) -> dict[str, Stored]:
-        unknown = [row for row in rows if not self._is_cached(row)]
+        """Of locked events: as they are kept here, or else read."""
+        unknown = [row["id"] for row in rows if not self._is_cached(row)]
         if unknown:
             self._cache.update(await _read(connection, unknown))
         return {row["id"]: self._cache[row["id"]] for row in rows}
@@ -120,9 +121,8 @@ class Store:
         )
 
 
-async def _read(connection: Writer, rows: Iterable[asyncpg.Record]) -> dict[str, Stored]:
-    rows = list(rows)
-    ids = [row["id"] for row in rows]
+async def _read(connection: Writer, ids: Sequence[str]) -> dict[str, Stored]:
+    events = await connection.fetch("select * from event where id = any($1::text[])", ids)
     markets = await connection.fetch("select * from market where event_id = any($1::text[]) order by id", ids)
     states: defaultdict[str, dict[MarketKey, MarketState]] = defaultdict(dict)
     keys: defaultdict[str, MarketIds] = defaultdict(dict)
@@ -144,7 +144,7 @@ async def _read(connection: Writer, rows: Iterable[asyncpg.Record]) -> dict[str,
             ),
             keys[row["id"]],
         )
-        for row in rows
+        for row in events
     }
 
 
@@ -279,10 +279,9 @@ class _Changes:
         if before is None:
             return
         self.events.append(after.state)
-        known = before.state.markets
-        for key, market in after.state.markets.items():
-            old = known.get(key)
-            if old is not None and market is not old:
+        # An event keeps its markets in their order, new ones behind them: nobody need look each up by its key.
+        for (key, market), old in zip(after.state.markets.items(), before.state.markets.values(), strict=False):
+            if market is not old:
                 self.markets.append((after.market_ids[key], market))
 
 

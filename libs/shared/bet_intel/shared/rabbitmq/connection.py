@@ -106,9 +106,7 @@ class Connector:
                 # Not connect_robust: it takes one address and stays down while that node is.
                 async with asyncio.timeout(self.connect_timeout):
                     with losses_of_the_driver():
-                        return await aio_pika.connect(
-                            url.update_query(heartbeat=_HEARTBEAT), client_properties={"connection_name": self.name}
-                        )
+                        return await _connected(url, self.name)
             except LOST as error:
                 refused = self._refused(error, url)
                 # Only where every node refuses us is it not the node's own fault, as of one that is starting.
@@ -162,6 +160,20 @@ class Connector:
                 if failures:
                     _log.info("the broker is there", tries=failures)
                 return connection
+
+
+async def _connected(url: URL, name: str) -> AbstractConnection:
+    """A connection that is open. One that does not come about is closed here: `aio_pika.connect` leaves it to the
+    garbage collector, which closes it where no event loop may be running any more."""
+    connection = aio_pika.Connection(
+        url.update_query(heartbeat=_HEARTBEAT), client_properties={"connection_name": name}
+    )
+    try:
+        await connection.connect()
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
 
 
 async def happens_within(event: asyncio.Event | None, seconds: float) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 
@@ -92,7 +92,7 @@ class SportingEvent:
     away: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MarketBoard:
     """What every bookmaker offers in one market, and when each last confirmed it (UTC).
 
@@ -129,7 +129,7 @@ class MarketBoard:
     def offers_the_same(self, other: Self) -> bool:
         return self.offered == other.offered and self.bookmakers == other.bookmakers
 
-    @cached_property
+    @property
     def prices(self) -> Mapping[QuoteKey, Price]:
         """Every single price, for who looks for one; to go through all, the offers are quicker."""
         return {
