@@ -13,6 +13,7 @@ from statistics import median
 import asyncpg
 import uvloop
 
+from bench.callers import caller
 from bench.http_load import answers, body, p99, request
 from bench.measure import Figure
 from bench.servers import connector
@@ -76,15 +77,16 @@ async def _measure(started: System, rounds: int) -> Sequence[Figure]:
     started.start("api.consume")
     await asyncio.to_thread(started.wait_for_consumers, "api.opportunities-updated", 1)
     async with reading(started, port) as fill:
+        key = await caller(started, port)
         await fill(_FEW)
-        plain = await body(port, request(_PATH))
+        plain = await body(port, request(_PATH, **key))
         with tempfile.TemporaryDirectory(prefix="bet-intel-bench-") as folder:
-            few = await _ways(started, gateway, port, plain, Path(folder))
+            few = await _ways(started, gateway, port, plain, Path(folder), key)
             await in_turns(few, rounds)
         await fill(_MANY)
         many = {name: replace(few[name], seconds=[], times=[]) for name in ("hot", "filtered")}
         await in_turns(many, rounds)
-    packed = await body(port, request(_PATH, Accept_Encoding=_CODING))
+        packed = await body(port, request(_PATH, Accept_Encoding=_CODING, **key))
     return _figures(few, many, len(packed) / len(plain))
 
 
@@ -105,7 +107,10 @@ def _figures(few: Mapping[str, Served], many: Mapping[str, Served], packed: floa
     ]
 
 
-async def _ways(started: System, gateway: Worker, port: int, plain: bytes, folder: Path) -> Mapping[str, Served]:
+async def _ways(
+    started: System, gateway: Worker, port: int, plain: bytes, folder: Path, key: Mapping[str, str]
+) -> Mapping[str, Served]:
+    """Each is asked the same way, also who does not heed the key."""
     (folder / "body.json").write_bytes(plain)
     dsn = started.dsn("api").replace("postgresql://", "postgresql+asyncpg://")
     environments = {"raw": {"BENCH_BODY": str(folder / "body.json")}, "fastapi": {"BENCH_DSN": dsn}}
@@ -114,24 +119,24 @@ async def _ways(started: System, gateway: Worker, port: int, plain: bytes, folde
     for each in ports.values():
         await wait_for(each)
     asked = {
-        "hot": request(_PATH),
-        "304": request(_PATH, If_None_Match="*"),
-        "packed": request(_PATH, Accept_Encoding=_CODING),
+        "hot": request(_PATH, **key),
+        "304": request(_PATH, If_None_Match="*", **key),
+        "packed": request(_PATH, Accept_Encoding=_CODING, **key),
     }
-    unseen = itertools.count(1)
+    numbers = itertools.count(1)
+
+    def unseen() -> Iterable[bytes]:
+        """Questions that nobody has asked before, with the same answer."""
+        return (request(f"{_PATH}?min_ev={0.01 + number * 1e-9:.9f}", **key) for number in numbers)
+
     return {
         "raw": Served(peers["raw"], ports["raw"], lambda: itertools.repeat(asked["hot"]), _HOT),
         "hot": Served(gateway, port, lambda: itertools.repeat(asked["hot"]), _HOT),
         "304": Served(gateway, port, lambda: itertools.repeat(asked["304"]), _HOT, 304),
         "packed": Served(gateway, port, lambda: itertools.repeat(asked["packed"]), _HOT),
-        "fastapi": Served(peers["fastapi"], ports["fastapi"], lambda: map(_unseen, unseen), _COLD),
-        "filtered": Served(gateway, port, lambda: map(_unseen, unseen), _COLD),
+        "fastapi": Served(peers["fastapi"], ports["fastapi"], unseen, _COLD),
+        "filtered": Served(gateway, port, unseen, _COLD),
     }
-
-
-def _unseen(number: int) -> bytes:
-    """A question that nobody has asked before, with the same answer."""
-    return request(f"{_PATH}?min_ev={0.01 + number * 1e-9:.9f}")
 
 
 async def wait_for(port: int) -> None:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -27,6 +28,7 @@ class System:
     databases: Databases
     environment: Environment
     stack: ExitStack
+    folder: Path
 
     @property
     def broker(self) -> str:
@@ -35,6 +37,10 @@ class System:
     @property
     def redis(self) -> str:
         return self.engines.redis.url()
+
+    @property
+    def operator_token(self) -> str:
+        return (self.folder / "secrets/operator_token").read_text("ascii")
 
     def dsn(self, service: str) -> str:
         return self.databases.dsns(self.engines.postgres, service)[0]
@@ -74,7 +80,7 @@ def system() -> Iterator[System]:
         with ExitStack() as stack:
             users = broker_users.prepare(folder, engines.rabbitmq, VHOST)
             environment = Environment(folder, engines, databases, users, Source())
-            yield System(engines, databases, environment, stack)
+            yield System(engines, databases, environment, stack, folder.path)
 
 
 def wait(condition: Callable[[], bool], what: str) -> None:

@@ -126,6 +126,25 @@ async def test_no_more_are_kept_than_were_wanted(make_database: MakeDatabase) ->
         assert "bet_intel_api_ready_answers 2.0" in (await few.client.get("/metrics")).text
 
 
+async def test_who_asks_for_something_new_each_time_takes_nobodys_place(make_database: MakeDatabase) -> None:
+    """An answer that is ready does not look into the cache."""
+
+    async def looked_up(few: Gateway) -> float:
+        metrics = (await few.client.get("/metrics")).text
+        return sum(map(float, re.findall(r"^bet_intel_cache_requests_total\{.*\} (.*)$", metrics, re.MULTILINE)))
+
+    async with gateway_on(await make_database(MIGRATIONS), ready_answers=2) as few:
+        await few.tell(odds_changed(Market()), offers(1, 3))
+        for _ in range(2):
+            await few.client.get(LIST)
+        for limit in range(1, 6):
+            await few.ids(limit=limit)
+        before = await looked_up(few)
+        await few.client.get(LIST)
+        await few.ids(limit=5)
+        assert await looked_up(few) == before
+
+
 async def test_bytes_of_gzip_are_what_the_header_says(served: Gateway) -> None:
     async with served.client.stream("GET", LIST, headers={"Accept-Encoding": "gzip"}) as answer:
         raw = b"".join([part async for part in answer.aiter_raw()])

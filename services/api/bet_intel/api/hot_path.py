@@ -1,14 +1,16 @@
 """The hot path: requests whose answer is ready as bytes, answered in front of the application. Raw ASGI.
 
-What it cannot answer at once, without waiting for anything, takes the long way: it changes no answer, only its cost.
+What it cannot answer at once takes the long way: it changes no answer, only its cost. It waits for nothing but the next
+lease of a caller's quota.
 """
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bet_intel.api.auth import Gatekeeper
-from bet_intel.api.domain.accounts import Need
+from bet_intel.api.domain.accounts import Caller, Need
 from bet_intel.api.middleware import REQUEST_ID, Observe, RequestMetrics, is_accepted_id
 from bet_intel.api.problems import KeyInUrlError, UnauthorizedError
 from bet_intel.api.ready_answers import AnswerKey, RawHeaders, ReadyAnswer, ReadyAnswers, Reply
@@ -17,6 +19,11 @@ from bet_intel.api.whole_writes import write_whole
 from bet_intel.shared.times import Monotonic
 
 Headers = dict[bytes, bytes]
+
+
+class _Found(NamedTuple):
+    answer: ReadyAnswer
+    caller: Caller
 
 
 class HotPath:
@@ -50,15 +57,16 @@ class HotPath:
         started = self._monotonic()
         headers: Headers = dict(scope["headers"])
         found = self._found(scope, headers, started)
-        if found is None:
+        more = None if found is None else await self._counted(scope, found.caller)
+        if found is None or more is None:
             await self._app(scope, receive, send)
             return
-        answer, more = found
+        answer = found.answer
         reply = answer.reply(headers.get(b"accept-encoding"), headers.get(b"if-none-match"))
         await self._send(send, reply, headers, more)
         self._observe(answer.route, reply.status, self._monotonic() - started)
 
-    def _found(self, scope: Scope, headers: Headers, now: float) -> tuple[ReadyAnswer, RawHeaders] | None:
+    def _found(self, scope: Scope, headers: Headers, now: float) -> _Found | None:
         # What was written elsewhere may not be in it yet; who reads across origins is answered by who knows them.
         if b"read-after" in headers or b"origin" in headers:
             return None
@@ -72,14 +80,16 @@ class HotPath:
         need = self._needs.get(answer.route)
         if need is None or need.lacking(caller) is not None:
             return None
-        standing = self._limits.use(caller)
-        if standing is None:
-            return None
+        return _Found(answer, caller)
+
+    async def _counted(self, scope: Scope, caller: Caller) -> RawHeaders | None:
+        """What the answer tells of the quota; None where there is none for it."""
+        standing = self._limits.use(caller) or await self._limits.lease(caller)
         if standing.wait is not None:
             # Counted as refused already: whoever answers is not to count it again.
             carry_standing(scope, standing)
             return None
-        return answer, self._limits.headers(caller, standing)
+        return self._limits.headers(caller, standing)
 
     async def _send(self, send: Send, reply: Reply, headers: Headers, more: RawHeaders) -> None:
         id = headers.get(REQUEST_ID)

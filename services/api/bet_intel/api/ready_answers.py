@@ -155,8 +155,9 @@ class _Kept:
 class ReadyAnswers:
     """What this process keeps. `run` makes them anew until cancelled.
 
-    `most` are kept, of the questions that came first. One that shows what is not so any more is given out for
-    `stale_seconds` at most, in which it is usually made anew; one that nobody asked for meanwhile is dropped.
+    `most` are kept, those that were asked for again before those that were not. One that shows what is not so any more
+    is given out for `stale_seconds` at most, in which it is usually made anew; one that nobody asked for meanwhile is
+    dropped.
     """
 
     def __init__(
@@ -167,6 +168,9 @@ class ReadyAnswers:
         self._stale_seconds = stale_seconds
         self._monotonic = monotonic
         self._kept: dict[AnswerKey, _Kept] = {}
+        # Those that nobody has asked for again, the oldest first: they make room, so that who asks for something new
+        # each time takes nobody's place.
+        self._once: dict[AnswerKey, None] = {}
         count = Gauge("bet_intel_api_ready_answers", "Answers that are ready as bytes.", registry=registry)
         count.set_function(lambda: len(self._kept))
         self._made = Counter(
@@ -179,13 +183,27 @@ class ReadyAnswers:
         if kept is None:
             return None
         answer = kept.answer
+        if not answer.asked:
+            self._once.pop(key, None)
         answer.asked += 1
         return None if answer.generation != self._tail.generation and self._is_stale(answer, now) else answer
 
     def keep(self, key: AnswerKey, answer: ReadyAnswer, make: Make) -> None:
         """Keep an answer that was just made for somebody, and how to make it anew."""
-        if key in self._kept or len(self._kept) < self._most:
-            self._kept[key] = _Kept(answer, make)
+        if key not in self._kept and len(self._kept) >= self._most:
+            oldest = next(iter(self._once), None)
+            if oldest is None:
+                return
+            self._drop(oldest)
+        self._put(key, _Kept(answer, make))
+
+    def _put(self, key: AnswerKey, kept: _Kept) -> None:
+        self._kept[key] = kept
+        self._once[key] = None
+
+    def _drop(self, key: AnswerKey) -> None:
+        del self._kept[key]
+        self._once.pop(key, None)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -225,12 +243,15 @@ class ReadyAnswers:
                 yield self._monotonic()
 
     async def _renew(self, key: AnswerKey) -> None:
-        kept = self._kept[key]
+        kept = self._kept.get(key)
+        if kept is None:
+            return  # dropped while others were made
         if not kept.answer.asked:
-            del self._kept[key]
+            self._drop(key)
         elif kept.answer.generation != self._tail.generation:
             answer = await kept.make()
             for coding in kept.answer.codings:
                 answer.made(coding)
             self._made.inc()
-            self._kept[key] = _Kept(answer, kept.make)
+            if key in self._kept:
+                self._put(key, _Kept(answer, kept.make))

@@ -1,11 +1,12 @@
 """Rate limits over all processes: each takes leases of a few tokens, so that most requests ask nobody.
 
 The quota is never exceeded. A token counts from its lease on, which may be a moment before it is used: the window that
-is counted is longer by the life of a lease. What is not used is lost with it, so that a caller may be refused a few
-tokens early.
+is counted is longer by the life of a lease. What is not used is lost with it: so a lease is no larger than what its
+caller used within half of that life, of late.
 """
 
 import asyncio
+import math
 import time
 from collections import OrderedDict
 
@@ -28,20 +29,38 @@ _REST = 1.0
 _OPEN_SECONDS = 5.0
 _LEASE_SECONDS = 1
 _LEASES_A_QUOTA = 20
-_MOST_TOKENS = 10
+_MOST_TOKENS = 50
 
 
 class _Lease:
     """What this process holds for a caller; `rest` is what was left for everybody when it was taken."""
 
     def __init__(self) -> None:
+        self.size = 0
         self.tokens = 0
+        self.recent = 0.0
+        """Tokens that were used in the life of a lease, the older ones counted less."""
+        self.held_at = 0.0
         self.rest = 0
         self.until = 0.0
         self.resets_at = 0.0
         self.refused_until = 0.0
         # Those of one caller who find no token wait for one lease.
         self.lock = asyncio.Lock()
+
+    def next_size(self, now: float, most: int) -> int:
+        """Of the lease that follows this one, which is used up or over."""
+        since = now - self.held_at
+        self.recent = self.recent * math.exp(-since / _LEASE_SECONDS) + self.size - self.tokens
+        return min(most, max(1, int(self.recent / 2)))
+
+    def hold(self, tokens: int, now: float) -> None:
+        self.size = self.tokens = tokens
+        self.held_at, self.until = now, now + _LEASE_SECONDS
+
+    def standing(self, now: float) -> Standing:
+        """Of who has just taken a token of it."""
+        return Standing(self.tokens + self.rest, max(0.0, self.resets_at - now))
 
 
 class LeasedQuota:
@@ -66,7 +85,7 @@ class LeasedQuota:
         self._limiter = limiter
         self._name = name
         self._item = RateLimitItemPerSecond(count, seconds + _LEASE_SECONDS)
-        self._size = min(_MOST_TOKENS, max(1, count // _LEASES_A_QUOTA))
+        self._most = min(_MOST_TOKENS, max(1, count // _LEASES_A_QUOTA))
         self._monotonic = monotonic
         self._opened = opened
         self._callers = callers
@@ -97,7 +116,7 @@ class LeasedQuota:
         now = self._monotonic()
         if lease.tokens > 0 and now < lease.until:
             lease.tokens -= 1
-            return Standing(lease.tokens + lease.rest, max(0.0, lease.resets_at - now))
+            return lease.standing(now)
         if now < lease.refused_until:
             return Standing(0, lease.refused_until - now, lease.refused_until - now)
         return None
@@ -110,13 +129,15 @@ class LeasedQuota:
         asked_at = self._monotonic()
         try:
             async with asyncio.timeout(self._deadline):
-                for cost in dict.fromkeys((self._size, 1)):
+                for cost in dict.fromkeys((lease.next_size(asked_at, self._most), 1)):
                     if await self._limiter.hit(self._item, self._name, caller, cost=cost):
-                        lease.tokens, lease.until = cost, asked_at + _LEASE_SECONDS
+                        lease.hold(cost, asked_at)
+                        # Taken before anybody else has a turn: who does not wait finds the others.
+                        lease.tokens -= 1
                         lease.rest, lease.resets_at = 0, asked_at + self.seconds
                         if self._tells_rest:
                             lease.rest, lease.resets_at = await self._rest(caller)
-                        return self._used(lease) or UNCOUNTED
+                        return lease.standing(self._monotonic())
                 _, resets_at = await self._rest(caller)
         except LOST as error:
             self._rests_until = self._monotonic() + _REST

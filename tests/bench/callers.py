@@ -1,0 +1,28 @@
+"""A caller with a key, of a tier that sees everything and whose quota no row comes to the end of."""
+
+from collections.abc import Mapping
+
+import httpx
+
+from bench.system import System
+
+_TIER = {
+    "requests_per_minute": 1_000_000,
+    "categories": [],
+    "delay_seconds": 0,
+    "features": ["exports", "history", "metrics", "refresh"],
+    "streams": 10_000,
+    "subscriptions": 100,
+}
+
+
+async def caller(started: System, port: int) -> Mapping[str, str]:
+    """The headers of a caller whose every request is counted, made at the gateway of that port."""
+    operator = {"Authorization": f"Bearer {started.operator_token}"}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=operator, trust_env=False) as client:
+        (await client.put("/v1/admin/tiers/premium", json=_TIER)).raise_for_status()
+        account = await client.post("/v1/admin/accounts", json={"name": "bench", "tier": "premium"})
+        account.raise_for_status()
+        made = await client.post(f"/v1/admin/accounts/{account.json()['id']}/keys", json={})
+        made.raise_for_status()
+    return {"Authorization": f"Bearer {made.json()['key']}"}
