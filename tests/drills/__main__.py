@@ -26,6 +26,9 @@ def main(arguments: Sequence[str]) -> int:
         for fault in FAULTS:
             print(f"{fault.name:<26} {fault.title:<42} {fault.bound}")
         return 0
+    # What drivers say of connections that we cut is no news.
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL + 1)
+    logging.getLogger("aio_pika").setLevel(logging.CRITICAL + 1)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     chosen = [fault for fault in FAULTS if not options.only or any(fault.name.startswith(one) for one in options.only)]
     try:

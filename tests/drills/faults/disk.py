@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drills.drill import Bound, Fault
+from drills.namespaces import is_apart
 from drills.stage import Stage
 
 _SERVICE = "ev_engine"
@@ -30,7 +31,7 @@ class _Disk:
 def _lacks_disk() -> str | None:
     if os.geteuid() != 0:
         return "needs root, to mount a small disk"
-    if Path("/proc/self/ns/mnt").readlink() == Path("/proc/1/ns/mnt").readlink():
+    if not is_apart("mnt"):
         return "needs mounts of its own: run it by make drills"
     return None
 

@@ -4,11 +4,11 @@ again."""
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
 from bet_intel.compose.databases import SERVICES
 from bet_intel.compose.servers.postgres import PostgresHost
 from drills.drill import Bound, Fault
+from drills.namespaces import is_apart
 from drills.stage import Stage
 
 _OLD, _COUNTED = "old", "counted"
@@ -21,7 +21,7 @@ def _lacks_network() -> str | None:
         return "needs root, to cut a network"
     if shutil.which("ip") is None:
         return "needs ip: apt-get install iproute2"
-    if Path("/proc/self/ns/net").readlink() == Path("/proc/1/ns/net").readlink():
+    if not is_apart("net"):
         return "needs a network of its own: run it by make drills"
     return None
 
