@@ -5,7 +5,7 @@ Arrays are float64 and outcome-major: outcomes first, markets last. NaN stands f
 
 from bet_intel.odds.arbitrage import Stakes, lay_as_back, rounded_stakes, stake_shares
 from bet_intel.odds.arrays import BoolArray, FloatArray, IntArray, StatusArray
-from bet_intel.odds.band import Band, band
+from bet_intel.odds.band import Band
 from bet_intel.odds.conversion import (
     american_to_decimal,
     american_to_probability,
@@ -14,7 +14,7 @@ from bet_intel.odds.conversion import (
     implied_probability,
     net_price,
 )
-from bet_intel.odds.devig import DISTINCT_MODELS, MODELS, Devigged, DevigStatus, Method, devig
+from bet_intel.odds.devig import DISTINCT_MODELS, MODELS, Devigged, DevigStatus, Method, devig, devig_each
 from bet_intel.odds.ev import (
     exchange_mid,
     expected_value,
@@ -23,7 +23,7 @@ from bet_intel.odds.ev import (
     kelly_fraction,
     lay_expected_value,
 )
-from bet_intel.odds.fair import FairPrices, fair_prices
+from bet_intel.odds.fair import DeviggedBooks, FairPrices, devigged_books, fair_prices, fair_prices_of
 from bet_intel.odds.kelly import kelly_exclusive, kelly_settled, scaled_stakes
 from bet_intel.odds.maker import maker_back_price, maker_lay_price
 from bet_intel.odds.pooling import Pool, PoolingRule, consensus, leave_one_out
@@ -44,6 +44,7 @@ __all__ = [
     "BoolArray",
     "DevigStatus",
     "Devigged",
+    "DeviggedBooks",
     "FairPrices",
     "FloatArray",
     "IntArray",
@@ -57,15 +58,17 @@ __all__ = [
     "Threshold",
     "american_to_decimal",
     "american_to_probability",
-    "band",
     "consensus",
     "decimal_price",
     "decimal_to_american",
     "devig",
+    "devig_each",
+    "devigged_books",
     "exchange_mid",
     "expected_value",
     "expected_value_with_push",
     "fair_prices",
+    "fair_prices_of",
     "free_bet_expected_value",
     "implied_probability",
     "kelly_exclusive",

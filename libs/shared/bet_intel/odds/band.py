@@ -9,12 +9,12 @@ speaks for fewer books than the pool. The method of the pool itself always takes
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from bet_intel.odds.arrays import BoolArray, FloatArray
 from bet_intel.odds.devig import Method
-from bet_intel.odds.pooling import Pool, log_odds_of, pooled_probability
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +30,18 @@ class Band:
     highest: FloatArray
     methods_used: BoolArray
 
+    def at(self, level: "int | slice") -> Self:
+        """Of bands with one more axis in front (in `methods_used` behind the methods) those at `level`."""
+        return type(self)(self.methods, self.lowest[level], self.highest[level], self.methods_used[:, level])
 
-def band(pool: Pool, method: Method, alternatives: Sequence[tuple[Method, FloatArray]], target: float = 1.0) -> Band:
-    """The band around `pool` (of either kind), which was devigged by `method`.
 
-    `alternatives`: for each other method the devigged probabilities (n, b, m), NaN where its status is not OK.
-    """
-    left_out = pool.share.ndim == 3
-    share = pool.share if left_out else pool.share[np.newaxis]
+def band(methods: Sequence[Method], pooled: FloatArray, flagged: BoolArray, share: FloatArray) -> Band:
+    """The bands of l pools: `pooled` (q, l, n, m) by each of `methods`, of which the first is that of the pools, by
+    the `share` (l, b, m) of each book. `flagged` (q, b, m): where a method gives a book no fair probability."""
     used = share > 0.0
-    drawn_in = pool.drawn_in if left_out else pool.drawn_in[np.newaxis]
-    pooled = pool.probability if left_out else pool.probability[np.newaxis]
-    lowest = pooled.copy()
-    highest = pooled.copy()
-    takes_part = [share.sum(axis=1) > 0.0]
-    for _, probability in alternatives:
-        flagged = np.asarray(np.isnan(probability).any(axis=0))
-        usable = takes_part[0] & ~(used & flagged).any(axis=1)  # (l, m)
-        p = pooled_probability(log_odds_of(probability, ~flagged), share, drawn_in, target)
-        np.fmin(lowest, p, out=lowest, where=usable[:, np.newaxis])
-        np.fmax(highest, p, out=highest, where=usable[:, np.newaxis])
-        takes_part.append(usable)
-    methods_used = np.stack(takes_part)
-    methods = (method, *(other for other, _ in alternatives))
-    if left_out:
-        return Band(methods, lowest, highest, methods_used)
-    return Band(methods, lowest[0], highest[0], methods_used[:, 0])
+    unusable = np.logical_or.reduce(used & flagged[:, np.newaxis], axis=2)  # (q, l, m)
+    methods_used = np.logical_or.reduce(used, axis=1) & ~unusable
+    taking_part = methods_used[:, :, np.newaxis]
+    lowest = np.fmin.reduce(pooled, axis=0, where=taking_part, initial=np.nan)
+    highest = np.fmax.reduce(pooled, axis=0, where=taking_part, initial=np.nan)
+    return Band(tuple(methods), lowest, highest, methods_used)

@@ -6,7 +6,7 @@ that cannot be devigged says why in its status.
 """
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
@@ -113,86 +113,126 @@ def devig(implied: FloatArray, method: Method = Method.POWER, target: float = 1.
     to 1e-12 is fair as it stands: p = r, status OK. ValueError: not two-dimensional, fewer than two outcomes, or a
     target that n probabilities cannot sum to.
     """
+    _checked_shape(implied, target)
+    if method is Method.WORST_CASE:
+        return _worst_case(implied, target)
+    return devig_each(implied, (method,), target)[method]
+
+
+def devig_each(implied: FloatArray, methods: Iterable[Method], target: float = 1.0) -> dict[Method, Devigged]:
+    """The same by several models, without asking for each anew which markets have a margin to take out.
+
+    ValueError: as :func:`devig`; KeyError: `Method.WORST_CASE`, which is no model.
+    """
+    outcomes, markets = _checked_shape(implied, target)
+    size = max(_LEAST_MARKETS, _CHUNK_QUOTES // outcomes)
+    if markets <= size:
+        chunk = _Chunk(np.ascontiguousarray(implied), target)
+        return {method: _finished(implied, chunk.by(method), target) for method in methods}
+    whole = {method: _empty(method, implied.shape) for method in methods}
+    left: dict[Method, BoolArray] = {method: np.zeros(markets, dtype=np.bool_) for method in whole}
+    for begin in range(0, markets, size):
+        part = slice(begin, begin + size)
+        chunk = _Chunk(np.ascontiguousarray(implied[:, part]), target)
+        for method, into in whole.items():
+            one = chunk.by(method)
+            into.probability[:, part], into.parameter[part] = one.devigged.probability, one.devigged.parameter
+            into.overround[part], into.status[part] = chunk.overround, one.devigged.status
+            if one.left is not None:
+                left[method][part] = one.left
+    return {method: _finished(implied, _Part(whole[method], left[method]), target) for method in whole}
+
+
+def _checked_shape(implied: FloatArray, target: float) -> tuple[int, int]:
     if implied.ndim != 2 or implied.shape[0] < 2:
         raise ValueError(f"implied must have the shape (n_outcomes >= 2, n_markets), got {implied.shape}")
     outcomes, markets = implied.shape
     require_target(target, outcomes)
+    return outcomes, markets
 
-    if method is Method.WORST_CASE:
-        return _worst_case(implied, target)
-    probability = np.empty(implied.shape)
-    parameter, overround = np.empty(markets), np.empty(markets)
-    status = np.empty(markets, dtype=np.int8)
-    model, neutral = _MODELS[method], _NEUTRAL_PARAMETER[method]
-    size = max(_LEAST_MARKETS, _CHUNK_QUOTES // outcomes)
-    left = []
-    for begin in range(0, markets, size):
-        chunk = slice(begin, begin + size)
-        one = _devig_chunk(np.ascontiguousarray(implied[:, chunk]), model, neutral, target)
-        probability[:, chunk], parameter[chunk], overround[chunk], status[chunk] = one[:4]
-        if one.left is not None:
-            left.append(begin + np.flatnonzero(one.left))
-    if left:
-        columns = np.concatenate(left)
-        apart = devig(implied[:, columns], method, target)
-        probability[:, columns] = apart.probability
-        parameter[columns], status[columns] = apart.parameter, apart.status
-    return Devigged(method, probability, parameter, overround, status)
+
+class _Part(NamedTuple):
+    """`left` (m,): the markets that are to be solved anew, because they take their method longer than the others."""
+
+    devigged: Devigged
+    left: BoolArray | None
+
+
+def _finished(implied: FloatArray, part: _Part, target: float) -> Devigged:
+    """With what is left solved, in place."""
+    whole, left = part
+    if left is not None and left.any():
+        apart = devig(implied[:, left], whole.method, target)
+        whole.probability[:, left] = apart.probability
+        whole.parameter[left], whole.status[left] = apart.parameter, apart.status
+    return whole
+
+
+def _empty(method: Method, shape: tuple[int, ...]) -> Devigged:
+    markets = shape[1]
+    return Devigged(method, np.empty(shape), np.empty(markets), np.empty(markets), np.empty(markets, dtype=np.int8))
 
 
 def _worst_case(implied: FloatArray, target: float) -> Devigged:
     """The lowest fair probability of every outcome over the models that have a fair answer (status OK)."""
-    bound = devig(implied, Method.MULTIPLICATIVE, target)
+    by_model = devig_each(implied, DISTINCT_MODELS, target)
+    bound = by_model[Method.MULTIPLICATIVE]
     lowest = np.where(bound.status == DevigStatus.OK, bound.probability, np.nan)
     status = bound.status.copy()
-    for method in DISTINCT_MODELS:
-        other = devig(implied, method, target)
+    for other in by_model.values():
         fair = other.status == DevigStatus.OK
         np.fmin(lowest, other.probability, out=lowest, where=fair)
         status[fair] = DevigStatus.OK
     return Devigged(Method.WORST_CASE, lowest, np.full(status.shape, np.nan), bound.overround, status)
 
 
-class _Chunk(NamedTuple):
-    """`left`: the markets that are to be solved anew, because they take their method longer than the others."""
+class _Chunk:
+    """Markets to be devigged by one method or several: which of them have a margin to take out is found once."""
 
-    probability: FloatArray
-    parameter: FloatArray
-    overround: FloatArray
-    status: StatusArray
-    left: BoolArray | None
+    def __init__(self, r: FloatArray, target: float) -> None:
+        self._target = target
+        total = np.add.reduce(r, axis=0)
+        self.overround = total - target
+        # Three numbers tell whether every market of the chunk has a margin to take out: the usual case, without masks.
+        if r.min() >= _SMALLEST and r.max() <= 1.0 - _SMALLEST and self.overround.min() > EXACT_SUM:
+            self._r, self._total, self._columns = r, total, None
+            return
+        complete = ((r >= _SMALLEST) & (r <= 1.0 - _SMALLEST)).all(axis=0)
+        self.overround = np.where(complete, self.overround, np.nan)
+        self._columns = np.flatnonzero(complete & (self.overround > EXACT_SUM))
+        fair = complete & (np.abs(self.overround) <= EXACT_SUM)
+        self._fair = fair if fair.any() else None
+        self._as_they_stand = np.where(fair, r, np.nan)
+        status = np.where(complete, DevigStatus.NO_OVERROUND, DevigStatus.INCOMPLETE).astype(np.int8)
+        status[fair] = DevigStatus.OK
+        self._status = status
+        self._r = np.ascontiguousarray(r[:, self._columns])
+        self._total = np.add.reduce(self._r, axis=0)
 
+    def by(self, method: Method) -> _Part:
+        if self._columns is None:
+            return self._solved(method)
+        probability, status = self._as_they_stand.copy(), self._status.copy()
+        parameter = np.full(status.shape, np.nan)
+        if self._fair is not None:
+            parameter[self._fair] = _NEUTRAL_PARAMETER[method]
+        left = None
+        if self._columns.size:
+            solved, solved_left = self._solved(method)
+            probability[:, self._columns] = solved.probability
+            parameter[self._columns], status[self._columns] = solved.parameter, solved.status
+            if solved_left is not None:
+                left = np.zeros(status.shape, dtype=np.bool_)
+                left[self._columns] = solved_left
+        return _Part(Devigged(method, probability, parameter, self.overround, status), left)
 
-def _devig_chunk(r: FloatArray, model: margin.MarginModel, neutral: float, target: float) -> _Chunk:
-    total = r.sum(axis=0)
-    overround = total - target
-    # Three numbers tell whether every market of the chunk has a margin to take out: the usual case, without masks.
-    if r.min() >= _SMALLEST and r.max() <= 1.0 - _SMALLEST and overround.min() > EXACT_SUM:
-        result = model(r, total, target)
-        status = _verdict(result, target)
+    def _solved(self, method: Method) -> _Part:
+        """The markets that have a margin to take out."""
+        result = _MODELS[method](self._r, self._total, self._target)
+        status = _verdict(result, self._target)
         if result.converged is not None and (status == DevigStatus.NOT_CONVERGED).any():
             _forget(result, status)
-        return _Chunk(result.probability, result.parameter, overround, status, result.left)
-
-    complete = ((r >= _SMALLEST) & (r <= 1.0 - _SMALLEST)).all(axis=0)
-    overround = np.where(complete, overround, np.nan)
-    probability = np.full(r.shape, np.nan)
-    parameter = np.full(r.shape[1], np.nan)
-    status = np.where(complete, DevigStatus.NO_OVERROUND, DevigStatus.INCOMPLETE).astype(np.int8)
-    fair = complete & (np.abs(overround) <= EXACT_SUM)
-    probability[:, fair] = r[:, fair]
-    parameter[fair] = neutral
-    status[fair] = DevigStatus.OK
-    columns = np.flatnonzero(complete & (overround > EXACT_SUM))
-    left = None
-    if columns.size:
-        solved = _devig_chunk(np.ascontiguousarray(r[:, columns]), model, neutral, target)
-        probability[:, columns], parameter[columns] = solved.probability, solved.parameter
-        status[columns] = solved.status
-        if solved.left is not None:
-            left = np.zeros(r.shape[1], dtype=np.bool_)
-            left[columns] = solved.left
-    return _Chunk(probability, parameter, overround, status, left)
+        return _Part(Devigged(method, result.probability, result.parameter, self.overround, status), result.left)
 
 
 def _verdict(result: margin.FairColumns, target: float) -> StatusArray:

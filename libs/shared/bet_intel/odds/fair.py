@@ -7,15 +7,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from bet_intel.odds.arrays import BoolArray, FloatArray, StatusArray, refuse, require_target
 from bet_intel.odds.band import Band, band
-from bet_intel.odds.devig import DISTINCT_MODELS, Devigged, DevigStatus, Method, devig
-from bet_intel.odds.pooling import DEFAULT_RULE, Pool, PoolingRule, consensus, leave_one_out
+from bet_intel.odds.devig import DISTINCT_MODELS, DevigStatus, Method, devig_each
+from bet_intel.odds.pooling import (
+    DEFAULT_RULE,
+    Pool,
+    PoolingRule,
+    log_odds_of,
+    pooled_probability,
+    weigh,
+    with_and_without_each,
+)
 
 # What the worst case pools, weighs and finds outliers by: it bounds models and is none itself.
 _WORST_CASE_POOL = Method.POWER
+_WITHOUT_EACH = slice(1, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,23 @@ class FairPrices:
     leave_one_out_band: Band
 
 
+@dataclass(frozen=True, slots=True)
+class DeviggedBooks:
+    """m markets of n outcomes, from b books, devigged by each of `methods`: what no weight of a book changes.
+
+    probability (q, n, b, m), and status (q, b, m): as in :class:`Devigged`, by the place of each method. parameter,
+    overround (b, m): by the first method. log_odds (q, n, b, m): 0 where the status is not OK.
+    """
+
+    methods: tuple[Method, ...]
+    target: float
+    probability: FloatArray
+    parameter: FloatArray
+    overround: FloatArray
+    status: StatusArray
+    log_odds: FloatArray
+
+
 def fair_prices(
     implied: FloatArray,
     weight: FloatArray,
@@ -57,65 +82,96 @@ def fair_prices(
     or a pool is then the lowest over the band's methods: it sums to less than the target. ValueError: shapes that do
     not fit, a weight that is negative or not finite.
     """
+    books = devigged_books(implied, is_mid=is_mid, method=method, band_methods=band_methods, target=target)
+    return fair_prices_of(books, weight, method=method, rule=rule)
+
+
+def devigged_books(
+    implied: FloatArray,
+    *,
+    is_mid: BoolArray | None = None,
+    method: Method = Method.POWER,
+    band_methods: Sequence[Method] = DISTINCT_MODELS,
+    target: float = 1.0,
+) -> DeviggedBooks:
+    """The part of :func:`fair_prices` that no weight has to do with, for one or several calls of
+    :func:`fair_prices_of`; arguments and errors as there."""
     if implied.ndim != 3 or implied.shape[0] < 2:
         raise ValueError(f"implied must have the shape (n_outcomes >= 2, n_books, n_markets), got {implied.shape}")
     outcomes, books, markets = implied.shape
     require_target(target, outcomes)
-    if weight.shape != (books, markets):
-        raise ValueError(f"weight must have the shape (n_books, n_markets) = {(books, markets)}, got {weight.shape}")
-    refuse(~(np.isfinite(weight) & (weight >= 0.0)), weight, "a book's weight must be finite and 0 or more")
     if is_mid is not None and is_mid.shape != (books, markets):
         raise ValueError(f"is_mid must have the shape (n_books, n_markets) = {(books, markets)}, got {is_mid.shape}")
 
+    methods = dict.fromkeys((_pooled_by(method), *band_methods))
+    methods.pop(Method.WORST_CASE, None)
     columns = np.ascontiguousarray(implied).reshape(outcomes, books * markets)
-    mids = np.flatnonzero(is_mid) if is_mid is not None else np.empty(0, dtype=np.intp)
-    pooled_by = _WORST_CASE_POOL if method is Method.WORST_CASE else method
-    own = _devig_books(columns, mids, pooled_by, target)
-    used_weight = np.where(own.status.reshape(books, markets) == DevigStatus.OK, weight, 0.0)
-    probability = own.probability.reshape(implied.shape)
-
-    over_all = consensus(probability, used_weight, rule, target)
-    without = leave_one_out(probability, used_weight, rule, target)
-    alternatives = []
-    for other in dict.fromkeys(band_methods):
-        if other not in (pooled_by, Method.WORST_CASE):
-            devigged = _devig_books(columns, mids, other, target)
-            fair = np.where(devigged.status == DevigStatus.OK, devigged.probability, np.nan)
-            alternatives.append((other, fair.reshape(implied.shape)))
-    over_all_band = band(over_all, pooled_by, alternatives, target)
-    without_band = band(without, pooled_by, alternatives, target)
-    if method is Method.WORST_CASE:
-        usable = [np.where(own.status.reshape(books, markets) == DevigStatus.OK, probability, np.nan)]
-        probability = np.fmin.reduce([*usable, *(fair for _, fair in alternatives)])
-        over_all = replace(over_all, probability=over_all_band.lowest)
-        without = replace(without, probability=without_band.lowest)
-    return FairPrices(
-        method=method,
-        devigged=probability,
-        parameter=np.full((books, markets), np.nan)
-        if method is Method.WORST_CASE
-        else own.parameter.reshape(books, markets),
-        overround=own.overround.reshape(books, markets),
-        status=own.status.reshape(books, markets),
-        consensus=over_all,
-        leave_one_out=without,
-        consensus_band=over_all_band,
-        leave_one_out_band=without_band,
+    by_method = devig_each(columns, methods, target)
+    probability = np.array([one.probability for one in by_method.values()])
+    status = np.array([one.status for one in by_method.values()])
+    own = by_method[_pooled_by(method)]
+    if is_mid is not None and (mids := np.flatnonzero(is_mid)).size:
+        # The sum of a mid is noise around the target on either side: its margin model is division for every method.
+        probability[..., mids], status[:, mids] = _scaled(columns[:, mids], status[0, mids], target)
+        own.parameter[mids] = np.nan
+    probability = probability.reshape(len(methods), *implied.shape)
+    status = status.reshape(len(methods), books, markets)
+    return DeviggedBooks(
+        tuple(methods),
+        target,
+        probability,
+        own.parameter.reshape(books, markets),
+        own.overround.reshape(books, markets),
+        status,
+        log_odds_of(probability, (status == DevigStatus.OK)[:, np.newaxis]),
     )
 
 
-def _devig_books(columns: FloatArray, mids: npt.NDArray[np.intp], method: Method, target: float) -> Devigged:
-    """Devig every column, the mids of exchanges by division alone."""
-    result = devig(columns, method, target)
-    if mids.size == 0:
-        return result
-    # The sum of a mid is noise around the target on either side: its margin model is division for every method.
-    scaled = columns[:, mids]
-    complete = result.status[mids] != DevigStatus.INCOMPLETE
-    scaled = np.where(complete, scaled * (target / scaled.sum(axis=0)), np.nan)
+def fair_prices_of(
+    books: DeviggedBooks, weight: FloatArray, *, method: Method = Method.POWER, rule: PoolingRule = DEFAULT_RULE
+) -> FairPrices:
+    """The other part of :func:`fair_prices`: `books` of that `method`, pooled; arguments and errors as there."""
+    if books.methods[0] is not _pooled_by(method):
+        raise ValueError(f"books devigged by {books.methods[0]} first are not those of {method}")
+    if weight.shape != books.overround.shape:
+        raise ValueError(
+            f"weight must have the shape (n_books, n_markets) = {books.overround.shape}, got {weight.shape}"
+        )
+    refuse(~(np.isfinite(weight) & (weight >= 0.0)), weight, "a book's weight must be finite and 0 or more")
+
+    # The consensus and the pools without each book are so many rows of weights.
+    flagged = books.status != DevigStatus.OK
+    weights = with_and_without_each(np.where(flagged[0], 0.0, weight))
+    weighed = weigh(books.log_odds[0], weights, rule)
+    pooled = pooled_probability(books.log_odds, weighed.share, weighed.drawn_in, books.target)
+    bands = band(books.methods, pooled, flagged, weighed.share)
+    probability, parameter = books.probability[0], books.parameter
+    pool = weighed.pool(pooled[0])
+    if method is Method.WORST_CASE:
+        probability = np.fmin.reduce(np.where(flagged[:, np.newaxis], np.nan, books.probability))
+        parameter = np.full(weight.shape, np.nan)
+        pool = replace(pool, probability=bands.lowest)
+    return FairPrices(
+        method=method,
+        devigged=probability,
+        parameter=parameter,
+        overround=books.overround,
+        status=books.status[0],
+        consensus=pool.at(0),
+        leave_one_out=pool.at(_WITHOUT_EACH),
+        consensus_band=bands.at(0),
+        leave_one_out_band=bands.at(_WITHOUT_EACH),
+    )
+
+
+def _pooled_by(method: Method) -> Method:
+    return _WORST_CASE_POOL if method is Method.WORST_CASE else method
+
+
+def _scaled(mids: FloatArray, status: StatusArray, target: float) -> tuple[FloatArray, StatusArray]:
+    """Mids of exchanges (n, k) brought to the target, and what became of them (k,)."""
+    complete = status != DevigStatus.INCOMPLETE
+    scaled = np.where(complete, mids * (target / mids.sum(axis=0)), np.nan)
     inside = (scaled < 1.0).all(axis=0)
     verdict = np.where(inside, DevigStatus.OK, DevigStatus.NEGATIVE)
-    result.probability[:, mids] = scaled
-    result.parameter[mids] = np.nan
-    result.status[mids] = np.where(complete, verdict, DevigStatus.INCOMPLETE)
-    return result
+    return scaled, np.where(complete, verdict, DevigStatus.INCOMPLETE).astype(np.int8)

@@ -22,6 +22,7 @@ books are pooled by the mean: of two that disagree nobody can say which is wrong
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -92,6 +93,17 @@ class Pool:
     books_used: IntArray
     drawn_in: FloatArray
 
+    def at(self, level: "int | slice") -> Self:
+        """Of pools with one more axis in front those at `level`."""
+        return type(self)(
+            self.probability[level],
+            self.share[level],
+            self.outlier[level],
+            self.dispersion[level],
+            self.books_used[level],
+            self.drawn_in[level],
+        )
+
 
 DEFAULT_RULE = PoolingRule()
 
@@ -104,15 +116,7 @@ def consensus(
     A book counts in a market where its weight is above 0 and all its probabilities are there. ValueError: shapes that
     do not fit, a weight that is negative or not finite, a probability outside (0, 1) of a book that counts.
     """
-    pool = _pool(probability, _present_weight(probability, weight, target)[np.newaxis], rule, target)
-    return Pool(
-        pool.probability[0],
-        pool.share[0],
-        pool.outlier[0],
-        pool.dispersion[0],
-        pool.books_used[0],
-        pool.drawn_in[0],
-    )
+    return _pool(probability, _present_weight(probability, weight, target)[np.newaxis], rule, target).at(0)
 
 
 def leave_one_out(
@@ -124,8 +128,17 @@ def leave_one_out(
     the consensus.
     """
     present = _present_weight(probability, weight, target)
-    others = ~np.eye(present.shape[0], dtype=np.bool_)
-    return _pool(probability, np.where(others[:, :, np.newaxis], present, 0.0), rule, target)
+    return _pool(probability, with_and_without_each(present)[1:], rule, target)
+
+
+def with_and_without_each(weight: FloatArray) -> FloatArray:
+    """`weight` (b, m) as it is, and behind it without each book in turn: (b + 1, b, m)."""
+    books = weight.shape[0]
+    rows = np.empty((books + 1, *weight.shape))
+    rows[:] = weight
+    each = np.arange(books)
+    rows[each + 1, each] = 0.0
+    return rows
 
 
 def _present_weight(probability: FloatArray, weight: FloatArray, target: float) -> FloatArray:
@@ -147,15 +160,39 @@ def _present_weight(probability: FloatArray, weight: FloatArray, target: float) 
 def _pool(probability: FloatArray, weight: FloatArray, rule: PoolingRule, target: float) -> Pool:
     """The pools for each row of `weight` (l, b, m)."""
     log_odds = log_odds_of(probability, np.asarray((weight > 0.0).any(axis=0)))
+    weighed = weigh(log_odds, weight, rule)
+    return weighed.pool(pooled_probability(log_odds, weighed.share, weighed.drawn_in, target))
+
+
+class Weighed(NamedTuple):
+    """What a pool of log-odds is made of, as in :class:`Pool`, for each row of weights in front: (l, ...)."""
+
+    share: FloatArray
+    outlier: BoolArray
+    dispersion: FloatArray
+    books_used: IntArray
+    drawn_in: FloatArray
+
+    def pool(self, probability: FloatArray) -> Pool:
+        return Pool(probability, *self)
+
+
+def weigh(log_odds: FloatArray, weight: FloatArray, rule: PoolingRule) -> Weighed:
+    """Who counts, and for how much, where `log_odds` (n, b, m) are pooled by each row of `weight` (l, b, m).
+
+    What the log-odds of a book are whose weight is 0 does not matter, but they must be finite.
+    """
     order = np.argsort(log_odds, axis=1)
-    outlier, limit, dispersion = _judge_books(log_odds, order, weight, rule)
+    ordered = np.sort(log_odds, axis=1)
+    outlier, limit, dispersion = _judge_books(log_odds, ordered, order, weight, rule)
     kept = np.where(outlier, 0.0, weight)
     # A book is named against the others: without those just named, what is left is judged again as if they had never
     # been there, until nobody is named any more. So a named book moves neither the median nor the limit of the rest.
     named = outlier.any(axis=1)
     while named.any():
         level, market = np.nonzero(named)
-        again = _judge_books(log_odds[:, :, market], order[:, :, market], kept[level, :, market].T[np.newaxis], rule)
+        left = kept[level, :, market].T[np.newaxis]
+        again = _judge_books(log_odds[:, :, market], ordered[:, :, market], order[:, :, market], left, rule)
         more = again[0][0].T
         limit[level, :, market] = again[1][0].T
         outlier[level, :, market] |= more
@@ -163,92 +200,99 @@ def _pool(probability: FloatArray, weight: FloatArray, rule: PoolingRule, target
         named = np.zeros_like(named)
         named[level, market] = more.any(axis=1)
 
-    books_used = (kept > 0.0).sum(axis=1)
+    books_used = np.count_nonzero(kept, axis=1)
     share = capped_shares(kept, np.where(books_used >= rule.cap_from_books, rule.max_share, 1.0)[:, np.newaxis])
     bounded = (books_used >= rule.bound_from_books)[:, np.newaxis]
-    drawn_in = _drawn_in(log_odds, order, share, np.where(bounded, rule.reach * limit, np.inf))
-    return Pool(
-        probability=pooled_probability(log_odds, share, drawn_in, target),
-        share=share,
-        outlier=outlier,
-        dispersion=dispersion,
-        books_used=books_used,
-        drawn_in=drawn_in,
-    )
+    drawn_in = _drawn_in(log_odds, ordered, order, share, np.where(bounded, rule.reach * limit, np.inf))
+    return Weighed(share, outlier, dispersion, books_used, drawn_in)
 
 
 def _judge_books(
-    log_odds: FloatArray, order: IntArray, weight: FloatArray, rule: PoolingRule
+    log_odds: FloatArray, ordered: FloatArray, order: IntArray, weight: FloatArray, rule: PoolingRule
 ) -> tuple[BoolArray, FloatArray, FloatArray]:
     """Who is an outlier among the books with `weight` (l, b, m), the distance from which one is (l, n, m), and
-    the MAD (l, m). `order` (n, b, m) sorts the books by `log_odds`."""
+    the MAD (l, m). `order` (n, b, m) sorts the books by `log_odds`, and `ordered` are these."""
     present = weight > 0.0
-    count = present.sum(axis=1)  # (l, m)
-    equal_share = 1.0 / np.maximum(count, 1)
-    median_ceiling = np.maximum(rule.median_share, equal_share)[:, np.newaxis]
-    centre = _weighted_median(log_odds, order, capped_shares(weight, median_ceiling))  # (l, n, m)
-    distance = np.abs(log_odds - centre[:, :, np.newaxis])  # (l, n, b, m)
+    count = np.add.reduce(present, axis=1)  # (l, m)
+    median_ceiling = np.maximum(rule.median_share, 1.0 / np.maximum(count, 1))[:, np.newaxis]
+    centre = _weighted_median(ordered, order, capped_shares(weight, median_ceiling))  # (l, n, m)
+    distance = log_odds - centre[:, :, np.newaxis]  # (l, n, b, m)
+    np.abs(distance, out=distance)
     mad = _median_of_present(distance, present, count)
     limit = np.maximum(rule.outlier_scale * _MAD_TO_SIGMA * mad, rule.outlier_floor)
-    judged = present & (count >= rule.outlier_from_books)[:, np.newaxis]
-    outlier = judged & (distance > limit[:, :, np.newaxis]).any(axis=1)
-    return outlier, limit, np.where(count > 0, mad.max(axis=1), np.nan)
+    beyond = np.logical_or.reduce(distance > limit[:, :, np.newaxis], axis=1)
+    outlier = beyond & present & (count >= rule.outlier_from_books)[:, np.newaxis]
+    return outlier, limit, np.where(count > 0, np.maximum.reduce(mad, axis=1), np.nan)
 
 
-def _drawn_in(log_odds: FloatArray, order: IntArray, share: FloatArray, reach: FloatArray) -> FloatArray:
+def _drawn_in(
+    log_odds: FloatArray, ordered: FloatArray, order: IntArray, share: FloatArray, reach: FloatArray
+) -> FloatArray:
     """What the mean of `log_odds` (n, b, m) by `share` (l, b, m) changes by where each is brought within `reach`
     (l, n, m) of their median by `share`: (l, n, m)."""
-    centre = _weighted_median(log_odds, order, share)
+    centre = _weighted_median(ordered, order, share)
     distance = log_odds - centre[:, :, np.newaxis]  # (l, n, b, m)
-    beyond = np.maximum(np.abs(distance) - reach[:, :, np.newaxis], 0.0)
-    drawn: FloatArray = -np.einsum("lbm,lnbm->lnm", share, np.copysign(beyond, distance))
+    beyond = np.abs(distance)
+    beyond -= reach[:, :, np.newaxis]
+    np.maximum(beyond, 0.0, out=beyond)
+    drawn: FloatArray = -np.einsum("lbm,lnbm->lnm", share, np.copysign(beyond, distance, out=beyond))
     return drawn
 
 
 def log_odds_of(probability: FloatArray, counts: BoolArray) -> FloatArray:
-    """λ = ln(p/(1 − p)) of `probability` (n, b, m); 0 for books that do not count (b, m), whose p may be anything."""
+    """λ = ln(p/(1 − p)) of `probability` (…, n, b, m); 0 for books that do not count (…, 1, b, m), whose p may be
+    anything."""
     p = np.where(counts, probability, 0.5)
     log_odds: FloatArray = np.log(p / (1.0 - p))
     return log_odds
 
 
 def pooled_probability(log_odds: FloatArray, share: FloatArray, drawn_in: FloatArray, target: float) -> FloatArray:
-    """Mean of `log_odds` (n, b, m) by `share` (l, b, m) and `drawn_in` (l, n, m), back to probabilities that sum to
-    `target`: (l, n, m).
+    """Mean of `log_odds` (…, n, b, m) by `share` (l, b, m) and `drawn_in` (l, n, m), back to probabilities that sum to
+    `target`: (…, l, n, m).
 
     NaN where nothing has a share, and where for a target other than 1 the division would bring a probability to 1.
     """
-    mean = np.einsum("lbm,nbm->lnm", share, log_odds) + drawn_in
-    p = 1.0 / (1.0 + np.exp(-mean))
-    p *= target / p.sum(axis=1, keepdims=True)
-    unusable = (share.sum(axis=1) == 0.0) | (p >= 1.0).any(axis=1)
-    fair: FloatArray = np.where(unusable[:, np.newaxis], np.nan, p)
+    p = np.einsum("lbm,...nbm->...lnm", share, log_odds)
+    p += drawn_in
+    np.exp(np.negative(p, out=p), out=p)
+    p += 1.0
+    np.divide(1.0, p, out=p)
+    p *= target / np.add.reduce(p, axis=-2, keepdims=True)
+    unusable = np.add.reduce(share, axis=1) == 0.0
+    if target != 1.0:
+        unusable = unusable | (p >= 1.0).any(axis=-2)
+    fair: FloatArray = np.where(unusable[..., np.newaxis, :], np.nan, p)
     return fair
 
 
-def _weighted_median(log_odds: FloatArray, order: IntArray, share: FloatArray) -> FloatArray:
+def _weighted_median(ordered: FloatArray, order: IntArray, share: FloatArray) -> FloatArray:
     """Per outcome the value at which half the weight is reached: (n, b, m) by (l, b, m) → (l, n, m).
 
     Where exactly half the weight lies below a gap it is the middle of the gap.
     """
-    outcomes, books, markets = log_odds.shape
-    ordered = np.take_along_axis(log_odds, order, axis=1)
+    outcomes, books, markets = ordered.shape
     market = np.arange(markets)
     below = np.cumsum(share[:, order, market], axis=2)  # (l, n, b, m)
-    first = (below < 0.5 - _TIE).sum(axis=2)
-    last = (below <= 0.5 + _TIE).sum(axis=2)
+    first = np.add.reduce(below < 0.5 - _TIE, axis=2)
+    last = np.add.reduce(below <= 0.5 + _TIE, axis=2)
     outcome = np.arange(outcomes)[:, np.newaxis]
-    low = ordered[outcome, np.minimum(first, books - 1), market]
-    high = ordered[outcome, np.minimum(last, books - 1), market]
-    median: FloatArray = 0.5 * (low + high)
+    median: FloatArray = ordered[outcome, np.minimum(first, books - 1, out=first), market]
+    median += ordered[outcome, np.minimum(last, books - 1, out=last), market]
+    median *= 0.5
     return median
 
 
 def _median_of_present(distance: FloatArray, present: BoolArray, count: IntArray) -> FloatArray:
     """Plain median over the present books of `distance` (l, n, b, m): (l, n, m); 0 where none is present."""
-    ordered = np.sort(np.where(present[:, np.newaxis], distance, np.inf), axis=2)
-    low = (np.maximum(count, 1) - 1) // 2
-    high = np.minimum(count // 2, distance.shape[2] - 1)
-    low_value = np.take_along_axis(ordered, low[:, np.newaxis, np.newaxis], axis=2)[:, :, 0]
-    high_value = np.take_along_axis(ordered, high[:, np.newaxis, np.newaxis], axis=2)[:, :, 0]
-    return np.where((count > 0)[:, np.newaxis], 0.5 * (low_value + high_value), 0.0)
+    levels, outcomes, books, markets = distance.shape
+    ordered = np.where(present[:, np.newaxis], distance, np.inf)
+    ordered.sort(axis=2)
+    level, outcome = np.arange(levels)[:, np.newaxis, np.newaxis], np.arange(outcomes)[:, np.newaxis]
+    market = np.arange(markets)
+    low = ((np.maximum(count, 1) - 1) // 2)[:, np.newaxis]
+    high = np.minimum(count // 2, books - 1)[:, np.newaxis]
+    median = ordered[level, outcome, low, market]
+    median += ordered[level, outcome, high, market]
+    median *= 0.5
+    return np.where((count > 0)[:, np.newaxis], median, 0.0)
