@@ -13,7 +13,7 @@ StatusArray = npt.NDArray[np.int8]
 
 def refuse(invalid: npt.NDArray[np.bool_] | np.bool_, values: npt.NDArray[Any], requirement: str) -> None:
     """Raise ValueError naming the first of `values` that is `invalid` and what is required of it."""
-    if not np.any(invalid):
+    if not np.count_nonzero(invalid):
         return
     flags = np.atleast_1d(invalid)
     first = tuple(int(i) for i in np.argwhere(flags)[0])

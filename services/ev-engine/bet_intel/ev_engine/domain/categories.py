@@ -1,7 +1,7 @@
 """Which line of a market is its main one."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def categories(
     the one whose sides are nearest to even, then the lowest.
     """
     found: dict[MarketKey, Category] = {}
-    lines: defaultdict[tuple[str, str], list[tuple[int, float, float, MarketKey]]] = defaultdict(list)
+    lines: defaultdict[tuple[str, str], list[tuple[MarketKey, Board, float]]] = defaultdict(list)
     for key, board in boards:
         if key.market == _OUTRIGHTS:
             found[key] = Category.OUTRIGHT
@@ -33,11 +33,22 @@ def categories(
             found[key] = Category.MAIN
         else:
             found[key] = Category.ALTERNATE
-            books, balance = _support(board, as_of_us, stale_us)
-            lines[key.market, key.period].append((-books, balance, key.line, key))
+            lines[key.market, key.period].append((key, board, key.line))
     for candidates in lines.values():
-        found[min(candidates)[3]] = Category.MAIN
+        found[_main(candidates, as_of_us, stale_us)] = Category.MAIN
     return found
+
+
+def _main(lines: Sequence[tuple[MarketKey, Board, float]], as_of_us: int, stale_us: float) -> MarketKey:
+    if len(lines) == 1:
+        return lines[0][0]
+
+    def order(one: tuple[MarketKey, Board, float]) -> tuple[int, float, float]:
+        _, board, line = one
+        books, balance = _support(board, as_of_us, stale_us)
+        return -books, balance, line
+
+    return min(lines, key=order)[0]
 
 
 def _support(board: Board, as_of_us: int, stale_us: float) -> tuple[int, float]:

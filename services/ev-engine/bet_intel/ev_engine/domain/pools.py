@@ -10,7 +10,7 @@ from bet_intel.ev_engine.domain.boards import FloatArray
 from bet_intel.ev_engine.domain.lines import Lines, Place
 from bet_intel.ev_engine.domain.priced import BoolArray
 from bet_intel.ev_engine.domain.tensors import Group, nanmedian
-from bet_intel.odds import DevigStatus, Method, fair_prices
+from bet_intel.odds import DevigStatus, Method, fair_prices_of
 
 
 class Pooled:
@@ -18,9 +18,7 @@ class Pooled:
 
     def __init__(self, group: Group, weight: FloatArray, stale: BoolArray, method: Method) -> None:
         self.group, self.weight, self.stale = group, weight, stale
-        self.fair = fair = fair_prices(
-            group.implied, weight, is_mid=group.two_sided, method=method, target=group.winning
-        )
+        self.fair = fair = fair_prices_of(group.devigged(method), weight, method=method)
         self.without = np.moveaxis(fair.leave_one_out.probability, 0, 1)  # (outcomes, bookmaker left out, markets)
         self.lowest = np.moveaxis(fair.leave_one_out_band.lowest, 0, 1)
         self.highest = np.moveaxis(fair.leave_one_out_band.highest, 0, 1)

@@ -9,7 +9,7 @@ import numpy as np
 from bet_intel.ev_engine.domain.boards import Board, EventBoards, FloatArray, MarketKey
 from bet_intel.ev_engine.domain.priced import BoolArray
 from bet_intel.ev_engine.domain.profile import CLOCK_SKEW, Category, Profile
-from bet_intel.odds import exchange_mid, lay_as_back
+from bet_intel.odds import DeviggedBooks, Method, devigged_books, exchange_mid, lay_as_back
 
 SECOND = 1e6
 # How far the mids of an exchange may be from adding up to the winners before they are placeholders.
@@ -38,6 +38,11 @@ class Scopes:
 
     def of(self, entry: Entry) -> Profile:
         return self.at(entry.boards, entry.key)
+
+    def kinds(self, entry: Entry) -> FloatArray:
+        """Weight, commission, whether it is a sharp one and whether an exchange, of each bookmaker of a board: (4, b)."""
+        bookmaker = self.of(entry).bookmaker
+        return np.array([bookmaker(key) for key in entry.board.bookmakers], dtype=np.float64).T
 
     def at(self, boards: EventBoards, key: MarketKey) -> Profile:
         if not self.profile.overrides:
@@ -77,62 +82,76 @@ class Group:
         self.books = max(len(entry.board.bookmakers) for entry in entries)
         shape = (len(entries[0].board.outcomes), self.books, len(entries))
         self.back, self.lay = np.full(shape, np.nan), np.full(shape, np.nan)
-        self.weight, self.commission = np.zeros(shape[1:]), np.zeros(shape[1:])
-        self.sharp, self.exchange = np.zeros(shape[1:], bool), np.zeros(shape[1:], bool)
+        # Weight, commission, and whether it is a sharp one and an exchange, of each bookmaker.
+        kinds = np.zeros((4, *shape[1:]))
         self.age, limit = np.full(shape[1:], np.inf), np.full(shape[1:], np.nan)
         for m, entry in enumerate(entries):
             board, n = entry.board, len(entry.board.bookmakers)
             self.back[:, :n, m] = board.back
             self.lay[:, :n, m] = board.lay
-            age = (us(entry.boards.as_of) - board.updated_us) / SECOND
-            # Clocks differ a little; a time far after the answer tells nothing, as little as none at all.
-            self.age[:n, m] = np.where(age < -CLOCK_SKEW, np.inf, age)
-            limit[:n, m] = board.limit.min(axis=0)
-            here = profile.of(entry)
-            for b, key in enumerate(board.bookmakers):
-                book = here.bookmaker(key)
-                self.weight[b, m], self.commission[b, m] = book.weight, book.commission
-                self.sharp[b, m], self.exchange[b, m] = book.sharp, book.exchange
+            self.age[:n, m] = us(entry.boards.as_of) - board.updated_us
+            limit[:n, m] = np.minimum.reduce(board.limit, axis=0)
+            kinds[:, :n, m] = profile.kinds(entry)
+        self.weight, self.commission = kinds[0], kinds[1]
+        self.sharp, self.exchange = kinds[2] > 0.0, kinds[3] > 0.0
+        self.age /= SECOND
+        # Clocks differ a little; a time far after the answer tells nothing, as little as none at all.
+        self.age[self.age < -CLOCK_SKEW] = np.inf
+        self.has_back, self.has_lay = ~np.isnan(self.back), ~np.isnan(self.lay)
+        self.anybody_lays = bool(self.has_lay.any())
         self.net = 1.0 + (self.back - 1.0) * (1.0 - self.commission)
-        self.net_lay = lay_as_back(self.lay, self.commission)
+        self.net_lay = lay_as_back(self.lay, self.commission) if self.anybody_lays else self.lay
+        self.asked = 1.0 / self.back
         self.several_win = self._several_win()
         self.weight *= by_limit(limit, profile.profile.limit_weight)
         self._prepare()
+        self._devigged: dict[Method, DeviggedBooks] = {}
 
     def _several_win(self) -> BoolArray:
         """Markets of which more outcomes win than their name says, because most bookmakers price them so: nobody says
         what their fair probabilities add up to. Exchanges have no say: nearly empty, they look the same. (markets,)"""
-        sums = (1.0 / self.back).sum(axis=0)
+        sums = np.add.reduce(self.asked, axis=0)
         complete = ~np.isnan(sums) & ~self.exchange
         priced_so = complete & (sums >= self.winning + _ANOTHER_WINNER)
-        several: BoolArray = 2 * priced_so.sum(axis=0) > complete.sum(axis=0)
+        several: BoolArray = 2 * np.add.reduce(priced_so, axis=0) > np.add.reduce(complete, axis=0)
         return several
 
     def _prepare(self) -> None:
         """What is the same for every profile: implied probabilities, and how far behind the newest each book is."""
         # An exchange's market is read from both sides of its book; one with lay prices for some outcomes only, or far
         # from its back prices, is too thin to refer to. Without any lay price it is read like a bookmaker's.
-        self.two_sided = self.exchange & ~np.isnan(self.lay).all(axis=0)
-        mid = exchange_mid(self.back, self.lay)
-        mid[:, np.abs(mid.sum(axis=0) - self.winning) > _MID_OFF] = np.nan
-        self.implied = np.where(self.two_sided, mid, 1.0 / self.back)
-        self.implied[..., self.several_win] = np.nan
+        self.two_sided = self.exchange & self.has_lay.any(axis=0)
+        self.implied = self._read_from_both_sides() if self.anybody_lays else self.asked.copy()
+        if self.several_win.any():
+            self.implied[..., self.several_win] = np.nan
         self.weight = np.where(self.exchange & ~self.two_sided, np.minimum(self.weight, 1.0), self.weight)
         # The newest among those that could be referred to, the judged one included: a price that has just moved is not
         # held against others that have not been confirmed since.
-        complete = ~np.isnan(self.implied).any(axis=0)
-        self.usable = (self.weight > 0) & complete & (self.two_sided | (self.implied.sum(axis=0) > self.winning))
+        sums = np.add.reduce(self.implied, axis=0)  # NaN where one is missing
+        self.usable = (self.weight > 0) & ((self.two_sided & ~np.isnan(sums)) | (sums > self.winning))
         # A time after the answer itself is the feed's error: it makes nobody else late.
-        newest = np.where(self.usable, np.maximum(self.age, 0.0), np.inf).min(axis=0)
-        self.behind = np.where(np.isfinite(self.age), self.age, np.inf) - np.where(np.isfinite(newest), newest, 0.0)
+        newest = np.minimum.reduce(np.where(self.usable, np.maximum(self.age, 0.0), np.inf), axis=0)
+        self.behind = self.age - np.where(np.isfinite(newest), newest, 0.0)
+
+    def _read_from_both_sides(self) -> FloatArray:
+        mid = exchange_mid(self.back, self.lay)
+        mid[:, np.abs(mid.sum(axis=0) - self.winning) > _MID_OFF] = np.nan
+        return np.where(self.two_sided, mid, self.asked)
+
+    def devigged(self, method: Method) -> DeviggedBooks:
+        """Each bookmaker's fair probabilities by `method`, and by those of the band."""
+        known = self._devigged.get(method)
+        if known is None:
+            known = self._devigged[method] = devigged_books(
+                self.implied, is_mid=self.two_sided, method=method, target=self.winning
+            )
+        return known
 
     def stale(self, profile: Scopes) -> BoolArray:
         """Prices that are too old to refer to. (bookmakers, markets)"""
         here = [profile.of(entry) for entry in self.entries]
-        after = np.array(
-            [one.bounds[entry.category].stale_seconds for one, entry in zip(here, self.entries, strict=True)]
-        )
-        behind = np.array([one.behind_newest_seconds for one in here])
+        after = [one.bounds[entry.category].stale_seconds for one, entry in zip(here, self.entries, strict=True)]
+        behind = [one.behind_newest_seconds for one in here]
         stale: BoolArray = (self.age > after) | (self.behind > behind)
         return stale
 
@@ -166,9 +185,10 @@ def by_limit(limit: FloatArray, power: float) -> FloatArray:
 
 def nanmedian(values: FloatArray) -> FloatArray:
     """Median over bookmakers (axis 1), NaN where there is none."""
-    present = ~np.isnan(values)
-    count = present.sum(axis=1)
+    markets = np.arange(values.shape[2])
+    outcomes = np.arange(values.shape[0])[:, np.newaxis]
+    count = np.add.reduce(~np.isnan(values), axis=1)
     ordered = np.sort(values, axis=1)  # NaN last
-    lower = np.take_along_axis(ordered, np.maximum((count - 1) // 2, 0)[:, None], axis=1)[:, 0]
-    upper = np.take_along_axis(ordered, np.maximum(count // 2, 0)[:, None].clip(max=values.shape[1] - 1), axis=1)[:, 0]
-    return np.where(count > 0, (lower + upper) / 2, np.nan)
+    lower = ordered[outcomes, np.maximum(count - 1, 0) // 2, markets]
+    upper = ordered[outcomes, np.minimum(count // 2, values.shape[1] - 1), markets]
+    return (lower + upper) / 2
