@@ -3,7 +3,7 @@
 Arrays are float64 and outcome-major: outcomes first, markets last. NaN stands for what is missing; it is never filled.
 """
 
-from bet_intel.odds.arbitrage import Stakes, lay_as_back, rounded_stakes, stake_shares
+from bet_intel.odds.arbitrage import Stakes, lay_as_back, rounded_stakes, stake_shares, survives_rounding
 from bet_intel.odds.arrays import BoolArray, FloatArray, IntArray, StatusArray
 from bet_intel.odds.band import Band
 from bet_intel.odds.conversion import (
@@ -86,5 +86,6 @@ __all__ = [
     "scaled_stakes",
     "settlement",
     "stake_shares",
+    "survives_rounding",
     "threshold",
 ]

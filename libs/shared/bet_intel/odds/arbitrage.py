@@ -16,6 +16,7 @@ from bet_intel.odds.arrays import FloatArray, same_kind
 from bet_intel.odds.conversion import checked_commission, checked_decimal
 
 Number = float | FloatArray
+_SURELY = 1.0 + 1e-6
 
 
 @overload
@@ -97,6 +98,22 @@ def rounded_stakes(
             break
         best = again
     return best
+
+
+def survives_rounding(
+    net_prices: Sequence[float], total: Decimal, step: Decimal, limits: Sequence[float | None] | None = None
+) -> bool:
+    """Whether :func:`rounded_stakes` leave a profit whatever wins; arguments and errors as there.
+
+    Rounding moves no stake by more than half a step, and with it the profit of no leg by more than half a step times
+    d′ + n. Only where that may be all of it are the stakes worked out.
+    """
+    unlimited = limits is None or not any(limit is not None and math.isfinite(limit) for limit in limits)
+    if unlimited and step > 0 and len(net_prices) > 1 and min(net_prices) > 1.0:
+        sure = float(total) * (1.0 / math.fsum(1.0 / price for price in net_prices) - 1.0)
+        if sure > float(step) * 0.5 * (max(net_prices) + len(net_prices)) * _SURELY:
+            return True
+    return rounded_stakes(net_prices, total, step, limits).worst > 0
 
 
 def _ceilings(limits: Sequence[float | None] | None, legs: int, step: Decimal) -> list[Decimal]:

@@ -16,7 +16,7 @@ import numpy as np
 from bet_intel.ev_engine.domain.boards import EventBoards, MarketStatus
 from bet_intel.ev_engine.domain.priced import PricedMarket, Side
 from bet_intel.ev_engine.domain.profile import Profile
-from bet_intel.odds import rounded_stakes, stake_shares
+from bet_intel.odds import stake_shares, survives_rounding
 
 _ALTERNATE = "alternate_"
 _OVER = "Over"
@@ -137,8 +137,7 @@ def _covered(market: PricedMarket, profile: Profile, legs: Sequence[Leg]) -> Com
 def _survives_rounding(legs: Sequence[Leg], profile: Profile) -> bool:
     """Whether every outcome still wins when the stakes are rounded to what can be placed, within the limits."""
     limits = [leg.limit for leg in legs]
-    placed = rounded_stakes([leg.net_price for leg in legs], profile.stake, profile.stake_step, limits)
-    return placed.worst > 0
+    return survives_rounding([leg.net_price for leg in legs], profile.stake, profile.stake_step, limits)
 
 
 def _middles(lines: Sequence[PricedMarket], home: str, profile: Profile) -> Iterator[Combination]:

@@ -1,5 +1,6 @@
 """What beats the fair prices of a group of markets, market by market, as one profile judges it."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -58,6 +59,15 @@ class _Judged(NamedTuple):
     judgement: Judgement
 
 
+def _by_market(places: BoolArray) -> dict[int, list[tuple[int, int]]]:
+    """The places (outcome, bookmaker) that are told, by market: in that order."""
+    found: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    if places.any():
+        for o, b, m in np.argwhere(places).tolist():
+            found[m].append((o, b))
+    return found
+
+
 class Judged:
     """A group with its fair prices: what beats them, market by market."""
 
@@ -76,16 +86,19 @@ class Judged:
         self.judged_by = self.lowest if worst_case else self.without
         self.judged_by_lay = self.highest if worst_case else self.without
         self.worst = expected_value(self.lowest, group.net)
-        self.worst_lay = expected_value(1.0 - self.highest, group.net_lay)
         self.ev = self.worst if worst_case else expected_value(self.without, group.net)
-        self.ev_lay = self.worst_lay if worst_case else expected_value(1.0 - self.without, group.net_lay)
-        with np.errstate(invalid="ignore"):
-            self.beats = self.ev > 0
-            self.beats_lay = self.ev_lay > 0
+        # NaN where nobody takes a lay.
+        self.worst_lay = self.ev_lay = group.net_lay
+        if group.anybody_lays:
+            self.worst_lay = expected_value(1.0 - self.highest, group.net_lay)
+            self.ev_lay = self.worst_lay if worst_case else expected_value(1.0 - self.without, group.net_lay)
+        self._beats = {Side.BACK: _by_market(self.ev > 0.0), Side.LAY: _by_market(self.ev_lay > 0.0)}
         unknown = np.isnan(self.without)
-        self.unjudged = unknown & ~np.isnan(group.back)
-        self.unjudged_lay = unknown & ~np.isnan(group.lay)
-        self.covering = pooled.cost() <= 1.0 + self.profile.low_hold
+        self._unjudged = {
+            Side.BACK: _by_market(unknown & group.has_back),
+            Side.LAY: _by_market(unknown & group.has_lay),
+        }
+        self.covering = pooled.cost <= 1.0 + self.profile.low_hold
 
     def _take_estimates(self) -> None:
         """Judge by other lines what cannot be judged by its own."""
@@ -98,9 +111,9 @@ class Judged:
         board, n = entry.board, len(entry.board.bookmakers)
         terms = self.pooled.lines.terms(m)
         judged = [
-            _Judged(int(o), int(b), side, self._judge(int(o), int(b), m, side, terms))
-            for side, beats in ((Side.BACK, self.beats), (Side.LAY, self.beats_lay))
-            for o, b in zip(*np.nonzero(beats[:, :n, m]), strict=True)
+            _Judged(o, b, side, self._judge(o, b, m, side, terms))
+            for side, beats in self._beats.items()
+            for o, b in beats.get(m, ())
         ]
         return PricedMarket(
             key=entry.key,
@@ -118,8 +131,8 @@ class Judged:
             dispersion=float(fair.consensus.dispersion[m]),
             books_used=int(fair.consensus.books_used[m]),
             opportunities=tuple(self._priced(m, terms, one) for one in judged if not one.judgement.refused),
-            refused=self._refused(m, Side.BACK, judged, self.unjudged),
-            refused_lays=self._refused(m, Side.LAY, judged, self.unjudged_lay),
+            refused=self._refused(m, Side.BACK, judged),
+            refused_lays=self._refused(m, Side.LAY, judged),
             refusals=tuple(
                 Refusal(one.outcome, one.bookmaker, one.judgement, one.side) for one in judged if one.judgement.refused
             ),
@@ -133,16 +146,15 @@ class Judged:
             terms=terms,
         )
 
-    def _refused(self, m: int, side: Side, judged: list[_Judged], unjudged: BoolArray) -> dict[tuple[str, str], str]:
+    def _refused(self, m: int, side: Side, judged: list[_Judged]) -> dict[tuple[str, str], str]:
         board = self.group.entries[m].board
-        books = range(len(board.bookmakers))
         refused = {
             (board.outcomes[one.outcome], board.bookmakers[one.bookmaker]): one.judgement.refused
             for one in judged
             if one.side is side and one.judgement.refused
         }
-        for o, b in zip(*np.nonzero(unjudged[:, : len(books), m]), strict=True):
-            reason = self.pooled.reason(m, (book for book in books if book != b))
+        for o, b in self._unjudged[side].get(m, ()):
+            reason = self.pooled.reason(m, (book for book in range(len(board.bookmakers)) if book != b))
             refused[board.outcomes[o], board.bookmakers[b]] = reason
         return refused
 
@@ -152,12 +164,12 @@ class Judged:
         pool = self.fair.leave_one_out
         backs = side is Side.BACK
         fair = float((self.judged_by if backs else self.judged_by_lay)[o, b, m])
-        offered = group.back if backs else group.lay
+        priced = group.outcomes_backed if backs else group.outcomes_laid
         candidate = Candidate(
             seconds_to_start=(entry.boards.event.commence_time - entry.boards.as_of).total_seconds(),
             market_open=entry.board.status is MarketStatus.OPEN,
             outcomes=len(entry.board.outcomes),
-            outcomes_priced=int((~np.isnan(offered[:, b, m])).sum()),
+            outcomes_priced=int(priced[b, m]),
             age=float(group.age[b, m]),
             behind_newest=float(group.behind[b, m]),
             references=int(pool.books_used[b, m]) if estimate is None else estimate.references,
@@ -207,7 +219,7 @@ class Judged:
                 net,
                 (low, high),
                 dispersion,
-                float((shares**2).sum()) if estimate is None else sum(s * s for s in estimate.shares.values()),
+                float(np.add.reduce(shares * shares)) if estimate is None else sum(s * s for s in estimate.shares.values()),
                 0.0 if estimate is None else self._away(m, estimate) / 2.0,
             ),
         )

@@ -25,7 +25,10 @@ class Pooled:
         usable = np.where(fair.consensus.share > 0, fair.devigged, np.nan)
         self.median = nanmedian(usable)
         self.back, self.back_bookmaker = _best(np.where(stale, np.nan, group.net))
-        self.lay, self.lay_bookmaker = _best(np.where(stale, np.nan, group.net_lay))
+        # NaN where nobody offers one.
+        self.lay, self.lay_bookmaker = self.median + np.nan, np.zeros_like(self.back_bookmaker)
+        if group.anybody_lays:
+            self.lay, self.lay_bookmaker = _best(np.where(stale, np.nan, group.net_lay))
         self._left_outs: dict[int, tuple[str, ...]] = {}
         places = [Place(e.boards.event.id, e.boards.event.home, e.key, e.board) for e in group.entries]
         self.lines = Lines(places, fair.consensus.probability, self.without)
@@ -40,11 +43,14 @@ class Pooled:
     def sharp_in_consensus(self) -> BoolArray:
         return np.asarray(((self.fair.consensus.share > 0.0) & self.group.sharp).any(axis=0))
 
+    @cached_property
     def cost(self) -> FloatArray:
         """The least sum of inverse net prices that covers every outcome of a market, infinite where nothing does."""
         back = np.where(np.isnan(self.back), 0.0, self.back)
-        lay = np.where(np.isnan(self.lay), 0.0, self.lay)
         with np.errstate(divide="ignore"):
+            if not self.group.anybody_lays:
+                return np.asarray(np.add.reduce(1.0 / back, axis=0))
+            lay = np.where(np.isnan(self.lay), 0.0, self.lay)
             either = np.maximum(back, lay[::-1]) if len(back) == 2 else back
             pairs = (1.0 / back + 1.0 / lay).min(axis=0)
             cost: FloatArray = np.minimum((1.0 / either).sum(axis=0), pairs)
@@ -95,5 +101,5 @@ def _best(net: FloatArray) -> tuple[FloatArray, npt.NDArray[np.intp]]:
     """The highest net price over bookmakers and whose it is, (outcomes, markets) each; NaN where there is none."""
     offered = np.where(np.isnan(net), -np.inf, net)
     whose = offered.argmax(axis=1)
-    highest = np.take_along_axis(offered, whose[:, np.newaxis], axis=1)[:, 0]
-    return np.where(np.isfinite(highest), highest, np.nan), whose
+    highest = net[np.arange(net.shape[0])[:, np.newaxis], whose, np.arange(net.shape[2])]
+    return highest, whose

@@ -98,6 +98,7 @@ class Group:
         # Clocks differ a little; a time far after the answer tells nothing, as little as none at all.
         self.age[self.age < -CLOCK_SKEW] = np.inf
         self.has_back, self.has_lay = ~np.isnan(self.back), ~np.isnan(self.lay)
+        self.outcomes_backed, self.outcomes_laid = (np.add.reduce(has, axis=0) for has in (self.has_back, self.has_lay))
         self.anybody_lays = bool(self.has_lay.any())
         self.net = 1.0 + (self.back - 1.0) * (1.0 - self.commission)
         self.net_lay = lay_as_back(self.lay, self.commission) if self.anybody_lays else self.lay
