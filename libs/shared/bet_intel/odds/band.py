@@ -39,9 +39,12 @@ def band(methods: Sequence[Method], pooled: FloatArray, flagged: BoolArray, shar
     """The bands of l pools: `pooled` (q, l, n, m) by each of `methods`, of which the first is that of the pools, by
     the `share` (l, b, m) of each book. `flagged` (q, b, m): where a method gives a book no fair probability."""
     used = share > 0.0
-    unusable = np.logical_or.reduce(used & flagged[:, np.newaxis], axis=2)  # (q, l, m)
-    methods_used = np.logical_or.reduce(used, axis=1) & ~unusable
-    taking_part = methods_used[:, :, np.newaxis]
-    lowest = np.fmin.reduce(pooled, axis=0, where=taking_part, initial=np.nan)
-    highest = np.fmax.reduce(pooled, axis=0, where=taking_part, initial=np.nan)
+    methods_used = np.logical_or.reduce(used, axis=1)[np.newaxis].repeat(len(methods), axis=0)  # (q, l, m)
+    # The pool uses nobody whom its own method gives no fair probability: only what others flag beyond that matters.
+    flagged = flagged & ~flagged[0]
+    if flagged.any():
+        methods_used &= ~np.logical_or.reduce(used & flagged[:, np.newaxis], axis=2)
+        pooled = np.where(methods_used[:, :, np.newaxis], pooled, np.nan)
+    lowest = np.fmin.reduce(pooled, axis=0)
+    highest = np.fmax.reduce(pooled, axis=0)
     return Band(tuple(methods), lowest, highest, methods_used)

@@ -253,7 +253,7 @@ def pooled_probability(log_odds: FloatArray, share: FloatArray, drawn_in: FloatA
 
     NaN where nothing has a share, and where for a target other than 1 the division would bring a probability to 1.
     """
-    p = np.einsum("lbm,...nbm->...lnm", share, log_odds)
+    p = _mean(log_odds, share)
     p += drawn_in
     np.exp(np.negative(p, out=p), out=p)
     p += 1.0
@@ -262,23 +262,35 @@ def pooled_probability(log_odds: FloatArray, share: FloatArray, drawn_in: FloatA
     unusable = np.add.reduce(share, axis=1) == 0.0
     if target != 1.0:
         unusable = unusable | (p >= 1.0).any(axis=-2)
-    fair: FloatArray = np.where(unusable[..., np.newaxis, :], np.nan, p)
-    return fair
+    if unusable.any():
+        p = np.where(unusable[..., np.newaxis, :], np.nan, p)
+    return p
+
+
+def _mean(log_odds: FloatArray, share: FloatArray) -> FloatArray:
+    """Σ over books of `share` (l, b, m) · `log_odds` (…, n, b, m): (…, l, n, m)."""
+    *lead, books, markets = log_odds.shape
+    # A product of two matrices for each market: for few markets a tenth of the time of other ways, for many no more.
+    rows = log_odds.reshape(-1, books, markets)
+    by_market = np.matmul(share.transpose(2, 0, 1), rows.transpose(2, 1, 0))  # (m, l, …n)
+    whole = by_market.reshape(markets, len(share), *lead)
+    *first, last = range(2, whole.ndim)
+    return np.ascontiguousarray(whole.transpose(*first, 1, last, 0))
 
 
 def _weighted_median(ordered: FloatArray, order: IntArray, share: FloatArray) -> FloatArray:
     """Per outcome the value at which half the weight is reached: (n, b, m) by (l, b, m) → (l, n, m).
 
-    Where exactly half the weight lies below a gap it is the middle of the gap.
+    Where exactly half the weight lies below a gap it is the middle of the gap; without any weight it is anything.
     """
-    outcomes, books, markets = ordered.shape
+    outcomes, _, markets = ordered.shape
     market = np.arange(markets)
     below = np.cumsum(share[:, order, market], axis=2)  # (l, n, b, m)
-    first = np.add.reduce(below < 0.5 - _TIE, axis=2)
-    last = np.add.reduce(below <= 0.5 + _TIE, axis=2)
+    first = (below >= 0.5 - _TIE).argmax(axis=2)
+    last = (below > 0.5 + _TIE).argmax(axis=2)
     outcome = np.arange(outcomes)[:, np.newaxis]
-    median: FloatArray = ordered[outcome, np.minimum(first, books - 1, out=first), market]
-    median += ordered[outcome, np.minimum(last, books - 1, out=last), market]
+    median: FloatArray = ordered[outcome, first, market]
+    median += ordered[outcome, last, market]
     median *= 0.5
     return median
 

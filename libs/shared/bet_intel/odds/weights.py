@@ -14,7 +14,7 @@ def capped_shares(weight: FloatArray, ceiling: FloatArray) -> FloatArray:
     to their weights, until none is above. A ceiling must leave room: ceiling × books with weight ≥ 1. A market without
     any weight has shares of 0.
     """
-    total = weight.sum(axis=-2, keepdims=True)
+    total = np.add.reduce(weight, axis=-2, keepdims=True)
     share: FloatArray = np.divide(weight, total, out=np.zeros_like(weight), where=total > 0.0)
     capped = np.zeros(weight.shape, dtype=np.bool_)
     for _ in range(weight.shape[-2]):  # each round but the last puts at least one more book at the ceiling
@@ -23,8 +23,8 @@ def capped_shares(weight: FloatArray, ceiling: FloatArray) -> FloatArray:
             break
         capped |= above
         rest = np.where(capped, 0.0, weight)
-        rest_total = rest.sum(axis=-2, keepdims=True)
-        left = 1.0 - ceiling * capped.sum(axis=-2, keepdims=True)
+        rest_total = np.add.reduce(rest, axis=-2, keepdims=True)
+        left = 1.0 - ceiling * np.add.reduce(capped, axis=-2, keepdims=True)
         divided = np.divide(rest * left, rest_total, out=np.zeros_like(weight), where=rest_total > 0.0)
         share = np.where(capped, ceiling, divided)
     return share

@@ -19,19 +19,22 @@ class Pooled:
     def __init__(self, group: Group, weight: FloatArray, stale: BoolArray, method: Method) -> None:
         self.group, self.weight, self.stale = group, weight, stale
         self.fair = fair = fair_prices_of(group.devigged(method), weight, method=method)
-        self.without = np.moveaxis(fair.leave_one_out.probability, 0, 1)  # (outcomes, bookmaker left out, markets)
-        self.lowest = np.moveaxis(fair.leave_one_out_band.lowest, 0, 1)
-        self.highest = np.moveaxis(fair.leave_one_out_band.highest, 0, 1)
-        usable = np.where(fair.consensus.share > 0, fair.devigged, np.nan)
-        self.median = nanmedian(usable)
+        self.without = fair.leave_one_out.probability.swapaxes(0, 1)  # (outcomes, bookmaker left out, markets)
+        self.lowest = fair.leave_one_out_band.lowest.swapaxes(0, 1)
+        self.highest = fair.leave_one_out_band.highest.swapaxes(0, 1)
         self.back, self.back_bookmaker = _best(np.where(stale, np.nan, group.net))
         # NaN where nobody offers one.
-        self.lay, self.lay_bookmaker = self.median + np.nan, np.zeros_like(self.back_bookmaker)
+        self.lay, self.lay_bookmaker = np.full_like(self.back, np.nan), np.zeros_like(self.back_bookmaker)
         if group.anybody_lays:
             self.lay, self.lay_bookmaker = _best(np.where(stale, np.nan, group.net_lay))
         self._left_outs: dict[int, tuple[str, ...]] = {}
         places = [Place(e.boards.event.id, e.boards.event.home, e.key, e.board) for e in group.entries]
         self.lines = Lines(places, fair.consensus.probability, self.without)
+
+    @cached_property
+    def median(self) -> FloatArray:
+        """What the median of the bookmakers in the consensus thinks. (outcomes, markets)"""
+        return nanmedian(np.where(self.fair.consensus.share > 0, self.fair.devigged, np.nan))
 
     @cached_property
     def sharp(self) -> BoolArray:

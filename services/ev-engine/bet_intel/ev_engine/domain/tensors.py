@@ -35,14 +35,19 @@ class Scopes:
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
         self._known: dict[tuple[str, str, str], Profile] = {}
+        self._kinds: dict[tuple[int, tuple[str, ...]], FloatArray] = {}
 
     def of(self, entry: Entry) -> Profile:
         return self.at(entry.boards, entry.key)
 
     def kinds(self, entry: Entry) -> FloatArray:
         """Weight, commission, whether it is a sharp one and whether an exchange, of each bookmaker of a board: (4, b)."""
-        bookmaker = self.of(entry).bookmaker
-        return np.array([bookmaker(key) for key in entry.board.bookmakers], dtype=np.float64).T
+        here, books = self.of(entry), entry.board.bookmakers
+        known = self._kinds.get((id(here), books))
+        if known is None:
+            known = np.array([here.bookmaker(key) for key in books], dtype=np.float64).T
+            self._kinds[id(here), books] = known
+        return known
 
     def at(self, boards: EventBoards, key: MarketKey) -> Profile:
         if not self.profile.overrides:
