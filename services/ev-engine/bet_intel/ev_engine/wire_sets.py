@@ -8,7 +8,7 @@ from uuid import uuid4
 import numpy as np
 import numpy.typing as npt
 
-from bet_intel.ev_engine.domain.boards import MarketKey
+from bet_intel.ev_engine.domain.boards import FloatArray, MarketKey
 from bet_intel.ev_engine.domain.combinations import Kind
 from bet_intel.ev_engine.domain.lives import Change, Life
 from bet_intel.ev_engine.domain.priced import Priced, PricedMarket, Side, ev_per
@@ -320,10 +320,15 @@ def _pooled_alike(one: _Row, other: _Row) -> bool:
     return (
         one.profile.method is other.profile.method
         and a.left_out == b.left_out
-        and np.array_equal(a.share, b.share)
-        and np.array_equal(a.devigged, b.devigged, equal_nan=True)
-        and np.array_equal(a.leave_one_out, b.leave_one_out, equal_nan=True)
+        and _equal(a.share, b.share)
+        and _equal(a.devigged, b.devigged)
+        and _equal(a.leave_one_out, b.leave_one_out)
     )
+
+
+def _equal(one: FloatArray, other: FloatArray) -> bool:
+    # Profiles that have a pool in common show the very arrays.
+    return one is other or np.array_equal(one, other, equal_nan=True)
 
 
 def joined(arrays: "Iterable[npt.NDArray[np.generic]]") -> "npt.NDArray[Any]":

@@ -8,6 +8,8 @@ name (`totals`, `alternate_totals`) needs no shift. The bookmaker whose price is
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from math import isnan, nan
+from statistics import median
 from typing import NamedTuple
 
 import numpy as np
@@ -93,14 +95,14 @@ class _Estimates:
         below = max((one for one in near if one.half_points < 0.0), key=lambda one: one.half_points, default=None)
         beyond = min((one for one in near if one.half_points > 0.0), key=lambda one: one.half_points, default=None)
         if same:
-            return self._told(m, b, same[:1], 0.0)
+            return self._known(m, b, same[:1], 0.0)
         if below is not None and beyond is not None:
-            return self._told(m, b, [below, beyond], 0.0)
+            return self._known(m, b, [below, beyond], 0.0)
         per_half_point = _per_half_point(slope, view.curve)
         nearest = below or beyond
         if nearest is None or per_half_point is None:
             return None
-        return self._told(m, b, [nearest], per_half_point)
+        return self._known(m, b, [nearest], per_half_point)
 
     def _neighbours(self, m: int, b: int, view: LineView, lines: Sequence[int]) -> Iterator[_Neighbour]:
         bookmaker = self._entries[m].board.bookmakers[b]
@@ -112,6 +114,13 @@ class _Estimates:
             column = books.index(bookmaker) if bookmaker in books else None
             if self._enough(other, column):
                 yield _Neighbour(other, column, (place.at - view.at) / _HALF_POINT)
+
+    def _known(self, m: int, b: int, near: Sequence[_Neighbour], per_half_point: float) -> Estimate | None:
+        """What lines say is the same for every profile that asks these."""
+        told, asked = self._pooled.told, (m, b, *near, per_half_point)
+        if asked not in told:
+            told[asked] = self._told(m, b, near, per_half_point)
+        return told[asked]
 
     def _told(self, m: int, b: int, near: Sequence[_Neighbour], per_half_point: float) -> Estimate | None:
         ways = [self._log_odds(one) for one in near]
@@ -182,8 +191,8 @@ class _Estimates:
         group = self._pooled.group
         others = ~self._pooled.stale[:, m] & (group.weight[:, m] > 0.0)
         others[b] = False
-        asked = 1.0 / group.back[:, others, m]
-        return np.array([np.median(row[~np.isnan(row)]) if (~np.isnan(row)).any() else np.nan for row in asked])
+        rows = group.asked[:, others, m].tolist()
+        return np.array([median(known) if (known := [r for r in row if not isnan(r)]) else nan for row in rows])
 
 
 def _speaks_of(other: LineView | None, view: LineView, slope: Slope | None) -> bool:

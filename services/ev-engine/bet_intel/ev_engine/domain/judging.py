@@ -107,9 +107,11 @@ class Judged:
             self.without[:, b, m], self.lowest[:, b, m], self.highest[:, b, m] = one.fair, one.lowest, one.highest
 
     def market(self, m: int) -> PricedMarket:
-        entry, fair = self.group.entries[m], self.fair
-        board, n = entry.board, len(entry.board.bookmakers)
-        terms = self.pooled.lines.terms(m)
+        entry, pooled = self.group.entries[m], self.pooled
+        working = pooled.working(m)
+        terms, leave_one_out = working.terms, working.leave_one_out
+        if self.estimates:
+            leave_one_out = self.without[:, : len(entry.board.bookmakers), m]
         judged = [
             _Judged(o, b, side, self._judge(o, b, m, side, terms))
             for side, beats in self._beats.items()
@@ -117,19 +119,19 @@ class Judged:
         ]
         return PricedMarket(
             key=entry.key,
-            board=board,
+            board=entry.board,
             category=entry.category,
-            reason="" if fair.consensus.books_used[m] > 0 else self.pooled.reason(m, range(n)),
-            consensus=fair.consensus.probability[:, m],
-            band_low=fair.consensus_band.lowest[:, m],
-            band_high=fair.consensus_band.highest[:, m],
-            devigged=fair.devigged[:, :n, m],
-            leave_one_out=self.without[:, :n, m],
-            share=fair.consensus.share[:n, m],
-            overround=fair.overround[:n, m],
-            left_out=self.pooled.left_out(m),
-            dispersion=float(fair.consensus.dispersion[m]),
-            books_used=int(fair.consensus.books_used[m]),
+            reason=working.reason,
+            consensus=working.consensus,
+            band_low=working.band_low,
+            band_high=working.band_high,
+            devigged=working.devigged,
+            leave_one_out=leave_one_out,
+            share=working.share,
+            overround=working.overround,
+            left_out=working.left_out,
+            dispersion=working.dispersion,
+            books_used=working.books_used,
             opportunities=tuple(self._priced(m, terms, one) for one in judged if not one.judgement.refused),
             refused=self._refused(m, Side.BACK, judged),
             refused_lays=self._refused(m, Side.LAY, judged),
@@ -137,10 +139,10 @@ class Judged:
                 Refusal(one.outcome, one.bookmaker, one.judgement, one.side) for one in judged if one.judgement.refused
             ),
             offers=Offers(
-                self.pooled.back[:, m],
-                self.pooled.back_bookmaker[:, m],
-                self.pooled.lay[:, m],
-                self.pooled.lay_bookmaker[:, m],
+                pooled.back[:, m],
+                pooled.back_bookmaker[:, m],
+                pooled.lay[:, m],
+                pooled.lay_bookmaker[:, m],
                 bool(self.covering[m]),
             ),
             terms=terms,
@@ -219,7 +221,9 @@ class Judged:
                 net,
                 (low, high),
                 dispersion,
-                float(np.add.reduce(shares * shares)) if estimate is None else sum(s * s for s in estimate.shares.values()),
+                float(np.add.reduce(shares * shares))
+                if estimate is None
+                else sum(s * s for s in estimate.shares.values()),
                 0.0 if estimate is None else self._away(m, estimate) / 2.0,
             ),
         )

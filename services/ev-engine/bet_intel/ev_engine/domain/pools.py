@@ -1,16 +1,34 @@
 """Fair prices of a group of markets, and what follows from them for every profile that has them."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from bet_intel.ev_engine.domain.boards import FloatArray
-from bet_intel.ev_engine.domain.lines import Lines, Place
-from bet_intel.ev_engine.domain.priced import BoolArray
+from bet_intel.ev_engine.domain.lines import Lines, Place, Terms
+from bet_intel.ev_engine.domain.priced import BoolArray, Estimate
 from bet_intel.ev_engine.domain.tensors import Group, nanmedian
 from bet_intel.odds import DevigStatus, Method, fair_prices_of
+
+
+class Working(NamedTuple):
+    """What every profile that has the pools shows of a market, in the words and shapes of `PricedMarket`."""
+
+    reason: str
+    consensus: FloatArray
+    band_low: FloatArray
+    band_high: FloatArray
+    devigged: FloatArray
+    leave_one_out: FloatArray
+    share: FloatArray
+    overround: FloatArray
+    left_out: tuple[str, ...]
+    dispersion: float
+    books_used: int
+    terms: Terms
 
 
 class Pooled:
@@ -28,6 +46,9 @@ class Pooled:
         if group.anybody_lays:
             self.lay, self.lay_bookmaker = _best(np.where(stale, np.nan, group.net_lay))
         self._left_outs: dict[int, tuple[str, ...]] = {}
+        self._workings: dict[int, Working] = {}
+        self.told: dict[Hashable, Estimate | None] = {}
+        """What lines say of each other (`estimates`)."""
         places = [Place(e.boards.event.id, e.boards.event.home, e.key, e.board) for e in group.entries]
         self.lines = Lines(places, fair.consensus.probability, self.without)
 
@@ -58,6 +79,30 @@ class Pooled:
             pairs = (1.0 / back + 1.0 / lay).min(axis=0)
             cost: FloatArray = np.minimum((1.0 / either).sum(axis=0), pairs)
         return cost
+
+    def working(self, m: int) -> Working:
+        known = self._workings.get(m)
+        if known is None:
+            known = self._workings[m] = self._working(m, len(self.group.entries[m].board.bookmakers))
+        return known
+
+    def _working(self, m: int, books: int) -> Working:
+        fair, pool = self.fair, self.fair.consensus
+        used = int(pool.books_used[m])
+        return Working(
+            reason="" if used > 0 else self.reason(m, range(books)),
+            consensus=pool.probability[:, m],
+            band_low=fair.consensus_band.lowest[:, m],
+            band_high=fair.consensus_band.highest[:, m],
+            devigged=fair.devigged[:, :books, m],
+            leave_one_out=self.without[:, :books, m],
+            share=pool.share[:books, m],
+            overround=fair.overround[:books, m],
+            left_out=self.left_out(m),
+            dispersion=float(pool.dispersion[m]),
+            books_used=used,
+            terms=self.lines.terms(m),
+        )
 
     def left_out(self, m: int) -> tuple[str, ...]:
         """Why each bookmaker of a market is not in its consensus, "" where it is."""

@@ -41,12 +41,12 @@ class Scopes:
         return self.at(entry.boards, entry.key)
 
     def kinds(self, entry: Entry) -> FloatArray:
-        """Weight, commission, whether it is a sharp one and whether an exchange, of each bookmaker of a board: (4, b)."""
+        """Weight, commission, whether it is sharp and whether an exchange, of each bookmaker of a board: (4, b)."""
         here, books = self.of(entry), entry.board.bookmakers
-        known = self._kinds.get((id(here), books))
+        asked = id(here), books  # the profiles found are kept: none has the place of another
+        known = self._kinds.get(asked)
         if known is None:
-            known = np.array([here.bookmaker(key) for key in books], dtype=np.float64).T
-            self._kinds[id(here), books] = known
+            known = self._kinds[asked] = np.array([here.bookmaker(key) for key in books], dtype=np.float64).T
         return known
 
     def at(self, boards: EventBoards, key: MarketKey) -> Profile:
@@ -195,6 +195,7 @@ def nanmedian(values: FloatArray) -> FloatArray:
     outcomes = np.arange(values.shape[0])[:, np.newaxis]
     count = np.add.reduce(~np.isnan(values), axis=1)
     ordered = np.sort(values, axis=1)  # NaN last
-    lower = ordered[outcomes, np.maximum(count - 1, 0) // 2, markets]
-    upper = ordered[outcomes, np.minimum(count // 2, values.shape[1] - 1), markets]
-    return (lower + upper) / 2
+    middle: FloatArray = ordered[outcomes, np.maximum(count - 1, 0) // 2, markets]
+    middle += ordered[outcomes, np.minimum(count // 2, values.shape[1] - 1), markets]
+    middle /= 2
+    return middle
