@@ -127,8 +127,9 @@ _QUANTILE_TAIL_BOTTOM = (
 
 
 def _polynomial(coefficients: Sequence[float], x: FloatArray) -> FloatArray:
-    value = np.full_like(x, coefficients[0])
-    for coefficient in coefficients[1:]:
+    value = x * coefficients[0]
+    value += coefficients[1]
+    for coefficient in coefficients[2:]:
         value *= x
         value += coefficient
     return value

@@ -182,14 +182,14 @@ def weigh(log_odds: FloatArray, weight: FloatArray, rule: PoolingRule) -> Weighe
 
     What the log-odds of a book are whose weight is 0 does not matter, but they must be finite.
     """
-    order = np.argsort(log_odds, axis=1)
-    ordered = np.sort(log_odds, axis=1)
+    order, ordered = log_odds.argsort(axis=1), log_odds.copy()
+    ordered.sort(axis=1)
     outlier, limit, dispersion = _judge_books(log_odds, ordered, order, weight, rule)
     kept = np.where(outlier, 0.0, weight)
     # A book is named against the others: without those just named, what is left is judged again as if they had never
     # been there, until nobody is named any more. So a named book moves neither the median nor the limit of the rest.
-    named = outlier.any(axis=1)
-    while named.any():
+    named = np.logical_or.reduce(outlier, axis=1)
+    while np.count_nonzero(named):
         level, market = np.nonzero(named)
         left = kept[level, :, market].T[np.newaxis]
         again = _judge_books(log_odds[:, :, market], ordered[:, :, market], order[:, :, market], left, rule)
@@ -200,7 +200,7 @@ def weigh(log_odds: FloatArray, weight: FloatArray, rule: PoolingRule) -> Weighe
         named = np.zeros_like(named)
         named[level, market] = more.any(axis=1)
 
-    books_used = np.count_nonzero(kept, axis=1)
+    books_used = np.add.reduce((kept > 0.0).astype(np.intp), axis=1)
     share = capped_shares(kept, np.where(books_used >= rule.cap_from_books, rule.max_share, 1.0)[:, np.newaxis])
     bounded = (books_used >= rule.bound_from_books)[:, np.newaxis]
     drawn_in = _drawn_in(log_odds, ordered, order, share, np.where(bounded, rule.reach * limit, np.inf))
@@ -213,7 +213,7 @@ def _judge_books(
     """Who is an outlier among the books with `weight` (l, b, m), the distance from which one is (l, n, m), and
     the MAD (l, m). `order` (n, b, m) sorts the books by `log_odds`, and `ordered` are these."""
     present = weight > 0.0
-    count = np.add.reduce(present, axis=1)  # (l, m)
+    count = np.add.reduce(present.astype(np.intp), axis=1)  # (l, m); summing booleans takes twice as long
     median_ceiling = np.maximum(rule.median_share, 1.0 / np.maximum(count, 1))[:, np.newaxis]
     centre = _weighted_median(ordered, order, capped_shares(weight, median_ceiling))  # (l, n, m)
     distance = log_odds - centre[:, :, np.newaxis]  # (l, n, b, m)
@@ -285,7 +285,7 @@ def _weighted_median(ordered: FloatArray, order: IntArray, share: FloatArray) ->
     """
     outcomes, _, markets = ordered.shape
     market = np.arange(markets)
-    below = np.cumsum(share[:, order, market], axis=2)  # (l, n, b, m)
+    below = np.add.accumulate(share[:, order, market], axis=2)  # (l, n, b, m)
     first = (below >= 0.5 - _TIE).argmax(axis=2)
     last = (below > 0.5 + _TIE).argmax(axis=2)
     outcome = np.arange(outcomes)[:, np.newaxis]
@@ -304,7 +304,8 @@ def _median_of_present(distance: FloatArray, present: BoolArray, count: IntArray
     market = np.arange(markets)
     low = ((np.maximum(count, 1) - 1) // 2)[:, np.newaxis]
     high = np.minimum(count // 2, books - 1)[:, np.newaxis]
-    median = ordered[level, outcome, low, market]
+    median: FloatArray = ordered[level, outcome, low, market]
     median += ordered[level, outcome, high, market]
     median *= 0.5
-    return np.where((count > 0)[:, np.newaxis], median, 0.0)
+    np.copyto(median, 0.0, where=(count == 0)[:, np.newaxis])
+    return median

@@ -15,16 +15,16 @@ def capped_shares(weight: FloatArray, ceiling: FloatArray) -> FloatArray:
     any weight has shares of 0.
     """
     total = np.add.reduce(weight, axis=-2, keepdims=True)
-    share: FloatArray = np.divide(weight, total, out=np.zeros_like(weight), where=total > 0.0)
+    share: FloatArray = np.divide(weight, total, out=np.zeros(weight.shape), where=total > 0.0)
     capped = np.zeros(weight.shape, dtype=np.bool_)
     for _ in range(weight.shape[-2]):  # each round but the last puts at least one more book at the ceiling
         above = share > ceiling + _ROUNDING
-        if not above.any():
+        if not np.count_nonzero(above):
             break
         capped |= above
         rest = np.where(capped, 0.0, weight)
         rest_total = np.add.reduce(rest, axis=-2, keepdims=True)
-        left = 1.0 - ceiling * np.add.reduce(capped, axis=-2, keepdims=True)
-        divided = np.divide(rest * left, rest_total, out=np.zeros_like(weight), where=rest_total > 0.0)
+        left = 1.0 - ceiling * np.add.reduce(capped.astype(np.float64), axis=-2, keepdims=True)
+        divided = np.divide(rest * left, rest_total, out=np.zeros(weight.shape), where=rest_total > 0.0)
         share = np.where(capped, ceiling, divided)
     return share

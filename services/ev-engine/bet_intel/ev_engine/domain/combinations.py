@@ -5,6 +5,7 @@ below 1, or a little above it. A middle backs both sides of a market at lines th
 both win. Every bet has its legs at two bookmakers or more: one that beats itself is in error.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -214,17 +215,15 @@ def _either(market: PricedMarket, outcome: int) -> Leg | None:
 
 def _back(market: PricedMarket, outcome: int) -> Leg | None:
     offers = market.offers
-    if offers is None or np.isnan(offers.back[outcome]):
+    if offers is None or math.isnan(net := float(offers.back[outcome])):
         return None
     bookmaker = int(offers.back_bookmaker[outcome])
-    price = float(market.board.back[outcome, bookmaker])
-    return Leg(market, outcome, bookmaker, Side.BACK, price, float(offers.back[outcome]), 0.0)
+    return Leg(market, outcome, bookmaker, Side.BACK, float(market.board.back[outcome, bookmaker]), net, 0.0)
 
 
 def _lay(market: PricedMarket, outcome: int) -> Leg | None:
     offers = market.offers
-    if offers is None or np.isnan(offers.lay[outcome]):
+    if offers is None or math.isnan(net := float(offers.lay[outcome])):
         return None
     bookmaker = int(offers.lay_bookmaker[outcome])
-    price = float(market.board.lay[outcome, bookmaker])
-    return Leg(market, outcome, bookmaker, Side.LAY, price, float(offers.lay[outcome]), 0.0)
+    return Leg(market, outcome, bookmaker, Side.LAY, float(market.board.lay[outcome, bookmaker]), net, 0.0)
