@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bet_intel.odds import lay_as_back, lay_expected_value, rounded_stakes, stake_shares
+from bet_intel.odds import lay_as_back, lay_expected_value, rounded_stakes, stake_shares, survives_rounding
 
 PRICES = st.lists(st.floats(1.01, 50), min_size=2, max_size=4)
 STEPS = st.sampled_from([Decimal("0.01"), Decimal("0.50"), Decimal(1), Decimal(5)])
@@ -56,6 +56,25 @@ def test_stakes_can_be_placed_and_profits_are_exact(
         assert limit is None or stake <= Decimal(repr(limit))
         assert profit == stake * Decimal(repr(price)) - placed.total
     assert placed.total <= total + step * len(prices)
+
+
+@given(
+    PRICES,
+    st.floats(-0.001, 0.03),
+    st.integers(10, 100_000),
+    STEPS,
+    st.none() | st.lists(st.none() | st.just(float("nan")) | st.floats(0, 1e5), min_size=4, max_size=4),
+)
+def test_an_arbitrage_survives_where_its_rounded_stakes_say_so(
+    prices: list[float], profit: float, total: int, step: Decimal, limits: list[float | None] | None
+) -> None:
+    cost = sum(1 / price for price in prices)
+    near = [price * cost * (1 + profit) for price in prices]
+    if min(near) <= 1.0:
+        return
+    taken = None if limits is None else limits[: len(near)]
+    worst = rounded_stakes(near, Decimal(total), step, taken).worst
+    assert survives_rounding(near, Decimal(total), step, taken) == (worst > 0)
 
 
 @given(st.floats(0.01, 0.99), st.floats(1.01, 100), st.floats(0, 0.2))

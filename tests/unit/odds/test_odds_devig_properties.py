@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bet_intel.odds import MODELS, DevigStatus, FloatArray, Method, devig
+from bet_intel.odds import MODELS, DevigStatus, FloatArray, Method, devig, devig_each
 
 methods = st.sampled_from(list(MODELS))
 always_fair = st.sampled_from([method for method in MODELS if method not in (Method.ADDITIVE, Method.GOTO)])
@@ -64,6 +64,23 @@ def test_a_market_does_not_depend_on_its_neighbours(markets: list[FloatArray], m
         np.testing.assert_array_equal(batch.probability[:, index], alone.probability[:, 0])
         np.testing.assert_array_equal(batch.parameter[index], alone.parameter[0])
         assert batch.status[index] == alone.status[0]
+
+
+@pytest.mark.parametrize("outcomes", [2, 3])
+@pytest.mark.parametrize("markets", [1, 40, 40_000])
+def test_by_several_methods_at_once_each_gives_what_it_gives_alone(outcomes: int, markets: int) -> None:
+    """With markets among them that are incomplete, underround or fair as they stand; 40,000 are several chunks."""
+    rng = np.random.default_rng(markets)
+    fair = rng.dirichlet(np.full(outcomes, 4.0), markets).T
+    implied = np.clip(fair * rng.uniform(0.99, 1.10, markets), 1e-3, 0.999)
+    implied[:, 5::40] = 1.0 / outcomes
+    implied[0, 6::40] = np.nan
+    for method, found in devig_each(implied, MODELS).items():
+        alone = devig(implied, method)
+        assert found.method is method
+        np.testing.assert_array_equal(found.status, alone.status)
+        for name in ("probability", "parameter", "overround"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(alone, name), err_msg=f"{method} {name}")
 
 
 @given(books(3, 12), methods)

@@ -18,8 +18,11 @@ from bet_intel.odds import (
     Pool,
     consensus,
     devig,
+    devigged_books,
     expected_value,
     fair_prices,
+    fair_prices_of,
+    leave_one_out,
 )
 
 
@@ -103,6 +106,42 @@ def test_composition_is_devig_then_pool() -> None:
     pool = consensus(per_book.probability[:, :, np.newaxis], weight)
     np.testing.assert_array_equal(result.consensus.probability, pool.probability)
     np.testing.assert_array_equal(result.consensus_band.lowest, result.consensus.probability)
+
+
+@given(groups(), st.sampled_from([method for method in MODELS if method is not Method.WORST_CASE]))
+def test_both_pools_at_once_are_those_of_one_after_the_other(
+    group: tuple[FloatArray, FloatArray, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]], method: Method
+) -> None:
+    implied, weight, is_mid = group
+    result = fair_prices(implied, weight, is_mid=is_mid, method=method)
+    used = np.where(result.status == DevigStatus.OK, weight, 0.0)
+    for found, expected in (
+        (result.consensus, consensus(result.devigged, used)),
+        (result.leave_one_out, leave_one_out(result.devigged, used)),
+    ):
+        for field in fields(found):
+            values, wanted = getattr(found, field.name), getattr(expected, field.name)
+            np.testing.assert_allclose(values, wanted, rtol=1e-12, atol=1e-13, err_msg=field.name)
+
+
+@given(groups(), st.sampled_from([*MODELS, Method.WORST_CASE]))
+def test_books_devigged_once_serve_every_set_of_weights(
+    group: tuple[FloatArray, FloatArray, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]], method: Method
+) -> None:
+    implied, weight, is_mid = group
+    books = devigged_books(implied, is_mid=is_mid, method=method)
+    for weights in (weight, weight[::-1], np.zeros_like(weight), weight):
+        at_once = flat(fair_prices(implied, weights, is_mid=is_mid, method=method))
+        for name, values in flat(fair_prices_of(books, weights, method=method)).items():
+            np.testing.assert_array_equal(values, at_once[name], err_msg=name)
+
+
+def test_books_devigged_by_another_method_are_refused() -> None:
+    implied = board((1.90, 1.95), (1.87, 2.00))
+    with pytest.raises(ValueError, match="devigged by power"):
+        fair_prices_of(devigged_books(implied), ones(implied), method=Method.SHIN)
+    with pytest.raises(ValueError, match="weight must have the shape"):
+        fair_prices_of(devigged_books(implied), np.ones((3, 1)))
 
 
 def test_the_long_shot_that_one_method_calls_a_loss_and_another_a_bargain() -> None:
