@@ -7,7 +7,7 @@ import pytest
 
 from bet_intel.ev_engine.domain.boards import Board, MarketKey
 from bet_intel.ev_engine.domain.priced import Priced, PricedMarket
-from bet_intel.ev_engine.domain.pricing import price
+from bet_intel.ev_engine.domain.pricing import price, price_side_by_side
 from bet_intel.ev_engine.domain.profile import Profile, Slope
 from fixtures.engine_boards import board, boards, found, line
 
@@ -61,6 +61,26 @@ def test_no_further_than_the_slope_is_believed_nor_where_there_is_none() -> None
     assert judged(far, line("totals", 11.0), farther) is not None
     near = {line("totals", 8.5): board(fair_prices(0.5)), line("totals", 9.5): soft(moved(0.5, -2 * SLOPE))}
     assert judged(near, line("totals", 9.5), replace(PROFILE, slopes={})) is None
+
+
+def test_profiles_that_believe_other_slopes_each_shift_by_their_own() -> None:
+    key = line("totals", 9.5)
+    markets = {line("totals", 8.5): board(fair_prices(0.5)), key: soft(moved(0.5, -2 * SLOPE))}
+    profiles = [
+        PROFILE,
+        replace(PROFILE, name="steeper", slopes={"baseball": Slope({"totals": 0.13}, 4)}),
+        replace(PROFILE, name="none", slopes={}),
+        replace(PROFILE, name="wants more", min_references=4),
+        replace(PROFILE, name="same"),
+    ]
+    ((*side_by_side,),) = price_side_by_side([boards(markets)], profiles)
+    for one in side_by_side:
+        alone = priced(markets, one.profile)
+        for market in one.markets:
+            assert market.opportunities == alone[market.key].opportunities
+            assert market.refused == alone[market.key].refused
+    fairs = [found(market)["Over", "soft"].fair for one in side_by_side for market in one.markets if found(market)]
+    assert fairs == pytest.approx([moved(0.5, -2 * SLOPE), moved(0.5, -0.26), moved(0.5, -2 * SLOPE)])
 
 
 def test_between_two_lines_no_slope_is_needed() -> None:
