@@ -108,7 +108,7 @@ def test_composition_is_devig_then_pool() -> None:
     np.testing.assert_array_equal(result.consensus_band.lowest, result.consensus.probability)
 
 
-@given(groups(), st.sampled_from([method for method in MODELS if method is not Method.WORST_CASE]))
+@given(groups(), st.sampled_from(list(MODELS)))
 def test_both_pools_at_once_are_those_of_one_after_the_other(
     group: tuple[FloatArray, FloatArray, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]], method: Method
 ) -> None:
