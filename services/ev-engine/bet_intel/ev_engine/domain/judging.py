@@ -79,6 +79,7 @@ class Judged:
         self.fair = pooled.fair
         self.estimates = estimates(pooled, profile)
         self.without, self.lowest, self.highest = pooled.without, pooled.lowest, pooled.highest
+        self._estimated = {m for m, _ in self.estimates}
         if self.estimates:
             self._take_estimates()
         # What a price is judged by, and worth against it. A lay wins with 1 − p, per unit of liability.
@@ -110,7 +111,7 @@ class Judged:
         entry, pooled = self.group.entries[m], self.pooled
         working = pooled.working(m)
         terms, leave_one_out = working.terms, working.leave_one_out
-        if self.estimates:
+        if m in self._estimated:
             leave_one_out = self.without[:, : len(entry.board.bookmakers), m]
         judged = [
             _Judged(o, b, side, self._judge(o, b, m, side, terms))
