@@ -38,6 +38,7 @@ from bet_intel.shared.tasks import Task
 from bet_intel.shared.times import system_clock
 from fixtures.cluster import Cluster, started, until_outcome
 from fixtures.engines import connector
+from fixtures.no_tls import NO_TLS
 from fixtures.outcome import Outcome, outcome
 from fixtures.servers import need
 from fixtures.system import data_folder, running
@@ -140,7 +141,7 @@ def test_every_process_exposes_the_metrics_that_are_listed(cluster: Cluster) -> 
     exposed = [generate_latest(registry).decode()]
     ports = [one["port"] for name, one in cluster.processes().items() if name.rpartition(".")[0] in KINDS]
     assert len(ports) == sum(_COUNTS.values())
-    exposed += [httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text for port in ports]
+    exposed += [httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False, verify=NO_TLS).text for port in ports]
 
     types: dict[str, str] = {}
     for family in (each for text in exposed for each in text_string_to_metric_families(text)):

@@ -18,6 +18,7 @@ from bet_intel.odds_ingest.providers.simulator.recording import write_recording
 from bet_intel.odds_ingest.providers.the_odds_api.market_names import FULL_PERIOD
 from bet_intel.odds_ingest.providers.the_odds_api.requests import FEATURED
 from e2e.last_snapshot import assert_opportunities, board_shown, last_answer
+from fixtures.no_tls import NO_TLS
 from fixtures.odds_payloads import SHARED_DATA
 from fixtures.system import board, data_folder, opportunities, port_said, running
 
@@ -41,7 +42,7 @@ class Service:
             stderr=subprocess.STDOUT,
         )
         self.url = f"http://127.0.0.1:{self._port()}"
-        self.client = httpx.Client(base_url=self.url, trust_env=False)
+        self.client = httpx.Client(base_url=self.url, trust_env=False, verify=NO_TLS)
 
     def _port(self) -> int:
         assert self.process.stdout is not None

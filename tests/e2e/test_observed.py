@@ -27,6 +27,7 @@ from fixtures.backup import Backup
 from fixtures.cluster import Cluster, started
 from fixtures.command import BOOKS, response
 from fixtures.fake_odds_api import Stand, fake_odds_api
+from fixtures.no_tls import NO_TLS
 from fixtures.prometheus import PROMETHEUS, Prometheus, scraping
 from fixtures.servers import need
 from fixtures.traces import CLIENT, CONSUMER, PRODUCER, SERVER, Collector, Span, collecting
@@ -286,7 +287,7 @@ async def test_a_backup_brings_back_what_was_destroyed(world: World, tmp_path: P
 def _shown(world: World) -> tuple[Any, ...]:
     """What the gateways own, as a client sees it."""
     address = f"{world.cluster.url}/v1/admin/pricing/consensus"
-    settings = httpx.get(address, headers=_operator(world), trust_env=False, timeout=30)
+    settings = httpx.get(address, headers=_operator(world), trust_env=False, verify=NO_TLS, timeout=30)
     return world.cluster.try_get("/v1/subscriptions"), settings.json()
 
 
@@ -303,7 +304,7 @@ def _keep_busy(world: World, turn: int) -> None:
     for path in ("/v1/opportunities", f"/v1/opportunities?min_ev={turn % 3 / 100}", "/v1/nothing"):
         world.cluster.request(path)
     if turn % 10 == 0:
-        with httpx.Client(base_url=world.cluster.url, trust_env=False, timeout=30) as client:
+        with httpx.Client(base_url=world.cluster.url, trust_env=False, verify=NO_TLS, timeout=30) as client:
             client.post("/v1/refresh", json={})
             fraction = 0.2 + turn % 20 / 100
             put = client.put("/v1/admin/pricing/consensus", json={"kelly_fraction": fraction}, headers=_operator(world))
@@ -339,7 +340,7 @@ def _notifications(world: World) -> list[Span]:
 
 def _use(world: World) -> None:
     """Do what users and operators do, so that everything there is to say is said."""
-    with httpx.Client(base_url=world.cluster.url, trust_env=False, timeout=30) as client:
+    with httpx.Client(base_url=world.cluster.url, trust_env=False, verify=NO_TLS, timeout=30) as client:
         hook = {"webhook": {"url": world.receiver.url}, "classes": ["take", "marginal", "suspect"], "min_ev": 0.001}
         made = client.post("/v1/subscriptions", json=hook)
         assert made.status_code == 201, made.text

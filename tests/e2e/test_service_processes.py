@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from bet_intel.compose.servers.ports import free_ports
+from fixtures.no_tls import NO_TLS
 from fixtures.postgres import MakeDatabase
 from fixtures.processes import process
 from fixtures.servers import Vhost
@@ -45,7 +46,7 @@ async def test_what_the_simulator_offers_is_found_by_way_of_all_processes(
         "BET_INTEL_ODDS_INGEST_SOURCE": "simulator",
         **{f"BET_INTEL_{name.upper()}_DSN": await make_database(migrations(name)) for name in SERVICES},
     }
-    async with AsyncExitStack() as stack, httpx.AsyncClient(trust_env=False, timeout=10) as client:
+    async with AsyncExitStack() as stack, httpx.AsyncClient(trust_env=False, verify=NO_TLS, timeout=10) as client:
         for service in SERVICES:
             migrating = await stack.enter_async_context(process(f"bet_intel.{service}", "migrate", environment))
             assert await migrating.wait() == 0, migrating.said

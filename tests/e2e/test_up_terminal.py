@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from bet_intel.odds_ingest.providers.simulator.recording import write_recording
+from fixtures.no_tls import NO_TLS
 from fixtures.system import data_folder
 from fixtures.terminal import Terminal, terminal
 
@@ -24,7 +25,9 @@ def rows(lines: list[str]) -> list[tuple[str, ...]]:
 
 
 def served(port: int | None) -> list[dict[str, Any]]:
-    response = httpx.get(f"http://127.0.0.1:{port}/v1/opportunities?limit=10", trust_env=False, timeout=10)
+    response = httpx.get(
+        f"http://127.0.0.1:{port}/v1/opportunities?limit=10", trust_env=False, verify=NO_TLS, timeout=10
+    )
     data: list[dict[str, Any]] = response.json()["data"]
     return data
 

@@ -14,6 +14,7 @@ from bet_intel.compose.embedded_postgres import EmbeddedPostgres
 from fixtures.api_gateway import Gateway, gateway, served
 from fixtures.api_messages import Market, Offer, odds_changed, opportunities_updated
 from fixtures.closing_messages import closing_line_fixed
+from fixtures.no_tls import NO_TLS
 from fixtures.postgres import MakeDatabase
 from fixtures.sse import streaming
 from fixtures.waiting import until
@@ -161,7 +162,7 @@ async def test_stops_within_seconds_with_open_connections(make_database: MakeDat
     async with contextlib.AsyncExitStack() as idle:
         async with gateway(make_database) as served:
             client = await idle.enter_async_context(
-                httpx.AsyncClient(base_url=served.client.base_url, trust_env=False, timeout=5)
+                httpx.AsyncClient(base_url=served.client.base_url, trust_env=False, verify=NO_TLS, timeout=5)
             )
             assert (await client.get("/livez")).status_code == 200
             stopping = loop.time()

@@ -21,6 +21,7 @@ from bet_intel.shared.inprocess import InProcessBus, InProcessTasks
 from bet_intel.shared.migrate import migrate, migrations_of
 from bet_intel.shared.postgres.provision import grant, owner_of, provision
 from bet_intel.shared.times import system_clock
+from fixtures.no_tls import NO_TLS
 from fixtures.replicas import PASSWORD, name_of
 from fixtures.waiting import running
 
@@ -55,7 +56,7 @@ async def gateways(dsn: str) -> AsyncIterator[list[httpx.AsyncClient]]:
             listening = listen("127.0.0.1", 0)
             port = listening.getsockname()[1]
             await stack.enter_async_context(running(bus.run(), api.run(), serve(api, listening)))
-            client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10)
+            client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=NO_TLS, timeout=10)
             clients.append(await stack.enter_async_context(client))
         yield clients
 

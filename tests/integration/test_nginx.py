@@ -11,6 +11,7 @@ import pytest
 from bet_intel.compose.servers.folder import PREFIX, ServersFolder
 from bet_intel.compose.servers.nginx import Nginx
 from bet_intel.compose.servers.programs import NGINX
+from fixtures.no_tls import NO_TLS
 from fixtures.servers import need
 from fixtures.waiting import until
 
@@ -69,7 +70,7 @@ def folder(open_folder: Path) -> Iterator[ServersFolder]:
 
 async def start(folder: ServersFolder, gateways: Sequence[str]) -> httpx.AsyncClient:
     nginx = await asyncio.to_thread(Nginx.start, folder, gateways)
-    return httpx.AsyncClient(base_url=nginx.url, trust_env=False, timeout=10)
+    return httpx.AsyncClient(base_url=nginx.url, trust_env=False, verify=NO_TLS, timeout=10)
 
 
 async def test_requests_go_to_every_gateway_and_name_the_client(folder: ServersFolder) -> None:

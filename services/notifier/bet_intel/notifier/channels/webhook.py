@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import cache
 from importlib.metadata import version
 
 import httpcore
@@ -22,12 +23,18 @@ _GONE = 410
 _CONNECTIONS = 100
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Read once: it takes as long as the rest of a notifier's start."""
+    return ssl.create_default_context()
+
+
 class _GuardedTransport(httpx.AsyncHTTPTransport):
     def __init__(self, backend: GuardedBackend) -> None:
-        super().__init__(trust_env=False)
+        super().__init__(trust_env=False, verify=_trusted())
         # httpx does not hand a network backend on to the pool that it makes.
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=ssl.create_default_context(),
+            ssl_context=_trusted(),
             max_connections=_CONNECTIONS,
             # Kept connections would be reused without a look at where the name leads now.
             max_keepalive_connections=0,
