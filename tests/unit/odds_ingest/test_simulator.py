@@ -2,10 +2,12 @@
 
 import math
 from collections import defaultdict
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from statistics import mean, median
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,6 +45,17 @@ def boards(seed: int, at: datetime) -> tuple[EventOdds, ...]:
     parsed = parse_response(snapshot(seed, at), provider="simulator")
     assert parsed.rejections == ()
     return parsed.events
+
+
+def played(
+    step: timedelta, count: int, kept: Callable[[dict[str, Any]], dict[str, Any]]
+) -> Iterator[tuple[EventOdds, ...]]:
+    """What is `kept` of every event, at moments that follow each other: the simulation remembers what is the same."""
+    simulation = Simulation(7)
+    for index in range(count):
+        parsed = parse_response(list(map(kept, simulation.snapshot(NOON + index * step))), provider="simulator")
+        assert parsed.rejections == ()
+        yield parsed.events
 
 
 def test_seed_and_time_decide_everything() -> None:
@@ -173,8 +186,10 @@ def test_matches_come_and_go_every_few_minutes_and_never_jump() -> None:
     seen: dict[str, list[int]] = defaultdict(list)
     starts: dict[str, set[datetime]] = defaultdict(set)
     minutes = 240
-    for minute in range(minutes):
-        for odds in boards(7, NOON + timedelta(minutes=minute)):
+    # Of its prices nothing is asked here.
+    listed = played(timedelta(minutes=1), minutes, lambda event: {**event, "bookmakers": []})
+    for minute, events in enumerate(listed):
+        for odds in events:
             seen[odds.event.id].append(minute)
             starts[odds.event.id].add(odds.event.commence_time)
 
@@ -195,6 +210,14 @@ def test_matches_come_and_go_every_few_minutes_and_never_jump() -> None:
     assert all(60 <= len(when) <= 180 for when in whole)
 
 
+def _only_h2h(event: dict[str, Any]) -> dict[str, Any]:
+    books = [
+        {**book, "markets": [market for market in book["markets"] if market["key"] == "h2h"]}
+        for book in event["bookmakers"]
+    ]
+    return {**event, "bookmakers": books}
+
+
 def test_lines_move_smoothly_and_slow_bookmakers_follow() -> None:
     step, count = timedelta(seconds=20), 120
     home = {
@@ -203,8 +226,8 @@ def test_lines_move_smoothly_and_slow_bookmakers_follow() -> None:
         if odds.event.commence_time > NOON + count * step and odds.event.sport != "basketball"
     }
     series: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for index in range(count):
-        for (event_id, key, quote), price in prices(boards(7, NOON + index * step)).items():
+    for events in played(step, count, _only_h2h):
+        for (event_id, key, quote), price in prices(events).items():
             if key.market == "h2h" and quote.side is Side.BACK and home.get(event_id) == quote.outcome:
                 series[event_id, quote.bookmaker].append(math.log(price))
     whole = {key: values for key, values in series.items() if len(values) == count}
