@@ -28,7 +28,7 @@ def _assert_replay_equals_kernel(recording: Path, seconds: float) -> None:
 
 def test_simulated_recording(tmp_path: Path) -> None:
     recording = tmp_path / "simulated.jsonl.gz"
-    write_recording(recording, seed=7, start=_START, step=timedelta(seconds=60), count=40)
+    write_recording(recording, seed=7, start=_START, step=timedelta(minutes=2), count=20)
     _assert_replay_equals_kernel(recording, seconds=120)
 
 
