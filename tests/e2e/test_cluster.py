@@ -12,7 +12,7 @@ from bet_intel.compose.cluster import control, databases
 from bet_intel.compose.databases import SERVICES
 from bet_intel.compose.servers.folder import ServersFolder, is_gone
 from bet_intel.compose.servers.postgres import PostgresGroup
-from fixtures.cluster import Cluster, started
+from fixtures.cluster import Cluster, by_name, started
 from fixtures.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("servers")]
@@ -25,7 +25,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 def test_status_shows_every_process(cluster: Cluster) -> None:
-    processes = cluster.processes()
+    processes = by_name(cluster.status_said())
 
     roles = {name: (one["kind"], one["role"]) for name, one in processes.items()}
     assert roles == {

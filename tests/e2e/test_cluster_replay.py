@@ -36,7 +36,7 @@ from bet_intel.odds_ingest.providers.simulator.recording import write_recording
 from bet_intel.shared.dramatiq_workers.queues import DramatiqTasks
 from bet_intel.shared.tasks import Task
 from bet_intel.shared.times import system_clock
-from fixtures.cluster import Cluster, started, until_outcome
+from fixtures.cluster import Cluster, by_name, started, until_outcome
 from fixtures.engines import connector
 from fixtures.no_tls import NO_TLS
 from fixtures.outcome import Outcome, outcome
@@ -114,9 +114,9 @@ async def test_its_queues_run_empty(cluster: Cluster) -> None:
 
 
 def test_status_shows_every_process_of_the_services(cluster: Cluster) -> None:
-    status = cluster.status()
+    status = cluster.status_said()
 
-    processes = {one["name"]: one for one in status["processes"]}
+    processes = by_name(status)
     services = {f"{name}.{number}" for name, count in _COUNTS.items() for number in range(1, count + 1)}
     servers = {"epmd", "rabbitmq1@localhost", "postgres1", "postgres2", "redis1", "nginx"}
     assert set(processes) == services | servers
