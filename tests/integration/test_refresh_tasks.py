@@ -63,6 +63,13 @@ class Apart:
         async with self.plans.database.latest() as connection:
             return (await polled(connection, PROVIDER))[TargetId(league)].polled_at
 
+    async def work_on_both(self) -> None:
+        """The first plan, and its two tasks."""
+        await self.plans.until(hours(0.001))
+        await until(lambda: len(self.sent.refreshes()) == 2)
+        for league in (BASEBALL, HOCKEY):
+            await self.works.tasks.enqueue(self.sent.of(league))
+
 
 @asynccontextmanager
 async def apart(dsn: str, given: Feed) -> AsyncIterator[Apart]:
@@ -147,10 +154,7 @@ async def test_leagues_whose_task_finds_the_provider_left_alone_are_sent_again_a
     given.failures[BASEBALL] = [NotTakenError("status 503", retry_after=40)]
     async with apart(dsn, given) as processes:
         sent, works = processes.sent, processes.works
-        await processes.plans.until(hours(0.001))
-        await until(lambda: len(sent.refreshes()) == 2)
-        for league in (BASEBALL, HOCKEY):
-            await works.tasks.enqueue(sent.of(league))
+        await processes.work_on_both()
         assert (works.refreshed("failed"), works.refreshed("left_alone")) == (1, 1)
         assert await processes.polled_at(HOCKEY) is None
         await processes.plans.until(given.now + timedelta(seconds=35))
@@ -168,10 +172,7 @@ async def test_a_passing_refusal_of_the_login_ends_neither_worker_nor_plan_and_i
     given.failures[BASEBALL] = [AuthError("wrong key")]
     async with apart(dsn, given) as processes:
         sent, works = processes.sent, processes.works
-        await processes.plans.until(hours(0.001))
-        await until(lambda: len(sent.refreshes()) == 2)
-        for league in (BASEBALL, HOCKEY):
-            await works.tasks.enqueue(sent.of(league))
+        await processes.work_on_both()
         await until(lambda: [status.error_kind for status in works.statuses] == ["auth"])
         await processes.plans.until(given.now + timedelta(minutes=4, seconds=50))
         assert len(sent.refreshes()) == 2
