@@ -16,7 +16,7 @@ from fixtures.system import System, data_folder, running
 pytestmark = pytest.mark.chaos
 
 _SEED = 20260502
-_SNAPSHOTS = 30
+_SNAPSHOTS = 60
 _SECONDS = 180.0
 _LAST = (
     "ingest, before its commit",
@@ -35,7 +35,7 @@ _LAST = (
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("recording") / "simulated.jsonl.gz"
     write_recording(
-        path, seed=3, start=datetime(2026, 5, 2, 18, 0, tzinfo=UTC), step=timedelta(minutes=3), count=_SNAPSHOTS
+        path, seed=3, start=datetime(2026, 5, 2, 18, 0, tzinfo=UTC), step=timedelta(seconds=90), count=_SNAPSHOTS
     )
     return path
 

@@ -130,7 +130,7 @@ def _assert_polling_equals_replay(recording: Path, odds_api: pytest.MonkeyPatch,
 
 def test_simulated_recording(tmp_path: Path, odds_api: pytest.MonkeyPatch) -> None:
     recording = tmp_path / "simulated.jsonl.gz"
-    write_recording(recording, seed=7, start=_START, step=timedelta(minutes=2), count=10)
+    write_recording(recording, seed=7, start=_START, step=timedelta(seconds=60), count=20)
     odds_api.setenv("BET_INTEL_ODDS_API_REGIONS", "us,uk,eu,au")
     _assert_polling_equals_replay(recording, odds_api, seconds=120)
 
