@@ -19,6 +19,7 @@ from typing import Any
 
 import aio_pika
 import uvloop
+from aiormq import spec
 from kombu.serialization import dumps
 from prometheus_client import CollectorRegistry
 
@@ -31,6 +32,7 @@ from bench.worker import Worker
 from bet_intel.shared.dramatiq_workers.queues import DramatiqTasks
 from bet_intel.shared.messaging import Message
 from bet_intel.shared.rabbitmq.bus import RabbitBus
+from bet_intel.shared.rabbitmq.envelope import Outgoing
 from bet_intel.shared.rabbitmq.publisher import Publisher
 from bet_intel.shared.rabbitmq.topology import Topology, quorum_queue
 from bet_intel.shared.tasks import Task
@@ -161,14 +163,13 @@ async def _put_celery(url: str) -> Put:
     async def put(payload: str) -> None:
         made = app.amqp.as_task_v2(str(uuid.uuid4()), TASK, (payload,), {})
         content_type, encoding, body = dumps(made.body, serializer="json")
-        message = aio_pika.Message(
-            body.encode(),
+        properties = spec.Basic.Properties(
             headers=made.headers,
             content_type=content_type,
             content_encoding=encoding,
             correlation_id=made.properties["correlation_id"],
             delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
         )
-        await publisher.publish("", QUEUE, message)
+        await publisher.publish("", QUEUE, Outgoing(body.encode(), properties))
 
     return put

@@ -66,6 +66,15 @@ class Stage:
             raise StageError("nginx does not run")
         return nginx.url
 
+    def promote(self) -> None:
+        """The replica that has received most becomes the primary, as an operator's command has it; the old one is left
+        as it is."""
+        group = self.engines.postgres
+        new = group.furthest(group.replicas)
+        if new is None:
+            raise StageError("no replica answers")
+        group.promote(new)
+
     def members(self, kind: str = "") -> list[Member]:
         running = self.folder.read(RUNNING, Members) or Members()
         return [one for one in running.members if one.kind.startswith(kind)]

@@ -21,6 +21,7 @@ from fixtures.answers import H2H, board, sporting_event
 from fixtures.engine import MIGRATIONS
 from fixtures.engines import KeptInMemory, connector
 from fixtures.feed import Feed
+from fixtures.outgoing_amqp import for_driver
 from fixtures.postgres import MakeDatabase
 from fixtures.processes import Process, process
 from fixtures.servers import Vhost
@@ -76,7 +77,7 @@ async def test_each_is_kept_or_ignored_by_rule_counted_and_said_once_with_its_id
             await bus.publish(one)
         connection = await aio_pika.connect(vhost.url)
         async with connection, connection.channel() as channel:
-            for raw in (to_amqp(unknown), aio_pika.Message(b"?", message_id="alien")):
+            for raw in (for_driver(to_amqp(unknown)), aio_pika.Message(b"?", message_id="alien")):
                 await channel.default_exchange.publish(raw, ODDS_QUEUE.name)
             await bus.publish(Feed(sporting_event("2")).shows(0, BOARDS))
 

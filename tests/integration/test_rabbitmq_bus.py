@@ -26,6 +26,7 @@ from bet_intel.shared.rabbitmq.errors import BrokerError, BrokerUnavailableError
 from bet_intel.shared.rabbitmq.publisher import Patience
 from bet_intel.shared.rabbitmq.topology import Declarer, Topology, dead_queue, quorum_queue
 from fixtures.engines import ODDS_QUEUE, QUICK, KeptInMemory, connector
+from fixtures.outgoing_amqp import for_driver
 from fixtures.servers import Vhost
 from fixtures.waiting import running, until
 from fixtures.ways import free_port, open_way
@@ -313,8 +314,8 @@ async def test_an_event_of_an_unknown_version_is_a_dead_letter_and_blocks_nothin
     bus = RabbitBus(connector(vhost.url), QUICK, metrics=MessageMetrics(registry))
     bus.subscribe(ODDS_QUEUE, seen, dead_letters)
     await bus.declare()
-    unknown = to_amqp(message("unknown", "odds.changed.v7"))
-    alien = to_amqp(message("alien"))
+    unknown = for_driver(to_amqp(message("unknown", "odds.changed.v7")))
+    alien = for_driver(to_amqp(message("alien")))
     alien.headers["cloudEvents:specversion"] = "9.0"
     with capture_logs() as logs:
         async with looking_in(vhost) as channel, running(bus.run()):

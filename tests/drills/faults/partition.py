@@ -37,10 +37,9 @@ def _cut(stage: Stage) -> None:
 
 
 def _promote(stage: Stage) -> None:
-    group = stage.engines.postgres
     # The supervisor would take it for one that was interrupted.
     with stage.folder.lock("servers"):
-        group.promote(group.replicas[0])
+        stage.promote()
     stage.later(_HEALED_AFTER, _heal)
 
 

@@ -18,6 +18,7 @@ from bet_intel.shared.rabbitmq.envelope import to_amqp
 from bet_intel.shared.times import system_clock
 from drills.drill import Bound, Fault
 from drills.stage import DEAD_TASKS, LETTERS, Stage, StageError
+from fixtures.outgoing_amqp import for_driver
 
 _PUT = "poisoned"
 _NOT_OURS = ("drills.",)
@@ -56,7 +57,7 @@ async def _put(url: str, queues: list[str]) -> None:
 
 def _unreadable(queue: str) -> aio_pika.Message:
     message = Message(f"poison-{queue}", "poison.v1", "drills", "poison", system_clock(), 1, b"\xff no message of ours")
-    return to_amqp(message)
+    return for_driver(to_amqp(message))
 
 
 def _set_aside_and_redriven(stage: Stage) -> list[str]:

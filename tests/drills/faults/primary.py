@@ -18,11 +18,6 @@ def _kill(stage: Stage) -> None:
     group.kill(group.primary)
 
 
-def _promote(stage: Stage) -> None:
-    group = stage.engines.postgres
-    group.promote(group.replicas[0])
-
-
 def _come_back(stage: Stage) -> None:
     """Alive, and believing that it is the primary."""
     stage.engines.postgres.start_host(_old(stage))
@@ -30,7 +25,7 @@ def _come_back(stage: Stage) -> None:
 
 
 def _promote_and_come_back(stage: Stage) -> None:
-    _promote(stage)
+    stage.promote()
     stage.later(4.0, _come_back)
 
 

@@ -5,14 +5,14 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-import aio_pika
 import pytest
 
 from bet_intel.shared.rabbitmq.connection import Connector, Nodes, losses_of_the_driver
+from bet_intel.shared.rabbitmq.envelope import Outgoing
 from bet_intel.shared.rabbitmq.publisher import Publisher
 from bet_intel.shared.rabbitmq.topology import EXCHANGES
 
-_MESSAGE = aio_pika.Message(b"")
+_MESSAGE = Outgoing.plain(b"", "1")
 
 
 class _Channel:

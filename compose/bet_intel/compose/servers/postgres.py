@@ -3,7 +3,7 @@
 import secrets
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -159,6 +159,12 @@ class PostgresGroup:
         except ServerError:
             return None
         return int(answer) if answer else None
+
+    def furthest(self, replicas: Sequence[PostgresHost]) -> PostgresHost | None:
+        """Of those that answer, the one that has received most; nobody else has all that was acknowledged where one
+        replica is enough for it."""
+        received = {replica: at for replica in replicas if (at := self.received(replica)) is not None}
+        return max(received, key=received.__getitem__, default=None)
 
     def rebase(self, host: PostgresHost) -> None:
         """Makes a host anew as a replica of the present primary, whatever it was.

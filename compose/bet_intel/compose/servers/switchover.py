@@ -18,13 +18,13 @@ def switch_over(group: PostgresGroup, name: str | None = None) -> PostgresHost:
         ServerError: no such replica answers, or the switch was begun and is not complete: the message says how far.
     """
     chosen = [host for host in group.replicas if name in (None, host.name)]
-    if _furthest(group, chosen) is None:
+    if group.furthest(chosen) is None:
         known = ", ".join(host.name for host in group.replicas) or "none: started with --small?"
         raise ServerError(f"there is no replica to promote that answers (replicas: {known})")
     # Before another takes its place: it would go on taking writes that are lost. And in order: its replicas receive all
     # that it has acknowledged.
     group.stop_host(group.primary, _ORDERLY_SECONDS)
-    new = _furthest(group, chosen)
+    new = group.furthest(chosen)
     if new is None:
         raise ServerError("the replicas answer no more: the primary stays what it was")
     group.promote(new)
@@ -35,9 +35,3 @@ def switch_over(group: PostgresGroup, name: str | None = None) -> PostgresHost:
             except ServerError as error:
                 raise ServerError(f"{new.name} is the primary; {host.name} is not its replica yet: {error}") from error
     return new
-
-
-def _furthest(group: PostgresGroup, hosts: list[PostgresHost]) -> PostgresHost | None:
-    """Of those that answer, the one that has received most."""
-    received = {host: at for host in hosts if (at := group.received(host)) is not None}
-    return max(received, key=received.__getitem__, default=None)

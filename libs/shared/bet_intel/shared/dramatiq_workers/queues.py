@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-import aio_pika
 import dramatiq
 import structlog
 from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
@@ -25,6 +24,7 @@ from bet_intel.shared.dramatiq_workers.observing import Metrics, Recycling, Task
 from bet_intel.shared.dramatiq_workers.redrive import redrive
 from bet_intel.shared.messaging import DeadLetters, UnroutableError
 from bet_intel.shared.rabbitmq.connection import Connector, closed
+from bet_intel.shared.rabbitmq.envelope import Outgoing
 from bet_intel.shared.rabbitmq.publisher import Publisher
 from bet_intel.shared.rabbitmq.topology import Declarer, Topology
 from bet_intel.shared.tasks import Actor, Task
@@ -97,9 +97,8 @@ class DramatiqTasks:
     async def enqueue(self, task: Task) -> None:
         with publishing(task.queue, task.traceparent, "enqueue", task.actor):
             body = encode(replace(task, traceparent=current_traceparent() or task.traceparent), self._clock)
-            message = aio_pika.Message(body, message_id=task.id, delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
             try:
-                await self._publisher.publish(_DEFAULT_EXCHANGE, task.queue, message)
+                await self._publisher.publish(_DEFAULT_EXCHANGE, task.queue, Outgoing.plain(body, task.id))
             except UnroutableError as error:
                 raise UnroutableError(f"no worker pool serves the queue {task.queue}") from error
 

@@ -1,6 +1,5 @@
 """Dead tasks back into their queue: those kept with a reason, and those that nobody could judge."""
 
-import aio_pika
 import dramatiq
 import msgspec
 import structlog
@@ -9,6 +8,7 @@ from dramatiq.common import xq_name
 from bet_intel.shared.dramatiq_workers.broker import decode, encode, task_queue
 from bet_intel.shared.messaging import DeadLetters, reason_of
 from bet_intel.shared.rabbitmq.connection import closed
+from bet_intel.shared.rabbitmq.envelope import Outgoing
 from bet_intel.shared.rabbitmq.publisher import Publisher
 from bet_intel.shared.rabbitmq.topology import Declarer
 from bet_intel.shared.tasks import Task
@@ -26,8 +26,7 @@ async def redrive(publisher: Publisher, queue: str, dead_letters: DeadLetters, a
 
     async def put_back(task: Task, failed: int) -> None:
         body = encode(task, clock, failed)
-        message = aio_pika.Message(body, message_id=task.id, delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
-        await publisher.publish("", queue, message)
+        await publisher.publish("", queue, Outgoing.plain(body, task.id))
 
     moved = 0
     connection = await publisher.connector.reach()

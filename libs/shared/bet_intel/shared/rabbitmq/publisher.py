@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import cast
 
-import aio_pika
 import aiormq
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
@@ -12,6 +11,7 @@ from aiormq.exceptions import DeliveryError, PublishError
 
 from bet_intel.shared.messaging import UnroutableError
 from bet_intel.shared.rabbitmq.connection import LOST, Connector, closed, losses_of_the_driver
+from bet_intel.shared.rabbitmq.envelope import Outgoing
 from bet_intel.shared.rabbitmq.errors import BrokerError, BrokerUnavailableError
 from bet_intel.shared.rabbitmq.topology import Declarer, Topology
 
@@ -49,7 +49,7 @@ class Publisher:
     def __post_init__(self) -> None:
         self._slots = asyncio.Semaphore(self.patience.in_flight)
 
-    async def publish(self, exchange: str, key: str, message: aio_pika.Message, *, mandatory: bool = True) -> None:
+    async def publish(self, exchange: str, key: str, message: Outgoing, *, mandatory: bool = True) -> None:
         """Returns when the broker has confirmed. A message whose confirm was lost is sent twice.
 
         Raises:
@@ -75,7 +75,7 @@ class Publisher:
         except TimeoutError as error:
             raise BrokerUnavailableError(f"the broker confirmed no {key}: {reason}") from error
 
-    async def _publish(self, exchange: str, key: str, message: aio_pika.Message, mandatory: bool) -> None:
+    async def _publish(self, exchange: str, key: str, message: Outgoing, mandatory: bool) -> None:
         channel = self._channel
         if channel is None or channel.is_closed:
             with losses_of_the_driver():
