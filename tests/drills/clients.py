@@ -129,6 +129,8 @@ class Follower:
     """Where its first snapshot stood."""
     position: int = 0
     """Up to where it has heard everything."""
+    covered: list[range] = field(default_factory=list)
+    """What later snapshots showed in place of what was told meanwhile."""
 
     async def run(self) -> None:
         while True:
@@ -170,21 +172,26 @@ class Follower:
         seq = int(id.partition("-")[2])
         if self.last is None:
             self.start = seq
+        elif name == "snapshot":
+            self.covered.append(range(self.position + 1, seq + 1))
         self.last = id
         if name not in ("heartbeat", "snapshot"):
             self.seqs.append(seq)
             self.times.done.append(time.monotonic())
         self.position = seq
 
-    def faults(self, name: str, told: Collection[int]) -> list[str]:
-        """What is wrong with what it heard against what there was to tell: gaps, repeats, and needless snapshots."""
+    def faults(self, name: str, told: Collection[int], *, anew: bool) -> list[str]:
+        """What is wrong with what it heard against what there was to tell: gaps, repeats, and needless snapshots; it
+        may have to begin `anew` once."""
         found = []
-        if len(self.snapshots) > 1:
-            found.append(f"{name} was given {len(self.snapshots) - 1} snapshots more: {self.snapshots[-1]}")
+        needless = len(self.snapshots) - 1 - anew
+        if needless > 0:
+            found.append(f"{name} was given {needless} snapshots more: {self.snapshots[-1]}")
         repeats = [other for one, other in pairwise(self.seqs) if other <= one]
         if repeats:
             found.append(f"{name} heard again what it had heard: {repeats[:_SHOWN]}")
-        missing = sorted(seq for seq in set(told).difference(self.seqs) if self.start < seq <= self.position)
+        untold = set(told).difference(self.seqs, *self.covered)
+        missing = sorted(seq for seq in untold if self.start < seq <= self.position)
         if missing:
             found.append(f"{name} missed {len(missing)} events: {missing[:_SHOWN]}")
         return found

@@ -15,7 +15,8 @@ _UNDISTURBED = "0 failed, nothing lost"
 class Bound:
     """What may come of a fault: requests that fail (None: not judged), seconds without a success for each function, and
     seconds until all (or writes alone) is as before, from the mend, or from the strike where nobody mends. Nothing may
-    ever be lost, and no alert may come under two ids; `repeats` says that one may come twice under one."""
+    ever be lost, and no alert may come under two ids; `repeats` says that one may come twice under one, `anew` that
+    each stream may begin anew, with a snapshot."""
 
     failed_reads: int | None = 0
     failed_writes: int | None = 0
@@ -26,6 +27,7 @@ class Bound:
     recovered: float | None = None
     writes_back: float | None = None
     repeats: bool = False
+    anew: bool = False
 
     def __str__(self) -> str:
         said = []

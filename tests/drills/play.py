@@ -229,7 +229,7 @@ class Play:
         # Of opportunities the filters leave some out, but the same for all followers.
         there = (await asyncio.to_thread(facts.feed_odds, stage)).union(*(one.seqs for one in load.followers))
         for number, follower in enumerate(load.followers, 1):
-            wrong += follower.faults(f"follower {number}", there)
+            wrong += follower.faults(f"follower {number}", there, anew=fault.bound.anew)
         if load.writes.stale:
             wrong.append(f"{len(load.writes.stale)} reads were older than their token: {load.writes.stale[0]}")
         lines = {

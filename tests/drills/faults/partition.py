@@ -4,6 +4,7 @@ again."""
 import os
 import shutil
 import subprocess
+import time
 
 from bet_intel.compose.databases import SERVICES
 from bet_intel.compose.servers.postgres import PostgresHost
@@ -14,6 +15,9 @@ from drills.stage import Stage
 _OLD, _COUNTED = "old", "counted"
 _CHANGED = "select coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) from pg_stat_user_tables"
 _HEALED_AFTER = 4.0
+_SEEN_AFTER = 1.0
+"""By then everybody has seen who is the primary. What was under way to the old one when it was cut off arrives with the
+network; nobody is told that it was kept, as no replica follows it."""
 
 
 def _lacks_network() -> str | None:
@@ -48,6 +52,7 @@ def _heal(stage: Stage) -> None:
     _ip("rule", "del", "pref", "1", *_to(old))
     _ip("rule", "add", "pref", "0", "lookup", "local")
     _ip("rule", "del", "pref", "2")
+    time.sleep(_SEEN_AFTER)
     stage.notes[_COUNTED] = _changes(stage)
 
 
@@ -82,7 +87,7 @@ FAULTS = (
     Fault(
         "partition",
         "services cut off from the primary, promote",
-        Bound(failed_writes=None, reads=3.0, writes_back=2.0, recovered=5.0),
+        Bound(failed_writes=None, reads=3.0, writes_back=2.0, recovered=5.0, anew=True),
         strike=_cut,
         mend=_promote,
         hold=3.0,

@@ -51,7 +51,7 @@ FAULTS = (
     Fault(
         "primary-kill",
         "kill -9 the primary, promote, old one back",
-        Bound(failed_writes=None, reads=3.0, writes_back=2.0, recovered=5.0),
+        Bound(failed_writes=None, reads=3.0, writes_back=2.0, recovered=5.0, anew=True),
         strike=_kill,
         mend=_promote_and_come_back,
         hold=2.0,

@@ -202,7 +202,7 @@ async def test_a_stream_has_no_gap_and_no_repeat(seqs: list[int], snapshots: lis
         follower = Follower(client, seqs=seqs, snapshots=snapshots, start=2, position=6)
 
     # 2 was in its snapshot, 7 it has not come to, 5 is none of its business.
-    assert follower.faults("one", {2, 3, 4, 6, 7}) == said
+    assert follower.faults("one", {2, 3, 4, 6, 7}, anew=False) == said
 
 
 def test_the_longest_gap_counts_the_borders() -> None:

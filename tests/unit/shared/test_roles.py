@@ -61,7 +61,7 @@ def test_a_host_is_not_the_primary_before_the_others_were_asked_again() -> None:
     known.lose(A, 2.0)
     known.observe(A, primary(1, 100, 3.0))
     assert who(known) is None
-    assert known.is_deciding
+    assert known.awaited
     known.observe(B, primary(2, 110, 3.1))
     known.observe(C, replica(1, 100, 3.2))
     known.observe(A, primary(1, 100, 3.2))

@@ -14,12 +14,16 @@ class Options:
     servers that do not answer yet, and with `needs_primary` for one that takes writes. `processes` is how many of this
     service share the servers: together they must find room there. With `migrations` (folders) the start looks whether
     they are applied and the role may use the tables.
+
+    A host that falls silent is known to be after `probe_every` and `probe_timeout` at most. That is less than the two
+    seconds that nginx gives a read: a gateway whose reads all wait for longer would be taken for dead, and with it the
+    others, who wait for the same host.
     """
 
     max_size: int = 8
     max_lag_bytes: int = 16 * 2**20
-    probe_every: float = 1.0
-    probe_timeout: float = 2.0
+    probe_every: float = 0.5
+    probe_timeout: float = 1.2
     primary_patience: float = 1.0
     wait: float = 0.0
     needs_primary: bool = False

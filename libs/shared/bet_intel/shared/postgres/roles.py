@@ -67,9 +67,12 @@ class Roles:
         return host in self.rivals() or (self.primary is not None and self.primary != host)
 
     @property
-    def is_deciding(self) -> bool:
-        """Whether a host waits to be the primary until the others have been asked again."""
-        return self._candidate is not None
+    def awaited(self) -> Sequence[str]:
+        """The hosts that are to be asked again before one that says so is taken for the primary."""
+        if self._candidate is None:
+            return ()
+        candidate, since = self._candidate
+        return [host for host in self._seen if host != candidate and self._heard_at.get(host, -1.0) < since]
 
     def rivals(self) -> Sequence[str]:
         """The hosts that all claim to be the primary of the highest timeline, where that is more than one."""
@@ -142,8 +145,7 @@ class Roles:
             self._candidate = (host, self._heard_at[host])
         # What the others said before may be older than their promotion: a former primary that comes back must not be
         # taken for the primary because nobody has asked yet.
-        since = self._candidate[1]
-        if all(self._heard_at.get(other, -1.0) >= since for other in self._seen if other != host):
+        if not self.awaited:
             self.primary, self._candidate = host, None
 
 

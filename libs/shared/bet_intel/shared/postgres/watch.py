@@ -1,4 +1,4 @@
-"""Keeps the roles of a database's hosts known: one probe a host and second, sooner when something was lost."""
+"""Keeps the roles of a database's hosts known: two probes of a host each second, sooner when something was lost."""
 
 import asyncio
 import contextlib
@@ -18,6 +18,7 @@ _log = structlog.get_logger(__name__)
 
 _JUST_NOW = 0.01
 _SOON = 0.05
+_REST = 0.05
 
 
 class Watch:
@@ -139,7 +140,9 @@ class Watch:
     async def _watch(self, host: str) -> None:
         while True:
             self._wake[host].clear()
-            await self.ask(host)
+            if await self.ask(host) is not None:
+                # Whoever waits for it asks again at once, and one that refuses does so at once.
+                await asyncio.sleep(_REST)
             try:
                 async with asyncio.timeout(self._every):
                     await self._wake[host].wait()
@@ -158,8 +161,9 @@ class Watch:
         self._changed()
 
     def _changed(self) -> None:
-        if self._roles.is_deciding:
-            self.wake(self._hosts)
+        # Nobody else: a host that answers at once, or refuses at once, would be asked again and again for as long as
+        # another one is waited for, and by every process.
+        self.wake(self._roles.awaited)
         primary = self._roles.primary
         if primary != self._primary:
             if primary is None:
