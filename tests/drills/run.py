@@ -107,8 +107,11 @@ async def playing(
     async with receiving() as receiver:
         listening = asyncio.create_task(tap.run())
         try:
-            async with asyncio.timeout(60):
-                await tap.listening.wait()
+            try:
+                async with asyncio.timeout(60):
+                    await tap.listening.wait()
+            except TimeoutError as error:
+                raise StageError(f"the broker gives nobody to listen with: {tap.problem}") from error
             yield Play(stage, receiver, tap, undisturbed or Undisturbed(), say)
         finally:
             listening.cancel()

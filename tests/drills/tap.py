@@ -32,6 +32,8 @@ class Tap:
         self._told: list[Message] = []
         self.times = Timeline()
         self.listening = asyncio.Event()
+        self.problem = "no answer"
+        """Why it does not listen."""
 
     def clear(self) -> None:
         self._told.clear()
@@ -62,7 +64,8 @@ class Tap:
                     self._told.append(from_amqp(raw.body, raw.headers))
                     self.times.done.append(time.monotonic())
                     await raw.ack()
-            except (*LOST, aio_pika.exceptions.AMQPError):
+            except (*LOST, aio_pika.exceptions.AMQPError) as error:
+                self.problem = f"{type(error).__name__}: {error}"
                 await asyncio.sleep(0.5)
             finally:
                 with contextlib.suppress(*LOST):

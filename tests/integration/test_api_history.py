@@ -172,6 +172,21 @@ async def test_what_a_late_board_changed_lasts_to_the_next_board_though_that_loo
     ]
 
 
+async def test_a_board_that_is_told_again_before_it_came_the_first_time_is_dated_back(served: Gateway) -> None:
+    await served.tell(answer(1, ("alpha", HOME, 2.0), ("beta", HOME, 2.1)))
+    quotes = (("beta", HOME, 2.1),)
+    again = Market(revision=2, restated=True, quotes=quotes, seconds_old={"beta": 30.0})
+    await served.tell(odds_changed(again, revision=3, as_of=AS_OF + timedelta(minutes=3)))
+    for _ in range(2):
+        await served.tell(answer(2, *quotes))
+    entries = (await served.get(PATH))["data"]
+    assert [(entry["bookmaker"]["key"], entry["price"], entry["changed_at"][11:16]) for entry in entries] == [
+        ("alpha", 2.0, "18:01"),
+        ("beta", 2.1, "18:01"),
+        ("alpha", None, "18:02"),
+    ]
+
+
 Board = dict[tuple[str, str], float]
 
 

@@ -117,6 +117,25 @@ async def append(connection: Writer, changes: Sequence[PriceChange]) -> None:
         )
 
 
+async def date_back(connection: Writer, market: MarketOf, revision: int, as_of: datetime) -> None:
+    """What a board changed was so at `as_of` already."""
+    await connection.execute(
+        """
+        with dated as (
+            update price_history set as_of = $7, late = true
+            where event_id = $1 and market = $2 and period = $3 and line = $4 and subject = $5 and revision = $6
+                and as_of > $7
+        )
+        update market set as_of = $7
+        where event_id = $1 and market = $2 and period = $3 and line = $4 and subject = $5 and revision = $6
+            and as_of > $7
+        """,
+        *(column[0] for column in _keys([market])),
+        revision,
+        as_of,
+    )
+
+
 def _keys(markets: Collection[MarketOf]) -> tuple[list[str], list[str], list[str], list[float], list[str]]:
     return (
         [event_id for event_id, _ in markets],

@@ -1,7 +1,8 @@
 """The projector's part that keeps the line history: every change of a price, in the order of revisions.
 
 What a newer board changes is found by comparing it with the board before. A board that comes late is compared with what
-the history knew before it, and the board after it gets entries for what went back to where it was. A board that changed
+the history knew before it, and the board after it gets entries for what went back to where it was. A board that was
+told again before it came the first time was dated too late, and is dated back. A board that changed
 no price is not in the history: that it came is known to the process that was told, for as long as it runs.
 """
 
@@ -47,6 +48,7 @@ class LineHistory:
         known = await self._known(connection, of_market)
         entries: list[PriceChange] = []
         late: list[tuple[OddsUpdate, MarketChange, KnownMarket]] = []
+        told_again: list[tuple[MarketOf, int, datetime]] = []
         for market, boards in of_market.items():
             newest = stored = known.get(market, _NOTHING)
             for update, change in boards:
@@ -59,8 +61,13 @@ class LineHistory:
                     newest = KnownMarket(change.revision, update.as_of, now)
                 elif change.revision < stored.revision:
                     late.append((update, change, stored))
+                elif change.revision == newest.revision and update.as_of < newest.as_of:
+                    told_again.append((market, change.revision, update.as_of))
+                    newest = newest._replace(as_of=update.as_of)
             self._remember(market, newest)
         await history_store.append(connection, entries)
+        for market, revision, as_of in told_again:
+            await history_store.date_back(connection, market, revision, as_of)
         for update, change, stored in late:
             await _append_late(connection, update, change, self._following(update, change, stored))
 
