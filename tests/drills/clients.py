@@ -54,7 +54,7 @@ class Reads:
             return
         now = time.monotonic()
         if answer.status_code == 200:
-            self.times.succeeded(began, now)
+            self.times.succeeded(began, now, f"GET {path}")
         else:
             self.times.failed.append((now, f"GET {path}: {answer.status_code}"))
 

@@ -34,6 +34,7 @@ _LOOK_SECONDS = 0.5
 _LEAST_GAP = 1.0
 """A shorter one is no disturbance, however quick all else is."""
 _SLACK = 1.5
+_SLOW = 2.0
 
 
 @dataclass(slots=True)
@@ -273,6 +274,8 @@ class Play:
             back={name: round(seconds, 3) for name, seconds in recovered.items()},
         )
         row.late.extend(_late(fault, row))
+        if row.slowest_read > _SLOW:
+            self.say(f"the slowest read was {load.reads.times.slowest_was}, struck at {moments.struck:.1f}")
         wrong += _failed(fault, load)
         if told.repeated and not fault.bound.repeats:
             wrong.append(f"{told.repeated} alerts came a second time under their id")

@@ -24,10 +24,13 @@ class Timeline:
     done: list[float] = field(default_factory=list)
     failed: list[tuple[float, str]] = field(default_factory=list)
     slowest: float = 0.0
+    slowest_was: str = ""
+    """What took the longest, and when (seconds of the monotonic clock) it was done."""
 
-    def succeeded(self, began: float, now: float) -> None:
+    def succeeded(self, began: float, now: float, what: str = "") -> None:
         self.done.append(now)
-        self.slowest = max(self.slowest, now - began)
+        if now - began > self.slowest:
+            self.slowest, self.slowest_was = now - began, f"{what} at {now:.1f}"
 
     def gaps(self, begin: float, end: float) -> list[Gap]:
         """Between successes that lie within, the borders included; one gap over all of it where there is none."""

@@ -111,10 +111,15 @@ class RabbitMQ:
     def create_vhost(self, vhost: str) -> None:
         """A virtual host in which queues are quorum queues unless declared otherwise."""
         self.manage("PUT", f"vhosts/{quote(vhost, safe='')}", {"defaultqueuetype": "quorum"})
+        # Whoever creates it may use it, unless its start took the node too long.
+        self._permit(self._state.user, vhost, Permissions(".*", ".*", ".*"))
 
     def create_user(self, user: str, password: str, vhost: str, permissions: Permissions) -> None:
         """A user that may do so much in one virtual host, and nothing else."""
         self.manage("PUT", f"users/{quote(user, safe='')}", {"password": password, "tags": ""})
+        self._permit(user, vhost, permissions)
+
+    def _permit(self, user: str, vhost: str, permissions: Permissions) -> None:
         path = f"permissions/{quote(vhost, safe='')}/{quote(user, safe='')}"
         self.manage("PUT", path, msgspec.to_builtins(permissions))
 
