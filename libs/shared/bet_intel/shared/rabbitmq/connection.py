@@ -170,7 +170,7 @@ async def _connected(url: URL, name: str) -> AbstractConnection:
     )
     try:
         await connection.connect()
-    except BaseException:
+    except BaseException:  # also when cancelled, as by the time-out around it: nobody else knows the connection
         await connection.close()
         raise
     return connection
