@@ -40,7 +40,7 @@ class Nginx:
         Args:
             folder: where it lives.
             gateways: their addresses (`127.0.0.1:8001`). They should answer already: one that does not is left out for
-                five seconds.
+                half a minute.
             port: where it listens, else on a free one.
             name: of its process in the folder.
 
@@ -110,7 +110,7 @@ class Nginx:
             "RATE": "1000000r/s",
             "CONNECTIONS": "4000",
             "ACCESS_LOG": "off",
-            "GATEWAYS": " ".join(f"server {address} max_fails=1 fail_timeout=5s;" for address in self.gateways),
+            "GATEWAYS": " ".join(f"server {address} max_fails=3 fail_timeout=30s;" for address in self.gateways),
         }
         text = files(__package__).joinpath("nginx.conf").read_text(encoding="utf-8")
         for name, value in values.items():

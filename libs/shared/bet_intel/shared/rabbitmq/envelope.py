@@ -9,6 +9,7 @@ from aio_pika.abc import AbstractMessage, DeliveryMode, HeadersType
 from aiormq import spec
 
 from bet_intel.shared.messaging import Message, TerminalError
+from bet_intel.shared.rabbitmq.properties import QuickProperties
 
 CONTENT_TYPE = "application/protobuf"
 ATTEMPTS = "bet-intel-attempts"
@@ -46,7 +47,7 @@ def to_amqp(message: Message, *, attempts: int = 0) -> Outgoing:
         headers["traceparent"] = message.traceparent
     if attempts:
         headers[ATTEMPTS] = attempts
-    properties = spec.Basic.Properties(
+    properties = QuickProperties(
         headers=headers,
         content_type=CONTENT_TYPE,
         delivery_mode=DeliveryMode.PERSISTENT,
