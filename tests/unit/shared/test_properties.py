@@ -11,12 +11,12 @@ from bet_intel.shared.messaging import Message
 from bet_intel.shared.rabbitmq.envelope import to_amqp
 from bet_intel.shared.rabbitmq.properties import QuickProperties
 
-_SHORT = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=60)
+_SHORT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=60)
 
 
 @given(
     texts=st.tuples(_SHORT, _SHORT, _SHORT),
-    subject=st.text(st.characters(exclude_categories=("Cs",)), max_size=300),
+    subject=st.text(st.characters(codec="utf-8"), max_size=300),
     seconds=st.floats(0, 2**37),
     ahead=st.integers(-12, 12),
     revision=st.integers(-(2**63), 2**63 - 1),

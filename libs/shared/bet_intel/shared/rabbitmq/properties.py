@@ -6,7 +6,10 @@ its place. The bytes are the driver's (AMQP 0-9-1 § 4.2.5, content header and f
 """
 
 import struct
+from collections.abc import Mapping
+from datetime import datetime
 from functools import lru_cache
+from typing import Protocol, cast
 
 from aiormq import spec
 from pamqp import encode
@@ -20,6 +23,16 @@ _SET = ("content_type", "headers", "delivery_mode", "message_id", "timestamp", "
 _PRESENT = _FLAGS.pack(sum(spec.Basic.Properties.flags[name] for name in _SET))
 
 
+class _Given(Protocol):
+    content_type: str
+    headers: Mapping[str, str | int]
+    delivery_mode: int
+    message_id: str
+    timestamp: datetime
+    message_type: str
+    app_id: str
+
+
 class QuickProperties(spec.Basic.Properties):
     """An event's properties: those of `_SET` and no other, with headers that are texts and whole numbers."""
 
@@ -27,28 +40,33 @@ class QuickProperties(spec.Basic.Properties):
         """Raises:
         TypeError: a short text (all but the values of headers) is longer than 255 bytes.
         """
-        parts = []
-        for name, value in sorted(self.headers.items()):
-            parts.append(_short(name))
-            if isinstance(value, str):
-                text = value.encode()
-                parts += b"S", _LENGTH.pack(len(text)), text
-            else:
-                parts.append(encode.table_integer(value))
-        table = b"".join(parts)
+        given = cast("_Given", self)
+        table = _table(given.headers)
         return b"".join(
             (
                 _PRESENT,
-                _short(self.content_type),
+                _short(given.content_type),
                 _LENGTH.pack(len(table)),
                 table,
-                _MODE.pack(self.delivery_mode),
-                encode.short_string(self.message_id),
-                _TIME.pack(int(self.timestamp.timestamp())),
-                _short(self.message_type),
-                _short(self.app_id),
+                _MODE.pack(given.delivery_mode),
+                encode.short_string(given.message_id),
+                _TIME.pack(int(given.timestamp.timestamp())),
+                _short(given.message_type),
+                _short(given.app_id),
             )
         )
+
+
+def _table(headers: Mapping[str, str | int]) -> bytes:
+    parts = []
+    for name, value in sorted(headers.items()):
+        parts.append(_short(name))
+        if isinstance(value, str):
+            text = value.encode()
+            parts += b"S", _LENGTH.pack(len(text)), text
+        else:
+            parts.append(encode.table_integer(value))
+    return b"".join(parts)
 
 
 @lru_cache(maxsize=256)
