@@ -10,6 +10,7 @@ from typing import Protocol
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from bet_intel.shared.messaging import UnavailableError
 from bet_intel.shared.postgres import Database
@@ -21,6 +22,12 @@ from fixtures.waiting import running, until
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]
 
 _TESTS = Path(__file__).parents[1]
+_END_SESSIONS = """
+select pg_terminate_backend(pid) from pg_locks
+where locktype = 'advisory' and granted
+    and database = (select oid from pg_database where datname = current_database())
+"""
+"""Of whoever holds a lock: who leads."""
 
 
 class Contender:
@@ -139,13 +146,7 @@ async def test_a_leader_whose_lock_is_lost_leads_no_more(
     await until(lambda: any(each.said("wrote") for each in contenders), 30)
     await until(lambda: _waits(admin), 30)
     epoch = await admin.fetchval("select epoch from ticker where name = 'work'")
-    await admin.fetch(
-        """
-        select pg_terminate_backend(pid) from pg_locks
-        where locktype = 'advisory' and granted
-            and database = (select oid from pg_database where datname = current_database())
-        """
-    )
+    await admin.fetch(_END_SESSIONS)
 
     async def another_epoch() -> bool:
         return bool(await admin.fetchval("select max(epoch) > $1 from done", epoch))
@@ -183,6 +184,26 @@ async def test_duties_are_done_again_in_the_next_term_and_what_they_need_is_wait
         with pytest.raises(NotLeadingError):
             async with database.transaction() as connection:
                 await ticker.guard(connection)
+
+
+async def test_who_lost_its_lock_and_then_finds_no_server_leads_again(
+    dsn: str, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    name = await admin.fetchval("select quote_ident(current_database())")
+    # From within, nobody may close a database.
+    outside = await asyncpg.connect(dsn, database="postgres")
+    async with Database.open(dsn, name="contender") as database:
+        ticker = Ticker("tests", database, Timing(beat=0.02))
+        with capture_logs() as said:
+            async with running(ticker.run()):
+                await until(lambda: ticker.epoch is not None)
+                first = ticker.epoch
+                await outside.execute(f"alter database {name} allow_connections false")
+                await admin.execute(_END_SESSIONS)
+                await until(lambda: any("no session" in str(line.get("reason")) for line in said))
+                await outside.execute(f"alter database {name} allow_connections true")
+                await until(lambda: ticker.epoch not in (None, first))
+    await outside.close()
 
 
 async def test_a_duty_that_breaks_ends_the_ticker(dsn: str) -> None:

@@ -39,7 +39,7 @@ from bet_intel.shared.inprocess import InProcessBus, InProcessTasks
 from bet_intel.shared.message_metrics import MessageMetrics
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import DatabaseUnavailableError
-from bet_intel.shared.runtime import stop_signals
+from bet_intel.shared.runtime import TaskGroup, stop_signals
 from bet_intel.shared.secret_box import key_file
 from bet_intel.shared.service_metrics import show_build
 from bet_intel.shared.times import Clock, system_clock
@@ -151,7 +151,7 @@ async def run_system(
     system: System, listening: socket.socket, console: Console, wishes: Wishes, stopped: "asyncio.Future[str]"
 ) -> None:
     """Run every service and the HTTP server until `stopped` or, where asked for, the source has ended."""
-    async with asyncio.TaskGroup() as group:
+    async with TaskGroup() as group:
         background = [
             group.create_task(work, name=name)
             for name, work in (

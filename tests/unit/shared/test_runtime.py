@@ -6,13 +6,14 @@ import random
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
 
 from bet_intel.shared.inprocess import InProcessBus
 from bet_intel.shared.messaging import Message, UnavailableError
-from bet_intel.shared.runtime import every, heed_cancellation, stop_signals
+from bet_intel.shared.runtime import TaskGroup, every, heed_cancellation, stop_signals
 from fixtures.engines import ODDS_QUEUE, KeptInMemory
 
 BEGINS_ANEW = """
@@ -109,3 +110,44 @@ async def test_a_timeout_of_ones_own_is_no_end() -> None:
 
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(waits(), 0.01)
+
+
+async def _fails() -> None:
+    raise UnavailableError("gone")
+
+
+async def _bears_a_failure() -> None:
+    with suppress(ExceptionGroup):
+        async with TaskGroup() as group:
+            group.create_task(_fails())
+            group.create_task(asyncio.Event().wait())
+
+
+async def test_who_bears_the_failure_of_a_group_is_not_taken_for_one_that_is_to_end() -> None:
+    await _bears_a_failure()
+    heed_cancellation(UnavailableError("the next one"))
+
+
+async def test_a_group_that_is_cancelled_while_a_member_fails_still_ends() -> None:
+    cleaning, told = asyncio.Event(), asyncio.Event()
+
+    async def cleans_up() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cleaning.set()
+            await told.wait()
+
+    async def bears() -> None:
+        with suppress(ExceptionGroup):
+            async with TaskGroup() as group:
+                group.create_task(_fails())
+                group.create_task(cleans_up())
+        heed_cancellation(UnavailableError("what was met meanwhile"))
+
+    task = asyncio.create_task(bears())
+    await cleaning.wait()
+    task.cancel()
+    told.set()
+    await asyncio.wait({task}, timeout=10)
+    assert task.cancelled()

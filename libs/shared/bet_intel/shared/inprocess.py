@@ -24,6 +24,7 @@ from bet_intel.shared.messaging import (
     UnroutableError,
     reason_of,
 )
+from bet_intel.shared.runtime import TaskGroup
 from bet_intel.shared.tasks import Actor, Task
 from bet_intel.shared.work_queue import Backoff, Outcome, WorkQueue
 
@@ -88,7 +89,7 @@ class InProcessBus:
             queue.put(message).add_done_callback(asyncio.Future.exception)
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             for queue in itertools.chain.from_iterable(self._queues.values()):
                 group.create_task(queue.work(), name=f"consume {queue.name}")
 
@@ -125,7 +126,7 @@ class InProcessTasks:
         await self._queues[task.queue][0].put(task)
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             for queue, concurrency in self._queues.values():
                 for worker in range(concurrency):
                     group.create_task(queue.work(), name=f"work {queue.name} {worker}")

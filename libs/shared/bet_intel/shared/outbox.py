@@ -15,6 +15,7 @@ import structlog
 
 from bet_intel.shared.messaging import EventBus, Message, UnavailableError, reason_of
 from bet_intel.shared.postgres import Committed, Database, DatabaseUnavailableError, Writer
+from bet_intel.shared.runtime import TaskGroup
 from bet_intel.shared.tasks import Task, TaskQueues
 from bet_intel.shared.tracing import current_traceparent
 
@@ -110,7 +111,7 @@ class Outbox:
 
     async def run(self, *, sweeps: bool = True) -> None:
         """Publish until cancelled. Where several processes have this outbox, one of them sweeps (`sweep`)."""
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self._publish_ready(group))
             group.create_task(self._delete_confirmed())
             if sweeps:
@@ -156,7 +157,7 @@ class Outbox:
                 self._empty.clear()
                 self._ready.put_nowait((id, outgoing))
 
-    async def _publish_ready(self, group: asyncio.TaskGroup) -> None:
+    async def _publish_ready(self, group: TaskGroup) -> None:
         while True:
             id, outgoing = await self._ready.get()
             # One task a message: confirms are awaited side by side, and a slow consumer of one holds no other up.

@@ -31,7 +31,7 @@ from bet_intel.shared.rabbitmq.bus import RabbitBus
 from bet_intel.shared.rabbitmq.connection import Connector, Nodes
 from bet_intel.shared.rediscluster.connection import RedisAddressError
 from bet_intel.shared.rediscluster.engines import RedisEngines, open_redis
-from bet_intel.shared.runtime import hold_stop_signals, stop_signals
+from bet_intel.shared.runtime import TaskGroup, hold_stop_signals, stop_signals
 from bet_intel.shared.service_metrics import show_build
 from bet_intel.shared.settings import Settings
 from bet_intel.shared.times import system_clock
@@ -180,7 +180,7 @@ async def _work(
     process: ProcessType, distributed: _Distributed, opened: Opened, stopped: "asyncio.Future[str]"
 ) -> None:
     bus, tasks = distributed.bus, distributed.tasks
-    async with asyncio.TaskGroup() as group:
+    async with TaskGroup() as group:
         own = group.create_task(opened.work(), name="service")
         telling = group.create_task(bus.run() if process.consumes else bus.run_announcing(), name="bus")
         redis = distributed.redis

@@ -2,8 +2,10 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from types import TracebackType
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TURNS_SECONDS = 0.05
@@ -51,6 +53,28 @@ async def every(seconds: float, tick: Callable[[], Awaitable[None]]) -> None:
     while True:
         await tick()
         await asyncio.sleep(seconds)
+
+
+class TaskGroup(asyncio.TaskGroup):  # noqa: TID251 - what is mended here
+    """A group whose task is not left marked as being cancelled when a member fails while it waits for them.
+
+    Before Python 3.13 `asyncio.TaskGroup` then cancels its own task and does not take it back (python/cpython#116720):
+    whoever bears what was raised and goes on is taken, by `heed_cancellation` above all, for one that is to end.
+    """
+
+    if sys.version_info < (3, 13):
+        _parent_cancel_requested: bool
+
+        async def __aexit__(
+            self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        ) -> None:
+            task = asyncio.current_task()
+            taken_back = self._parent_cancel_requested
+            try:
+                await super().__aexit__(kind, error, traceback)
+            finally:
+                if self._parent_cancel_requested and not taken_back and task is not None:
+                    task.uncancel()
 
 
 def heed_cancellation(error: BaseException) -> None:

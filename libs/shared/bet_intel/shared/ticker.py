@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from bet_intel.shared.messaging import UnavailableError
 from bet_intel.shared.postgres import Database, Writer
 from bet_intel.shared.postgres.direct import Session
-from bet_intel.shared.runtime import heed_cancellation
+from bet_intel.shared.runtime import TaskGroup, heed_cancellation
 
 _log = structlog.get_logger(__name__)
 
@@ -153,7 +153,7 @@ class Ticker:
 
     async def _lead(self, session: Session) -> None:
         try:
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 group.create_task(self._beat(session), name=f"{self._name} ticker")
                 for name, duty in self._duties.items():
                     group.create_task(_coroutine(duty), name=name)

@@ -1,6 +1,5 @@
 """Composition root of the api service: the projector of the read model and the gateway, in one process."""
 
-import asyncio
 import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -82,6 +81,7 @@ from bet_intel.shared.postgres import Database, PostgresDeadLetters
 from bet_intel.shared.rate_limits import InProcessRateLimits, RateLimit, RateLimits
 from bet_intel.shared.resync import CLOSINGS, ODDS, OPPORTUNITIES, Resync
 from bet_intel.shared.retention import keep
+from bet_intel.shared.runtime import TaskGroup
 from bet_intel.shared.secret_box import SecretBox
 from bet_intel.shared.ticker import Ticker
 
@@ -114,7 +114,7 @@ class Api:
         self.tail.close()
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self.ticker.run(), name="api ticker")
             group.create_task(self.tail.run(), name="api feed tail")
             group.create_task(self.keys.run(), name="api keys")

@@ -15,6 +15,7 @@ from bet_intel.shared.engines import Engines
 from bet_intel.shared.entry import load, owner_dsn
 from bet_intel.shared.migrate import migrations_of
 from bet_intel.shared.process import Opened, ProcessType, Service, StartError
+from bet_intel.shared.runtime import TaskGroup
 
 
 class ServeSettings(BaseSettings):
@@ -46,7 +47,7 @@ async def _serving(engines: Engines) -> AsyncIterator[Opened]:
 
 
 async def _serve(api: Api, listening: socket.socket, trusted_proxies: str) -> None:
-    async with asyncio.TaskGroup() as group:
+    async with TaskGroup() as group:
         background = group.create_task(api.run(), name="api")
         serving = group.create_task(serve(api, listening, trusted_proxies=trusted_proxies), name="http")
         try:

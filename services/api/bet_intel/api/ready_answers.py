@@ -21,6 +21,7 @@ from bet_intel.api.codings import CODINGS, IDENTITY, WORTH_IT, accepted, compres
 from bet_intel.api.feed import FeedTail, Generation
 from bet_intel.api.security import HEADERS
 from bet_intel.shared.postgres import DatabaseUnavailableError
+from bet_intel.shared.runtime import TaskGroup
 from bet_intel.shared.times import Monotonic
 
 _log = structlog.get_logger(__name__)
@@ -206,7 +207,7 @@ class ReadyAnswers:
         self._once.pop(key, None)
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self._age())
             group.create_task(self._make_anew())
 

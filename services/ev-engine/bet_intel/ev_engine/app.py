@@ -1,6 +1,5 @@
 """Composition root of ev-engine."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from bet_intel.shared.partitions import DaysOf
 from bet_intel.shared.postgres import Database, PostgresDeadLetters
 from bet_intel.shared.resync import ODDS, PRICING, Resync
 from bet_intel.shared.retention import keep
+from bet_intel.shared.runtime import TaskGroup
 from bet_intel.shared.ticker import Ticker, periodically
 
 ODDS_QUEUE = Queue("ev-engine.odds-changed", ODDS_CHANGED, batch=64)
@@ -56,7 +56,7 @@ class EvEngine:
 
     async def run(self) -> None:
         """Publish and beat until cancelled; boards are priced as the bus delivers them."""
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self.outbox.run(sweeps=False), name="ev-engine outbox")
             group.create_task(self.heart.run(), name="ev-engine heartbeat")
             group.create_task(self.ticker.run(), name="ev-engine ticker")

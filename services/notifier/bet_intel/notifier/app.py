@@ -1,6 +1,5 @@
 """Composition root of the notifier."""
 
-import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -31,6 +30,7 @@ from bet_intel.shared.partitions import DaysOf
 from bet_intel.shared.postgres import Database, PostgresDeadLetters
 from bet_intel.shared.resync import OPPORTUNITIES, SUBSCRIPTIONS, Resync
 from bet_intel.shared.retention import keep
+from bet_intel.shared.runtime import TaskGroup
 from bet_intel.shared.secret_box import SecretBox
 from bet_intel.shared.ticker import Ticker
 from bet_intel.shared.times import Clock
@@ -56,7 +56,7 @@ class Notifier:
 
     async def run(self) -> None:
         """Publish and beat until cancelled; sweep where this process leads."""
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self.outbox.run(sweeps=False), name="notifier outbox")
             group.create_task(self.heart.run(), name="notifier heartbeat")
             group.create_task(self.resync.run(), name="notifier resync")

@@ -33,6 +33,7 @@ from bet_intel.shared.migrate import migrations_of
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import Database, PostgresDeadLetters
 from bet_intel.shared.retention import keep
+from bet_intel.shared.runtime import TaskGroup
 from bet_intel.shared.tasks import Actor
 from bet_intel.shared.ticker import Ticker
 
@@ -71,7 +72,7 @@ class OddsIngest:
     async def run(self) -> None:
         """Publish and beat until cancelled; sweep and poll where this process leads. Polling ends with the source."""
         self.ticker.add("odds-ingest poll", self._poll)
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self.outbox.run(sweeps=False), name="odds-ingest outbox")
             group.create_task(self.heart.run(), name="odds-ingest heartbeat")
             group.create_task(self.ticker.run(), name="odds-ingest ticker")
@@ -81,7 +82,7 @@ class OddsIngest:
 
     async def run_telling(self) -> None:
         """Publish and beat until cancelled: a worker's part, which asks only for what it is given as a task."""
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self.outbox.run(sweeps=False), name="odds-ingest outbox")
             group.create_task(self.heart.run(), name="odds-ingest heartbeat")
             group.create_task(self.sweeper.run(), name="odds-ingest sweeper")
@@ -91,7 +92,7 @@ class OddsIngest:
             self.poller.go_on_from(await self.reload())
             await self.poller.run()
         if not self.is_recording:
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 group.create_task(self.teller.refuse(f"{_ENDED}{self.poller.failure}"))
                 group.create_task(self.poller.pass_time())
 

@@ -31,6 +31,7 @@ from bet_intel.shared.rabbitmq.errors import BrokerError, BrokerUnavailableError
 from bet_intel.shared.rabbitmq.publisher import Patience, Publisher
 from bet_intel.shared.rabbitmq.redrive import redrive
 from bet_intel.shared.rabbitmq.topology import DELIVERY_LIMIT, EVENTS, EXCHANGES, Declarer, Topology, event_queue
+from bet_intel.shared.runtime import TaskGroup
 from bet_intel.shared.tracing import current_traceparent, processing, publishing
 from bet_intel.shared.work_queue import Backoff, WorkQueue
 
@@ -125,7 +126,7 @@ class RabbitBus:
         BrokerError: the broker refuses us at the first time, or what we declare or read at any.
         ConsumingEndedError: what works on a queue has ended, which nothing here accounts for.
         """
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self.run_announcing(), name="announce")
             if self._subscriptions:
                 group.create_task(self._consume(), name="consume")

@@ -9,6 +9,7 @@ import structlog
 from redis.asyncio.cluster import RedisCluster
 
 from bet_intel.shared.rediscluster.connection import LOST
+from bet_intel.shared.runtime import TaskGroup
 
 _log = structlog.get_logger(__name__)
 
@@ -44,7 +45,7 @@ class RedisWake:
             self._listeners[topic].discard(woken)
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self._send(), name="wake others")
             group.create_task(self._listen(), name="be woken")
 
