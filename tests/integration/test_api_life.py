@@ -5,9 +5,11 @@ from datetime import timedelta
 
 import pytest
 
+from bet_intel.api import store, wire
 from bet_intel.events.v1.provider_status_pb2 import ProviderState
 from bet_intel.shared.messaging import Message
-from fixtures.api_gateway import NOW, Gateway, served
+from bet_intel.shared.postgres import Database
+from fixtures.api_gateway import MIGRATIONS, NOW, Gateway, served
 from fixtures.api_messages import (
     AS_OF,
     CLOSED,
@@ -20,6 +22,8 @@ from fixtures.api_messages import (
     provider_status,
     service_heartbeat,
 )
+from fixtures.postgres import MakeDatabase
+from fixtures.waiting import until
 
 __all__ = ["served"]
 
@@ -354,3 +358,39 @@ async def test_status_shows_the_newest_of_each(served: Gateway) -> None:
     assert status["read_model"]["open_opportunities"] == {"suspect": 1, "take": 1}
     assert (status["read_model"]["open_events"], status["read_model"]["open_markets"]) == (1, 1)
     assert status["as_of"] == "2026-04-16T18:00:00Z"
+
+
+async def test_who_waits_for_an_event_that_another_makes_holds_none_meanwhile(make_database: MakeDatabase) -> None:
+    """Else the other, who may ask for those next, would wait for him in turn."""
+    dsn = await make_database(MIGRATIONS)
+    made, there = Match(id="made_up:1"), Match(id="made_up:2")
+    sets = [wire.opportunity_set(opportunities_updated(match=match).data) for match in (made, there)]
+    making, enough = asyncio.Event(), asyncio.Event()
+
+    async with Database.open(dsn, name="tests") as database:
+
+        async def make() -> None:
+            async with database.transaction() as connection:
+                await store.lock_sets(connection, sets[:1])
+                making.set()
+                await enough.wait()
+
+        async def lock_both() -> None:
+            async with database.transaction() as connection:
+                assert await store.lock_sets(connection, sets) == {made.id: 0, there.id: 0}
+
+        async def waits() -> bool:
+            async with database.latest() as connection:
+                return bool(await connection.fetchval("select exists (select from pg_locks where not granted)"))
+
+        async with database.transaction() as connection:
+            await store.lock_sets(connection, sets[1:])
+        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+            group.create_task(make())
+            await making.wait()
+            group.create_task(lock_both())
+            await until(waits)
+            async with database.transaction() as connection:
+                free = "select revision from opportunity_set where event_id = $1 for update nowait"
+                assert await connection.fetchval(free, there.id) == 0
+            enough.set()

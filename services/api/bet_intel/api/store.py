@@ -125,13 +125,18 @@ async def unknown_markets(
 
 
 async def lock_sets(connection: Writer, sets: Sequence[OpportunitySet]) -> dict[str, int]:
-    """Lock the set of each event, in the order given; returns the revision that is stored (0 = none yet)."""
-    event_ids = [each.event.id for each in sets]
-    statement = "select event_id, revision from opportunity_set where event_id = any($1) order by event_id for update"
-    rows = await connection.fetch(statement, event_ids)
-    if len(rows) < len(sets):
-        await _make_room(connection, sets)
-        rows = await connection.fetch(statement, event_ids)
+    """Lock the set of each event, in the order of their ids; returns the revision that is stored (0 = none yet)."""
+    by_id = {each.event.id: each for each in sets}
+    rows = await connection.fetch("select event_id from opportunity_set where event_id = any($1)", list(by_id))
+    missing = by_id.keys() - {row["event_id"] for row in rows}
+    if missing:
+        # Before anything is locked: who held some and asked for others that precede them would wait for one who waits
+        # for him.
+        await _make_room(connection, [by_id[event_id] for event_id in sorted(missing)])
+    rows = await connection.fetch(
+        "select event_id, revision from opportunity_set where event_id = any($1) order by event_id for update",
+        list(by_id),
+    )
     return {row["event_id"]: row["revision"] for row in rows}
 
 
