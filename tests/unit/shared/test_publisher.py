@@ -3,9 +3,11 @@
 import asyncio
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from aiormq import spec
+from aiormq.exceptions import DeliveryError
 
 from bet_intel.shared.rabbitmq.connection import Connector, Nodes, losses_of_the_driver
 from bet_intel.shared.rabbitmq.envelope import Outgoing
@@ -51,6 +53,30 @@ async def test_a_confirm_that_the_driver_cancels_is_a_loss(monkeypatch: pytest.M
     await publisher(monkeypatch, channel).publish("exchange", "key", _MESSAGE)
 
     assert channel.published == 2
+
+
+async def test_a_channel_that_refuses_for_longer_is_replaced_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that lost a node refuses on one channel what it takes on the next."""
+
+    async def refuse() -> None:
+        raise DeliveryError(None, spec.Basic.Nack())
+
+    async def take() -> None: ...
+
+    refusing, taking = _Channel(refuse), _Channel(take)
+    left = [refusing, taking]
+
+    async def open_channel(self: Publisher) -> _Channel:
+        monkeypatch.setattr(self, "_channel", left.pop(0), raising=False)
+        return cast("_Channel", self._channel)
+
+    monkeypatch.setattr(Publisher, "_open_channel", open_channel)
+    monkeypatch.setattr("bet_intel.shared.rabbitmq.publisher._RENEWED_AFTER", 0.0)
+    publishing = Publisher(Connector(Nodes.parse("amqp://user@127.0.0.1/v"), "test", random.Random(1)), EXCHANGES)
+    await publishing.publish("exchange", "key", _MESSAGE)
+    await publishing.close()
+
+    assert (refusing.published, taking.published) == (1, 1)
 
 
 async def test_who_is_asked_to_end_ends(monkeypatch: pytest.MonkeyPatch) -> None:

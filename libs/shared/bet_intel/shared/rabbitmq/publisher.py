@@ -1,8 +1,10 @@
 """Publishing with confirms: any number at a time on one channel, each done when the broker has it safe."""
 
 import asyncio
+import contextlib
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import aiormq
 import structlog
@@ -16,6 +18,9 @@ from bet_intel.shared.rabbitmq.errors import BrokerError, BrokerUnavailableError
 from bet_intel.shared.rabbitmq.topology import Declarer, Topology
 
 _log = structlog.get_logger(__name__)
+
+_RENEWED_AFTER = 1.0
+"""Seconds that a channel which refuses is used at least: all messages under way are refused together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,8 @@ class Publisher:
     _declarer: Declarer = field(default_factory=Declarer)
     _slots: asyncio.Semaphore = field(init=False)
     _closing: set[asyncio.Task[None]] = field(default_factory=set)
+    _retiring: set[asyncio.Task[None]] = field(default_factory=set)
+    _opened_at: float = 0.0
 
     def __post_init__(self) -> None:
         self._slots = asyncio.Semaphore(self.patience.in_flight)
@@ -96,7 +103,9 @@ class Publisher:
         except PublishError as error:
             raise UnroutableError(f"no queue is bound to {key}") from error
         except DeliveryError:
-            raise  # refused for now, as by a queue that is full or has no leader: the connection is sound
+            # Refused for now, as by a queue that is full or has no leader: the connection is sound.
+            self._renew(channel)
+            raise
         except LOST:
             self._drop(channel)
             raise
@@ -104,29 +113,60 @@ class Publisher:
     async def _open_channel(self) -> AbstractChannel:
         async with self._connecting:
             if self._channel is None or self._channel.is_closed:
+                connection = self._connection
+                if connection is None or connection.is_closed:
+                    connection = await self._connect()
                 try:
-                    connection = await self.connector.connect()
-                except BrokerError as error:
-                    # A login that is refused says nothing against the message: it waits until it is given again.
-                    raise BrokerUnavailableError(str(error)) from error
-                try:
-                    await self._declarer.declare(connection, self.topology)
                     self._channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
                 except BaseException:  # also when cancelled: nobody else knows the connection
+                    self._connection = None
                     await closed(connection)
                     raise
                 self._connection = connection
+                self._opened_at = asyncio.get_running_loop().time()
             return self._channel
+
+    async def _connect(self) -> AbstractConnection:
+        try:
+            connection = await self.connector.connect()
+        except BrokerError as error:
+            # A login that is refused says nothing against the message: it waits until it is given again.
+            raise BrokerUnavailableError(str(error)) from error
+        try:
+            await self._declarer.declare(connection, self.topology)
+        except BaseException:
+            await closed(connection)
+            raise
+        return connection
+
+    def _renew(self, channel: AbstractChannel) -> None:
+        """Publish on another channel from now on. One that first met a queue when the node of its leader had just died
+        goes on asking that node, and refuses everything, until the node is back (seen with RabbitMQ 3.10)."""
+        if channel is self._channel and asyncio.get_running_loop().time() - self._opened_at > _RENEWED_AFTER:
+            self._channel = None
+            _keep(self._retire(channel), self._retiring)
+
+    async def _retire(self, channel: AbstractChannel) -> None:
+        # By then whatever was under way on it is settled, or given up.
+        await asyncio.sleep(self.patience.confirm)
+        with contextlib.suppress(*LOST), losses_of_the_driver():
+            await channel.close()
 
     def _drop(self, channel: AbstractChannel) -> None:
         if channel is self._channel and self._connection is not None:
             connection, self._connection, self._channel = self._connection, None, None
-            closing = asyncio.get_running_loop().create_task(closed(connection))
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
+            _keep(closed(connection), self._closing)
 
     async def close(self) -> None:
         if self._connection is not None:
             connection, self._connection, self._channel = self._connection, None, None
             await closed(connection)
-        await asyncio.gather(*self._closing)
+        for task in self._retiring:
+            task.cancel()
+        await asyncio.gather(*self._closing, *self._retiring, return_exceptions=True)
+
+
+def _keep(work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
+    task = asyncio.get_running_loop().create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
