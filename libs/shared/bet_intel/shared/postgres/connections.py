@@ -1,5 +1,9 @@
 """The connections that a database gives out, and what can go wrong with them."""
 
+import asyncio
+import contextlib
+import socket
+import struct
 from typing import TYPE_CHECKING, NewType
 
 import asyncpg
@@ -43,6 +47,7 @@ _LOST = (
     # What the driver says when a connection is killed at the wrong moment.
     asyncpg.InternalClientError,
 )
+_SEND_NOTHING_MORE = struct.pack("ii", 1, 0)
 _RECOVERY_CONFLICT = "conflict with recovery"
 
 
@@ -67,3 +72,18 @@ def _is_gone(connection: Connection) -> bool:
         return connection.is_closed()
     except asyncpg.InterfaceError:
         return True  # the pool has already taken it back, which it does by itself only with one that was lost
+
+
+def hang_up(connection: "Connection | asyncpg.Connection[asyncpg.Record]") -> None:
+    """End a connection without a goodbye, which a server that hangs would not hear, and without a trace.
+
+    What the kernel has still to send would reach a server that is cut off when the network is back, and be done there,
+    a commit too.
+    """
+    # There is no public way to the socket of a connection.
+    transport: asyncio.Transport | None = getattr(connection, "_transport", None)
+    if transport is not None:
+        with contextlib.suppress(OSError, AttributeError):  # closed already
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _SEND_NOTHING_MORE)
+    with contextlib.suppress(asyncpg.InterfaceError):  # given back meanwhile
+        connection.terminate()

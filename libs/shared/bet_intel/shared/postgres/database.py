@@ -22,6 +22,7 @@ from bet_intel.shared.postgres.connections import (
     Reader,
     Writer,
     gave_way,
+    hang_up,
     has_no_room,
     is_lost,
 )
@@ -173,8 +174,8 @@ class Database:
         try:
             yield Session(connection, host.name, lambda: self._single is None and self._roles.is_superseded(host.name))
         finally:
-            # Without a goodbye, which would be waited for where the server hangs; the server ends the session at once.
-            connection.terminate()
+            # The server ends the session at once.
+            hang_up(connection)
 
     async def position(self, connection: Reader) -> Position | None:
         """Up to where the snapshot of `connection` may have seen: another one `after` it misses nothing of it.

@@ -1,7 +1,6 @@
 """One host of a database: its pool, and what its probe last saw."""
 
 import asyncio
-import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 
-from bet_intel.shared.postgres.connections import DRIVER_ERRORS, Connection, DatabaseError
+from bet_intel.shared.postgres.connections import DRIVER_ERRORS, Connection, DatabaseError, hang_up
 
 if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
@@ -160,5 +159,4 @@ async def _leave_as_it_is(_connection: "asyncpg.Connection[asyncpg.Record]") -> 
 
 def _cut(connections: set[Connection]) -> None:
     for connection in tuple(connections):
-        with contextlib.suppress(asyncpg.InterfaceError):  # given back meanwhile
-            connection.terminate()
+        hang_up(connection)

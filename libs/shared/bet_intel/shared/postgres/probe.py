@@ -4,6 +4,7 @@ import asyncio
 
 import asyncpg
 
+from bet_intel.shared.postgres.connections import hang_up
 from bet_intel.shared.postgres.hosts import Address
 from bet_intel.shared.postgres.positions import OF_A_HOST, SYSTEM, Position, lsn
 from bet_intel.shared.postgres.roles import Observation
@@ -55,10 +56,10 @@ class Probe:
                 await self._connection.execute(_MARK, timeline)
 
     def hang_up(self) -> None:
-        """Without a goodbye, which a server that hangs would not hear."""
+        """Ask on another connection next time."""
         connection, self._connection = self._connection, None
         if connection is not None and not connection.is_closed():
-            connection.terminate()
+            hang_up(connection)
 
     async def _connected(self) -> "asyncpg.Connection[asyncpg.Record]":
         if self._connection is None or self._connection.is_closed():

@@ -1,0 +1,51 @@
+"""A connection that is given up leaves nothing under way."""
+
+import asyncio
+import socket
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pytest
+
+from bet_intel.shared.postgres.connections import hang_up
+
+_MORE_THAN_IS_UNDER_WAY = 8 * 2**20
+
+
+@dataclass
+class _Connection:
+    """As the driver's: a transport, and a way to abort it."""
+
+    _transport: asyncio.Transport
+
+    def terminate(self) -> None:
+        self._transport.abort()
+
+
+async def test_a_server_that_reads_again_is_not_told_what_was_still_to_be_sent() -> None:
+    """As when the network is back: else a commit that nobody waits for any more would be done."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_connection(asyncio.Protocol, *listening.getsockname())
+    server, _ = listening.accept()
+    with listening, server:
+        transport.write(bytes(_MORE_THAN_IS_UNDER_WAY))
+        hang_up(cast("Any", _Connection(transport)))
+        await asyncio.sleep(0)  # a turn of the loop, in which the socket is closed
+        server.settimeout(10)
+        with pytest.raises(ConnectionResetError):
+            await asyncio.to_thread(_read_all, server)
+
+
+def _read_all(server: socket.socket) -> None:
+    while server.recv(2**16):
+        pass
+
+
+async def test_one_that_is_closed_already_may_be_given_up() -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+    transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, *listening.getsockname())
+    with listening:
+        transport.abort()
+        await asyncio.sleep(0)
+        hang_up(cast("Any", _Connection(transport)))
