@@ -3,6 +3,7 @@
 import socket
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -66,7 +67,7 @@ def test_a_message_outlives_the_leader_of_its_queue(cluster_vhost: Vhost, rabbit
 
 
 async def test_a_promoted_replica_has_everything_and_the_others_follow_it(
-    postgres_group: PostgresGroup, make_replicated_database: MakeReplicatedDatabase
+    postgres_group: PostgresGroup, servers: TestServers, make_replicated_database: MakeReplicatedDatabase
 ) -> None:
     dsns = await make_replicated_database(MIGRATIONS)
     connection = await asyncpg.connect(dsns[postgres_group.hosts.index(postgres_group.primary)])
@@ -91,6 +92,12 @@ async def test_a_promoted_replica_has_everything_and_the_others_follow_it(
     assert postgres_group.sql(old, "select pg_is_in_recovery()") == "t"
     postgres_group.wait_for_replicas()
     assert postgres_group.sql(old, "select number from kept order by number", database=database) == "1\n2"
+    # A server tells its log whom it follows.
+    password = urlsplit(postgres_group.dsn(first, database)).password
+    logs = "".join(log.read_text(errors="replace") for log in servers.folder.path.glob("log/postgres*.log"))
+    assert 'parameter "primary_conninfo" changed' in logs
+    assert password
+    assert password not in logs
 
 
 @pytest.fixture

@@ -322,8 +322,12 @@ class PostgresGroup:
         primary = state.primary_host
         conninfo = ""
         if host != primary:
+            # The server logs whom it follows whenever that changes: the password stands elsewhere.
+            passwords = self._folder.write_for_servers(
+                f"{self._name}.pgpass", f"127.0.0.1:*:*:{REPLICATION}:{state.password}\n"
+            )
             conninfo = (
-                f"host=127.0.0.1 port={primary.port} user={REPLICATION} password={state.password} "
+                f"host=127.0.0.1 port={primary.port} user={REPLICATION} passfile={_quoted(str(passwords))} "
                 f"application_name={host.name}"
             )
         values = {
@@ -384,3 +388,8 @@ class PostgresGroup:
 
     def _data(self, host: PostgresHost) -> DataDirectory:
         return DataDirectory(self._process(host).folder, self._folder.account)
+
+
+def _quoted(value: str) -> str:
+    """As libpq reads it."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -49,4 +49,4 @@ def host_access() -> str:
 
 
 def _quoted(value: str) -> str:
-    return value.replace("'", "''")
+    return value.replace("\\", "\\\\").replace("'", "''")
