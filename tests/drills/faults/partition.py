@@ -16,8 +16,7 @@ _OLD, _COUNTED = "old", "counted"
 _CHANGED = "select coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) from pg_stat_user_tables"
 _HEALED_AFTER = 4.0
 _SEEN_AFTER = 1.0
-"""By then everybody has seen who is the primary. What was under way to the old one when it was cut off arrives with the
-network; nobody is told that it was kept, as no replica follows it."""
+"""By then everybody has seen who is the primary, and thrown away what was under way to the old one."""
 
 
 def _lacks_network() -> str | None:

@@ -1,6 +1,7 @@
-"""Every process is restarted under load, one after the other, and once more behind an additive migration."""
+"""Every process is restarted under load, one of each kind at a time, and once more behind an additive migration."""
 
-from functools import partial
+from collections import defaultdict
+from itertools import zip_longest
 
 from bet_intel.compose.cluster.fleet import Member, answers
 from bet_intel.compose.databases import SERVICES
@@ -14,10 +15,16 @@ _CONTRACT = "alter table outbox drop column if exists drilled"
 
 
 def _roll(stage: Stage) -> None:
+    """As Deployments roll that are changed together."""
+    kinds: dict[str, list[Member]] = defaultdict(list)
     for member in stage.members():
-        before = stage.pid(member.name)
-        stage.terminate(member.name)
-        stage.until(partial(_is_back, stage, member, before), _BACK_SECONDS, f"{member.name} is back")
+        kinds[member.kind].append(member)
+    for together in zip_longest(*kinds.values()):
+        before = {member: stage.pid(member.name) for member in together if member is not None}
+        for member in before:
+            stage.terminate(member.name)
+        back = lambda: all(_is_back(stage, *one) for one in before.items())  # noqa: B023, E731 - asked in this turn
+        stage.until(back, _BACK_SECONDS, f"{', '.join(member.name for member in before)} are back")
 
 
 def _is_back(stage: Stage, member: Member, before: int | None) -> bool:
