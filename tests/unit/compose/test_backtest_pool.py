@@ -50,5 +50,5 @@ def test_a_profile_gives_what_the_engine_gives(profile: Profile) -> None:
         board = Board(1, MarketStatus.OPEN, sample.outcomes, sample.bookmakers, back, nothing, nothing, updated)
         event = SportingEvent(f"{m:03}", "made_up", "soccer", "soccer_epl", "EPL", START, "Home", "Away")
         events.append(EventBoards(event, AS_OF, 1, {}, {KEY: board}))
-    engine = np.stack([priced.markets[0].consensus for priced in price(events, profile)], axis=1)
+    engine = np.stack([priced.markets[0].fair.consensus for priced in price(events, profile)], axis=1)
     np.testing.assert_allclose(fair, engine, rtol=0, atol=1e-12)

@@ -1,6 +1,5 @@
 """The gates, each at, below and above its bound."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -85,8 +84,8 @@ def test_what_passes_every_gate_shows_every_verdict_in_their_order() -> None:
 def test_a_gate_lets_its_bound_pass_and_refuses_beyond_it(
     gate: str, reason: str, passing: dict[str, Any], refused: dict[str, Any]
 ) -> None:
-    assert judge(replace(GOOD, **passing), PROFILE, MAIN).refused == ""
-    judgement = judge(replace(GOOD, **refused), PROFILE, MAIN)
+    assert judge(GOOD._replace(**passing), PROFILE, MAIN).refused == ""
+    judgement = judge(GOOD._replace(**refused), PROFILE, MAIN)
     assert (judgement.refused, judgement.ev_class) == (reason, "no_ev")
     assert (judgement.verdicts[-1].gate, judgement.verdicts[-1].passed) == (gate, False)
     # Those before it passed, those after it were not asked.
@@ -97,11 +96,11 @@ def test_a_gate_lets_its_bound_pass_and_refuses_beyond_it(
 def test_the_reason_is_that_of_the_first_gate_that_refuses() -> None:
     hopeless = Candidate(-1.0, False, 3, 2, 1e9, 1e9, 0, False, 1.0, 1.0, 0.001, 0.001, -0.5)
     assert judge(hopeless, PROFILE, MAIN).refused == "event_started"
-    assert judge(replace(hopeless, seconds_to_start=1.0), PROFILE, MAIN).refused == "market_suspended"
+    assert judge(hopeless._replace(seconds_to_start=1.0), PROFILE, MAIN).refused == "market_suspended"
 
 
 def test_a_verdict_shows_what_was_measured_and_the_bound() -> None:
-    by_name = {verdict.gate: verdict for verdict in judge(replace(GOOD, age=45.0), PROFILE, MAIN).verdicts}
+    by_name = {verdict.gate: verdict for verdict in judge(GOOD._replace(age=45.0), PROFILE, MAIN).verdicts}
     assert (by_name["price_fresh"].value, by_name["price_fresh"].bound) == (45.0, 600.0)
     assert (by_name["enough_references"].value, by_name["enough_references"].bound) == (4, 3)
     assert (by_name["ev_plausible"].value, by_name["ev_plausible"].bound) == (0.03, 0.10)
@@ -124,7 +123,7 @@ def test_a_verdict_shows_what_was_measured_and_the_bound() -> None:
     ],
 )
 def test_classes(ev: float, category: Category, expected: str) -> None:
-    judgement = judge(replace(GOOD, ev=ev), PROFILE, PROFILE.bounds[category])
+    judgement = judge(GOOD._replace(ev=ev), PROFILE, PROFILE.bounds[category])
     assert (judgement.refused, judgement.ev_class) == ("", expected)
 
 
@@ -144,7 +143,7 @@ def test_starting_bounds_by_category(category: Category, stale: float, divergenc
 def test_bounds_are_settings() -> None:
     strict = Profile(min_references=6, dispersion=0.01, behind_newest_seconds=5.0, take_ev=0.02)
     assert judge(GOOD, strict, MAIN).refused == "price_stale"
-    assert judge(replace(GOOD, behind_newest=5.0), strict, MAIN).refused == "too_few_books"
+    assert judge(GOOD._replace(behind_newest=5.0), strict, MAIN).refused == "too_few_books"
     bounds = Bounds(stale_seconds=10.0, divergence=0.5, plausible_ev=0.5)
     assert judge(GOOD, PROFILE, bounds).refused == "price_stale"
 

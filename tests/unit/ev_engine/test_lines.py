@@ -106,6 +106,6 @@ def test_no_price_tells_its_own_push() -> None:
     key = line("totals", 2.0)
     only_soft = board({"soft": {"Over": 1.22, "Under": 4.2}})
     market = priced({key: totals(OVER[2.0], soft={"Over": 1.5, "Under": 2.5}), line("totals", 1.5): only_soft})[key]
-    push = dict(zip(market.board.bookmakers, market.terms.push.tolist(), strict=True))
+    push = dict(zip(market.board.bookmakers, market.fair.terms.push.tolist(), strict=True))
     assert math.isnan(push["soft"])
     assert push["alpha"] > 0

@@ -17,7 +17,7 @@ TWO = {"alpha": {"Away": 1.91, "Home": 1.91}, "beta": {"Away": 1.80, "Home": 2.0
 
 def share(one: Board, overrides: tuple[Override, ...] = (), **settings: float) -> dict[str, float]:
     market = market_of(one, replace(Profile(), overrides=overrides, **settings))  # type: ignore[arg-type]
-    return dict(zip(market.board.bookmakers, market.share.tolist(), strict=True))
+    return dict(zip(market.board.bookmakers, market.fair.share.tolist(), strict=True))
 
 
 def market_of(one: Board, profile: Profile) -> PricedMarket:
@@ -92,4 +92,4 @@ def test_a_market_of_a_pass_has_its_own_overrides() -> None:
     profile = replace(Profile(), overrides=(Override(market="totals", weights={"alpha": 3.0}),))
     totals = {book: {"Over": prices["Away"], "Under": prices["Home"]} for book, prices in TWO.items()}
     (event,) = price([boards({H2H: board(TWO), line("totals", 8.5): board(totals)})], profile)
-    assert [market.share.tolist() for market in event.markets] == [[0.5, 0.5], [0.75, 0.25]]
+    assert [market.fair.share.tolist() for market in event.markets] == [[0.5, 0.5], [0.75, 0.25]]

@@ -66,8 +66,8 @@ def test_books_that_agree_are_the_fair_price_and_a_take_is_a_take() -> None:
     assert one.judgement.ev_class == "take"
     for book in ("alpha", "beta", "gamma"):
         column = market.board.bookmakers.index(book)
-        assert market.devigged[:, column] == pytest.approx([0.6, 0.4])
-        assert market.overround[column] == pytest.approx(0.6 ** (1 / 1.05) + 0.4 ** (1 / 1.05) - 1)
+        assert market.fair.devigged[:, column] == pytest.approx([0.6, 0.4])
+        assert market.fair.overround[column] == pytest.approx(0.6 ** (1 / 1.05) + 0.4 ** (1 / 1.05) - 1)
 
 
 def test_consensus_and_leave_one_out_are_two_numbers() -> None:
@@ -76,10 +76,10 @@ def test_consensus_and_leave_one_out_are_two_numbers() -> None:
     one = found(market)["A", "soft"]
     assert one.fair == pytest.approx(0.5)
     # A fourth part of the weight draws by a twentieth of .20 at most.
-    assert market.consensus[0] == pytest.approx(0.5 - 0.25 * 0.01 / 4, abs=1e-5)
-    assert market.share[market.board.bookmakers.index("soft")] > 0
-    assert market.consensus.sum() == pytest.approx(1.0)
-    assert (market.books_used, market.reason) == (4, "")
+    assert market.fair.consensus[0] == pytest.approx(0.5 - 0.25 * 0.01 / 4, abs=1e-5)
+    assert market.fair.share[market.board.bookmakers.index("soft")] > 0
+    assert market.fair.consensus.sum() == pytest.approx(1.0)
+    assert (market.fair.books_used, market.fair.reason) == (4, "")
 
 
 def test_a_price_has_no_influence_on_its_own_fair_price() -> None:
@@ -103,7 +103,7 @@ def test_one_absurd_quote_among_five_books_makes_nobody_a_take(absurd: float, si
     market = priced(board({**books, "wrong": wrong}))
     assert {book for _, book in found(market)} <= {"wrong"}
     assert {one.judgement.ev_class for one in market.opportunities} <= {"suspect"}
-    assert market.consensus[0] == pytest.approx(p, abs=0.01)
+    assert market.fair.consensus[0] == pytest.approx(p, abs=0.01)
 
 
 def test_sides_swapped_by_one_feed_make_nobody_a_take() -> None:
@@ -111,7 +111,7 @@ def test_sides_swapped_by_one_feed_make_nobody_a_take() -> None:
     market = priced(board({**books, "swapped": power(0.3, 0.7)}))
     assert {book for _, book in found(market)} == {"swapped"}
     assert {one.judgement.ev_class for one in market.opportunities} == {"suspect"}
-    assert market.left_out[market.board.bookmakers.index("swapped")] == "outlier_excluded"
+    assert market.fair.left_out[market.board.bookmakers.index("swapped")] == "outlier_excluded"
 
 
 def test_an_exchange_is_read_from_the_middle_of_its_book_and_judged_net_of_commission() -> None:
@@ -122,7 +122,7 @@ def test_an_exchange_is_read_from_the_middle_of_its_book_and_judged_net_of_commi
     back, lay = {"A": 2.06, "B": 1.90}, {"A": 2.10, "B": 1.94}
     market = priced(board({**books, "betfair_ex_uk": back}, {"betfair_ex_uk": lay}))
     column = market.board.bookmakers.index("betfair_ex_uk")
-    assert market.devigged[0, column] == pytest.approx(0.4799960, abs=1e-7)
+    assert market.fair.devigged[0, column] == pytest.approx(0.4799960, abs=1e-7)
     assert found(market)["A", "betfair_ex_uk"].net_price == pytest.approx(1 + 1.06 * 0.95)
     better = priced(board({**books, "betfair_ex_uk": {"A": 2.16, "B": 1.80}}, {"betfair_ex_uk": {"A": 2.2, "B": 1.86}}))
     one = found(better)["A", "betfair_ex_uk"]
@@ -138,7 +138,7 @@ def test_a_price_that_only_beats_the_fair_price_before_commission_is_none() -> N
 
 
 def shares(market: PricedMarket) -> dict[str, float]:
-    return dict(zip(market.board.bookmakers, market.share.tolist(), strict=True))
+    return dict(zip(market.board.bookmakers, market.fair.share.tolist(), strict=True))
 
 
 def test_an_exchange_counts_double_from_both_sides_and_like_a_bookmaker_from_one() -> None:
@@ -160,7 +160,7 @@ def test_a_nearly_empty_exchange_is_no_reference(lay: dict[str, float]) -> None:
     books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma")}
     market = priced(board({**books, "smarkets": {"A": 1.95, "B": 1.95}}, {"smarkets": lay}))
     assert shares(market)["smarkets"] == 0.0
-    assert market.left_out[market.board.bookmakers.index("smarkets")] == "incomplete_market"
+    assert market.fair.left_out[market.board.bookmakers.index("smarkets")] == "incomplete_market"
 
 
 def test_a_lay_price_is_never_an_opportunity_to_back() -> None:
@@ -184,11 +184,11 @@ def test_a_stale_book_is_shown_and_not_used(age: float, used: bool) -> None:
     ages = {"stale": age, "alpha": 310.0, "beta": 310.0, "gamma": 310.0}
     market = priced(board({**books, "stale": {"A": 2.02, "B": 1.86}}, ages=ages))
     assert (shares(market)["stale"] > 0) is used
-    assert market.left_out[market.board.bookmakers.index("stale")] == ("" if used else "reference_stale")
+    assert market.fair.left_out[market.board.bookmakers.index("stale")] == ("" if used else "reference_stale")
     assert (("A", "stale") in found(market)) is used
     if not used:
         assert market.refused["A", "stale"] == "price_stale"
-        assert market.consensus == pytest.approx(priced(board(books, ages=ages)).consensus)
+        assert market.fair.consensus == pytest.approx(priced(board(books, ages=ages)).fair.consensus)
 
 
 @pytest.mark.parametrize(("behind", "used"), [(300.0, True), (300.001, False)])
@@ -201,14 +201,14 @@ def test_a_book_far_behind_the_newest_is_not_used_however_young(behind: float, u
 def test_a_time_in_the_future_makes_nobody_else_stale() -> None:
     books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma", "ahead")}
     market = priced(board(books, ages={"ahead": -60}))
-    assert market.books_used == 4
+    assert market.fair.books_used == 4
 
 
 def test_a_time_far_in_the_future_is_no_time_at_all() -> None:
     """Else a bookmaker with a wrong clock would be fresh for ever."""
     books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma", "ahead")}
     market = priced(board(books, ages={"ahead": -3600}))
-    assert dict(zip(market.board.bookmakers, market.left_out, strict=True)) == {
+    assert dict(zip(market.board.bookmakers, market.fair.left_out, strict=True)) == {
         "ahead": "reference_stale",
         "alpha": "",
         "beta": "",
@@ -221,8 +221,8 @@ def test_bookmakers_that_offer_another_market_under_the_same_name_leave_the_othe
     books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma")}
     market = priced(board({**books, "delta": {"A": 2.02, "B": 1.86}, "threeway": {"A": 2.20, "B": 2.10, "Draw": 60.0}}))
     assert market.board.outcomes == ("A", "B")
-    assert market.books_used == 4
-    assert market.left_out[market.board.bookmakers.index("threeway")] == "different_outcomes"
+    assert market.fair.books_used == 4
+    assert market.fair.left_out[market.board.bookmakers.index("threeway")] == "different_outcomes"
     assert set(found(market)) == {("A", "delta")}
 
 
@@ -239,9 +239,9 @@ def test_more_winners_than_the_name_says_have_no_fair_price(market: str, prices:
     one = priced(
         board({**books, "soft": {name: 3 * price for name, price in prices.items()}}), H2H._replace(market=market)
     )
-    assert one.reason == "not_mutually_exclusive"
-    assert set(one.left_out) == {"not_mutually_exclusive"}
-    assert np.isnan(one.consensus).all()
+    assert one.fair.reason == "not_mutually_exclusive"
+    assert set(one.fair.left_out) == {"not_mutually_exclusive"}
+    assert np.isnan(one.fair.consensus).all()
     assert found(one) == {}
     assert set(one.refused.values()) == {"not_mutually_exclusive"}
 
@@ -252,14 +252,14 @@ def test_outcomes_that_win_together_add_up_to_the_winners_of_the_name() -> None:
     books = {name: power(*fair) for name in ("alpha", "beta", "gamma", "delta", "epsilon")}
     key = H2H._replace(market="double_chance")
     market = priced(board({**books, "soft": {"A": 1.40, "B": 1.35, "C": 1.70}}), key)
-    assert market.consensus == pytest.approx(fair, abs=1e-3)
-    assert market.consensus.sum() == pytest.approx(2.0)
-    assert market.overround[0] == pytest.approx(sum(p ** (1 / 1.05) for p in fair) - 2)
+    assert market.fair.consensus == pytest.approx(fair, abs=1e-3)
+    assert market.fair.consensus.sum() == pytest.approx(2.0)
+    assert market.fair.overround[0] == pytest.approx(sum(p ** (1 / 1.05) for p in fair) - 2)
     one = found(market)["A", "soft"]
     assert one.ev == pytest.approx(0.75 * 1.40 - 1, abs=1e-9)
     # A book whose prices add up to less than two winners has no margin to take out.
     thin = priced(board({**books, "thin": {"A": 1.60, "B": 1.65, "C": 1.90}}), key)
-    assert thin.left_out[thin.board.bookmakers.index("thin")] == "no_overround"
+    assert thin.fair.left_out[thin.board.bookmakers.index("thin")] == "no_overround"
 
 
 def test_the_first_five_of_a_field_are_five_winners() -> None:
@@ -268,31 +268,31 @@ def test_the_first_five_of_a_field_are_five_winners() -> None:
     fair = [5 * p / sum(raw) for p in raw]
     books = {book: {f"golfer {n}": p ** (-1 / 1.04) for n, p in enumerate(fair)} for book in ("a", "b", "c")}
     market = priced(board(books), H2H._replace(market="top_5_finish"))
-    assert market.reason == ""
-    assert market.consensus.sum() == pytest.approx(5.0)
-    assert sorted(market.consensus) == pytest.approx(sorted(fair), abs=1e-6)
+    assert market.fair.reason == ""
+    assert market.fair.consensus.sum() == pytest.approx(5.0)
+    assert sorted(market.fair.consensus) == pytest.approx(sorted(fair), abs=1e-6)
 
 
 def test_an_exchange_or_a_bookmaker_with_absurd_prices_is_no_word_on_who_wins() -> None:
     absurd = {"A": 1.01, "B": 1.01, "C": 1.01}
     books = {name: power(0.5, 0.3, 0.2) for name in ("alpha", "beta", "gamma")}
     market = priced(board({**books, "absurd": absurd, "smarkets": absurd}))
-    assert (market.reason, market.books_used) == ("", 3)
-    assert priced(board({"alpha": power(0.5, 0.3, 0.2), "smarkets": absurd, "matchbook": absurd})).reason == ""
+    assert (market.fair.reason, market.fair.books_used) == ("", 3)
+    assert priced(board({"alpha": power(0.5, 0.3, 0.2), "smarkets": absurd, "matchbook": absurd})).fair.reason == ""
 
 
 def test_a_bookmaker_that_cannot_be_referred_to_makes_nobody_late() -> None:
     """A board without a margin is an error of the feed, however new it is."""
     books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma")} | {"junk": {"A": 3.0, "B": 3.0}}
     market = priced(board(books, ages={"alpha": 400, "beta": 400, "gamma": 400, "junk": 0}))
-    assert market.books_used == 3
+    assert market.fair.books_used == 3
 
 
 def test_a_crossed_exchange_and_one_of_placeholders_are_no_references() -> None:
     for back, lay in ((10.0, 1.5), (1000.0, 1001.0)):
         books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma")}
         market = priced(board({**books, "smarkets": {"A": back, "B": back}}, {"smarkets": {"A": lay, "B": lay}}))
-        assert market.share[market.board.bookmakers.index("smarkets")] == 0
+        assert market.fair.share[market.board.bookmakers.index("smarkets")] == 0
 
 
 def test_alternate_markets_have_no_main_line() -> None:
@@ -311,7 +311,7 @@ def test_alternate_lines_may_be_older_than_main_ones() -> None:
     by_line = {market.key.line: market for market in one.markets}
     assert by_line[9.0].category is Category.MAIN
     assert by_line[8.5].category is Category.ALTERNATE
-    assert by_line[8.5].books_used == 4
+    assert by_line[8.5].fair.books_used == 4
 
 
 def test_a_suspended_market_has_a_fair_price_and_no_opportunity() -> None:
@@ -319,7 +319,7 @@ def test_a_suspended_market_has_a_fair_price_and_no_opportunity() -> None:
     market = priced(board({**books, "soft": {"A": 2.06, "B": 1.82}}, status=MarketStatus.SUSPENDED))
     assert found(market) == {}
     assert market.refused["A", "soft"] == "market_suspended"
-    assert market.reason == ""
+    assert market.fair.reason == ""
 
 
 def test_a_closed_market_is_not_priced() -> None:
@@ -330,7 +330,7 @@ def test_a_closed_market_is_not_priced() -> None:
 def test_a_two_way_book_in_a_three_way_market_is_no_reference_and_no_opportunity() -> None:
     books = {name: power(0.5, 0.3, 0.2) for name in ("alpha", "beta", "gamma")}
     market = priced(board({**books, "draw_no_bet": {"A": 2.3, "B": 2.3}}))
-    assert market.consensus == pytest.approx([0.5, 0.3, 0.2])
+    assert market.fair.consensus == pytest.approx([0.5, 0.3, 0.2])
     assert shares(market)["draw_no_bet"] == 0.0
     assert found(market) == {}
     assert market.refused["A", "draw_no_bet"] == "incomplete_market"
@@ -344,14 +344,14 @@ def test_what_cannot_be_priced_says_why() -> None:
     }
     for reason, one in cases.items():
         market = priced(one)
-        assert (market.reason, market.books_used, market.opportunities) == (reason, 0, ())
-        assert np.isnan(market.consensus).all()
-    assert priced(board({"alpha": {"A": 1.9}, "beta": {"B": 1.9}})).reason == "incomplete_market"
+        assert (market.fair.reason, market.fair.books_used, market.opportunities) == (reason, 0, ())
+        assert np.isnan(market.fair.consensus).all()
+    assert priced(board({"alpha": {"A": 1.9}, "beta": {"B": 1.9}})).fair.reason == "incomplete_market"
 
 
 def test_a_single_book_is_no_reference_for_itself() -> None:
     market = priced(board({"alpha": power(0.5, 0.5)}))
-    assert market.reason == ""
+    assert market.fair.reason == ""
     assert market.refused == {("A", "alpha"): "reference_missing", ("B", "alpha"): "reference_missing"}
 
 
@@ -402,8 +402,10 @@ def test_a_batch_prices_as_one_market_at_a_time() -> None:
 
 def assert_same(one: PricedMarket, other: PricedMarket, *, kind: bool = True) -> None:
     for name in ("consensus", "band_low", "band_high", "devigged", "share", "overround", "dispersion"):
-        np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=0, atol=1e-12, err_msg=name)
-    for name in ("key", "reason", "left_out", "books_used", "refused", *(["category"] if kind else [])):
+        np.testing.assert_allclose(getattr(one.fair, name), getattr(other.fair, name), rtol=0, atol=1e-12, err_msg=name)
+    for name in ("reason", "left_out", "books_used"):
+        assert getattr(one.fair, name) == getattr(other.fair, name)
+    for name in ("key", "refused", *(["category"] if kind else [])):
         assert getattr(one, name) == getattr(other, name)
     assert found(one).keys() == found(other).keys()
     for place, priced_here in found(one).items():

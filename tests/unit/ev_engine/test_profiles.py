@@ -32,8 +32,8 @@ def test_each_profile_gives_what_it_gives_alone() -> None:
     for place, profile in enumerate(STARTING.values()):
         for alone, side_by_side in zip(price(events, profile), together, strict=True):
             (one,), (other,) = alone.markets, side_by_side[place].markets
-            np.testing.assert_array_equal(one.consensus, other.consensus)
-            np.testing.assert_array_equal(one.leave_one_out, other.leave_one_out)
+            np.testing.assert_array_equal(one.fair.consensus, other.fair.consensus)
+            np.testing.assert_array_equal(one.fair.leave_one_out, other.fair.leave_one_out)
             assert [(a.fair, a.ev, a.judgement) for a in one.opportunities] == [
                 (b.fair, b.ev, b.judgement) for b in other.opportunities
             ]
@@ -42,27 +42,27 @@ def test_each_profile_gives_what_it_gives_alone() -> None:
 def test_sharp_asks_sharp_bookmakers_alone_where_there_is_one() -> None:
     markets = judged({**SIX, **SOFT, **SHARP})
     sharp = markets["sharp"]
-    assert dict(zip(sharp.board.bookmakers, sharp.left_out, strict=True)) == {
+    assert dict(zip(sharp.board.bookmakers, sharp.fair.left_out, strict=True)) == {
         **dict.fromkeys([*SIX, "soft"], "not_asked"),
         "pinnacle": "",
     }
     one = found(sharp)["Home", "soft"]
     alone = judged(SHARP)["consensus"]
-    assert one.fair == pytest.approx(float(alone.consensus[1]))
+    assert one.fair == pytest.approx(float(alone.fair.consensus[1]))
     assert one.fair < found(markets["consensus"])["Home", "soft"].fair
 
 
 def test_sharp_asks_everybody_where_nobody_is_sharp() -> None:
     markets = judged({**SIX, **SOFT})
-    np.testing.assert_array_equal(markets["sharp"].leave_one_out, markets["consensus"].leave_one_out)
+    np.testing.assert_array_equal(markets["sharp"].fair.leave_one_out, markets["consensus"].fair.leave_one_out)
     two_exchanges = {"smarkets": {"Away": 1.97, "Home": 1.97}, "matchbook": {"Away": 1.97, "Home": 1.97}}
     lay = {name: {"Away": 2.02, "Home": 2.02} for name in two_exchanges}
     market = judged({**SIX, **SOFT, **two_exchanges}, lay)["sharp"]
-    assert "not_asked" not in market.left_out
+    assert "not_asked" not in market.fair.left_out
     three = {**two_exchanges, "novig": {"Away": 1.97, "Home": 1.97}}
     lay["novig"] = {"Away": 2.02, "Home": 2.02}
     market = judged({**SIX, **SOFT, **three}, lay)["sharp"]
-    asked = [b for b, why in zip(market.board.bookmakers, market.left_out, strict=True) if not why]
+    asked = [b for b, why in zip(market.board.bookmakers, market.fair.left_out, strict=True) if not why]
     assert asked == sorted(three)
 
 

@@ -69,7 +69,7 @@ class Recorded:
         """Markets that have a consensus at their start, by name and number of outcomes."""
         groups: defaultdict[tuple[str, int], list[_Market]] = defaultdict(list)
         for at, closing in self.last.items():
-            if not closing.reason and closing.board.outcomes == self.first[at].board.outcomes:
+            if not closing.fair.reason and closing.board.outcomes == self.first[at].board.outcomes:
                 groups[at[1].market, len(closing.board.outcomes)].append(at)
         return [self._sample(market, outcomes, group) for (market, outcomes), group in sorted(groups.items())]
 
@@ -78,7 +78,7 @@ class Recorded:
         nothing = np.full((outcomes, len(group)), np.nan)
         opening = np.stack([_by_book(self.first[at].board, books) for at in group], axis=2)
         unjudged = Prices(np.full(opening.shape, np.nan), nothing, nothing)
-        truth = np.stack([self.last[at].consensus for at in group], axis=1)
+        truth = np.stack([self.last[at].fair.consensus for at in group], axis=1)
         names = tuple(f"{place + 1}" for place in range(outcomes))
         return Sample(market, names, tuple(books), CLOSING, Prices(opening, nothing, nothing), unjudged, truth)
 
@@ -105,10 +105,10 @@ class Recorded:
         # A lay at d is a bet at d / (d − 1) that the outcome does not come.
         price = bet.price / (bet.price - 1.0) if lays else bet.price
         if bet.bookmaker not in board.bookmakers:
-            p = float(closing.consensus[o])
+            p = float(closing.fair.consensus[o])
             return price * (1.0 - p if lays else p) - 1.0, math.nan
         b = board.bookmakers.index(bet.bookmaker)
-        p, last = float(closing.leave_one_out[o, b]), float((board.lay if lays else board.back)[o, b])
+        p, last = float(closing.fair.leave_one_out[o, b]), float((board.lay if lays else board.back)[o, b])
         return price * (1.0 - p if lays else p) - 1.0, price / (last / (last - 1.0) if lays else last) - 1.0
 
 

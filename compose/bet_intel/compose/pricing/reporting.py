@@ -76,8 +76,8 @@ def summary(priced: Sequence[PricedEvent], events: Sequence[Event], rejections: 
         events=len(priced),
         prices=sum(_prices(board) for event in priced for _, board in event.boards.priced()),
         lines=len(markets),
-        lines_priced=sum(not market.reason for market in markets),
-        not_computable=_counted(market.reason for market in markets if market.reason),
+        lines_priced=sum(not market.fair.reason for market in markets),
+        not_computable=_counted(market.fair.reason for market in markets if market.fair.reason),
         opportunities={"take": 0, "marginal": 0, "suspect": 0}
         | Counter(one.judgement.ev_class for market in markets for one in market.opportunities),
         refused=_counted(
@@ -125,9 +125,9 @@ class _Line:
         self.worth = worth
         commission = np.array([profile.bookmaker(key).commission for key in board.bookmakers])
         self.net = net_price(board.back, commission)
-        self.ev = expected_value(market.leave_one_out, self.net) * market.terms.standing
+        self.ev = expected_value(market.fair.leave_one_out, self.net) * market.fair.terms.standing
         lay_net = lay_as_back(board.lay, commission)
-        self.ev_lay = expected_value(1.0 - market.leave_one_out, lay_net) * market.terms.standing
+        self.ev_lay = expected_value(1.0 - market.fair.leave_one_out, lay_net) * market.fair.terms.standing
         self.age = [(to_us(self.boards.as_of) - us) / 1e6 if us else None for us in board.updated_us.tolist()]
 
     def report(self) -> Line:
@@ -136,8 +136,8 @@ class _Line:
             key.line,
             key.subject or None,
             market.category.value,
-            market.books_used,
-            _number(market.dispersion),
+            market.fair.books_used,
+            _number(market.fair.dispersion),
             [self._reference(b) for b in range(len(market.board.bookmakers))],
             [self._outcome(o) for o in range(len(market.board.outcomes))],
         )
@@ -150,14 +150,14 @@ class _Line:
             self.boards.titles.get(key, key),
             from_us(us) if us else None,
             self.age[b],
-            _number(self.market.overround[b]),
-            float(self.market.share[b]),
-            self.market.left_out[b] or None,
+            _number(self.market.fair.overround[b]),
+            float(self.market.fair.share[b]),
+            self.market.fair.left_out[b] or None,
         )
 
     def _outcome(self, o: int) -> Outcome:
         market, name = self.market, self.market.board.outcomes[o]
-        fair = _number(market.consensus[o])
+        fair = _number(market.fair.consensus[o])
         listed = [
             one
             for one in market.opportunities
@@ -167,8 +167,8 @@ class _Line:
             name,
             fair,
             _odds(fair),
-            None if fair is None else Band(float(market.band_low[o]), float(market.band_high[o])),
-            market.books_used,
+            None if fair is None else Band(float(market.fair.band_low[o]), float(market.fair.band_high[o])),
+            market.fair.books_used,
             self._best(o),
             [self._opportunity(one) for one in sorted(listed, key=lambda one: -one.ev)],
             [
@@ -177,7 +177,7 @@ class _Line:
                 for b, book in enumerate(market.board.bookmakers)
                 if (reason := refused.get((name, book)))
             ],
-            NotComputable(market.reason, EXPLANATIONS.get(market.reason, "")) if market.reason else None,
+            NotComputable(market.fair.reason, EXPLANATIONS.get(market.fair.reason, "")) if market.reason else None,
         )
 
     def _best(self, o: int) -> Best | None:
@@ -201,8 +201,8 @@ class _Line:
 
     def _offer(self, o: int, b: int) -> dict[str, Any]:
         board, key = self.market.board, self.market.board.bookmakers[b]
-        us, fair = int(board.updated_us[b]), _number(self.market.leave_one_out[o, b])
-        push = _number(self.market.terms.push[b])
+        us, fair = int(board.updated_us[b]), _number(self.market.fair.leave_one_out[o, b])
+        push = _number(self.market.fair.terms.push[b])
         return {
             "bookmaker": key,
             "title": self.boards.titles.get(key, key),

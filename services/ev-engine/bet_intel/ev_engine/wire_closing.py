@@ -34,18 +34,18 @@ def fixed(
         profile_s=[strings.row(profile.name)] * len(priced),
         method_s=[strings.row(profile.method.value)] * len(priced),
         category_s=strings.rows(market.category.value for market in priced),
-        reason_s=strings.rows(market.reason for market in priced),
+        reason_s=strings.rows(market.fair.reason for market in priced),
         as_of_us=[to_us(one.as_of) for one in markets],
-        books_used=[market.books_used for market in priced],
+        books_used=[market.fair.books_used for market in priced],
     )
     outcomes = [(m, outcome) for m, market in enumerate(priced) for outcome in market.board.outcomes]
     fill(
         body.outcomes,
         market=[m for m, _ in outcomes],
         outcome_s=strings.rows(outcome for _, outcome in outcomes),
-        consensus=joined([market.consensus for market in priced]),
-        band_low=joined([market.band_low for market in priced]),
-        band_high=joined([market.band_high for market in priced]),
+        consensus=joined([market.fair.consensus for market in priced]),
+        band_low=joined([market.fair.band_low for market in priced]),
+        band_high=joined([market.fair.band_high for market in priced]),
     )
     fill(
         body.prices,

@@ -114,17 +114,17 @@ class _Filling:
             profile_s=strings.rows(row.profile.name for row in rows),
             method_s=strings.rows(row.profile.method.value for row in rows),
             category_s=strings.rows(market.category.value for market in markets),
-            reason_s=strings.rows(market.reason for market in markets),
-            dispersion=[market.dispersion for market in markets],
-            books_used=[market.books_used for market in markets],
+            reason_s=strings.rows(market.fair.reason for market in markets),
+            dispersion=[market.fair.dispersion for market in markets],
+            books_used=[market.fair.books_used for market in markets],
         )
         fill(
             self._body.outcomes,
             market=[number for number, market in enumerate(markets) for _ in market.board.outcomes],
             outcome_s=[strings.row(name) for market in markets for name in market.board.outcomes],
-            consensus=joined(market.consensus for market in markets),
-            band_low=joined(market.band_low for market in markets),
-            band_high=joined(market.band_high for market in markets),
+            consensus=joined(market.fair.consensus for market in markets),
+            band_low=joined(market.fair.band_low for market in markets),
+            band_high=joined(market.fair.band_high for market in markets),
         )
         aliases = [(number, at) for number, at in enumerate(self._pooled_as) if number != at]
         fill(
@@ -143,9 +143,9 @@ class _Filling:
             market=[number for number, market in told for _ in market.board.bookmakers],
             bookmaker=[row for of_market in books for row in of_market],
             last_update_us=joined(market.board.updated_us for market in markets),
-            weight=joined(market.share for market in markets),
-            overround=joined(market.overround for market in markets),
-            left_out_s=[self._strings.row(reason) for market in markets for reason in market.left_out],
+            weight=joined(market.fair.share for market in markets),
+            overround=joined(market.fair.overround for market in markets),
+            left_out_s=[self._strings.row(reason) for market in markets for reason in market.fair.left_out],
         )
         outcome = [
             self._first_outcome[number] + o
@@ -164,10 +164,10 @@ class _Filling:
             ],
             back=joined(market.board.back for market in markets),
             lay=joined(market.board.lay for market in markets),
-            devigged=joined(market.devigged for market in markets),
+            devigged=joined(market.fair.devigged for market in markets),
         )
         # What is left out of every market equals its consensus where it does not count: only what is known is told.
-        without = joined(market.leave_one_out for market in markets)
+        without = joined(market.fair.leave_one_out for market in markets)
         known = np.flatnonzero(~np.isnan(without.astype(np.float64)))
         fill(self._body.judged, price=known, fair=without[known])
 
@@ -319,10 +319,10 @@ def _pooled_alike(one: _Row, other: _Row) -> bool:
     a, b = one.market, other.market
     return (
         one.profile.method is other.profile.method
-        and a.left_out == b.left_out
-        and _equal(a.share, b.share)
-        and _equal(a.devigged, b.devigged)
-        and _equal(a.leave_one_out, b.leave_one_out)
+        and a.fair.left_out == b.fair.left_out
+        and _equal(a.fair.share, b.fair.share)
+        and _equal(a.fair.devigged, b.fair.devigged)
+        and _equal(a.fair.leave_one_out, b.fair.leave_one_out)
     )
 
 

@@ -53,7 +53,7 @@ class Leg(NamedTuple):
     @property
     def fair(self) -> float:
         """What the other bookmakers think of the bet's winning, NaN where nobody does."""
-        p = float(self.market.leave_one_out[self.outcome, self.bookmaker])
+        p = float(self.market.fair.leave_one_out[self.outcome, self.bookmaker])
         return p if self.side is Side.BACK else 1.0 - p
 
 
@@ -90,7 +90,7 @@ def combinations(boards: EventBoards, profile: Profile, markets: Sequence[Priced
     found: list[Combination] = []
     by_line: defaultdict[tuple[str, str, str], list[PricedMarket]] = defaultdict(list)
     for market in markets:
-        if market.offers is None or market.board.status is not MarketStatus.OPEN or market.reason in _UNSOUND:
+        if market.offers is None or market.board.status is not MarketStatus.OPEN or market.fair.reason in _UNSOUND:
             continue
         if market.offers.covering:
             found += _covering(market, profile)

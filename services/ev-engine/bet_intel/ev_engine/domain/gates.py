@@ -8,8 +8,7 @@ from typing import NamedTuple
 from bet_intel.ev_engine.domain.profile import Bounds, Profile
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A price that beats its fair price, with what the gates ask about. Times in seconds, source time.
 
     `fair` is the probability of the outcome, `wins` that of the bet: of a lay 1 − `fair`. `estimated`: by other lines.

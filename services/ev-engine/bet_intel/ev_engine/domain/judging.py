@@ -109,12 +109,11 @@ class Judged:
 
     def market(self, m: int) -> PricedMarket:
         entry, pooled = self.group.entries[m], self.pooled
-        working = pooled.working(m)
-        terms, leave_one_out = working.terms, working.leave_one_out
+        fair = pooled.market(m)
         if m in self._estimated:
-            leave_one_out = self.without[:, : len(entry.board.bookmakers), m]
+            fair = fair._replace(leave_one_out=self.without[:, : len(entry.board.bookmakers), m])
         judged = [
-            _Judged(o, b, side, self._judge(o, b, m, side, terms))
+            _Judged(o, b, side, self._judge(o, b, m, side, fair.terms))
             for side, beats in self._beats.items()
             for o, b in beats.get(m, ())
         ]
@@ -122,18 +121,8 @@ class Judged:
             key=entry.key,
             board=entry.board,
             category=entry.category,
-            reason=working.reason,
-            consensus=working.consensus,
-            band_low=working.band_low,
-            band_high=working.band_high,
-            devigged=working.devigged,
-            leave_one_out=leave_one_out,
-            share=working.share,
-            overround=working.overround,
-            left_out=working.left_out,
-            dispersion=working.dispersion,
-            books_used=working.books_used,
-            opportunities=tuple(self._priced(m, terms, one) for one in judged if not one.judgement.refused),
+            fair=fair,
+            opportunities=tuple(self._priced(m, fair.terms, one) for one in judged if not one.judgement.refused),
             refused=self._refused(m, Side.BACK, judged),
             refused_lays=self._refused(m, Side.LAY, judged),
             refusals=tuple(
@@ -146,7 +135,6 @@ class Judged:
                 pooled.lay_bookmaker[:, m],
                 bool(self.covering[m]),
             ),
-            terms=terms,
         )
 
     def _refused(self, m: int, side: Side, judged: list[_Judged]) -> dict[tuple[str, str], str]:

@@ -194,7 +194,7 @@ class _Reasons:
         if not _is_offered(market, outcome, bookmaker, Side(side)):
             return self._gone()
         refused = market.refused if side == Side.BACK else market.refused_lays
-        return refused.get((outcome, bookmaker)) or market.reason or "no_ev"
+        return refused.get((outcome, bookmaker)) or market.fair.reason or "no_ev"
 
     def _of_combination(self, market: PricedMarket, key: OpportunityKey) -> str:
         if self._boards.as_of >= self._boards.event.commence_time:

@@ -2,33 +2,15 @@
 
 from collections.abc import Hashable, Iterable
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from bet_intel.ev_engine.domain.boards import FloatArray
-from bet_intel.ev_engine.domain.lines import Lines, Place, Terms
-from bet_intel.ev_engine.domain.priced import BoolArray, Estimate
+from bet_intel.ev_engine.domain.lines import Lines, Place
+from bet_intel.ev_engine.domain.priced import BoolArray, Estimate, FairMarket
 from bet_intel.ev_engine.domain.tensors import Group, nanmedian
 from bet_intel.odds import DevigStatus, Method, fair_prices_of
-
-
-class Working(NamedTuple):
-    """What every profile that has the pools shows of a market, in the words and shapes of `PricedMarket`."""
-
-    reason: str
-    consensus: FloatArray
-    band_low: FloatArray
-    band_high: FloatArray
-    devigged: FloatArray
-    leave_one_out: FloatArray
-    share: FloatArray
-    overround: FloatArray
-    left_out: tuple[str, ...]
-    dispersion: float
-    books_used: int
-    terms: Terms
 
 
 class Pooled:
@@ -46,7 +28,7 @@ class Pooled:
         if group.anybody_lays:
             self.lay, self.lay_bookmaker = _best(np.where(stale, np.nan, group.net_lay))
         self._left_outs: dict[int, tuple[str, ...]] = {}
-        self._workings: dict[int, Working] = {}
+        self._markets: dict[int, FairMarket] = {}
         self.told: dict[Hashable, Estimate | None] = {}
         """What lines say of each other (`estimates`)."""
         places = [Place(e.boards.event.id, e.boards.event.home, e.key, e.board) for e in group.entries]
@@ -80,16 +62,16 @@ class Pooled:
             cost: FloatArray = np.minimum((1.0 / either).sum(axis=0), pairs)
         return cost
 
-    def working(self, m: int) -> Working:
-        known = self._workings.get(m)
+    def market(self, m: int) -> FairMarket:
+        known = self._markets.get(m)
         if known is None:
-            known = self._workings[m] = self._working(m, len(self.group.entries[m].board.bookmakers))
+            known = self._markets[m] = self._market(m, len(self.group.entries[m].board.bookmakers))
         return known
 
-    def _working(self, m: int, books: int) -> Working:
+    def _market(self, m: int, books: int) -> FairMarket:
         fair, pool = self.fair, self.fair.consensus
         used = int(pool.books_used[m])
-        return Working(
+        return FairMarket(
             reason="" if used > 0 else self.reason(m, range(books)),
             consensus=pool.probability[:, m],
             band_low=fair.consensus_band.lowest[:, m],

@@ -45,8 +45,7 @@ class Estimate:
     implied: FloatArray
 
 
-@dataclass(frozen=True, slots=True)
-class Priced:
+class Priced(NamedTuple):
     """A price that passed every gate. `outcome` and `bookmaker` index the market's; `fair`, its band and `dispersion`
     are those of the outcome, by the pool without this bookmaker. `net_price` and EV of a lay are per unit of liability,
     `ev_worst` is by the end of the band that is worse for the bet. `estimate`: by which other lines it was judged, None
@@ -110,21 +109,15 @@ class Offers:
     covering: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PricedMarket:
-    """The working of one market: o outcomes, b bookmakers. `reason` says why there is no fair price, "" where there is.
+class FairMarket(NamedTuple):
+    """Fair prices of one market, the same by every profile that has the pools: o outcomes, b bookmakers.
 
-    `consensus`, `band_low`, `band_high`: (o,); `devigged`: (o, b); `leave_one_out`: (o, b), what the others think of an
-    outcome, by the bookmaker left out; `share`, `overround`: (b,), shares of the consensus; `left_out`: why a bookmaker
-    is not in it, "" where it is. `refused`: (outcome, bookmaker) → reason, for prices to back that beat their fair
-    price and were refused, and for those that no other bookmaker gives a fair price for; `refused_lays` the same for
-    prices to lay. `refusals` are those that were refused with the verdict that did it. `offers`: the best fresh prices,
-    None in a market of one outcome. `terms`: how its bets are settled.
+    `reason` says why there is no fair price, "" where there is. `consensus`, `band_low`, `band_high`: (o,); `devigged`:
+    (o, b); `leave_one_out`: (o, b), what the others think of an outcome, by the bookmaker left out; `share`,
+    `overround`: (b,), shares of the consensus; `left_out`: why a bookmaker is not in it, "" where it is. `terms`: how
+    the market's bets are settled.
     """
 
-    key: MarketKey
-    board: Board
-    category: Category
     reason: str
     consensus: FloatArray
     band_low: FloatArray
@@ -136,9 +129,25 @@ class PricedMarket:
     left_out: tuple[str, ...]
     dispersion: float
     books_used: int
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class PricedMarket:
+    """The working of one market, as one profile judges it.
+
+    `refused`: (outcome, bookmaker) → reason, for prices to back that beat their fair price and were refused, and for
+    those that no other bookmaker gives a fair price for; `refused_lays` the same for prices to lay. `refusals` are
+    those that were refused with the verdict that did it. `offers`: the best fresh prices, None in a market of one
+    outcome.
+    """
+
+    key: MarketKey
+    board: Board
+    category: Category
+    fair: FairMarket
     opportunities: tuple[Priced, ...]
     refused: Mapping[tuple[str, str], str]
     refusals: tuple[Refusal, ...]
     offers: Offers | None
-    terms: Terms
     refused_lays: Mapping[tuple[str, str], str] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from bet_intel.ev_engine.domain.combinations import Combination, combinations
 from bet_intel.ev_engine.domain.comparable import comparable
 from bet_intel.ev_engine.domain.judging import PricedGroup
 from bet_intel.ev_engine.domain.lines import Terms
-from bet_intel.ev_engine.domain.priced import PricedMarket
+from bet_intel.ev_engine.domain.priced import FairMarket, PricedMarket
 from bet_intel.ev_engine.domain.profile import Category, Profile
 from bet_intel.ev_engine.domain.tensors import SECOND, Entry, Group, Scopes, same_basis, us
 from bet_intel.ev_engine.domain.winners import winners
@@ -97,24 +97,18 @@ def _one_sided(entry: Entry) -> PricedMarket:
     books = len(board.bookmakers)
     nothing = np.full(len(board.outcomes), np.nan)
     by_book = np.full((len(board.outcomes), books), np.nan)
-    return PricedMarket(
-        entry.key,
-        board,
-        entry.category,
-        "incomplete_market",
-        nothing,
-        nothing,
-        nothing,
-        by_book,
-        by_book,
-        np.zeros(books),
-        np.full(books, np.nan),
-        ("incomplete_market",) * books,
-        np.nan,
-        0,
-        (),
-        {},
-        (),
-        None,
-        Terms.plain(books),
+    fair = FairMarket(
+        reason="incomplete_market",
+        consensus=nothing,
+        band_low=nothing,
+        band_high=nothing,
+        devigged=by_book,
+        leave_one_out=by_book,
+        share=np.zeros(books),
+        overround=np.full(books, np.nan),
+        left_out=("incomplete_market",) * books,
+        dispersion=np.nan,
+        books_used=0,
+        terms=Terms.plain(books),
     )
+    return PricedMarket(entry.key, board, entry.category, fair, (), {}, (), None)

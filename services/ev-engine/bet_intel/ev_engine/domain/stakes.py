@@ -97,7 +97,7 @@ def _together(market: PricedMarket, ones: list[Priced]) -> list[float]:
 
 def kelly_alone(market: PricedMarket, one: Priced) -> float:
     """The full Kelly stake of one opportunity."""
-    split = market.terms.splits[one.outcome] if market.terms.splits else Split.NONE
+    split = market.fair.terms.splits[one.outcome] if market.fair.terms.splits else Split.NONE
     if one.side is Side.LAY:
         split = split.other_side
     push = 0.0 if np.isnan(one.push) else one.push
