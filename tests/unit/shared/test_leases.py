@@ -100,3 +100,17 @@ def test_who_asks_often_waits_for_few_leases() -> None:
     let_in, limiter = _asked([place / 1000 for place in range(5000)], 1_000_000)
     assert len(let_in) == 5000
     assert limiter.asked < 5000 / 40
+
+
+def test_who_asks_for_much_at_once_waits_for_few_leases() -> None:
+    """As many tokens are leased as requests wait for one."""
+
+    async def ask() -> int:
+        limiter = _Limiter()
+        quota = _quota(limiter, 1_000_000)
+        standings = await asyncio.gather(*(quota.lease("caller") for _ in range(100)))
+        assert [standing.wait for standing in standings] == [None] * 100
+        assert len(limiter.taken) == 100
+        return limiter.asked
+
+    assert asyncio.run(ask()) <= 2

@@ -74,7 +74,7 @@ class HotPath:
             caller = self._keeper.caller(scope)
         except (KeyInUrlError, UnauthorizedError):
             return None
-        answer = self._answers.find(AnswerKey(scope["path"], scope["query_string"], caller.view.name), now)
+        answer = self._answers.find(AnswerKey(scope["path"], scope["query_string"], caller.view_name), now)
         if answer is None:
             return None
         need = self._needs.get(answer.route)

@@ -182,7 +182,7 @@ class Reads:
 
             answer = await made(after)
             if READ_AFTER not in request.headers:
-                asked_as = AnswerKey(request.scope["path"], request.scope["query_string"], question.caller.view.name)
+                asked_as = AnswerKey(request.scope["path"], request.scope["query_string"], question.caller.view_name)
                 self._ready.keep(asked_as, answer, lambda: made(self._tail.seen))
             return answer.response(request.headers)
 
@@ -211,7 +211,7 @@ class Reads:
             return None
         # A digest, because a question may be long and a key is kept as long as its answer.
         question = hashlib.blake2b(
-            f"{caller.view.name} {path}?{asked.canonical()}".encode(), digest_size=16
+            f"{caller.view_name} {path}?{asked.canonical()}".encode(), digest_size=16
         ).hexdigest()
         return f"api:{position.epoch}-{position.generation}:{question}"
 

@@ -20,7 +20,8 @@ def write_whole(send: Send, head: bytes, body: bytes) -> bool:
     ):
         return False
     date = b"".join(b"%b: %b\r\n" % header for header in cycle.default_headers)
-    cycle.transport.write(b"".join((head, date, b"\r\n", body)))
+    # As they are: a large body is not copied to stand behind its head.
+    cycle.transport.writelines((head, date + b"\r\n", body))
     cycle.response_started = cycle.response_complete = True
     cycle.waiting_for_100_continue = False
     cycle.message_event.set()
