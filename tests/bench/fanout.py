@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from statistics import median
@@ -10,6 +10,7 @@ from typing import cast
 
 import uvloop
 
+from bench.callers import caller
 from bench.gateway import wait_for
 from bench.http_load import p99, request
 from bench.measure import Figure
@@ -23,7 +24,7 @@ from fixtures.api_messages import Market, Offer, odds_changed, opportunities_upd
 _FOLLOWERS = 1_000
 _TOLD = 10
 _PATIENCE = 120.0
-_STREAM = request("/v1/stream?type=opportunity.opened,opportunity.updated&min_ev=0")
+_STREAM = "/v1/stream?type=opportunity.opened,opportunity.updated&min_ev=0"
 
 
 def run(rounds: int) -> Sequence[Figure]:
@@ -81,13 +82,14 @@ class _Streams:
 class _Follower(asyncio.Protocol):
     """Reads events; what else comes is let pass."""
 
-    def __init__(self) -> None:
+    def __init__(self, asked: bytes) -> None:
+        self._asked = asked
         self.last = b""
         self._arrival: asyncio.Future[float] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is not derived from it
-        self.transport.write(_STREAM)
+        self.transport.write(self._asked)
 
     def expect(self) -> "asyncio.Future[float]":
         self._arrival = asyncio.get_running_loop().create_future()
@@ -116,7 +118,8 @@ async def _gateway(started: System) -> AsyncIterator[_Streams]:
         await bus.publish(opportunities_updated(Offer(ev=0.05 + revision / 1e5), revision=revision))
 
     try:
-        async with _followers(port) as followers:
+        # Who has no key has no streams.
+        async with _followers(port, await caller(started, port)) as followers:
             yield _Streams(process, tell, followers)
     finally:
         await bus.close()
@@ -134,16 +137,16 @@ async def _sender(started: System, frame: bytes) -> AsyncIterator[_Streams]:
         await reader.readuntil(b"\r\n\r\n")
 
     try:
-        async with _followers(port) as followers:
+        async with _followers(port, {}) as followers:
             yield _Streams(process, tell, followers)
     finally:
         writer.close()
 
 
 @asynccontextmanager
-async def _followers(port: int) -> AsyncIterator[Sequence[_Follower]]:
-    loop = asyncio.get_running_loop()
-    found = [(await loop.create_connection(_Follower, "127.0.0.1", port))[1] for _ in range(_FOLLOWERS)]
+async def _followers(port: int, key: Mapping[str, str]) -> AsyncIterator[Sequence[_Follower]]:
+    loop, asked = asyncio.get_running_loop(), request(_STREAM, **key)
+    found = [(await loop.create_connection(lambda: _Follower(asked), "127.0.0.1", port))[1] for _ in range(_FOLLOWERS)]
     try:
         yield found
     finally:

@@ -90,3 +90,16 @@ async def test_old_addresses_answer_and_say_where_to_go(served: Gateway) -> None
             assert answers[0].json() == answers[1].json()
     document = await served.get("/openapi.json")
     assert document["paths"]["/api/opportunities"]["get"]["deprecated"] is True
+
+
+async def test_old_addresses_say_where_to_go_in_problems_too(served: Gateway) -> None:
+    wrong_key = {"Authorization": "Bearer nobody's"}
+    problems = [
+        await served.client.get("/api/opportunities?sprot=soccer"),
+        await served.client.get("/api/opportunities", headers=wrong_key),
+        await served.client.delete("/api/opportunities"),
+    ]
+    assert [problem.status_code for problem in problems] == [400, 401, 405]
+    for problem in problems:
+        assert re.fullmatch(r"@\d{10}", problem.headers["deprecation"])
+        assert problem.headers["link"] == '</v1/opportunities>; rel="successor-version"'

@@ -43,7 +43,7 @@ async def test_every_list_leads_to_its_next_page(served: Gateway) -> None:
     assert await ids_by_links(served, "/v1/opportunities?limit=2&sport=sport0,sport1,sport2,sport3,sport4", "id") == (
         everything
     )
-    # The second time from the cache.
+    # The second time as it is ready.
     assert await ids_by_links(served, "/v1/opportunities?limit=2", "id") == everything
     assert len(await ids_by_links(served, "/v1/events?limit=2", "id")) == 5
     assert await ids_by_links(served, "/v1/sports?limit=2", "sport") == [f"sport{number}" for number in range(5)]

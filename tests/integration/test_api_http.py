@@ -82,8 +82,9 @@ async def test_unchanged_list_is_not_sent_again(served: Gateway) -> None:
 
 async def test_lost_cache_fails_no_request(make_database: MakeDatabase) -> None:
     async with gateway(make_database, BrokenCache()) as served:
-        await served.tell(opportunities_updated(Offer()))
+        await served.tell(odds_changed(Market()), opportunities_updated(Offer()))
         assert await served.ids() == ["opportunity-1"]
+        assert len((await served.get("/v1/events"))["data"]) == 1
 
 
 async def test_unexpected_error_is_a_problem_without_its_cause(served: Gateway) -> None:

@@ -1,5 +1,6 @@
 """What is asked for again is ready as bytes: answers are the same as on the long way, and never older than allowed."""
 
+import asyncio
 import gzip
 import re
 from collections.abc import AsyncIterator
@@ -134,14 +135,15 @@ async def test_who_asks_for_something_new_each_time_takes_nobodys_place(make_dat
         return sum(map(float, re.findall(r"^bet_intel_cache_requests_total\{.*\} (.*)$", metrics, re.MULTILINE)))
 
     async with gateway_on(await make_database(MIGRATIONS), ready_answers=2) as few:
-        await few.tell(odds_changed(Market()), offers(1, 3))
+        await few.tell(odds_changed(Market()))
         for _ in range(2):
-            await few.client.get(LIST)
+            await few.get("/v1/events")
         for limit in range(1, 6):
-            await few.ids(limit=limit)
+            await few.get("/v1/events", limit=limit)
         before = await looked_up(few)
-        await few.client.get(LIST)
-        await few.ids(limit=5)
+        assert before > 0
+        await few.get("/v1/events")
+        await few.get("/v1/events", limit=5)
         assert await looked_up(few) == before
 
 
@@ -189,3 +191,48 @@ async def test_views_are_not_mixed_up(make_database: MakeDatabase) -> None:
         wrong = await closed.client.get(LIST, headers={"Authorization": "Bearer nobody's"})
     assert seen == [0, 3, 0, 3]
     assert wrong.status_code == 401
+
+
+async def test_who_shows_a_key_is_answered_the_same_and_counted_once(make_database: MakeDatabase) -> None:
+    """Also where several questions come in one piece, some of which are ready and some are not."""
+    async with gateway_on(await make_database(MIGRATIONS), access="keys", operator_token=TOKEN) as closed:
+        await closed.tell(odds_changed(Market()), offers(1, 3))
+        operator = {"Authorization": f"Bearer {TOKEN}"}
+        tier = {
+            "requests_per_minute": 9,
+            "categories": [],
+            "delay_seconds": 0,
+            "features": [],
+            "streams": 0,
+            "subscriptions": 0,
+        }
+        assert (await closed.client.put("/v1/admin/tiers/premium", json=tier, headers=operator)).is_success
+        account = await closed.client.post(
+            "/v1/admin/accounts", json={"name": "reader", "tier": "premium"}, headers=operator
+        )
+        made = await closed.client.post(f"/v1/admin/accounts/{account.json()['id']}/keys", json={}, headers=operator)
+        key = {"Authorization": f"Bearer {made.json()['key']}"}
+        first, second = [await closed.client.get(LIST, headers=key) for _ in range(2)]
+        assert (second.status_code, second.content) == (200, first.content)
+        assert set(second.headers) == set(first.headers)
+        paths = [LIST, f"{LIST}?limit=1", LIST, LIST, "/v1/me", LIST]
+        asked = b"".join(
+            f"GET {path} HTTP/1.1\r\nHost: test\r\nX-Request-Id: id-{number}\r\n"
+            f"Authorization: {key['Authorization']}\r\n\r\n".encode()
+            for number, path in enumerate(paths)
+        )
+        reader, writer = await asyncio.open_connection(closed.client.base_url.host, closed.client.base_url.port)
+        writer.write(asked)
+        heads = []
+        for _ in paths:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            found = re.search(r"content-length: (\d+)", head, re.IGNORECASE)
+            assert found, head
+            await reader.readexactly(int(found[1]))
+            heads.append(head)
+        writer.close()
+        refused = [await closed.client.get(LIST, headers=key) for _ in range(2)]
+    assert [re.findall(r"x-request-id: (.*)\r", head) for head in heads] == [[f"id-{n}"] for n in range(len(paths))]
+    assert [head[:12] for head in heads] == ["HTTP/1.1 200"] * len(paths)
+    assert [re.findall(r";r=(\d+)", head)[0] for head in heads] == ["6", "5", "4", "3", "2", "1"]
+    assert [answer.status_code for answer in refused] == [200, 429]

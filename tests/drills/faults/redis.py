@@ -7,7 +7,8 @@ from drills.stage import Stage
 
 _BOUND = Bound(reads=3.0, writes=3.0, events=3.0)
 _HIT = 'bet_intel_cache_requests_total{result="hit"}'
-_PATH = "/v1/opportunities"
+_PATH = "/v1/arbitrage"
+"""An address whose answers the gateways share."""
 _TRIES = 30
 
 

@@ -100,3 +100,25 @@ def test_who_asks_often_waits_for_few_leases() -> None:
     let_in, limiter = _asked([place / 1000 for place in range(5000)], 1_000_000)
     assert len(let_in) == 5000
     assert limiter.asked < 5000 / 40
+
+
+class _FarLimiter(_Limiter):
+    """Others have their turn before it answers."""
+
+    async def hit(self, item: RateLimitItem, *identifiers: str, cost: int = 1) -> bool:
+        await asyncio.sleep(0)
+        return await super().hit(item, *identifiers, cost=cost)
+
+
+def test_who_asks_for_much_at_once_waits_for_few_leases() -> None:
+    """As many tokens are leased as requests wait for one."""
+
+    async def ask() -> int:
+        limiter = _FarLimiter()
+        quota = _quota(limiter, 1_000_000)
+        standings = await asyncio.gather(*(quota.lease("caller") for _ in range(100)))
+        assert [standing.wait for standing in standings] == [None] * 100
+        assert len(limiter.taken) == 100
+        return limiter.asked
+
+    assert asyncio.run(ask()) <= 2

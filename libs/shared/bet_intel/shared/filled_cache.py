@@ -4,7 +4,6 @@ Keys carry the generation of what was answered from, so that nothing is ever inv
 keys, and the old ones run out.
 """
 
-import asyncio
 import random
 from collections.abc import Awaitable, Callable
 
@@ -12,6 +11,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter
 
 from bet_intel.shared.cache import Cache
+from bet_intel.shared.flights import Flights
 
 _log = structlog.get_logger(__name__)
 
@@ -25,33 +25,22 @@ class FilledCache:
     def __init__(self, cache: Cache, rng: random.Random, registry: CollectorRegistry) -> None:
         self._cache = cache
         self._rng = rng
-        self._flights: dict[str, asyncio.Task[bytes]] = {}
         self._requests = Counter(
             "bet_intel_cache_requests",
             "Answers by where they came from: hit (the cache), shared (filled for another just now), miss (filled).",
             ("result",),
             registry=registry,
         )
+        self._flights: Flights[str, bytes] = Flights()
         self._lost = Counter(
             "bet_intel_cache_errors", "Times that a cache was not there or broke.", ("operation",), registry=registry
         )
 
     async def get(self, key: str, ttl: float, fill: Callable[[], Awaitable[bytes]]) -> bytes:
         """What is kept under `key`, else what `fill` answers, kept for about `ttl` seconds. Raises what `fill` does."""
-        flight = self._flights.get(key)
-        if flight is not None:
+        if key in self._flights:
             self._requests.labels("shared").inc()
-            return await asyncio.shield(flight)
-        # A task of its own: who asked first may go away while others wait for the same.
-        flight = asyncio.create_task(self._answer(key, ttl, fill), name=f"fill {key}")
-        self._flights[key] = flight
-        flight.add_done_callback(lambda done: self._landed(key, done))
-        return await asyncio.shield(flight)
-
-    def _landed(self, key: str, flight: "asyncio.Task[bytes]") -> None:
-        del self._flights[key]
-        if not flight.cancelled():
-            flight.exception()  # looked at, also where nobody waits any more
+        return await self._flights.get(key, lambda: self._answer(key, ttl, fill))
 
     async def _answer(self, key: str, ttl: float, fill: Callable[[], Awaitable[bytes]]) -> bytes:
         kept = await self._kept(key)

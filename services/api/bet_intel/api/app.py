@@ -302,6 +302,7 @@ class _Absent:
 
 def _gateway(api: Api, parts: Parts, settings: ApiSettings, engines: Engines) -> ASGIApp:
     operations, metrics, monotonic = api.operations, RequestMetrics(engines.registry), engines.monotonic
+    successors = Middleware(aliases.SuccessorHeaders, operations=operations)
     edge = Middleware(RequestEdge, metrics=metrics, monotonic=monotonic, new_id=_new_id)
     gate = Middleware(
         Gate,
@@ -319,7 +320,7 @@ def _gateway(api: Api, parts: Parts, settings: ApiSettings, engines: Engines) ->
     )
     app = Starlette(
         routes=[*_routes(operations, parts.keeper), *documentation.routes()],
-        middleware=[*safety(settings.cors_origins), edge, gate],
+        middleware=[*safety(settings.cors_origins), successors, edge, gate],
         exception_handlers=dict.fromkeys(KNOWN, answer_problem),
     )
     app.router.redirect_slashes = False

@@ -70,6 +70,8 @@ class FeedTail:
         registry: CollectorRegistry,
     ) -> None:
         self.position: Position | None = None
+        # Where the read model stood at the last look; before the first nowhere. Compared at every request.
+        self.generation = Generation(0, -1)
         self.closed = False
         # What a reply must show that is kept under `position`, whichever host it is read from.
         self.seen: LogPosition | None = None
@@ -88,11 +90,6 @@ class FeedTail:
     def place(self) -> FeedId:
         """Where this gateway stands; before the first look at the beginning of all numbering."""
         return FeedId(0, 0) if self.position is None else FeedId(self.position.epoch, self.position.seq)
-
-    @property
-    def generation(self) -> Generation:
-        """Where the read model stood at the last look; before the first nowhere."""
-        return Generation(0, -1) if self.position is None else Generation(self.position.epoch, self.position.generation)
 
     async def look(self) -> None:
         """Read what is new in the feed."""
@@ -131,6 +128,7 @@ class FeedTail:
         while len(self._entries) > self._kept:
             self._entries.popleft()
         self.position = now
+        self.generation = Generation(now.epoch, now.generation)
         self._seq.set(now.seq)
         self._tell()
 

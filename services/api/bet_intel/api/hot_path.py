@@ -5,17 +5,18 @@ lease of a caller's quota.
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from bet_intel.api.auth import Gatekeeper
 from bet_intel.api.domain.accounts import Caller, Need
 from bet_intel.api.middleware import REQUEST_ID, Observe, RequestMetrics, is_accepted_id
 from bet_intel.api.problems import KeyInUrlError, UnauthorizedError
 from bet_intel.api.ready_answers import AnswerKey, RawHeaders, ReadyAnswer, ReadyAnswers, Reply
-from bet_intel.api.request_limits import RequestLimits, carry_standing
-from bet_intel.api.whole_writes import write_whole
+from bet_intel.api.request_limits import RequestLimits, carry_standing, standing_of
+from bet_intel.api.whole_writes import cycle_of, takes_whole, write_whole
 from bet_intel.shared.times import Monotonic
 
 Headers = dict[bytes, bytes]
@@ -66,6 +67,32 @@ class HotPath:
         await self._send(send, reply, headers, more)
         self._observe(answer.route, reply.status, self._monotonic() - started)
 
+    def answer_now(self, cycle: RequestResponseCycle) -> bool:
+        """Answer a request that has just arrived, before a task is made for it; False where that takes the other way.
+
+        Only of who shows a key: whose address counts, proxies tell, which are heard further on.
+        """
+        scope = cast("Scope", cycle.scope)
+        if scope["method"] != "GET" or not takes_whole(cycle):
+            return False
+        started = self._monotonic()
+        headers: Headers = dict(scope["headers"])
+        found = self._found(scope, headers, started)
+        if found is None or found.caller.key is None:
+            return False
+        standing = self._limits.use(found.caller)
+        if standing is None:
+            return False
+        if standing.wait is not None:
+            carry_standing(scope, standing)
+            return False
+        answer = found.answer
+        reply = answer.reply(headers.get(b"accept-encoding"), headers.get(b"if-none-match"))
+        own = self._own(headers, self._limits.headers(found.caller, standing))
+        write_whole(cycle, reply.head + _lines(own), reply.body)
+        self._observe(answer.route, reply.status, self._monotonic() - started)
+        return True
+
     def _found(self, scope: Scope, headers: Headers, now: float) -> _Found | None:
         # What was written elsewhere may not be in it yet; who reads across origins is answered by who knows them.
         if b"read-after" in headers or b"origin" in headers:
@@ -74,7 +101,7 @@ class HotPath:
             caller = self._keeper.caller(scope)
         except (KeyInUrlError, UnauthorizedError):
             return None
-        answer = self._answers.find(AnswerKey(scope["path"], scope["query_string"], caller.view.name), now)
+        answer = self._answers.find(AnswerKey(scope["path"], scope["query_string"], caller.view_name), now)
         if answer is None:
             return None
         need = self._needs.get(answer.route)
@@ -84,7 +111,7 @@ class HotPath:
 
     async def _counted(self, scope: Scope, caller: Caller) -> RawHeaders | None:
         """What the answer tells of the quota; None where there is none for it."""
-        standing = self._limits.use(caller) or await self._limits.lease(caller)
+        standing = standing_of(scope) or self._limits.use(caller) or await self._limits.lease(caller)
         if standing.wait is not None:
             # Counted as refused already: whoever answers is not to count it again.
             carry_standing(scope, standing)
@@ -92,17 +119,27 @@ class HotPath:
         return self._limits.headers(caller, standing)
 
     async def _send(self, send: Send, reply: Reply, headers: Headers, more: RawHeaders) -> None:
+        own = self._own(headers, more)
+        cycle = cycle_of(send)
+        if cycle is not None:
+            write_whole(cycle, reply.head + _lines(own), reply.body)
+            return
+        await send({"type": "http.response.start", "status": reply.status, "headers": [*reply.headers, *own]})
+        await send({"type": "http.response.body", "body": reply.body})
+
+    def _own(self, headers: Headers, more: RawHeaders) -> RawHeaders:
+        """The headers that are of this answer alone."""
         id = headers.get(REQUEST_ID)
         if id is None or not is_accepted_id(id):
             id = self._new_id().encode()
-        own = [(REQUEST_ID, id), *more]
-        head = reply.head + b"".join([b"%b: %b\r\n" % header for header in own])
-        if not write_whole(send, head, reply.body):
-            await send({"type": "http.response.start", "status": reply.status, "headers": [*reply.headers, *own]})
-            await send({"type": "http.response.body", "body": reply.body})
+        return [(REQUEST_ID, id), *more]
 
     def _observe(self, route: str, status: int, seconds: float) -> None:
         observe = self._observers.get((route, status))
         if observe is None:
             observe = self._observers[route, status] = self._metrics.observer(route, "GET", status)
         observe(seconds)
+
+
+def _lines(headers: RawHeaders) -> bytes:
+    return b"".join([b"%b: %b\r\n" % header for header in headers])

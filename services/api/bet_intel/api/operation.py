@@ -14,13 +14,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bet_intel.api.auth import caller_of
-from bet_intel.api.domain.accounts import Caller, Need
-from bet_intel.api.feed import FeedTail
+from bet_intel.api.domain.accounts import Caller, Need, View
+from bet_intel.api.feed import FeedTail, Generation
 from bet_intel.api.paging import is_paged, link_to_next, next_of
 from bet_intel.api.problems import HeaderError, NotFoundError
 from bet_intel.api.query import Query, parse
 from bet_intel.api.ready_answers import AnswerKey, ReadyAnswer, ReadyAnswers
 from bet_intel.shared.filled_cache import FilledCache
+from bet_intel.shared.flights import Flights
 from bet_intel.shared.postgres import Committed, Database, Position, Reader
 
 QueryT = TypeVar("QueryT", bound=Query)
@@ -78,8 +79,18 @@ class Question(NamedTuple):
     caller: Caller
 
 
+class Encoded(NamedTuple):
+    """An answer as JSON, and where its list goes on."""
+
+    body: bytes
+    next_cursor: str | None
+
+
 Handle = Callable[[Reader, Question, QueryT], Awaitable[msgspec.Struct]]
 """Answers a question from one snapshot of the read model."""
+HandlePrepared = Callable[[Reader, Question, QueryT], Awaitable[Encoded]]
+Encode = Callable[[QueryT, Question, str, Position | None], Awaitable[Encoded]]
+"""Answers a question to a path with what is not older than a position."""
 
 
 class Reads:
@@ -93,6 +104,7 @@ class Reads:
         self._ready = ready
         self._tail = tail
         self._cache_seconds = cache_seconds
+        self._flights: Flights[tuple[str, Query, View, Generation], Encoded] = Flights()
 
     def plain(self, query: type[QueryT], handle: Handle[QueryT]) -> Callable[[Request], Awaitable[Response]]:
         """Reads the database for every request."""
@@ -122,27 +134,55 @@ class Reads:
         """
         paged = is_paged(query)
 
+        async def encoded(asked: QueryT, question: Question, path: str, after: Position | None) -> Encoded:
+            async def answered() -> bytes:
+                answer = await self._database.read(lambda connection: handle(connection, question, asked), after)
+                return msgspec.json.encode(answer)
+
+            key = self._key(path, asked, question.caller)
+            if key and self._is_shown(after):
+                body = await self._cache.get(key, self._cache_seconds, answered)
+            else:
+                body = await answered()
+            return Encoded(body, next_of(body) if paged else None)
+
+        return self._kept(query, encoded)
+
+    def prepared(self, query: type[QueryT], handle: HandlePrepared[QueryT]) -> Callable[[Request], Awaitable[Response]]:
+        """As `cached`, of what costs less to read than to look up in a cache that is shared: those who ask one gateway
+        at the same time are answered by one read.
+
+        Every statement of `handle` is a picture of its own.
+        """
+
+        async def encoded(asked: QueryT, question: Question, path: str, after: Position | None) -> Encoded:
+            async def answered() -> Encoded:
+                return await self._database.read(
+                    lambda connection: handle(connection, question, asked), after, at_once=True
+                )
+
+            if self._tail.position is None or not self._is_shown(after):
+                return await answered()
+            return await self._flights.get((path, asked, question.caller.view, self._tail.generation), answered)
+
+        return self._kept(query, encoded)
+
+    def _kept(self, query: type[QueryT], encoded: Encode[QueryT]) -> Callable[[Request], Awaitable[Response]]:
+        """Keeps answers ready as bytes."""
+
         async def respond(request: Request) -> Response:
             asked = parse(request.url.query, query)
             question, after, route = _question(request), self._after(request), request.scope["route"].path
 
             async def made(after: Position | None) -> ReadyAnswer:
-                async def answered() -> bytes:
-                    answer = await self._database.read(lambda connection: handle(connection, question, asked), after)
-                    return msgspec.json.encode(answer)
-
                 generation, seen = self._tail.generation, self._tail.seen
-                key = self._key(request.url.path, asked, question.caller)
-                if key and self._is_shown(after):
-                    body = await self._cache.get(key, self._cache_seconds, answered)
-                else:
-                    body = await answered()
-                more = link_to_next(request, next_of(body)) if paged else {}
+                body, next_cursor = await encoded(asked, question, request.url.path, after)
+                more = link_to_next(request, next_cursor)
                 return ReadyAnswer(route, body, generation, more if seen is None else {READ_AFTER: str(seen), **more})
 
             answer = await made(after)
             if READ_AFTER not in request.headers:
-                asked_as = AnswerKey(request.scope["path"], request.scope["query_string"], question.caller.view.name)
+                asked_as = AnswerKey(request.scope["path"], request.scope["query_string"], question.caller.view_name)
                 self._ready.keep(asked_as, answer, lambda: made(self._tail.seen))
             return answer.response(request.headers)
 
@@ -171,7 +211,7 @@ class Reads:
             return None
         # A digest, because a question may be long and a key is kept as long as its answer.
         question = hashlib.blake2b(
-            f"{caller.view.name} {path}?{asked.canonical()}".encode(), digest_size=16
+            f"{caller.view_name} {path}?{asked.canonical()}".encode(), digest_size=16
         ).hexdigest()
         return f"api:{position.epoch}-{position.generation}:{question}"
 

@@ -20,6 +20,7 @@ from bet_intel.api.domain.combinations import changed
 from bet_intel.api.domain.life import Closed, transition
 from bet_intel.api.domain.model import Closing, FeedEntry, MarketChange, OddsUpdate, OpportunitySet
 from bet_intel.api.line_history import LineHistory
+from bet_intel.api.prepared import prepare
 from bet_intel.api.working import SetWorking
 from bet_intel.shared.message_metrics import OLD_REVISION, UNKNOWN_MARKET, MessageMetrics
 from bet_intel.shared.messaging import Message, TerminalError
@@ -147,7 +148,8 @@ async def _apply(
     bodies = await store.set_bodies(connection, closing) if closing else {}
     combinations = changed(await combination_store.open_now(connection, [each.event.id for each in newer]), newer)
     await store.put_sets(connection, newer)
-    await store.put_opportunities(connection, [one for each in newer for one in each.opportunities])
+    opportunities = [one for each in newer for one in each.opportunities]
+    await store.put_opportunities(connection, opportunities, [prepare(one) for one in opportunities])
     await combination_store.put(connection, [one for each in newer for one in each.combinations])
     await combination_store.remove(connection, combinations.gone)
     closed.subtract(await closed_store.reopen(connection, change.opened))

@@ -62,6 +62,11 @@ async def page(
     connection: Reader, select: str, where: Conditions, order: Order, after: tuple[Any, Any] | None, limit: int
 ) -> list[Record]:
     """The rows of a list behind `after`, the sort key and id of the last one seen, or its first rows."""
+    return await connection.fetch(_page(select, where, order, after, limit), *where.arguments)
+
+
+def _page(select: str, where: Conditions, order: Order, after: tuple[Any, Any] | None, limit: int) -> str:
+    """The statement of a page; its arguments are those of `where` then."""
     by, descending, id = order
     if after is not None:
         # The first condition bounds what is looked at, to the parts of a partitioned table too. Ids ascend in every
@@ -71,9 +76,7 @@ async def page(
             beyond = f"({by} < {{0}} or {id} > {{1}})"
         where.add(f"{by} {'<=' if descending else '>='} {{0}} and {beyond}", *after)
     direction = "desc" if descending else "asc"
-    return await connection.fetch(
-        f"{select} where {where} order by {by} {direction}, {id} limit {int(limit)}", *where.arguments
-    )
+    return f"{select} where {where} order by {by} {direction}, {id} limit {int(limit)}"
 
 
 async def position(connection: Reader | Writer) -> Position:
@@ -90,7 +93,7 @@ async def feed_entries(connection: Reader, after: int, limit: int) -> list[Recor
 
 
 _OPPORTUNITY = """
-    select o.*, e.league_title, e.home, e.away, coalesce(b.title, o.bookmaker) as bookmaker_title,
+    select {columns}, e.league_title, e.home, e.away, coalesce(b.title, o.bookmaker) as bookmaker_title,
         extract(epoch from greatest(e.as_of, o.as_of) - o.last_update)::float8 as price_age, {more}
     from opportunity o
     join sporting_event e on e.id = o.event_id
@@ -156,15 +159,45 @@ async def opportunities(
     """Open opportunities in one of the ORDERS, then by id; `after` is the `sort_key` and id of the last one seen."""
     where = opportunity_conditions(which)
     order = ORDERS[sort]
-    return await page(
-        connection, _OPPORTUNITY.format(more=f"{order.expression} as sort_key"), where, order, after, limit
+    return await page(connection, _sorted("o.*", order), where, order, after, limit)
+
+
+async def listed_opportunities(
+    connection: Reader,
+    which: OpportunityFilter,
+    sort: str,
+    after: tuple[float | datetime, str] | None,
+    limit: int,
+    *,
+    prepared: bool,
+) -> tuple[list[Record], datetime | None]:
+    """As `opportunities`, with the time that the read model is of, by one statement, which is one picture by itself.
+
+    Of each only what lists show as `prepared`; otherwise every column.
+    """
+    where = opportunity_conditions(which)
+    order = ORDERS[sort]
+    select = _sorted("o.id, o.prepared" if prepared else "o.*", order)
+    rows = await connection.fetch(
+        f"""
+        select feed_position.as_of as feed_as_of, listed.*
+        from feed_position left join lateral ({_page(select, where, order, after, limit)}) listed on true
+        order by listed.sort_key {"desc" if order.descending else "asc"}, listed.id
+        """,  # noqa: S608 - Conditions writes numbers, never a value
+        *where.arguments,
     )
+    as_of = rows[0]["feed_as_of"] if rows else None
+    return ([] if len(rows) == 1 and rows[0]["id"] is None else rows), as_of
+
+
+def _sorted(columns: str, order: Order) -> str:
+    return _OPPORTUNITY.format(columns=columns, more=f"{order.expression} as sort_key")
 
 
 async def opportunity(connection: Reader, id: str) -> Record | None:
     """One opportunity, open or closed."""
     open_still = "null::timestamptz as closed_at, null as close_reason, null as detail"
-    row = await connection.fetchrow(f"{_OPPORTUNITY.format(more=open_still)} where o.id = $1", id)
+    row = await connection.fetchrow(f"{_OPPORTUNITY.format(columns='o.*', more=open_still)} where o.id = $1", id)
     return row or await connection.fetchrow(
         """
         select o.*, coalesce(b.title, o.bookmaker) as bookmaker_title,

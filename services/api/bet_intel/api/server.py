@@ -5,11 +5,13 @@ import errno
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from bet_intel.api.app import Api
+from bet_intel.api.hot_path import HotPath
 from bet_intel.api.problems import MEDIA_TYPE, malformed_request
 from bet_intel.api.request_traces import traced
 from bet_intel.api.security import HEADERS
@@ -87,7 +89,14 @@ async def serve(
 
 
 class _Protocol(HttpToolsProtocol):
-    """As uvicorn's, but that it answers also what is no HTTP with a problem."""
+    """As uvicorn's, but that it answers what is ready without a task, and also what is no HTTP with a problem."""
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        hot = self.config.app
+        # Where others wait behind it, each would be answered from within the answer to the one before.
+        if isinstance(hot, HotPath) and app is self.app and not self.pipeline and hot.answer_now(cycle):
+            return
+        super()._start_asgi_task(cycle, app)
 
     def send_400_response(self, msg: str) -> None:
         del msg  # says less than the problem

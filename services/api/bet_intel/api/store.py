@@ -209,8 +209,10 @@ async def put_sets(connection: Writer, sets: Sequence[OpportunitySet]) -> None:
     )
 
 
-async def put_opportunities(connection: Writer, opportunities: Sequence[OpenOpportunity]) -> None:
-    """Open opportunities, new ones and those that were open already."""
+async def put_opportunities(
+    connection: Writer, opportunities: Sequence[OpenOpportunity], prepared: Sequence[bytes]
+) -> None:
+    """Open opportunities, new ones and those that were open already, each with what lists show of it."""
     if not opportunities:
         return
     await connection.execute(
@@ -218,14 +220,14 @@ async def put_opportunities(connection: Writer, opportunities: Sequence[OpenOppo
         insert into opportunity (id, event_id, sport, league, commence_time, kind, profile, class, market, period, line,
             subject, category, outcome, bookmaker, side, price, net_price, stake_limit, fair, consensus, band_low,
             band_high, ev, ev_worst, dispersion, opening, opened_at, first_seen, last_seen, peak_ev, peak_at,
-            last_update, as_of, revision, push, ev_per, stake, confidence, half_points)
+            last_update, as_of, revision, push, ev_per, stake, confidence, half_points, prepared)
         select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[],
             $8::text[], $9::text[], $10::text[], $11::float8[], $12::text[], $13::text[], $14::text[], $15::text[],
             $16::text[], $17::float8[], $18::float8[], $19::float8[], $20::float8[], $21::float8[], $22::float8[],
             $23::float8[], $24::float8[], $25::float8[], $26::float8[], $27::int[], $28::timestamptz[],
             $29::timestamptz[], $30::timestamptz[], $31::float8[], $32::timestamptz[], $33::timestamptz[],
             $34::timestamptz[], $35::bigint[], $36::float8[], $37::text[], $38::float8[], $39::float8[],
-            $40::float8[])
+            $40::float8[], $41::bytea[])
         on conflict (id) do update set
             commence_time = excluded.commence_time, class = excluded.class, category = excluded.category,
             price = excluded.price, net_price = excluded.net_price, stake_limit = excluded.stake_limit,
@@ -235,9 +237,10 @@ async def put_opportunities(connection: Writer, opportunities: Sequence[OpenOppo
             first_seen = excluded.first_seen, last_seen = excluded.last_seen, peak_ev = excluded.peak_ev,
             peak_at = excluded.peak_at, last_update = excluded.last_update, as_of = excluded.as_of,
             revision = excluded.revision, push = excluded.push, ev_per = excluded.ev_per, stake = excluded.stake,
-            confidence = excluded.confidence, half_points = excluded.half_points
+            confidence = excluded.confidence, half_points = excluded.half_points, prepared = excluded.prepared
         """,
         *map(list, zip(*opportunities, strict=True)),
+        prepared,
     )
 
 

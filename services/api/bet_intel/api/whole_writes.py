@@ -4,25 +4,27 @@ from starlette.types import Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 
-def write_whole(send: Send, head: bytes, body: bytes) -> bool:
-    """Write an answer whose head is ready as it goes over the wire, but for its last empty line; False where the
-    answer has to be sent by `send`.
+def cycle_of(send: Send) -> RequestResponseCycle | None:
+    """The request that `send` answers, where an answer to it can be written whole now."""
+    cycle = getattr(send, "__self__", None)
+    return cycle if isinstance(cycle, RequestResponseCycle) and takes_whole(cycle) else None
+
+
+def takes_whole(cycle: RequestResponseCycle) -> bool:
+    """Whether an answer can be written whole now; else it has to be sent by `send`."""
+    return not (cycle.response_started or cycle.disconnected or cycle.flow.write_paused) and cycle.keep_alive
+
+
+def write_whole(cycle: RequestResponseCycle, head: bytes, body: bytes) -> None:
+    """Write an answer whose head is ready as it goes over the wire, but for its last empty line, to a request that
+    takes it whole.
 
     uvicorn checks and joins the headers of every answer anew, which is a third of what a ready one costs.
     """
-    cycle = getattr(send, "__self__", None)
-    if (
-        not isinstance(cycle, RequestResponseCycle)
-        or cycle.response_started
-        or cycle.disconnected
-        or cycle.flow.write_paused
-        or not cycle.keep_alive
-    ):
-        return False
-    date = b"".join(b"%b: %b\r\n" % header for header in cycle.default_headers)
-    cycle.transport.write(b"".join((head, date, b"\r\n", body)))
+    date = b"".join([b"%b: %b\r\n" % header for header in cycle.default_headers])
+    # As they are: a large body is not copied to stand behind its head.
+    cycle.transport.writelines((head, date + b"\r\n", body))
     cycle.response_started = cycle.response_complete = True
     cycle.waiting_for_100_continue = False
     cycle.message_event.set()
     cycle.on_response()
-    return True

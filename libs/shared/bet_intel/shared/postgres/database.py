@@ -6,7 +6,7 @@ type error. Which host serves them is decided by what the hosts say of themselve
 
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from time import perf_counter
 from typing import Self, TypeVar
@@ -130,10 +130,26 @@ class Database:
         Raises:
             DatabaseUnavailableError: no host can answer, or the one that did was lost.
         """
+        async with self._from_any(after, self._read) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def statement(self, after: Position | None = None) -> AsyncIterator[Reader]:
+        """As `snapshot`, for a single statement, which is one picture by itself: nothing is sent to begin and end it.
+
+        Raises as `snapshot`.
+        """
+        async with self._from_any(after, self._read_once) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _from_any(
+        self, after: Position | None, read: Callable[[Choice], AbstractAsyncContextManager[Reader]]
+    ) -> AsyncIterator[Reader]:
         for left in reversed(range(len(self._hosts))):
             choice = await self._routes.read(after)
             try:
-                async with self._read(choice) as connection:
+                async with read(choice) as connection:
                     yield connection
                 return
             except _NotReachedError as error:
@@ -141,18 +157,22 @@ class Database:
                 if not left:
                     raise DatabaseUnavailableError(str(error)) from error
 
-    async def read(self, ask: Callable[[Reader], Awaitable[T]], after: Position | None = None) -> T:
-        """What `ask` answers from a `snapshot`; where its host is lost meanwhile, another is asked, once.
+    async def read(
+        self, ask: Callable[[Reader], Awaitable[T]], after: Position | None = None, *, at_once: bool = False
+    ) -> T:
+        """What `ask` answers from a `snapshot`; where its host is lost meanwhile, another is asked, once. Where `ask`
+        is a single statement (`at_once`), it is asked as a `statement`.
 
         `ask` must be fit to be called twice. Raises as `snapshot`.
         """
+        opened = self.statement if at_once else self.snapshot
         try:
-            async with self.snapshot(after) as connection:
+            async with opened(after) as connection:
                 return await ask(connection)
         except DatabaseUnavailableError:
             if self._single is not None:
                 raise
-        async with self.snapshot(after) as connection:
+        async with opened(after) as connection:
             return await ask(connection)
 
     @asynccontextmanager
@@ -203,6 +223,11 @@ class Database:
             self._lent(choice, writes=False) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
+            yield Reader(connection)
+
+    @asynccontextmanager
+    async def _read_once(self, choice: Choice) -> AsyncIterator[Reader]:
+        async with self._lent(choice, writes=False) as connection:
             yield Reader(connection)
 
     @asynccontextmanager

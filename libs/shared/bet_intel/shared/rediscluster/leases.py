@@ -2,7 +2,7 @@
 
 The quota is never exceeded. A token counts from its lease on, which may be a moment before it is used: the window that
 is counted is longer by the life of a lease. What is not used is lost with it: so a lease is no larger than what its
-caller used within half of that life, of late.
+caller used within half of that life, of late, or than how many of its requests wait for it.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _REST = 1.0
 _OPEN_SECONDS = 5.0
 _LEASE_SECONDS = 1
 _LEASES_A_QUOTA = 20
-_MOST_TOKENS = 50
+_MOST_TOKENS = 500
 
 
 class _Lease:
@@ -38,6 +38,8 @@ class _Lease:
     def __init__(self) -> None:
         self.size = 0
         self.tokens = 0
+        self.waiting = 0
+        """How many have found no token."""
         self.recent = 0.0
         """Tokens that were used in the life of a lease, the older ones counted less."""
         self.held_at = 0.0
@@ -52,7 +54,7 @@ class _Lease:
         """Of the lease that follows this one, which is used up or over."""
         since = now - self.held_at
         self.recent = self.recent * math.exp(-since / _LEASE_SECONDS) + self.size - self.tokens
-        return min(most, max(1, int(self.recent / 2)))
+        return min(most, max(1, self.waiting, int(self.recent / 2)))
 
     def hold(self, tokens: int, now: float) -> None:
         self.size = self.tokens = tokens
@@ -99,8 +101,12 @@ class LeasedQuota:
 
     async def lease(self, caller: str) -> Standing:
         lease = self._lease(caller)
-        async with lease.lock:
-            return self._used(lease) or await self._renew(lease, caller)
+        lease.waiting += 1
+        try:
+            async with lease.lock:
+                return self._used(lease) or await self._renew(lease, caller)
+        finally:
+            lease.waiting -= 1
 
     def _lease(self, caller: str) -> _Lease:
         lease = self._leases.get(caller)

@@ -103,9 +103,11 @@ class Caller:
     key: str | None = None
     until: datetime | None = None
     view: View = field(init=False)
+    view_name: str = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "view", self.tier.view)
+        object.__setattr__(self, "view_name", self.view.name)
 
     @property
     def is_anonymous(self) -> bool:

@@ -3,19 +3,18 @@
 `docs/api/from-the-plan.md` has the whole of what became of it.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
-from urllib.parse import quote
 
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bet_intel.api.operation import Operation
 from bet_intel.api.paging import LINK
 
-DEPRECATION = "Deprecation"
+DEPRECATION = b"deprecation"
+_LINK = LINK.lower().encode()
 _SINCE = datetime(2026, 11, 29, tzinfo=UTC)
 
 
@@ -48,22 +47,35 @@ def _alias(alias: Alias, successor: Operation) -> Operation:
         tag="deprecated",
         summary=f"As {successor.path}",
         description=f"Use {successor.path}.",
-        respond=_deprecated(successor.respond, successor.path),
         deprecated=True,
         example=successor.id,
     )
 
 
-def _deprecated(
-    respond: Callable[[Request], Awaitable[Response]], successor: str
-) -> Callable[[Request], Awaitable[Response]]:
-    async def respond_and_tell(request: Request) -> Response:
-        response = await respond(request)
-        # RFC 9745: since when, as a structured field's date.
-        response.headers[DEPRECATION] = f"@{int(_SINCE.timestamp())}"
-        names = {name: quote(value, safe="") for name, value in request.path_params.items()}
-        # A page's own link to the next one stays.
-        response.headers.append(LINK, f'<{successor.format(**names)}>; rel="successor-version"')
-        return response
+class SuccessorHeaders:
+    """Pure ASGI: every answer at the address of a deprecated operation, a problem too, says what to use instead."""
 
-    return respond_and_tell
+    def __init__(self, app: ASGIApp, operations: Sequence[Operation]) -> None:
+        self._app = app
+        successors = {alias.path: alias.successor for alias in ALIASES}
+        paths = {operation.id: operation.path for operation in operations}
+        # RFC 9745: since when, as a structured field's date.
+        since = (DEPRECATION, f"@{int(_SINCE.timestamp())}".encode())
+        self._headers = {
+            path: (since, (_LINK, f'<{paths[id]}>; rel="successor-version"'.encode()))
+            for path, id in successors.items()
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        more = self._headers.get(scope["path"]) if scope["type"] == "http" else None
+        if more is None:
+            await self._app(scope, receive, send)
+            return
+
+        async def send_more(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                # A page's own link to the next one stays.
+                message = {**message, "headers": [*message.get("headers", ()), *more]}
+            await send(message)
+
+        await self._app(scope, receive, send_more)

@@ -1,5 +1,6 @@
 """`/v1/opportunities`."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Literal
@@ -15,7 +16,8 @@ from bet_intel.api.domain.explanation import explain
 from bet_intel.api.domain.pricing import Profile
 from bet_intel.api.domain.working import Working
 from bet_intel.api.members import members, of_opportunity
-from bet_intel.api.operation import Operation, Question, Reads
+from bet_intel.api.operation import Encoded, Operation, Question, Reads
+from bet_intel.api.prepared import list_of
 from bet_intel.api.problems import NotFoundError, ParameterError
 from bet_intel.api.query import Cursor, Ev, Limit, Odds, OddsFormat, Query, Text, TextList, Time
 from bet_intel.api.read_model import OpportunityFilter, Record
@@ -107,7 +109,7 @@ def operations(reads: Reads, demand: Demand) -> tuple[Operation, ...]:
             "listOpportunities",
             "opportunities",
             "Open opportunities",
-            reads.cached(OpportunityQuery, partial(_list, demand)),
+            reads.prepared(OpportunityQuery, partial(_list, demand)),
             _LIST_DESCRIPTION,
             OpportunityQuery,
             answer=OpportunityList,
@@ -130,24 +132,40 @@ def operations(reads: Reads, demand: Demand) -> tuple[Operation, ...]:
     )
 
 
-async def _list(demand: Demand, connection: Reader, question: Question, asked: OpportunityQuery) -> OpportunityList:
+async def _list(demand: Demand, connection: Reader, question: Question, asked: OpportunityQuery) -> Encoded:
     if asked.event is None:
         demand.asked_for(asked.sport, asked.league)
-    return await listed(connection, asked, question.caller.view)
+    view = question.caller.view
+    if asked.odds_format == "decimal":
+        rows, as_of = await _rows(connection, asked, view, prepared=True)
+        if all(row["prepared"] is not None for row in rows):
+            next_cursor = _next(rows, asked)
+            return Encoded(list_of(rows[: asked.limit], next_cursor, as_of), next_cursor)
+    listing = await listed(connection, asked, view)
+    return Encoded(msgspec.json.encode(listing), listing.next_cursor)
 
 
 async def listed(connection: Reader, asked: OpportunityQuery, view: View = EVERYTHING) -> OpportunityList:
     """What `/v1/opportunities` answers who sees so much."""
-    after = _after(asked)
-    rows = await read_model.opportunities(connection, asked.which(view), asked.sort, after, asked.limit + 1)
-    position = await read_model.position(connection)
+    rows, as_of = await _rows(connection, asked, view, prepared=False)
     page = rows[: asked.limit]
-    more = len(rows) > asked.limit
-    return OpportunityList(
-        [Opportunity(**members(row, asked.odds_format)) for row in page],
-        cursor.encode((page[-1]["sort_key"], page[-1]["id"]), asked) if more else None,
-        position.as_of,
+    return OpportunityList([Opportunity(**members(row, asked.odds_format)) for row in page], _next(rows, asked), as_of)
+
+
+async def _rows(
+    connection: Reader, asked: OpportunityQuery, view: View, *, prepared: bool
+) -> tuple[list[Record], datetime | None]:
+    """One more than a page, where there are."""
+    return await read_model.listed_opportunities(
+        connection, asked.which(view), asked.sort, _after(asked), asked.limit + 1, prepared=prepared
     )
+
+
+def _next(rows: Sequence[Record], asked: OpportunityQuery) -> str | None:
+    if len(rows) <= asked.limit:
+        return None
+    last = rows[asked.limit - 1]
+    return cursor.encode((last["sort_key"], last["id"]), asked)
 
 
 def _after(asked: OpportunityQuery) -> tuple[float | datetime, str] | None:
