@@ -177,7 +177,7 @@ class _Line:
                 for b, book in enumerate(market.board.bookmakers)
                 if (reason := refused.get((name, book)))
             ],
-            NotComputable(market.fair.reason, EXPLANATIONS.get(market.fair.reason, "")) if market.reason else None,
+            NotComputable(reason, EXPLANATIONS.get(reason, "")) if (reason := market.fair.reason) else None,
         )
 
     def _best(self, o: int) -> Best | None:
