@@ -12,6 +12,7 @@ from bet_intel.shared.messaging import Message
 from fixtures.api_gateway import MIGRATIONS, Gateway, gateway_on
 from fixtures.api_messages import AS_OF, Market, Match, Offer, odds_changed, opportunities_updated
 from fixtures.postgres import MakeDatabase
+from fixtures.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -80,8 +81,32 @@ async def test_without_any_it_still_says_of_when_it_is(served: Gateway) -> None:
     assert empty["as_of"] == AS_OF.isoformat().replace("+00:00", "Z")
 
 
-async def test_a_list_is_one_statement_and_no_look_into_the_shared_cache(served: Gateway) -> None:
+async def test_a_list_is_looked_up_in_the_shared_cache_only_when_it_is_made_anew(served: Gateway) -> None:
     await served.tell(odds_changed(Market()), opportunities_updated(Offer()))
-    await listed(served)
-    metrics = (await served.client.get("/metrics")).text
-    assert not re.search(r"^bet_intel_cache_requests_total\{", metrics, re.MULTILINE)
+    # Two spellings of one question: each is ready for itself, and the cache would know that they are the same.
+    for spelling in ({}, {"odds_format": "decimal"}):
+        for _ in range(2):
+            await served.client.get(LIST, params=spelling)
+    assert await _cache_requests(served) == {"ready": 2, "miss": 2}
+
+    await served.tell(opportunities_updated(Offer(), revision=2))
+
+    async def are_made_anew() -> bool:
+        return await _sample(served, "bet_intel_api_ready_answers_made_total") == 2
+
+    await until(are_made_anew)
+    assert await _cache_requests(served) == {"ready": 2, "miss": 3, "hit": 1}
+
+
+async def _cache_requests(gateway: Gateway) -> dict[str, float]:
+    lines = re.findall(
+        r'^bet_intel_cache_requests_total\{result="(\w+)"\} (\S+)$',
+        (await gateway.client.get("/metrics")).text,
+        re.MULTILINE,
+    )
+    return {result: float(number) for result, number in lines if float(number)}
+
+
+async def _sample(gateway: Gateway, name: str) -> float:
+    metrics = (await gateway.client.get("/metrics")).text
+    return sum(float(number) for number in re.findall(rf"^{name} (\S+)$", metrics, re.MULTILINE))

@@ -27,10 +27,15 @@ class FilledCache:
         self._rng = rng
         self._requests = Counter(
             "bet_intel_cache_requests",
-            "Answers by where they came from: hit (the cache), shared (filled for another just now), miss (filled).",
+            "Answers by where they came from: ready (this process had it), hit (the cache), shared (filled for another "
+            "just now), miss (made).",
             ("result",),
             registry=registry,
         )
+        self.was_ready = self._requests.labels("ready").inc
+        """To be called for an answer that was ready in this process, without a look here."""
+        self.was_made = self._requests.labels("miss").inc
+        """To be called for an answer that was made without a look here, and is not kept."""
         self._flights: Flights[str, bytes] = Flights()
         self._lost = Counter(
             "bet_intel_cache_errors", "Times that a cache was not there or broke.", ("operation",), registry=registry
@@ -47,7 +52,7 @@ class FilledCache:
         if kept is not None:
             self._requests.labels("hit").inc()
             return kept
-        self._requests.labels("miss").inc()
+        self.was_made()
         value = await fill()
         await self._keep(key, value, ttl * self._rng.uniform(1 - _JITTER, 1 + _JITTER))
         return value

@@ -94,6 +94,7 @@ class Api:
     """
 
     tail: FeedTail
+    cache: FilledCache
     ready: ReadyAnswers
     heart: Heart
     database: Database
@@ -153,8 +154,14 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
             engines.monotonic,
             engines.registry,
         )
+        cache = FilledCache(engines.cache, random.Random(), engines.registry)  # noqa: S311 - spreads times to live
         ready = ReadyAnswers(
-            tail, settings.ready_answers, settings.ready_stale_seconds, engines.monotonic, engines.registry
+            tail,
+            settings.ready_answers,
+            settings.ready_stale_seconds,
+            engines.monotonic,
+            engines.registry,
+            cache.was_ready,
         )
         dead_letters = PostgresDeadLetters(database)
         wake = partial(engines.wake.ring, FEED_MOVED)
@@ -191,7 +198,7 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
             tail.nudge,
         )
         await keys.load()
-        api = Api(tail, ready, heart, database, outbox, demand, keys, ticker, retention, resync, connections)
+        api = Api(tail, cache, ready, heart, database, outbox, demand, keys, ticker, retention, resync, connections)
         parts = _parts(settings, engines, api)
         api.usage = Usage(database, parts.request_limits, engines.clock)
         api.operations = _operations(api, parts, engines)
@@ -228,13 +235,12 @@ class Parts:
 
 
 def _parts(settings: ApiSettings, engines: Engines, api: Api) -> Parts:
-    cache = FilledCache(engines.cache, random.Random(), engines.registry)  # noqa: S311 - spreads times to live
     box = None if settings.secrets_key is None else SecretBox(settings.secrets_key.get_secret_value())
     writes = Writes(api.outbox, box, engines.clock)
     keeper = Gatekeeper(api.keys, settings.access, settings.operator_token)
     streaming = Streaming(settings.stream_heartbeat_seconds, followers=settings.stream_followers)
     limits = engines.limits or InProcessRateLimits(engines.monotonic)
-    reads = Reads(api.database, cache, api.ready, api.tail, settings.cache_seconds)
+    reads = Reads(api.database, api.cache, api.ready, api.tail, settings.cache_seconds)
     return Parts(
         reads,
         writes,

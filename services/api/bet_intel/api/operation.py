@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bet_intel.api.auth import caller_of
-from bet_intel.api.domain.accounts import Caller, Need, View
-from bet_intel.api.feed import FeedTail, Generation
+from bet_intel.api.domain.accounts import Caller, Need
+from bet_intel.api.feed import FeedTail
 from bet_intel.api.paging import is_paged, link_to_next, next_of
 from bet_intel.api.problems import HeaderError, NotFoundError
 from bet_intel.api.query import Query, parse
@@ -89,8 +89,9 @@ class Encoded(NamedTuple):
 Handle = Callable[[Reader, Question, QueryT], Awaitable[msgspec.Struct]]
 """Answers a question from one snapshot of the read model."""
 HandlePrepared = Callable[[Reader, Question, QueryT], Awaitable[Encoded]]
-Encode = Callable[[QueryT, Question, str, Position | None], Awaitable[Encoded]]
-"""Answers a question to a path with what is not older than a position."""
+Encode = Callable[[QueryT, Question, str, Position | None, bool], Awaitable[Encoded]]
+"""Answers a question to a path with what is not older than a position; whether it is asked again, and so at other
+gateways too."""
 
 
 class Reads:
@@ -104,7 +105,7 @@ class Reads:
         self._ready = ready
         self._tail = tail
         self._cache_seconds = cache_seconds
-        self._flights: Flights[tuple[str, Query, View, Generation], Encoded] = Flights()
+        self._flights: Flights[str, Encoded] = Flights()
 
     def plain(self, query: type[QueryT], handle: Handle[QueryT]) -> Callable[[Request], Awaitable[Response]]:
         """Reads the database for every request."""
@@ -134,7 +135,9 @@ class Reads:
         """
         paged = is_paged(query)
 
-        async def encoded(asked: QueryT, question: Question, path: str, after: Position | None) -> Encoded:
+        async def encoded(asked: QueryT, question: Question, path: str, after: Position | None, again: bool) -> Encoded:
+            del again  # kept from the first time on
+
             async def answered() -> bytes:
                 answer = await self._database.read(lambda connection: handle(connection, question, asked), after)
                 return msgspec.json.encode(answer)
@@ -149,21 +152,33 @@ class Reads:
         return self._kept(query, encoded)
 
     def prepared(self, query: type[QueryT], handle: HandlePrepared[QueryT]) -> Callable[[Request], Awaitable[Response]]:
-        """As `cached`, of what costs less to read than to look up in a cache that is shared: those who ask one gateway
-        at the same time are answered by one read.
+        """As `cached`, of what costs less to read than to look up in a cache that is shared: that is asked only when
+        the answer is made anew, as other gateways make it too. Those who ask one gateway for something new at the same
+        time are answered by one read.
 
         Every statement of `handle` is a picture of its own.
         """
 
-        async def encoded(asked: QueryT, question: Question, path: str, after: Position | None) -> Encoded:
+        async def encoded(asked: QueryT, question: Question, path: str, after: Position | None, again: bool) -> Encoded:
             async def answered() -> Encoded:
+                self._cache.was_made()
+                return await read()
+
+            async def read() -> Encoded:
                 return await self._database.read(
                     lambda connection: handle(connection, question, asked), after, at_once=True
                 )
 
-            if self._tail.position is None or not self._is_shown(after):
+            async def body() -> bytes:
+                return (await read()).body
+
+            key = self._key(path, asked, question.caller)
+            if key is None or not self._is_shown(after):
                 return await answered()
-            return await self._flights.get((path, asked, question.caller.view, self._tail.generation), answered)
+            if again:
+                kept = await self._cache.get(key, self._cache_seconds, body)
+                return Encoded(kept, next_of(kept))
+            return await self._flights.get(key, answered)
 
         return self._kept(query, encoded)
 
@@ -174,16 +189,16 @@ class Reads:
             asked = parse(request.url.query, query)
             question, after, route = _question(request), self._after(request), request.scope["route"].path
 
-            async def made(after: Position | None) -> ReadyAnswer:
+            async def made(after: Position | None, *, again: bool = False) -> ReadyAnswer:
                 generation, seen = self._tail.generation, self._tail.seen
-                body, next_cursor = await encoded(asked, question, request.url.path, after)
+                body, next_cursor = await encoded(asked, question, request.url.path, after, again)
                 more = link_to_next(request, next_cursor)
                 return ReadyAnswer(route, body, generation, more if seen is None else {READ_AFTER: str(seen), **more})
 
             answer = await made(after)
             if READ_AFTER not in request.headers:
                 asked_as = AnswerKey(request.scope["path"], request.scope["query_string"], question.caller.view_name)
-                self._ready.keep(asked_as, answer, lambda: made(self._tail.seen))
+                self._ready.keep(asked_as, answer, lambda: made(self._tail.seen, again=True))
             return answer.response(request.headers)
 
         return respond
