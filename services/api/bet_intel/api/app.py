@@ -156,12 +156,7 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         )
         cache = FilledCache(engines.cache, random.Random(), engines.registry)  # noqa: S311 - spreads times to live
         ready = ReadyAnswers(
-            tail,
-            settings.ready_answers,
-            settings.ready_stale_seconds,
-            engines.monotonic,
-            engines.registry,
-            cache.was_ready,
+            tail, settings.ready_answers, settings.ready_stale_seconds, engines.monotonic, engines.registry
         )
         dead_letters = PostgresDeadLetters(database)
         wake = partial(engines.wake.ring, FEED_MOVED)
@@ -332,7 +327,9 @@ def _gateway(api: Api, parts: Parts, settings: ApiSettings, engines: Engines) ->
     app.router.redirect_slashes = False
     # What is deprecated says so, which a ready answer does not.
     needs = {one.path: one.need for one in operations if one.method == "GET" and not one.deprecated}
-    return HotPath(app, api.ready, parts.keeper, parts.request_limits, needs, metrics, monotonic, _new_id)
+    return HotPath(
+        app, api.ready, parts.keeper, parts.request_limits, needs, metrics, api.cache.was_ready, monotonic, _new_id
+    )
 
 
 def _new_id() -> str:

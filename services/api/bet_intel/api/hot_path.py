@@ -28,7 +28,8 @@ class _Found(NamedTuple):
 
 
 class HotPath:
-    """Wraps the application; `needs` says what the addresses ask of a caller whose answers may be ready."""
+    """Wraps the application; `needs` says what the addresses ask of a caller whose answers may be ready, `was_ready` is
+    called for each that was."""
 
     def __init__(
         self,
@@ -38,6 +39,7 @@ class HotPath:
         limits: RequestLimits,
         needs: Mapping[str, Need],
         metrics: RequestMetrics,
+        was_ready: Callable[[], None],
         monotonic: Monotonic,
         new_id: Callable[[], str],
     ) -> None:
@@ -47,6 +49,7 @@ class HotPath:
         self._limits = limits
         self._needs = needs
         self._metrics = metrics
+        self._was_ready = was_ready
         self._monotonic = monotonic
         self._new_id = new_id
         self._observers: dict[tuple[str, int], Observe] = {}
@@ -139,6 +142,7 @@ class HotPath:
         if observe is None:
             observe = self._observers[route, status] = self._metrics.observer(route, "GET", status)
         observe(seconds)
+        self._was_ready()
 
 
 def _lines(headers: RawHeaders) -> bytes:

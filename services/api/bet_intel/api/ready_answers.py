@@ -163,17 +163,9 @@ class ReadyAnswers:
     """
 
     def __init__(
-        self,
-        tail: FeedTail,
-        most: int,
-        stale_seconds: float,
-        monotonic: Monotonic,
-        registry: CollectorRegistry,
-        found: Callable[[], None],
+        self, tail: FeedTail, most: int, stale_seconds: float, monotonic: Monotonic, registry: CollectorRegistry
     ) -> None:
-        """`found` is called for each answer that was there."""
         self._tail = tail
-        self._found = found
         self._most = most
         self._stale_seconds = stale_seconds
         self._monotonic = monotonic
@@ -196,10 +188,7 @@ class ReadyAnswers:
         if not answer.asked:
             self._once.pop(key, None)
         answer.asked += 1
-        if answer.generation != self._tail.generation and self._is_stale(answer, now):
-            return None
-        self._found()
-        return answer
+        return None if answer.generation != self._tail.generation and self._is_stale(answer, now) else answer
 
     def keep(self, key: AnswerKey, answer: ReadyAnswer, make: Make) -> None:
         """Keep an answer that was just made for somebody, and how to make it anew."""
