@@ -132,7 +132,8 @@ async def test_who_asks_for_something_new_each_time_takes_nobodys_place(make_dat
 
     async def looked_up(few: Gateway) -> float:
         metrics = (await few.client.get("/metrics")).text
-        return sum(map(float, re.findall(r"^bet_intel_cache_requests_total\{.*\} (.*)$", metrics, re.MULTILINE)))
+        not_ready = r'^bet_intel_cache_requests_total\{result="(?:hit|shared|miss)"\} (.*)$'
+        return sum(map(float, re.findall(not_ready, metrics, re.MULTILINE)))
 
     async with gateway_on(await make_database(MIGRATIONS), ready_answers=2) as few:
         await few.tell(odds_changed(Market()))
