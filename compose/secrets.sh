@@ -29,6 +29,8 @@ once erlang_cookie
 once operator_token
 once grafana_password
 once smtp_password
+# Of a provider, for whoever reads one: put it in.
+[ -e secrets/odds_api_key ] || : >secrets/odds_api_key
 # A key of Fernet: 32 bytes in URL-safe base64.
 once secrets_key "$(head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '\n')"
 for service in api ev_engine notifier odds_ingest; do
@@ -36,7 +38,7 @@ for service in api ev_engine notifier odds_ingest; do
     once "${service}_owner_password"
     put "${service}_dsn" "postgresql://$service:$(cat "secrets/${service}_password")@$hosts/$service"
     put "${service}_owner_dsn" \
-        "postgresql://${service}_owner:$(cat "secrets/${service}_owner_password")@${hosts%%,*}/$service"
+        "postgresql://${service}_owner:$(cat "secrets/${service}_owner_password")@$hosts/$service"
 done
 put broker_url "amqp://bet-intel:$(cat secrets/rabbitmq_password)@$brokers/bet-intel"
 put redis_url "redis://:$(cat secrets/redis_password)@$shards"

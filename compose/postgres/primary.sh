@@ -1,5 +1,5 @@
 #!/bin/bash
-# Once, on a new primary: the role that replicas stream as, their slots, and each service's database with its two roles
+# Once, on a new primary: the role that replicas stream as, and each service's database with its two roles
 # (the owner migrates, the service's own reads and writes rows: docs/operations/databases.md).
 set -euo pipefail
 
@@ -7,7 +7,6 @@ run() { psql --quiet --set ON_ERROR_STOP=1 --username postgres --dbname postgres
 
 run --set password="$(cat /run/secrets/replication_password)" <<'SQL'
 create role replicator replication login password :'password';
-select pg_create_physical_replication_slot('replica_2'), pg_create_physical_replication_slot('replica_3');
 SQL
 
 for service in api ev_engine notifier odds_ingest; do

@@ -60,8 +60,18 @@ def _policies(parts: Mapping[str, Any], watcher: Mapping[str, Any]) -> list[dict
         _policy("dns", {}, ["Egress"], egress=[_dns()]),
         *[_of_part(name, part, watcher) for name, part in parts.items()],
         _policy("gateway", {_NAME: "api"}, ["Ingress"], ingress=[{"ports": _ports(8000)}]),
-        _of_server("postgres", _POSTGRES, reaching["postgres"], [5432], [5432, 8000], "cnpg-system"),
-        _of_server("rabbitmq", _RABBITMQ, reaching["rabbitmq"], [5672], [4369, 25672], "rabbitmq-system", [15672]),
+        _of_server("postgres", _POSTGRES, reaching["postgres"], [5432], [5432, 8000], ["cnpg-system"], metrics=[9187]),
+        # KEDA asks for the depth of queues where the operator asks for their health.
+        _of_server(
+            "rabbitmq",
+            _RABBITMQ,
+            reaching["rabbitmq"],
+            [5672],
+            [4369, 25672],
+            ["rabbitmq-system", "keda"],
+            [15672],
+            metrics=[15692],
+        ),
         _of_server("redis", _REDIS, [*reaching["redis"], "redis-create"], [6379], [6379, 16379]),
         _policy("redis-create", {_NAME: "redis-create"}, ["Egress"], egress=[_to(_REDIS, 6379)]),
     ]
@@ -100,18 +110,20 @@ def _of_server(
     users: Sequence[str],
     ports: Sequence[int],
     among: Sequence[int],
-    operator: str | None = None,
+    operators: Sequence[str] = (),
     operated: Sequence[int] = (8000, 5432),
+    metrics: Sequence[int] = (),
 ) -> dict[str, Any]:
     own = [{"podSelector": {"matchLabels": dict(selected)}}]
     ingress = [
         {"from": [{"podSelector": {"matchLabels": {_NAME: user}}} for user in users], "ports": _ports(*ports)},
         {"from": own, "ports": _ports(*among)},
-        {"from": [_namespace("monitoring")], "ports": _ports(9187 if name == "postgres" else 15692)},
     ]
+    if metrics:
+        ingress.append({"from": [_namespace("monitoring")], "ports": _ports(*metrics)})
     egress: list[dict[str, Any]] = [{"to": own, "ports": _ports(*among)}]
-    if operator is not None:
-        ingress.append({"from": [_namespace(operator)], "ports": _ports(*operated)})
+    if operators:
+        ingress.append({"from": [_namespace(one) for one in operators], "ports": _ports(*operated)})
         # Its operator's agent asks the API of Kubernetes, and archives to storage outside.
         egress.append({"ports": _ports(443, 6443)})
     return _policy(name, selected, ["Ingress", "Egress"], ingress=ingress, egress=egress)

@@ -33,7 +33,10 @@ def nginx(root: Path) -> Sequence[str]:
 
 def _checked(root: Path, given: dict[str, str], folder: Path, *, tls: bool) -> list[str]:
     # Names of containers are known to nobody here.
-    local = {"FOLDER": str(folder), "GATEWAYS": re.sub(r"server [a-z0-9-]+:", "server 127.0.0.1:", given["GATEWAYS"])}
+    gateways = {
+        name: re.sub(r"server [a-z0-9-]+:", "server 127.0.0.1:", given[name]) for name in ("GATEWAYS", "ALL_GATEWAYS")
+    }
+    local = {"FOLDER": str(folder), **gateways}
     text = (root / _TEMPLATE).read_text("utf-8")
     for name, value in (given | local).items():
         text = text.replace(f"${{{name}}}", value)

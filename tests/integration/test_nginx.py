@@ -136,6 +136,24 @@ async def test_a_frozen_gateway_holds_neither_readers_nor_writes_with_a_key(fold
     assert max(answer.elapsed.total_seconds() for answer in answers) < 5
 
 
+async def test_gateways_that_have_all_failed_are_asked_all_the_same(folder: ServersFolder) -> None:
+    """As when what all of them wait for was away for a moment."""
+    gateways = [Upstream("first", broken=True), Upstream("second", broken=True)]
+    key = {"Idempotency-Key": "k"}
+    async with (
+        listening(gateways[0]) as one,
+        listening(gateways[1]) as two,
+        await start(folder, [one, two]) as client,
+    ):
+        for _ in range(2 * _FAILURES):
+            assert (await client.get("/v1/events")).status_code == 502
+        for gateway in gateways:
+            gateway.broken = False
+        answers = [await client.get("/v1/events") for _ in range(4)]
+        answers += [await client.post("/v1/subscriptions", headers=key) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200] * 8
+
+
 async def test_events_pass_as_they_come(folder: ServersFolder) -> None:
     gateway = Upstream("gateway")
     async with (

@@ -13,6 +13,7 @@ from bet_intel.compose.servers.postgres import PostgresGroup
 from bet_intel.shared.inprocess import InProcessBus, InProcessTasks
 from bet_intel.shared.outbox import Outbox
 from bet_intel.shared.postgres import Database, DatabaseError, PrimaryUnavailableError
+from bet_intel.shared.postgres.opening import until_primary
 from fixtures.replicas import QUICK, asked, kill, name_of, notes, opened, service_dsn, until_roles, write
 from fixtures.waiting import until
 
@@ -168,3 +169,17 @@ async def _texts(group: PostgresGroup, host: str) -> list[str]:
         return [row["text"] for row in await connection.fetch("select text from note order by id")]
     finally:
         await connection.close()
+
+
+async def test_migrations_go_to_whoever_takes_writes_and_to_nobody_where_two_do(group: PostgresGroup) -> None:
+    dsn, old, new = service_dsn(group), group.primary, group.replicas[0]
+    assert name_of(old) in await until_primary("odds", dsn, 0)
+    await kill(group, old)
+    with pytest.raises(DatabaseError, match="it is a replica"):
+        await until_primary("odds", dsn, 0)
+    await asyncio.to_thread(group.promote, new)
+    assert name_of(new) in await until_primary("odds", dsn, 0)
+
+    await asyncio.to_thread(group.start_host, old)
+    with pytest.raises(DatabaseError, match="both take writes: stop the one that was the primary"):
+        await until_primary("odds", dsn, 0)

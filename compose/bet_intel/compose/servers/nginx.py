@@ -111,6 +111,7 @@ class Nginx:
             "CONNECTIONS": "4000",
             "ACCESS_LOG": "off",
             "GATEWAYS": " ".join(f"server {address} max_fails=3 fail_timeout=30s;" for address in self.gateways),
+            "ALL_GATEWAYS": " ".join(f"server {address} max_fails=0;" for address in self.gateways),
         }
         text = files(__package__).joinpath("nginx.conf").read_text(encoding="utf-8")
         for name, value in values.items():

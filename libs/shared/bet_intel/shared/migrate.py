@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from bet_intel.shared.postgres.connections import DatabaseError
-from bet_intel.shared.postgres.hosts import addresses
+from bet_intel.shared.postgres.hosts import Address, addresses
 
 _VERSION = re.compile(r"(\d+).*\.sql")
 _STATUS_LINE = re.compile(r"\[([ X])\] (\S+\.sql)")
@@ -47,18 +47,20 @@ def migrate(dsn: str, directories: Sequence[Path]) -> None:
     Raises:
         MigrationError: a file is broken or clashes with another, the database refuses, or dbmate is missing.
     """
-    check(dsn, directories)
+    _check_files(directories)
     _dbmate(dsn, directories, "migrate", _MIGRATE_SECONDS)
 
 
 def check(dsn: str, directories: Sequence[Path]) -> None:
-    """What can be told without the database: whether the address and the files are such as :func:`migrate` needs.
+    """What can be told without the database: whether the address, which may name several hosts here, and the files are
+    such as :func:`migrate` needs.
 
     Raises:
         MigrationError: they are not.
     """
     _check_files(directories)
-    _for_dbmate(dsn)
+    for address in _addresses(dsn):
+        _for_dbmate(address.dsn)
 
 
 def pending(dsn: str, directories: Sequence[Path]) -> list[str]:
@@ -132,21 +134,25 @@ def dbmate_program() -> Path:
 
 def _for_dbmate(dsn: str) -> str:
     """asyncpg's DSN for dbmate's driver: asyncpg tries TLS and goes on without, the driver insists unless told."""
-    try:
-        addresses(dsn)
-        parts = urlsplit(dsn)
-    except (DatabaseError, ValueError):
-        # The value itself is not shown: what cannot be parsed may hold a password anywhere.
-        raise MigrationError(
-            "the DSN is not of the form postgresql://role[:password]@host[:port]/database (one host), with %xx for "
-            "special characters"
-        ) from None
+    _addresses(dsn)
+    parts = urlsplit(dsn)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     if "," in parts.netloc.rpartition("@")[2] or "," in query.get("host", ""):
         raise MigrationError(f"the DSN {_shown(dsn)} names several hosts: migrations need the primary's own")
     return urlunsplit(
         parts._replace(query=urlencode({"sslmode": "prefer", **_SESSION_DEFAULTS, **query}, quote_via=quote))
     )
+
+
+def _addresses(dsn: str) -> Sequence[Address]:
+    try:
+        return addresses(dsn)
+    except (DatabaseError, ValueError):
+        # The value itself is not shown: what cannot be parsed may hold a password anywhere.
+        raise MigrationError(
+            "the DSN is not of the form postgresql://role[:password]@host[:port]/database, with %xx for special "
+            "characters"
+        ) from None
 
 
 def _passwords(dsn: str) -> set[str]:

@@ -25,7 +25,7 @@ from bet_intel.shared.dramatiq_workers.queues import DramatiqTasks, Pool
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.message_metrics import MessageMetrics
 from bet_intel.shared.migrate import check, migrate
-from bet_intel.shared.postgres.opening import until_answering
+from bet_intel.shared.postgres.opening import until_primary
 from bet_intel.shared.postgres.provision import grant, role_of_owner
 from bet_intel.shared.rabbitmq.bus import RabbitBus
 from bet_intel.shared.rabbitmq.connection import Connector, Nodes
@@ -262,7 +262,7 @@ async def prepare(service: Service, settings: ProcessSettings) -> None:
     """Bring the schema up to date, and make the queues, before any process of the service starts."""
     owner_dsn = service.owner_dsn()
     check(owner_dsn, service.migrations)
-    await until_answering(service.name, owner_dsn, service.database_wait())
+    owner_dsn = await until_primary(service.name, owner_dsn, service.database_wait())
     await asyncio.to_thread(migrate, owner_dsn, service.migrations)
     role = role_of_owner(owner_dsn)
     if role is not None:

@@ -99,19 +99,24 @@ async def _until_primary(name: str, hosts: Mapping[str, Host], watch: Watch, rol
         await _ask(hosts, watch)
 
 
-async def until_answering(name: str, dsn: str, wait: float) -> None:
-    """Returns when a host of the DSN takes the login, whatever is in the database; says what it waits for.
+async def until_primary(name: str, dsn: str, wait: float) -> str:
+    """The DSN of the one host that takes writes, waited for; whatever is in the database. Says what it waits for.
 
     Raises:
-        DatabaseError: no host answers within `wait` seconds, or all that do refuse.
+        DatabaseError: no host answers as a primary within `wait` seconds, all that answer refuse, or several hosts take
+            writes: a former primary that came back.
     """
     found = {address.name: address for address in addresses(dsn)}
 
     async def ask() -> dict[str, Exception]:
         answers = await asyncio.gather(*(_knock(address) for address in found.values()))
-        return {host: problem for host, problem in zip(found, answers, strict=True) if problem is not None}
+        problems = {host: problem for host, problem in zip(found, answers, strict=True) if problem is not None}
+        writing = [host for host in found if host not in problems]
+        if len(writing) > 1:
+            raise DatabaseError(f"{name}: {' and '.join(writing)} both take writes: stop the one that was the primary")
+        return problems
 
-    await _until_one_answers(name, found, ask, wait)
+    return found[await _until_one_answers(name, found, ask, wait)].dsn
 
 
 async def _until_one_answers(
@@ -137,13 +142,18 @@ async def _until_one_answers(
         await asyncio.sleep(min(_WAIT_SECONDS, max(0.0, deadline - loop.time())))
 
 
+class _ReplicaError(Exception):
+    """It answers, and takes no writes."""
+
+
 async def _knock(address: Address) -> Exception | None:
     try:
         connection = await asyncpg.connect(address.dsn, timeout=_CHECK_SECONDS)
+        is_replica = await connection.fetchval("select pg_is_in_recovery()", timeout=_CHECK_SECONDS)
         await connection.close(timeout=_CHECK_SECONDS)
     except (*DRIVER_ERRORS, ValueError) as error:
         return error
-    return None
+    return _ReplicaError("it is a replica") if is_replica else None
 
 
 async def _ask(hosts: Mapping[str, Host], watch: Watch) -> dict[str, Exception]:
@@ -166,6 +176,8 @@ def _remedy(address: Address, error: Exception) -> str | None:
 
 
 def _said(address: Address, error: Exception) -> str:
+    if isinstance(error, _ReplicaError):
+        return str(error)
     advice = _remedy(address, error)
     if advice and isinstance(error, asyncpg.ClientConfigurationError | ValueError):
         return advice  # what the driver says of a DSN quotes it

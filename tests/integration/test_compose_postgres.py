@@ -1,0 +1,149 @@
+"""The hosts of PostgreSQL that compose runs: `compose/postgres/host.sh` with a real PostgreSQL, without the image."""
+
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bet_intel.compose.servers.ports import free_port
+from bet_intel.compose.servers.processes import server_account
+from bet_intel.compose.servers.programs import POSTGRESQL
+from fixtures.servers import need
+
+pytestmark = [pytest.mark.integration, pytest.mark.chaos]
+
+_PROJECT = Path(__file__).parents[2]
+_SERVICES = ("api", "ev_engine", "notifier", "odds_ingest")
+_SECONDS = 60.0
+# As the image's: it makes the data directory, runs the scripts of docker-entrypoint-initdb.d, and starts the server.
+_ENTRYPOINT = """#!/bin/bash
+set -e
+if [ ! -s "$PGDATA/PG_VERSION" ]; then
+    initdb --pgdata "$PGDATA" --username postgres --auth trust --no-sync >/dev/null
+    unset PGHOSTADDR PGPORT
+    pg_ctl --pgdata "$PGDATA" --wait --silent --log "$PGDATA/../init.log" \
+        --options "-c listen_addresses='' -c unix_socket_directories=$PGDATA/.." start
+    PGHOST="$PGDATA/.." {folder}/primary.sh
+    pg_ctl --pgdata "$PGDATA" --wait --silent --mode fast stop
+fi
+exec "$@"
+"""
+
+
+class Hosts:
+    """Three of them, by name, on ports of the loopback interface."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ports = {f"host-{number}": free_port() for number in (1, 2, 3)}
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._account = server_account()
+        secrets = {f"{service}{role}_password" for service in _SERVICES for role in ("", "_owner")}
+        for name in (*secrets, "replication_password"):
+            (folder / name).write_text("s3cret", "utf-8")
+        for name in ("host.sh", "primary.sh"):
+            text = (_PROJECT / "compose/postgres" / name).read_text("utf-8")
+            text = text.replace("/run/secrets", str(folder)).replace("/tmp/pgpass", "${PGDATA%/*}/pgpass")  # noqa: S108
+            self._script(name, text)
+        self._script("docker-entrypoint.sh", _ENTRYPOINT.replace("{folder}", str(folder)))
+        for name in self.ports:
+            self._give(folder / name)
+
+    def start(self, name: str, primary: str) -> None:
+        environment = {
+            "NAME": name,
+            "PRIMARY": primary,
+            "PGDATA": str(self.folder / name / "data"),
+            # Where every name leads to; a server is told its own port.
+            "PGHOSTADDR": "127.0.0.1",
+            "PGPORT": str(self.ports[primary]),
+            "PATH": f"{self.folder}:{POSTGRESQL.find('postgres').parent}:/usr/bin:/bin",
+        }
+        settings = {"port": self.ports[name], "unix_socket_directories": "", "fsync": "off", "wal_keep_size": "64MB"}
+        command = ["bash", str(self.folder / "host.sh"), "postgres"]
+        for setting, value in settings.items():
+            command += ["-c", f"{setting}={value}"]
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                command, env=environment, stdout=log, stderr=log, user=self._account.uid, group=self._account.gid
+            )
+
+    def stop(self, name: str) -> None:
+        self.processes[name].terminate()
+        self.processes[name].wait(_SECONDS)
+
+    def promote(self, name: str) -> None:
+        self.sql(name, "select pg_promote()")
+
+    def empty(self, name: str) -> None:
+        """As by removing its volume."""
+        shutil.rmtree(self.folder / name)
+        self._give(self.folder / name)
+
+    def said(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text("utf-8", errors="replace")
+
+    def sql(self, name: str, query: str) -> str:
+        where = f"host=127.0.0.1 port={self.ports[name]} user=postgres dbname=postgres connect_timeout=5"
+        run = subprocess.run(
+            [POSTGRESQL.find("psql"), "-qXAt", "-c", query, where], capture_output=True, text=True, check=False
+        )
+        return run.stdout.strip() if run.returncode == 0 else run.stderr
+
+    def until(self, name: str, query: str, expected: str) -> None:
+        deadline = time.monotonic() + _SECONDS
+        while (answer := self.sql(name, query)) != expected:
+            assert time.monotonic() < deadline, f"{query}: {answer}\n" + "\n".join(map(self.said, self.processes))
+
+    def _script(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.write_text(text, "utf-8")
+        path.chmod(0o755)
+
+    def _give(self, path: Path) -> None:
+        path.mkdir(mode=0o700)
+        self._account.give(path)
+
+
+@pytest.fixture
+def hosts(open_folder: Path) -> Iterator[Hosts]:
+    need(POSTGRESQL)
+    started = Hosts(open_folder)
+    yield started
+    for process in started.processes.values():
+        process.kill()
+        process.wait(_SECONDS)
+
+
+def test_replicas_follow_whoever_is_named_and_a_former_primary_begins_anew(hosts: Hosts) -> None:
+    following = "select count(*) from pg_stat_replication"
+    seen = "select string_agg(text, ' ' order by text) from note"
+    hosts.start("host-1", primary="host-1")
+    hosts.until("host-1", following, "0")
+    for name in ("host-2", "host-3"):
+        hosts.start(name, primary="host-1")
+    hosts.until("host-1", following, "2")
+    hosts.sql("host-1", "create table note (text text)")
+    hosts.sql("host-1", "insert into note values ('before')")
+    for name in ("host-2", "host-3"):
+        hosts.until(name, seen, "before")
+
+    hosts.stop("host-1")
+    hosts.promote("host-2")
+    hosts.stop("host-3")
+    hosts.start("host-3", primary="host-2")
+    hosts.until("host-2", following, "1")
+    hosts.sql("host-2", "insert into note values ('since')")
+    hosts.until("host-3", seen, "before since")
+
+    hosts.start("host-1", primary="host-2")
+    assert hosts.processes["host-1"].wait(_SECONDS) == 1
+    assert "host-1 was the primary, and may have what host-2 lacks: remove its volume" in hosts.said("host-1")
+    hosts.empty("host-1")
+    hosts.start("host-1", primary="host-2")
+    hosts.until("host-1", seen, "before since")
+    assert hosts.sql("host-1", "select pg_is_in_recovery()") == "t"
+    assert "s3cret" not in hosts.said("host-1") + hosts.said("host-2") + hosts.said("host-3")
