@@ -24,6 +24,8 @@ LETTERS = "letters"
 """A note of how many dead letters of each service are as they should be."""
 DEAD_TASKS = "dead tasks"
 """A note of how many messages in each dead queue of the broker are as they should be."""
+_SCHEDULERS = 2
+"""One leads, and the other takes over, as on Kubernetes."""
 _POLL_SECONDS = 0.2
 _HEAL_SECONDS = 180.0
 _CATCH_SECONDS = 15.0
@@ -87,13 +89,14 @@ class Stage:
         """``kill -9``; the supervisor starts it again."""
         os.kill(self._living(name), signal.SIGKILL)
 
-    def kill_in_transaction(self, kind: str, service: str) -> None:
-        """``kill -9`` for a process of a kind that is in a transaction: frozen, it stays in it.
+    def kill_in_transaction(self, kind: str, service: str, only: int | None = None) -> None:
+        """``kill -9`` for a process of a kind that is in a transaction: frozen, it stays in it. `only` is the id of the
+        one that is meant.
 
         Raises:
             StageError: none of them was in one in time.
         """
-        pids = [pid for one in self.members(kind) if (pid := self.pid(one.name)) is not None]
+        pids = [pid for one in self.members(kind) if (pid := self.pid(one.name)) is not None and only in (None, pid)]
         deadline = time.monotonic() + _CATCH_SECONDS
         while not any(self._kill_caught(pid, service) for pid in pids):
             if time.monotonic() > deadline:
@@ -138,7 +141,7 @@ class Stage:
         """The next play: the scheduler finds another recording where the last one lay."""
         self.play += 1
         self.recording.write(self.source, self.play)
-        control.scale(self.folder.path, {SCHEDULE: 1})
+        control.scale(self.folder.path, {SCHEDULE: _SCHEDULERS})
         self.until(lambda: bool(self.members(SCHEDULE)), 30, "the scheduler starts")
 
     def end_play(self) -> None:

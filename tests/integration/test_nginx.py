@@ -6,12 +6,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
-import msgspec
 import pytest
 
-from bet_intel.compose.cluster.fleet import Member
-from bet_intel.compose.cluster.gateway import Front
-from bet_intel.compose.cluster.services import GATEWAY
 from bet_intel.compose.servers.folder import PREFIX, ServersFolder
 from bet_intel.compose.servers.nginx import Nginx
 from bet_intel.compose.servers.programs import NGINX
@@ -182,24 +178,3 @@ async def test_gateways_are_replaced_while_it_runs(folder: ServersFolder) -> Non
 
         await until(replaced)
         assert nginx.pid() == pid
-
-
-async def test_a_gateway_that_was_left_out_is_asked_again_when_its_next_process_is_ready(folder: ServersFolder) -> None:
-    first, second = Upstream("first", broken=True), Upstream("second")
-    async with listening(first) as one, listening(second) as two, await start(folder, [one, two]) as client:
-        nginx = Nginx.find(folder)
-        assert nginx is not None
-        front = Front(nginx, pytest.fail)
-        members = [Member(upstream.name, GATEWAY.name, upstream.port) for upstream in (first, second)]
-        for _ in range(10):
-            await client.get("/v1/events")
-        await asyncio.to_thread(front.keep, members)
-        first.broken = False
-        assert {(await client.get("/v1/events")).text for _ in range(10)} == {"second"}
-
-        await asyncio.to_thread(front.keep, [msgspec.structs.replace(members[0], restarts=1), members[1]])
-
-        async def is_asked_again() -> bool:
-            return "first" in {(await client.get("/v1/events")).text for _ in range(4)}
-
-        await until(is_asked_again)

@@ -14,7 +14,8 @@ def _kill_engine(stage: Stage) -> None:
 
 
 def _kill_scheduler(stage: Stage) -> None:
-    stage.kill_in_transaction(SCHEDULE, "odds_ingest")
+    """The one that reads; another waits to take over."""
+    stage.kill_in_transaction(SCHEDULE, "odds_ingest", _leader(stage, "odds_ingest", "odds-ingest"))
 
 
 def _kill_projector(stage: Stage) -> None:
@@ -32,11 +33,16 @@ def _kill_leaders(stage: Stage) -> None:
 
 
 def _kill_leader(stage: Stage, service: str, ticker: str) -> None:
+    os.kill(_leader(stage, service, ticker), signal.SIGKILL)
+
+
+def _leader(stage: Stage, service: str, ticker: str) -> int:
+    """Its process id."""
     rows = stage.sql(service, f"select holder from ticker where name = '{ticker}'")
     if not rows:
         raise StageError(f"nobody leads {ticker}")
     # Named by its machine and process id.
-    os.kill(int(rows[0][0].split()[-1]), signal.SIGKILL)
+    return int(rows[0][0].split()[-1])
 
 
 FAULTS = (

@@ -19,7 +19,6 @@ class Front:
         self._nginx = nginx
         self._say = say
         self._again_at = 0.0
-        self._restarts: dict[str, int] = {}
 
     @classmethod
     def start(
@@ -37,12 +36,8 @@ class Front:
         known = set(self._nginx.gateways)
         wanted = [_address(one) for one in gateways if _address(one) in known or answers(one)]
         try:
-            # What nginx holds against a gateway's former process it forgets when it is told its gateways: else each of
-            # a rolling restart would be left out for half a minute, until there is none.
-            anew = {_address(one): one.restarts for one in gateways if self._is_back(one)}
-            if wanted and (set(wanted) != known or anew):
+            if wanted and set(wanted) != known:
                 self._nginx.use(wanted)
-                self._restarts |= anew
             if self._nginx.pid() is None and time.monotonic() > self._again_at:
                 self._again_at = time.monotonic() + _AGAIN_SECONDS
                 self._say("nginx has died and is started again")
@@ -51,9 +46,6 @@ class Front:
                 self._nginx.restart()
         except ServerError as error:
             self._say(f"nginx: {error}")
-
-    def _is_back(self, gateway: Member) -> bool:
-        return gateway.restarts > self._restarts.get(_address(gateway), 0) and answers(gateway)
 
     def stop(self) -> None:
         self._nginx.stop()
