@@ -2,10 +2,12 @@
 
 import asyncio
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
+import uvloop
 
 from bet_intel.shared.postgres.connections import hang_up
 
@@ -22,8 +24,19 @@ class _Connection:
         self._transport.abort()
 
 
-async def test_a_server_that_reads_again_is_not_told_what_was_still_to_be_sent() -> None:
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def runner(request: pytest.FixtureRequest) -> Iterator[asyncio.Runner]:
+    """The services run on uvloop."""
+    with asyncio.Runner(loop_factory=request.param) as opened:
+        yield opened
+
+
+def test_a_server_that_reads_again_is_not_told_what_was_still_to_be_sent(runner: asyncio.Runner) -> None:
     """As when the network is back: else a commit that nobody waits for any more would be done."""
+    runner.run(_hangs_up_in_the_middle())
+
+
+async def _hangs_up_in_the_middle() -> None:
     listening = socket.create_server(("127.0.0.1", 0))
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_connection(asyncio.Protocol, *listening.getsockname())
@@ -42,10 +55,15 @@ def _read_all(server: socket.socket) -> None:
         pass
 
 
-async def test_one_that_is_closed_already_may_be_given_up() -> None:
+def test_one_that_is_closed_already_may_be_given_up(runner: asyncio.Runner) -> None:
+    runner.run(_hangs_up_what_is_closed())
+
+
+async def _hangs_up_what_is_closed() -> None:
     listening = socket.create_server(("127.0.0.1", 0))
     transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, *listening.getsockname())
     with listening:
         transport.abort()
-        await asyncio.sleep(0)
+        for _ in range(3):
+            await asyncio.sleep(0)  # a turn of the loop
         hang_up(cast("Any", _Connection(transport)))

@@ -83,7 +83,7 @@ def hang_up(connection: "Connection | asyncpg.Connection[asyncpg.Record]") -> No
     # There is no public way to the socket of a connection.
     transport: asyncio.Transport | None = getattr(connection, "_transport", None)
     if transport is not None:
-        with contextlib.suppress(OSError, AttributeError):  # closed already
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed already, as either loop says it
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _SEND_NOTHING_MORE)
     with contextlib.suppress(asyncpg.InterfaceError):  # given back meanwhile
         connection.terminate()
