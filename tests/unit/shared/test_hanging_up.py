@@ -61,9 +61,11 @@ def test_one_that_is_closed_already_may_be_given_up(runner: asyncio.Runner) -> N
 
 async def _hangs_up_what_is_closed() -> None:
     listening = socket.create_server(("127.0.0.1", 0))
-    transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, *listening.getsockname())
+    reader, writer = await asyncio.open_connection(*listening.getsockname())
+    server, _ = listening.accept()
     with listening:
-        transport.abort()
-        for _ in range(3):
-            await asyncio.sleep(0)  # a turn of the loop
-        hang_up(cast("Any", _Connection(transport)))
+        server.close()
+        assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
+        hang_up(cast("Any", _Connection(cast("asyncio.Transport", writer.transport))))
