@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 import uvloop
@@ -69,3 +70,16 @@ async def _hangs_up_what_is_closed() -> None:
         writer.close()
         await writer.wait_closed()
         hang_up(cast("Any", _Connection(cast("asyncio.Transport", writer.transport))))
+
+
+class _Gone:
+    """uvloop's socket of a connection whose peer has just gone."""
+
+    def setsockopt(self, *_: object) -> None:
+        raise ValueError("negative file descriptor")
+
+
+def test_one_whose_peer_has_just_gone_may_be_given_up() -> None:
+    transport = Mock(**{"get_extra_info.return_value": _Gone()})
+    hang_up(cast("Any", _Connection(transport)))
+    transport.abort.assert_called_once_with()
