@@ -30,7 +30,7 @@ once operator_token
 once grafana_password
 once smtp_password
 # Of a provider, for whoever reads one: put it in.
-[ -e secrets/odds_api_key ] || : >secrets/odds_api_key
+once odds_api_key put-your-key-here
 # A key of Fernet: 32 bytes in URL-safe base64.
 once secrets_key "$(head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '\n')"
 for service in api ev_engine notifier odds_ingest; do

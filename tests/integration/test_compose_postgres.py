@@ -23,7 +23,7 @@ _ENTRYPOINT = """#!/bin/bash
 set -e
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
     initdb --pgdata "$PGDATA" --username postgres --auth trust --no-sync >/dev/null
-    unset PGHOSTADDR PGPORT
+    export PGPORT=5432
     pg_ctl --pgdata "$PGDATA" --wait --silent --log "$PGDATA/../init.log" \
         --options "-c listen_addresses='' -c unix_socket_directories=$PGDATA/.." start
     PGHOST="$PGDATA/.." {folder}/primary.sh
@@ -34,11 +34,12 @@ exec "$@"
 
 
 class Hosts:
-    """Three of them, by name, on ports of the loopback interface."""
+    """Three of them, whose names are addresses of the loopback interface; they share a port."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.ports = {f"host-{number}": free_port() for number in (1, 2, 3)}
+        self.names = [f"127.0.0.{number}" for number in (1, 2, 3)]
+        self._port = str(free_port())
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._account = server_account()
         secrets = {f"{service}{role}_password" for service in _SERVICES for role in ("", "_owner")}
@@ -49,20 +50,25 @@ class Hosts:
             text = text.replace("/run/secrets", str(folder)).replace("/tmp/pgpass", "${PGDATA%/*}/pgpass")  # noqa: S108
             self._script(name, text)
         self._script("docker-entrypoint.sh", _ENTRYPOINT.replace("{folder}", str(folder)))
-        for name in self.ports:
+        for name in self.names:
             self._give(folder / name)
 
-    def start(self, name: str, primary: str) -> None:
+    def start(self, name: str) -> None:
         environment = {
             "NAME": name,
-            "PRIMARY": primary,
+            "PRIMARY": self.names[0],
+            "HOSTS": " ".join(self.names),
             "PGDATA": str(self.folder / name / "data"),
-            # Where every name leads to; a server is told its own port.
-            "PGHOSTADDR": "127.0.0.1",
-            "PGPORT": str(self.ports[primary]),
+            "PGPORT": self._port,
             "PATH": f"{self.folder}:{POSTGRESQL.find('postgres').parent}:/usr/bin:/bin",
         }
-        settings = {"port": self.ports[name], "unix_socket_directories": "", "fsync": "off", "wal_keep_size": "64MB"}
+        settings = {
+            "port": self._port,
+            "listen_addresses": name,
+            "unix_socket_directories": "",
+            "fsync": "off",
+            "wal_keep_size": "64MB",
+        }
         command = ["bash", str(self.folder / "host.sh"), "postgres"]
         for setting, value in settings.items():
             command += ["-c", f"{setting}={value}"]
@@ -87,7 +93,7 @@ class Hosts:
         return (self.folder / f"{name}.log").read_text("utf-8", errors="replace")
 
     def sql(self, name: str, query: str) -> str:
-        where = f"host=127.0.0.1 port={self.ports[name]} user=postgres dbname=postgres connect_timeout=5"
+        where = f"host={name} port={self._port} user=postgres dbname=postgres connect_timeout=5"
         run = subprocess.run(
             [POSTGRESQL.find("psql"), "-qXAt", "-c", query, where], capture_output=True, text=True, check=False
         )
@@ -118,32 +124,36 @@ def hosts(open_folder: Path) -> Iterator[Hosts]:
         process.wait(_SECONDS)
 
 
-def test_replicas_follow_whoever_is_named_and_a_former_primary_begins_anew(hosts: Hosts) -> None:
+def test_hosts_follow_whoever_takes_writes_and_a_former_primary_begins_anew(hosts: Hosts) -> None:
+    first, second, third = hosts.names
     following = "select count(*) from pg_stat_replication"
     seen = "select string_agg(text, ' ' order by text) from note"
-    hosts.start("host-1", primary="host-1")
-    hosts.until("host-1", following, "0")
-    for name in ("host-2", "host-3"):
-        hosts.start(name, primary="host-1")
-    hosts.until("host-1", following, "2")
-    hosts.sql("host-1", "create table note (text text)")
-    hosts.sql("host-1", "insert into note values ('before')")
-    for name in ("host-2", "host-3"):
+    for name in (second, third, first):  # in whatever order
+        hosts.start(name)
+    hosts.until(first, following, "2")
+    hosts.sql(first, "create table note (text text)")
+    hosts.sql(first, "insert into note values ('before')")
+    for name in (second, third):
         hosts.until(name, seen, "before")
 
-    hosts.stop("host-1")
-    hosts.promote("host-2")
-    hosts.stop("host-3")
-    hosts.start("host-3", primary="host-2")
-    hosts.until("host-2", following, "1")
-    hosts.sql("host-2", "insert into note values ('since')")
-    hosts.until("host-3", seen, "before since")
+    hosts.stop(first)
+    hosts.promote(second)
+    hosts.stop(third)
+    hosts.start(third)
+    hosts.until(second, following, "1")
+    hosts.sql(second, "insert into note values ('since')")
+    hosts.until(third, seen, "before since")
 
-    hosts.start("host-1", primary="host-2")
-    assert hosts.processes["host-1"].wait(_SECONDS) == 1
-    assert "host-1 was the primary, and may have what host-2 lacks: remove its volume" in hosts.said("host-1")
-    hosts.empty("host-1")
-    hosts.start("host-1", primary="host-2")
-    hosts.until("host-1", seen, "before since")
-    assert hosts.sql("host-1", "select pg_is_in_recovery()") == "t"
-    assert "s3cret" not in hosts.said("host-1") + hosts.said("host-2") + hosts.said("host-3")
+    # The one that was promoted is started again, as by its supervisor.
+    hosts.stop(second)
+    hosts.start(second)
+    hosts.until(second, "select pg_is_in_recovery()", "f")
+
+    hosts.start(first)
+    assert hosts.processes[first].wait(_SECONDS) == 1
+    assert f"{first} was the primary, and may have what {second} lacks: remove its volume" in hosts.said(first)
+    hosts.empty(first)
+    hosts.start(first)
+    hosts.until(first, seen, "before since")
+    assert hosts.sql(first, "select pg_is_in_recovery()") == "t"
+    assert "s3cret" not in "".join(map(hosts.said, hosts.names))

@@ -162,6 +162,9 @@ async def opportunities(
     return await page(connection, _sorted("o.*", order), where, order, after, limit)
 
 
+_PREPARED = "case when o.prepared_revision = o.revision then o.prepared end as prepared"
+
+
 async def listed_opportunities(
     connection: Reader,
     which: OpportunityFilter,
@@ -177,7 +180,7 @@ async def listed_opportunities(
     """
     where = opportunity_conditions(which)
     order = ORDERS[sort]
-    select = _sorted("o.id, o.prepared" if prepared else "o.*", order)
+    select = _sorted(f"o.id, {_PREPARED}" if prepared else "o.*", order)
     rows = await connection.fetch(
         f"""
         select feed_position.as_of as feed_as_of, listed.*

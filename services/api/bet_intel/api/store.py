@@ -133,10 +133,12 @@ async def lock_sets(connection: Writer, sets: Sequence[OpportunitySet]) -> dict[
         # Before anything is locked: who held some and asked for others that precede them would wait for one who waits
         # for him.
         await _make_room(connection, [by_id[event_id] for event_id in sorted(missing)])
-    rows = await connection.fetch(
-        "select event_id, revision from opportunity_set where event_id = any($1) order by event_id for update",
-        list(by_id),
-    )
+    statement = "select event_id, revision from opportunity_set where event_id = any($1) order by event_id for update"
+    rows = await connection.fetch(statement, list(by_id))
+    if len(rows) < len(by_id):
+        # Since the look, retention has removed one that is told again.
+        await _make_room(connection, sets)
+        rows = await connection.fetch(statement, list(by_id))
     return {row["event_id"]: row["revision"] for row in rows}
 
 
@@ -220,14 +222,15 @@ async def put_opportunities(
         insert into opportunity (id, event_id, sport, league, commence_time, kind, profile, class, market, period, line,
             subject, category, outcome, bookmaker, side, price, net_price, stake_limit, fair, consensus, band_low,
             band_high, ev, ev_worst, dispersion, opening, opened_at, first_seen, last_seen, peak_ev, peak_at,
-            last_update, as_of, revision, push, ev_per, stake, confidence, half_points, prepared)
+            last_update, as_of, revision, push, ev_per, stake, confidence, half_points, prepared,
+            prepared_revision)
         select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[],
             $8::text[], $9::text[], $10::text[], $11::float8[], $12::text[], $13::text[], $14::text[], $15::text[],
             $16::text[], $17::float8[], $18::float8[], $19::float8[], $20::float8[], $21::float8[], $22::float8[],
             $23::float8[], $24::float8[], $25::float8[], $26::float8[], $27::int[], $28::timestamptz[],
             $29::timestamptz[], $30::timestamptz[], $31::float8[], $32::timestamptz[], $33::timestamptz[],
             $34::timestamptz[], $35::bigint[], $36::float8[], $37::text[], $38::float8[], $39::float8[],
-            $40::float8[], $41::bytea[])
+            $40::float8[], $41::bytea[], $42::bigint[])
         on conflict (id) do update set
             commence_time = excluded.commence_time, class = excluded.class, category = excluded.category,
             price = excluded.price, net_price = excluded.net_price, stake_limit = excluded.stake_limit,
@@ -237,10 +240,12 @@ async def put_opportunities(
             first_seen = excluded.first_seen, last_seen = excluded.last_seen, peak_ev = excluded.peak_ev,
             peak_at = excluded.peak_at, last_update = excluded.last_update, as_of = excluded.as_of,
             revision = excluded.revision, push = excluded.push, ev_per = excluded.ev_per, stake = excluded.stake,
-            confidence = excluded.confidence, half_points = excluded.half_points, prepared = excluded.prepared
+            confidence = excluded.confidence, half_points = excluded.half_points, prepared = excluded.prepared,
+            prepared_revision = excluded.prepared_revision
         """,
         *map(list, zip(*opportunities, strict=True)),
         prepared,
+        [one.revision for one in opportunities],
     )
 
 

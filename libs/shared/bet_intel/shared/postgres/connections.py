@@ -20,7 +20,7 @@ else:
 Writer = NewType("Writer", Connection)
 """A connection within a transaction on the primary."""
 Reader = NewType("Reader", Connection)
-"""A connection within a read-only transaction: one consistent picture."""
+"""A connection within a read-only transaction, or for one statement: one consistent picture."""
 
 
 class DatabaseError(Exception):

@@ -154,7 +154,7 @@ class Host:
 
 async def _leave_as_it_is(_connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     """In place of a round trip that clears what a session may hold: connections of a pool are lent within a
-    transaction, which leaves nothing behind. The driver itself ends one that is still open."""
+    transaction, or for one statement: neither leaves anything behind. The driver itself ends one that is still open."""
 
 
 def _cut(connections: set[Connection]) -> None:

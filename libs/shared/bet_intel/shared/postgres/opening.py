@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import asyncpg
 import structlog
 
-from bet_intel.shared.postgres.connections import DRIVER_ERRORS, DatabaseError
+from bet_intel.shared.postgres.connections import DRIVER_ERRORS, DatabaseError, hang_up
 from bet_intel.shared.postgres.hosts import Address, Host, addresses
 from bet_intel.shared.postgres.options import Options
 from bet_intel.shared.postgres.roles import Roles
@@ -114,6 +114,9 @@ async def until_primary(name: str, dsn: str, wait: float) -> str:
         writing = [host for host in found if host not in problems]
         if len(writing) > 1:
             raise DatabaseError(f"{name}: {' and '.join(writing)} both take writes: stop the one that was the primary")
+        silent = [host for host, problem in problems.items() if not isinstance(problem, _ReplicaError)]
+        if silent:
+            problems |= {host: _UnsureError(f"it takes writes, as {' or '.join(silent)} may") for host in writing}
         return problems
 
     return found[await _until_one_answers(name, found, ask, wait)].dsn
@@ -146,11 +149,17 @@ class _ReplicaError(Exception):
     """It answers, and takes no writes."""
 
 
+class _UnsureError(Exception):
+    """It takes writes, and so may another, by now, that does not answer."""
+
+
 async def _knock(address: Address) -> Exception | None:
     try:
         connection = await asyncpg.connect(address.dsn, timeout=_CHECK_SECONDS)
-        is_replica = await connection.fetchval("select pg_is_in_recovery()", timeout=_CHECK_SECONDS)
-        await connection.close(timeout=_CHECK_SECONDS)
+        try:
+            is_replica = await connection.fetchval("select pg_is_in_recovery()", timeout=_CHECK_SECONDS)
+        finally:
+            hang_up(connection)
     except (*DRIVER_ERRORS, ValueError) as error:
         return error
     return _ReplicaError("it is a replica") if is_replica else None
@@ -177,7 +186,9 @@ def _remedy(address: Address, error: Exception) -> str | None:
 
 def _said(address: Address, error: Exception) -> str:
     if isinstance(error, _ReplicaError):
-        return str(error)
+        return f"{error}; promote one where there is no primary"
+    if isinstance(error, _UnsureError):
+        return f"{error}; start it, or name the primary alone"
     advice = _remedy(address, error)
     if advice and isinstance(error, asyncpg.ClientConfigurationError | ValueError):
         return advice  # what the driver says of a DSN quotes it

@@ -2,7 +2,8 @@
 
 The driver looks each property and each header up by its name and encodes it by its type, some three hundred calls a
 message: a fifth of all that publishing costs. What an event carries is always the same few, so here each is written by
-its place. The bytes are the driver's (AMQP 0-9-1 § 4.2.5, content header and field table).
+its place. The bytes are the driver's (AMQP 0-9-1 § 4.2.5, content header and field table), but that it leaves out
+empty texts, of which there are none.
 """
 
 import struct

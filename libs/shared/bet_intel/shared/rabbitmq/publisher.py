@@ -117,7 +117,8 @@ class Publisher:
                 if connection is None or connection.is_closed:
                     connection = await self._connect()
                 try:
-                    self._channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+                    async with asyncio.timeout(self.patience.confirm):
+                        self._channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
                 except BaseException:  # also when cancelled: nobody else knows the connection
                     self._connection = None
                     await closed(connection)
