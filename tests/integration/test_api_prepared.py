@@ -74,6 +74,15 @@ async def test_names_and_ages_are_those_of_now(served: Gateway) -> None:
     assert after["price_age_seconds"] == before["price_age_seconds"] + 90
 
 
+async def test_what_a_projector_of_the_version_before_has_told_is_shown(served: Gateway) -> None:
+    """It knows nothing of what is prepared."""
+    await served.tell(odds_changed(Market()), opportunities_updated(Offer()))
+    before = (await served.get(LIST))["data"][0]
+    await served.database.execute("update opportunity set price = price + 1, revision = revision + 1")
+    after = (await served.get(LIST, limit=1))["data"][0]
+    assert after["price"] == before["price"] + 1
+
+
 async def test_without_any_it_still_says_of_when_it_is(served: Gateway) -> None:
     await served.tell(odds_changed(Market()))
     empty = await served.get(LIST)
