@@ -121,9 +121,14 @@ def worked(event: Mapping[str, Any], now: datetime) -> dict[LineKey, Line]:
     for board in boards.values():
         # A time after the answer is no time.
         board.age.update({book: math.inf for book, age in board.age.items() if age < -SKEW})
+    return judged(boards, event, started=datetime.fromisoformat(event["commence_time"]) <= now)
+
+
+def judged(boards: Mapping[LineKey, Board], event: Mapping[str, Any], *, started: bool) -> dict[LineKey, Line]:
+    """Every line of an event, from its boards and the names of its teams."""
+    for board in boards.values():
         _keep_what_is_comparable(board)
     kinds = _categories(boards)
-    started = datetime.fromisoformat(event["commence_time"]) <= now
     lines = {key: _line(board, kinds[key]) for key, board in boards.items()}
     for key, line in lines.items():
         line.pushes.update({book: _push(key, book, lines, event["home_team"]) for book in line.board.books})
