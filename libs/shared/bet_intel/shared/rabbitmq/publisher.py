@@ -135,7 +135,7 @@ class Publisher:
             raise BrokerUnavailableError(str(error)) from error
         try:
             await self._declarer.declare(connection, self.topology)
-        except BaseException:
+        except BaseException:  # also when cancelled: nobody else knows the connection
             await closed(connection)
             raise
         return connection

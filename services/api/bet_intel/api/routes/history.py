@@ -7,14 +7,15 @@ from typing import Annotated, NamedTuple
 
 from msgspec import Meta
 
-from bet_intel.api import cursor, read_model
+from bet_intel.api import cursor, history_reads, read_model
 from bet_intel.api.answers import Bookmaker, EventHistory, PriceChange
 from bet_intel.api.domain.accounts import HISTORY
 from bet_intel.api.domain.odds_format import rendered_or_none
+from bet_intel.api.history_reads import HistoryFilter
 from bet_intel.api.operation import Operation, Question, Reads
 from bet_intel.api.problems import CursorError, NotFoundError, ParameterError
 from bet_intel.api.query import Cursor, Limit, Line, OddsFormat, Query, Text, TextList, Time
-from bet_intel.api.read_model import HistoryFilter, Record
+from bet_intel.api.read_model import Record
 from bet_intel.shared.postgres import Reader
 
 _DESCRIPTION = """\
@@ -81,7 +82,7 @@ async def _history(connection: Reader, question: Question, asked: HistoryQuery) 
         asked.since,
         asked.until,
     )
-    rows = await read_model.price_changes(connection, which, _after(asked, event_id), asked.limit + 1)
+    rows = await history_reads.price_changes(connection, which, _after(asked, event_id), asked.limit + 1)
     if not rows and not await _is_known(connection, event_id):
         raise NotFoundError.of("event", event_id, "/v1/events lists those that are open.")
     titles = await read_model.bookmaker_titles(connection)
@@ -107,7 +108,7 @@ def _after(asked: HistoryQuery, event_id: str) -> tuple[datetime, int] | None:
 
 
 async def _is_known(connection: Reader, event_id: str) -> bool:
-    return await read_model.event(connection, event_id) is not None or await read_model.has_history(
+    return await read_model.event(connection, event_id) is not None or await history_reads.has_history(
         connection, event_id
     )
 
