@@ -80,7 +80,7 @@ async def test_an_order_becomes_a_task_that_a_worker_does(
 @pytest.mark.parametrize(
     ("limit", "actor", "jobs", "reason"),
     [
-        ({"BET_INTEL_WORKER_TASKS": "10"}, "note", 25, "10 tasks done"),
+        ({"BET_INTEL_WORKER_TASKS": "10"}, "note", 25, r"1\d tasks done"),
         ({"BET_INTEL_WORKER_MEMORY": "250"}, "heavy", 12, "MB of memory, more than 250"),
     ],
 )
@@ -101,6 +101,7 @@ async def test_a_worker_begins_anew_as_the_same_process_and_loses_nothing(
         async def all_done() -> bool:
             return bool(await database.fetchval("select count(*) = $1 from done", jobs))
 
+        # Several threads may each have ended one when it is counted: 10 or a few more are done.
         # It may be about to begin anew once more when it is asked to stop: it stops all the same.
         await until(lambda: bool(worker.says(reason)), timeout=60)
         await until(all_done, timeout=60)

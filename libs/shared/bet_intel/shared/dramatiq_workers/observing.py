@@ -1,6 +1,7 @@
 """What is measured and traced of tasks, and when a worker has grown too large to go on."""
 
 import contextlib
+import itertools
 import os
 import time
 from collections.abc import Callable
@@ -94,17 +95,17 @@ class Recycling(dramatiq.Middleware):
         self._memory = memory
         self._tasks = tasks
         self._renew = renew
-        self._done = 0
+        self._done = itertools.count(1)  # all threads count, and += is not one step
 
     def after_process_message(
         self, broker: Any, message: Any, *, result: object = None, exception: BaseException | None = None
     ) -> None:
-        self._done += 1
+        done = next(self._done)
         resident = resident_megabytes()
         if resident > self._memory:
             self._renew(f"{resident} MB of memory, more than {self._memory}")
-        elif self._done >= self._tasks:
-            self._renew(f"{self._done} tasks done")
+        elif done >= self._tasks:
+            self._renew(f"{done} tasks done")
 
 
 def resident_megabytes() -> int:
