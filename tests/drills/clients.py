@@ -115,13 +115,11 @@ class Writes:
 
 
 @dataclass(slots=True)
-class Follower:
-    """Follows everything, and comes back with its last id when the stream ends or falls silent."""
+class Heard:
+    """What one follower was told, in its order."""
 
-    client: httpx.AsyncClient
     times: Timeline = field(default_factory=Timeline)
     seqs: list[int] = field(default_factory=list)
-    """Of what was told, in its order."""
     snapshots: list[str] = field(default_factory=list)
     """Why it was given one."""
     last: str | None = None
@@ -129,12 +127,52 @@ class Follower:
     """Where its first snapshot stood."""
     position: int = 0
     """Up to where it has heard everything."""
-    covered: list[range] = field(default_factory=list)
-    """What later snapshots showed in place of what was told meanwhile."""
+    covered: list[tuple[int, int]] = field(default_factory=list)
+    """From where to where a later snapshot showed what had been told meanwhile."""
+
+    def hear(self, name: str, id: str, data: str) -> None:
+        if name == "snapshot" and id:
+            self.snapshots.append(data[:60])
+        if not id:
+            return
+        seq = int(id.partition("-")[2])
+        if self.last is None:
+            self.start = seq
+        elif name == "snapshot":
+            self.covered.append((self.position + 1, seq))
+        self.last = id
+        if name not in ("heartbeat", "snapshot"):
+            self.seqs.append(seq)
+            self.times.done.append(time.monotonic())
+        self.position = seq
+
+    def faults(self, name: str, told: Collection[int], *, anew: bool) -> list[str]:
+        """What is wrong with what it heard against what there was to tell: gaps, repeats, and needless snapshots; it
+        may have to begin `anew` once."""
+        found = []
+        needless = len(self.snapshots) - 1 - anew
+        if needless > 0:
+            found.append(f"{name} was given {needless} snapshots more: {self.snapshots[-1]}")
+        repeats = [other for one, other in pairwise(self.seqs) if other <= one]
+        if repeats:
+            found.append(f"{name} heard again what it had heard: {repeats[:_SHOWN]}")
+        untold = set(told).difference(self.seqs, *(range(first, last + 1) for first, last in self.covered))
+        missing = sorted(seq for seq in untold if self.start < seq <= self.position)
+        if missing:
+            found.append(f"{name} missed {len(missing)} events: {missing[:_SHOWN]}")
+        return found
+
+
+@dataclass(slots=True)
+class Follower:
+    """Follows everything, and comes back with its last id when the stream ends or falls silent."""
+
+    client: httpx.AsyncClient
+    heard: Heard = field(default_factory=Heard)
 
     async def run(self) -> None:
         while True:
-            headers = {} if self.last is None else {"Last-Event-ID": self.last}
+            headers = {} if self.heard.last is None else {"Last-Event-ID": self.heard.last}
             try:
                 async with self.client.stream(
                     "GET",
@@ -161,37 +199,5 @@ class Follower:
                     (value, id, data) if kind == "event" else (name, value, data) if kind == "id" else (name, id, value)
                 )
             elif name:
-                self._hear(name, id, data)
+                self.heard.hear(name, id, data)
                 name, id, data = "", "", ""
-
-    def _hear(self, name: str, id: str, data: str) -> None:
-        if name == "snapshot" and id:
-            self.snapshots.append(data[:60])
-        if not id:
-            return
-        seq = int(id.partition("-")[2])
-        if self.last is None:
-            self.start = seq
-        elif name == "snapshot":
-            self.covered.append(range(self.position + 1, seq + 1))
-        self.last = id
-        if name not in ("heartbeat", "snapshot"):
-            self.seqs.append(seq)
-            self.times.done.append(time.monotonic())
-        self.position = seq
-
-    def faults(self, name: str, told: Collection[int], *, anew: bool) -> list[str]:
-        """What is wrong with what it heard against what there was to tell: gaps, repeats, and needless snapshots; it
-        may have to begin `anew` once."""
-        found = []
-        needless = len(self.snapshots) - 1 - anew
-        if needless > 0:
-            found.append(f"{name} was given {needless} snapshots more: {self.snapshots[-1]}")
-        repeats = [other for one, other in pairwise(self.seqs) if other <= one]
-        if repeats:
-            found.append(f"{name} heard again what it had heard: {repeats[:_SHOWN]}")
-        untold = set(told).difference(self.seqs, *self.covered)
-        missing = sorted(seq for seq in untold if self.start < seq <= self.position)
-        if missing:
-            found.append(f"{name} missed {len(missing)} events: {missing[:_SHOWN]}")
-        return found

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field, replace
 
 import httpx
 
-from bet_intel.compose.servers.processes import ServerError
 from drills import facts, ledger
-from drills.clients import Follower, Reads, Writes
 from drills.drill import Fault
 from drills.ledger import Alerts, Ending, Told
+from drills.load import Found, Load, loading
 from drills.recording import mark_of
 from drills.stage import DEAD_TASKS, LETTERS, Stage, StageError
 from drills.table import Row
@@ -25,7 +24,6 @@ from fixtures.webhooks import Receiver
 FUNCTIONS = ("reads", "writes", "events", "notifications")
 CLASSES = frozenset({"take", "marginal", "suspect"})
 MIN_EV = 0.01
-_FOLLOWERS = 3
 _START_SECONDS = 120.0
 _PLAY_SECONDS = 300.0
 _QUIET_SECONDS = 120.0
@@ -59,20 +57,6 @@ class _Moments:
 
 
 @dataclass(slots=True)
-class _Load:
-    reads: Reads
-    writes: Writes
-    followers: list[Follower]
-    asking: list[asyncio.Task[None]] = field(default_factory=list)
-
-    async def end(self) -> None:
-        """No more reads and writes; returns when those under way are answered."""
-        self.reads.enough.set()
-        self.writes.enough.set()
-        await asyncio.wait(self.asking)
-
-
-@dataclass(slots=True)
 class Play:
     """What all drills of a run share."""
 
@@ -102,9 +86,9 @@ class Play:
         if fault.prepare is not None:
             self.say("preparing")
             await asyncio.to_thread(fault.prepare, self.stage)
-        async with httpx.AsyncClient(base_url=self.stage.url, trust_env=False, timeout=10, limits=_LIMITS) as client:
+        async with httpx.AsyncClient(base_url=self.stage.url, trust_env=False, timeout=10) as client:
             subscription = await self._subscribe(client)
-            async with self._load(client) as load:
+            async with loading(self.stage.url) as load:
                 await asyncio.to_thread(self.stage.begin_play)
                 moments.began = time.monotonic()
                 async with self._watched(fault, wrong):
@@ -116,9 +100,10 @@ class Play:
                         await self._until_quiet(load, subscription)
                     except StageError as error:
                         wrong.append(str(error))
+                moments.played = moments.played or time.monotonic()
+                found = await load.found()
             self.say("writing the ledger")
-            moments.played = moments.played or time.monotonic()
-            row = await self._row(fault, load, moments, subscription, wrong)
+            row = await self._row(fault, found, moments, subscription, wrong)
             self.say("bringing all back")
             await asyncio.to_thread(self._settle, fault)
             self.say("back")
@@ -137,23 +122,6 @@ class Play:
         known = lambda: self.stage.number("notifier", query) == 1  # noqa: E731 - said where it is asked
         await asyncio.to_thread(self.stage.until, known, _START_SECONDS, "the notifier knows the subscription")
         return str(created["id"])
-
-    @asynccontextmanager
-    async def _load(self, client: httpx.AsyncClient) -> AsyncIterator[_Load]:
-        load = _Load(Reads(client), Writes(client), [Follower(client) for _ in range(_FOLLOWERS)])
-        problem: Exception | None = None
-        async with asyncio.TaskGroup() as group:
-            load.asking += [group.create_task(load.reads.run()), group.create_task(load.writes.run())]
-            following = [group.create_task(one.run()) for one in load.followers]
-            try:
-                yield load
-            except (StageError, ServerError) as error:
-                problem = error
-            finally:
-                for task in (*load.asking, *following):
-                    task.cancel()
-        if problem is not None:
-            raise problem  # by its own name, not in a group
 
     @asynccontextmanager
     async def _watched(self, fault: Fault, wrong: list[str]) -> AsyncIterator[None]:
@@ -198,7 +166,7 @@ class Play:
         await asyncio.to_thread(self.stage.finish)
         await asyncio.sleep(max(0.0, moments.mended + _AFTER_SECONDS - time.monotonic()))
 
-    async def _until_quiet(self, load: _Load, subscription: str) -> None:
+    async def _until_quiet(self, load: Load, subscription: str) -> None:
         """Until nothing of the play waits anywhere."""
         stage = self.stage
         self.say("waiting until all is quiet")
@@ -209,7 +177,7 @@ class Play:
             waits = await asyncio.to_thread(self._waits, load, subscription)
             raise StageError(f"{error}: {waits}") from error
 
-    def _waits(self, load: _Load, subscription: str) -> str:
+    def _waits(self, load: Load, subscription: str) -> str:
         """What waits somewhere, in words; nothing, and the play is over."""
         stage = self.stage
         pending = f"select count(*) from delivery where subscription_id = '{subscription}' and state = 'pending'"
@@ -217,27 +185,27 @@ class Play:
         waiting = {f"outbox of {service}": number for service, number in stage.outboxes().items()}
         waiting |= {name: number for name, number in stage.depths().items() if not name.endswith((".dead", ".XQ"))}
         waiting["deliveries"] = stage.number("notifier", pending)
-        waiting |= {f"follower {number}": seq - one.position for number, one in enumerate(load.followers, 1)}
+        waiting |= {f"follower {number}": seq - position for number, position in enumerate(load.positions, 1)}
         return ", ".join(f"{where} {number}" for where, number in waiting.items() if number > 0)
 
-    async def _row(self, fault: Fault, load: _Load, moments: _Moments, subscription: str, wrong: list[str]) -> Row:
+    async def _row(self, fault: Fault, found: Found, moments: _Moments, subscription: str, wrong: list[str]) -> Row:
         stage = self.stage
         told = await asyncio.to_thread(self._alerts, subscription)
-        wrong += await asyncio.to_thread(self._ledger, load)
+        wrong += await asyncio.to_thread(self._ledger, found)
         wrong += told.faults
         if fault.judge is not None:
             wrong += await asyncio.to_thread(fault.judge, stage)
         # Of opportunities the filters leave some out, but the same for all followers.
-        there = (await asyncio.to_thread(facts.feed_odds, stage)).union(*(one.seqs for one in load.followers))
-        for number, follower in enumerate(load.followers, 1):
+        there = (await asyncio.to_thread(facts.feed_odds, stage)).union(*(one.seqs for one in found.followers))
+        for number, follower in enumerate(found.followers, 1):
             wrong += follower.faults(f"follower {number}", there, anew=fault.bound.anew)
-        if load.writes.stale:
-            wrong.append(f"{len(load.writes.stale)} reads were older than their token: {load.writes.stale[0]}")
+        if found.stale:
+            wrong.append(f"{len(found.stale)} reads were older than their token: {found.stale[0]}")
         lines = {
-            "reads": load.reads.times,
-            "writes": load.writes.times,
+            "reads": found.reads,
+            "writes": found.writes,
             # Of whoever was silent the longest: a follower who hears of odds, or the bus that hears of opportunities.
-            "events": max((*(one.times for one in load.followers), self.tap.times), key=_silence),
+            "events": max((*(one.times for one in found.followers), self.tap.times), key=_silence),
         }
         windows = dict.fromkeys(("reads", "writes"), (moments.began, moments.played))
         windows["events"] = _window(lines["events"])
@@ -259,13 +227,13 @@ class Play:
             fault=fault.name,
             title=fault.title,
             bound=str(fault.bound),
-            reads=len(load.reads.times.done),
-            writes=len(load.writes.acknowledged),
+            reads=len(found.reads.done),
+            writes=len(found.acknowledged),
             alerts=told.delivered,
-            failed_reads=len(load.reads.times.failed),
-            failed_writes=len(load.writes.times.failed),
+            failed_reads=len(found.reads.failed),
+            failed_writes=len(found.writes.failed),
             gaps={name: round(gap, 3) for name, gap in gaps.items()},
-            slowest_read=round(load.reads.times.slowest, 3),
+            slowest_read=round(found.reads.slowest, 3),
             lost=told.lost,
             doubled=told.doubled,
             repeated=told.repeated,
@@ -275,8 +243,8 @@ class Play:
         )
         row.late.extend(_late(fault, row))
         if row.slowest_read > _SLOW:
-            self.say(f"the slowest read was {load.reads.times.slowest_was}, struck at {moments.struck:.1f}")
-        wrong += _failed(fault, load)
+            self.say(f"the slowest read was {found.reads.slowest_was}, struck at {moments.struck:.1f}")
+        wrong += _failed(fault, found)
         if told.repeated and not fault.bound.repeats:
             wrong.append(f"{told.repeated} alerts came a second time under their id")
         return row
@@ -296,14 +264,14 @@ class Play:
             facts.applied_sets(self.stage),
         )
 
-    def _ledger(self, load: _Load) -> list[str]:
+    def _ledger(self, load: Found) -> list[str]:
         stage = self.stage
         found = facts.ending(stage)
         if self.undisturbed.ending is None:
             self.undisturbed.ending = found
         return [
             *ledger.differences(found, self.undisturbed.ending),
-            *ledger.writes(load.writes.acknowledged, facts.kept_writes(stage), facts.copied_writes(stage)),
+            *ledger.writes(load.acknowledged, facts.kept_writes(stage), facts.copied_writes(stage)),
             *ledger.left_over(
                 stage.outboxes(),
                 _unexpected(facts.dead_queues(stage), stage.notes.get(DEAD_TASKS, {})),
@@ -332,9 +300,6 @@ def _lacking(fault: Fault) -> str | None:
     return fault.lacks() if fault.lacks is not None else None
 
 
-_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100)
-
-
 def _unexpected(letters: Mapping[str, int], expected: Mapping[str, int]) -> dict[str, int]:
     """The dead letters that a fault did not mean to make, by service or queue."""
     return {owner: number - expected.get(owner, 0) for owner, number in letters.items()}
@@ -354,13 +319,13 @@ def _window(times: Timeline) -> tuple[float, float]:
     return (min(times.done), max(times.done)) if times.done else (0.0, 0.0)
 
 
-def _failed(fault: Fault, load: _Load) -> list[str]:
+def _failed(fault: Fault, load: Found) -> list[str]:
     """Requests that failed against the bound."""
     return [
         f"{len(times.failed)} {name} failed, the first: {times.failed[0][1]}"
         for name, most, times in (
-            ("reads", fault.bound.failed_reads, load.reads.times),
-            ("writes", fault.bound.failed_writes, load.writes.times),
+            ("reads", fault.bound.failed_reads, load.reads),
+            ("writes", fault.bound.failed_writes, load.writes),
         )
         if most is not None and len(times.failed) > most
     ]

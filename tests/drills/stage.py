@@ -16,6 +16,7 @@ from bet_intel.compose.databases import SERVICES
 from bet_intel.compose.servers.folder import ServersFolder
 from bet_intel.compose.servers.nginx import Nginx
 from bet_intel.compose.servers.processes import ServerError
+from drills.asking import Asker
 from drills.recording import Recording, start_of
 from fixtures.webhooks import Receiver
 
@@ -50,6 +51,7 @@ class Stage:
         self.notes: dict[str, Any] = {}
         """What a strike leaves for the mend, the judge and the settling of its fault."""
         self.receiver: Receiver | None = None
+        self._asker = Asker()
         self._held: AbstractContextManager[None] | None = None
         self._later: list[Future[None]] = []
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="drills")
@@ -135,7 +137,9 @@ class Stage:
         return [row.split("|") for row in said.splitlines()]
 
     def number(self, service: str, query: str) -> int:
-        return int(self.sql(service, query)[0][0])
+        """As :meth:`sql`, of one number; costs little, so that it can be asked again and again while load runs."""
+        group = self.engines.postgres
+        return self._asker.number(group.dsn(group.primary, service), query)
 
     def begin_play(self) -> None:
         """The next play: the scheduler finds another recording where the last one lay."""

@@ -5,12 +5,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from bet_intel.notifier.domain.opportunities import Opportunity, OpportunitySet, Side, SportingEvent
 from drills import ledger
-from drills.clients import Follower
+from drills.clients import Heard
 from drills.ledger import Applied, Delivery, Ending, Opening, Told
 from drills.recording import mark_of, shift_of
 from drills.timeline import Timeline
@@ -197,12 +196,11 @@ def test_what_is_left_over_is_said() -> None:
         ([3, 4, 6], ["start", "too_old"], ["one was given 1 snapshots more: too_old"]),
     ],
 )
-async def test_a_stream_has_no_gap_and_no_repeat(seqs: list[int], snapshots: list[str], said: list[str]) -> None:
-    async with httpx.AsyncClient() as client:
-        follower = Follower(client, seqs=seqs, snapshots=snapshots, start=2, position=6)
+def test_a_stream_has_no_gap_and_no_repeat(seqs: list[int], snapshots: list[str], said: list[str]) -> None:
+    heard = Heard(seqs=seqs, snapshots=snapshots, start=2, position=6)
 
     # 2 was in its snapshot, 7 it has not come to, 5 is none of its business.
-    assert follower.faults("one", {2, 3, 4, 6, 7}, anew=False) == said
+    assert heard.faults("one", {2, 3, 4, 6, 7}, anew=False) == said
 
 
 def test_the_longest_gap_counts_the_borders() -> None:

@@ -1,0 +1,47 @@
+"""Questions to databases over connections that stay open: a program started for each would cost more than the load."""
+
+import asyncio
+import threading
+
+import asyncpg
+
+from bet_intel.compose.servers.processes import ServerError
+
+_SECONDS = 5.0
+
+
+class Asker:
+    """Asks as superuser, from any thread."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, asyncpg.Connection[asyncpg.Record]] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, name="asker", daemon=True).start()
+
+    def number(self, dsn: str, query: str) -> int:
+        """The first column of the first row.
+
+        Raises:
+            ServerError: the server does not answer, or refuses the question.
+        """
+        asked = asyncio.run_coroutine_threadsafe(self._number(dsn, query), self._loop)
+        try:
+            return asked.result()
+        except TimeoutError:
+            raise ServerError(f"the database does not answer within {_SECONDS:g} s") from None
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise ServerError(f"the database: {error}") from error
+
+    async def _number(self, dsn: str, query: str) -> int:
+        async with self._turns.setdefault(dsn, asyncio.Lock()):
+            try:
+                async with asyncio.timeout(_SECONDS):
+                    if dsn not in self._open:
+                        self._open[dsn] = await asyncpg.connect(dsn)
+                    return int(await self._open[dsn].fetchval(query))
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                lost = self._open.pop(dsn, None)  # the next question finds out whether it is there again
+                if lost is not None:
+                    lost.terminate()
+                raise
