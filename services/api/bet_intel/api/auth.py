@@ -61,6 +61,15 @@ class Gatekeeper:
             return self._local
         return accounts.anonymous(self._directory.anonymous, address_of(scope))
 
+    def digest(self, scope: Scope) -> bytes | None:
+        """Of the key that a request shows, of which :meth:`caller` knows whose it is; None where it shows none."""
+        key = self._key(scope["headers"])
+        return None if key is None else digest_of(key)
+
+    def known(self, digest: bytes) -> Caller | None:
+        """Who has the key of this digest now; None where nobody has."""
+        return self._directory.caller(digest)
+
     def holds(self, caller: Caller) -> bool:
         """Whether what was true of the caller when his request came in still is."""
         return self._directory.holds(caller)

@@ -2,8 +2,12 @@
 
 What it cannot answer at once takes the long way: it changes no answer, only its cost. It waits for nothing but the next
 lease of a caller's quota.
+
+Who asks again and again sends the same bytes each time, and the same bytes are the same request: what they ask is
+remembered, so that they need not be parsed. Who asks, and whether he may, is looked up anew each time.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, cast
 
@@ -17,14 +21,36 @@ from bet_intel.api.problems import KeyInUrlError, UnauthorizedError
 from bet_intel.api.ready_answers import AnswerKey, RawHeaders, ReadyAnswer, ReadyAnswers, Reply
 from bet_intel.api.request_limits import RequestLimits, carry_standing, standing_of
 from bet_intel.api.whole_writes import cycle_of, takes_whole, write_whole
+from bet_intel.shared.rate_limits import Standing
 from bet_intel.shared.times import Monotonic
 
 Headers = dict[bytes, bytes]
+_REMEMBERED = 4096
+_LONGEST = 4096
+"""Bytes of a request that is remembered; of a browser's it is a third."""
 
 
 class _Found(NamedTuple):
     answer: ReadyAnswer
     caller: Caller
+
+
+class _Question(NamedTuple):
+    """What a request asks: `key` is the digest of its caller's."""
+
+    key: bytes
+    path: str
+    query: bytes
+    accept_encoding: bytes | None
+    if_none_match: bytes | None
+
+
+class Again(NamedTuple):
+    """What a request that came once before is answered with, in pieces; or, where it has no `pieces`, the `standing`
+    of one that was counted and refused."""
+
+    pieces: tuple[bytes, ...]
+    standing: Standing
 
 
 class HotPath:
@@ -53,6 +79,8 @@ class HotPath:
         self._monotonic = monotonic
         self._new_id = new_id
         self._observers: dict[tuple[str, int], Observe] = {}
+        # By their digest: they hold keys, which are kept nowhere as they are.
+        self._questions: dict[bytes, _Question] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "GET":
@@ -83,7 +111,7 @@ class HotPath:
         found = self._found(scope, headers, started)
         if found is None or found.caller.key is None:
             return False
-        standing = self._limits.use(found.caller)
+        standing = standing_of(scope) or self._limits.use(found.caller)
         if standing is None:
             return False
         if standing.wait is not None:
@@ -96,6 +124,40 @@ class HotPath:
         self._observe(answer.route, reply.status, self._monotonic() - started)
         return True
 
+    def remember(self, data: bytes, scope: Scope) -> None:
+        """Take note of what `data` asks: all of a request that :meth:`answer_now` has answered, and nothing else."""
+        headers: Headers = dict(scope["headers"])
+        # Who names his requests sends other bytes each time.
+        if len(data) > _LONGEST or REQUEST_ID in headers:
+            return
+        key = self._keeper.digest(scope)
+        if key is None:
+            return
+        if len(self._questions) >= _REMEMBERED:
+            del self._questions[next(iter(self._questions))]
+        self._questions[_digest(data)] = _Question(
+            *(key, scope["path"], scope["query_string"]),
+            *(headers.get(b"accept-encoding"), headers.get(b"if-none-match")),
+        )
+
+    def answer_again(self, data: bytes) -> Again | None:
+        """The answer to a request that was remembered; None where it is to be parsed."""
+        question = self._questions.get(_digest(data))
+        caller = None if question is None else self._keeper.known(question.key)
+        if question is None or caller is None:
+            return None
+        started = self._monotonic()
+        found = self._ready(question.path, question.query, caller, started)
+        standing = None if found is None else self._limits.use(caller)
+        if found is None or standing is None:
+            return None
+        if standing.wait is not None:
+            return Again((), standing)
+        reply = found.answer.reply(question.accept_encoding, question.if_none_match)
+        own = [(REQUEST_ID, self._new_id().encode()), *self._limits.headers(caller, standing)]
+        self._observe(found.answer.route, reply.status, self._monotonic() - started)
+        return Again((reply.head + _lines(own), reply.body), standing)
+
     def _found(self, scope: Scope, headers: Headers, now: float) -> _Found | None:
         # What was written elsewhere may not be in it yet; who reads across origins is answered by who knows them.
         if b"read-after" in headers or b"origin" in headers:
@@ -104,7 +166,10 @@ class HotPath:
             caller = self._keeper.caller(scope)
         except (KeyInUrlError, UnauthorizedError):
             return None
-        answer = self._answers.find(AnswerKey(scope["path"], scope["query_string"], caller.view_name), now)
+        return self._ready(scope["path"], scope["query_string"], caller, now)
+
+    def _ready(self, path: str, query: bytes, caller: Caller, now: float) -> _Found | None:
+        answer = self._answers.find(AnswerKey(path, query, caller.view_name), now)
         if answer is None:
             return None
         need = self._needs.get(answer.route)
@@ -143,6 +208,10 @@ class HotPath:
             observe = self._observers[route, status] = self._metrics.observer(route, "GET", status)
         observe(seconds)
         self._was_ready()
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
 
 
 def _lines(headers: RawHeaders) -> bytes:

@@ -1,5 +1,7 @@
 """An answer that is ready as bytes, written past the checks that uvicorn makes of every header of every answer."""
 
+from collections.abc import Sequence
+
 from starlette.types import Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
@@ -21,10 +23,14 @@ def write_whole(cycle: RequestResponseCycle, head: bytes, body: bytes) -> None:
 
     uvicorn checks and joins the headers of every answer anew, which is a third of what a ready one costs.
     """
-    date = b"".join([b"%b: %b\r\n" % header for header in cycle.default_headers])
     # As they are: a large body is not copied to stand behind its head.
-    cycle.transport.writelines((head, date + b"\r\n", body))
+    cycle.transport.writelines((head, date_lines(cycle.default_headers), body))
     cycle.response_started = cycle.response_complete = True
     cycle.waiting_for_100_continue = False
     cycle.message_event.set()
     cycle.on_response()
+
+
+def date_lines(default_headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """What uvicorn adds to every answer, which is the same for a second, and the empty line that ends a head."""
+    return b"".join([*[b"%b: %b\r\n" % header for header in default_headers], b"\r\n"])
