@@ -14,7 +14,7 @@ from bet_intel.api.projector import Projector
 from bet_intel.shared.message_metrics import MessageMetrics
 from bet_intel.shared.messaging import Message
 from bet_intel.shared.postgres import Database
-from fixtures.api_gateway import MIGRATIONS, Gateway, clock, gateway, served
+from fixtures.api_gateway import MIGRATIONS, Gateway, clock, gateway, gateway_on, served
 from fixtures.api_messages import AS_OF, CLOSED, Market, Match, odds_changed
 from fixtures.postgres import MakeDatabase
 
@@ -170,6 +170,22 @@ async def test_what_a_late_board_changed_lasts_to_the_next_board_though_that_loo
         (3, "alpha", HOME, 2.0),
         (4, "beta", HOME, 2.3),
     ]
+
+
+async def test_the_next_board_is_known_whichever_process_was_told_of_it(make_database: MakeDatabase) -> None:
+    dsn = await make_database(MIGRATIONS)
+    async with gateway_on(dsn) as one, gateway_on(dsn) as other:
+        await one.tell(answer(1, ("alpha", HOME, 2.0)))
+        await one.tell(answer(3, ("alpha", HOME, 2.0)))
+        await one.tell(answer(4, ("alpha", HOME, 2.0), ("beta", HOME, 2.3)))
+        await one.tell(answer(5, ("alpha", HOME, 2.0), ("beta", HOME, 2.3)))
+        await other.tell(answer(2, ("alpha", HOME, 2.05)))
+        assert await history(other) == [
+            (1, "alpha", HOME, 2.0),
+            (2, "alpha", HOME, 2.05),
+            (3, "alpha", HOME, 2.0),
+            (4, "beta", HOME, 2.3),
+        ]
 
 
 async def test_a_board_that_is_told_again_before_it_came_the_first_time_is_dated_back(served: Gateway) -> None:

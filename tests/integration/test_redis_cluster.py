@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from bet_intel.compose.servers.redis import RedisCluster
 from bet_intel.shared.filled_cache import FilledCache
 from bet_intel.shared.rediscluster.cache import RedisClusterCache
-from bet_intel.shared.rediscluster.connection import Address, Redis, RedisAddressError, connected
+from bet_intel.shared.rediscluster.connection import LOST, Address, Redis, RedisAddressError, connected
 from bet_intel.shared.rediscluster.engines import RedisEngines, open_redis
 from bet_intel.shared.rediscluster.leases import RedisRateLimits
 from fixtures.waiting import running, until
@@ -246,3 +246,16 @@ async def _scripts(cluster: RedisCluster) -> int:
         said = await asyncio.to_thread(cluster.command, node, "info", "commandstats")
         total += sum(int(calls) for calls in re.findall(r"cmdstat_evalsha:calls=(\d+)", said))
     return total
+
+
+async def test_a_connection_that_another_task_ends_is_lost_like_any_other(redis_masters: RedisCluster) -> None:
+    async with connected(url_of(redis_masters), time.monotonic, CollectorRegistry()) as redis:
+        node = redis.client.get_node_from_key("any")
+        assert node is not None
+        connection = node.acquire_connection()
+        await connection.connect()
+        sending = asyncio.ensure_future(connection.send_command("PING"))
+        await asyncio.sleep(0)  # it is about to write
+        await connection.disconnect(nowait=True)
+        with pytest.raises(LOST):
+            await sending

@@ -16,6 +16,15 @@ from bet_intel.shared.postgres import Writer
 MarketOf = tuple[str, MarketKey]
 """A market of an event."""
 
+
+class Came(NamedTuple):
+    """A board of a market: its revision, and the source time of it."""
+
+    market: MarketOf
+    revision: int
+    as_of: datetime
+
+
 HISTORY = DailyTable("price_history", "as_of")
 """By source time."""
 
@@ -117,12 +126,47 @@ async def append(connection: Writer, changes: Sequence[PriceChange]) -> None:
         )
 
 
-async def date_back(connection: Writer, market: MarketOf, revision: int, as_of: datetime) -> None:
-    """What a board changed was so at `as_of` already."""
+async def note_quiet(connection: Writer, boards: Sequence[Came]) -> None:
+    """Keep that newer boards came which changed nothing: what they would have changed may have yet to come."""
+    if boards:
+        await connection.execute(
+            """
+            insert into quiet_board (event_id, market, period, line, subject, revision, as_of)
+            select * from unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::bigint[],
+                $7::timestamptz[])
+            on conflict (event_id, market, period, line, subject, revision)
+                do update set as_of = least(quiet_board.as_of, excluded.as_of)
+            """,
+            *_keys([board.market for board in boards]),
+            [board.revision for board in boards],
+            [board.as_of for board in boards],
+        )
+
+
+async def quiet_after(connection: Writer, market: MarketOf, revision: int) -> tuple[int, datetime] | None:
+    """The first board behind `revision` that changed nothing, and when it was."""
+    row = await connection.fetchrow(
+        """
+        select revision, as_of from quiet_board
+        where event_id = $1 and market = $2 and period = $3 and line = $4 and subject = $5 and revision > $6
+        order by revision limit 1
+        """,
+        *(column[0] for column in _keys([market])),
+        revision,
+    )
+    return None if row is None else (row["revision"], row["as_of"])
+
+
+async def date_back(connection: Writer, board: Came) -> None:
+    """What a board changed was so at its `as_of` already."""
     await connection.execute(
         """
         with dated as (
             update price_history set as_of = $7, late = true
+            where event_id = $1 and market = $2 and period = $3 and line = $4 and subject = $5 and revision = $6
+                and as_of > $7
+        ), quiet as (
+            update quiet_board set as_of = $7
             where event_id = $1 and market = $2 and period = $3 and line = $4 and subject = $5 and revision = $6
                 and as_of > $7
         )
@@ -130,9 +174,9 @@ async def date_back(connection: Writer, market: MarketOf, revision: int, as_of: 
         where event_id = $1 and market = $2 and period = $3 and line = $4 and subject = $5 and revision = $6
             and as_of > $7
         """,
-        *(column[0] for column in _keys([market])),
-        revision,
-        as_of,
+        *(column[0] for column in _keys([board.market])),
+        board.revision,
+        board.as_of,
     )
 
 

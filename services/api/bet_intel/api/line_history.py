@@ -2,8 +2,8 @@
 
 What a newer board changes is found by comparing it with the board before. A board that comes late is compared with what
 the history knew before it, and the board after it gets entries for what went back to where it was. A board that was
-told again before it came the first time was dated too late, and is dated back. A board that changed
-no price is not in the history: that it came is known to the process that was told, for as long as it runs.
+told again before it came the first time was dated too late, and is dated back. Of a board that changed no price there
+is no entry, but that it came is kept: what comes late may have stood until then, whichever process is told of it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,13 +12,12 @@ from datetime import UTC, datetime
 from bet_intel.api import history_store
 from bet_intel.api.domain.history import KnownMarket, PriceChange, changes, offers, restored
 from bet_intel.api.domain.model import MarketChange, OddsUpdate
-from bet_intel.api.history_store import MarketOf
+from bet_intel.api.history_store import Came, MarketOf
 from bet_intel.shared.partitions import DaysOf
 from bet_intel.shared.postgres import Database, Writer
 
 _NOTHING = KnownMarket(0, datetime.min.replace(tzinfo=UTC), {})
 _REMEMBERED = 50_000
-_QUIET = 15
 
 
 class LineHistory:
@@ -30,8 +29,6 @@ class LineHistory:
     def __init__(self, database: Database) -> None:
         self._days = DaysOf(database, history_store.HISTORY)
         self._told: dict[MarketOf, KnownMarket] = {}
-        self._quiet: dict[MarketOf, list[tuple[int, datetime]]] = {}
-        """Newer boards that changed nothing, by revision and time: what they would have changed has yet to come."""
 
     async def prepare(self, updates: Sequence[OddsUpdate]) -> None:
         """Make sure of the days that these updates write to, before the transaction that writes them."""
@@ -48,7 +45,8 @@ class LineHistory:
         known = await self._known(connection, of_market)
         entries: list[PriceChange] = []
         late: list[tuple[OddsUpdate, MarketChange, KnownMarket]] = []
-        told_again: list[tuple[MarketOf, int, datetime]] = []
+        told_again: list[Came] = []
+        quiet: list[Came] = []
         for market, boards in of_market.items():
             newest = stored = known.get(market, _NOTHING)
             for update, change in boards:
@@ -56,20 +54,21 @@ class LineHistory:
                     now = offers(change.board.quotes)
                     moved = changes(newest.offers, now, update, change)
                     if not moved:
-                        self._note_quiet(market, change.revision, update.as_of)
+                        quiet.append(Came(market, change.revision, update.as_of))
                     entries += moved
                     newest = KnownMarket(change.revision, update.as_of, now)
                 elif change.revision < stored.revision:
                     late.append((update, change, stored))
                 elif change.revision == newest.revision and update.as_of < newest.as_of:
-                    told_again.append((market, change.revision, update.as_of))
+                    told_again.append(Came(market, change.revision, update.as_of))
                     newest = newest._replace(as_of=update.as_of)
             self._remember(market, newest)
         await history_store.append(connection, entries)
-        for market, revision, as_of in told_again:
-            await history_store.date_back(connection, market, revision, as_of)
+        await history_store.note_quiet(connection, quiet)
+        for one in told_again:
+            await history_store.date_back(connection, one)
         for update, change, stored in late:
-            await _append_late(connection, update, change, self._following(update, change, stored))
+            await _append_late(connection, update, change, stored)
 
     async def _known(self, connection: Writer, asked: Mapping[MarketOf, object]) -> dict[MarketOf, KnownMarket]:
         revisions = await history_store.revisions(connection, asked)
@@ -93,20 +92,8 @@ class LineHistory:
             self._told.clear()
         self._told[market] = newest
 
-    def _note_quiet(self, market: MarketOf, revision: int, as_of: datetime) -> None:
-        if len(self._quiet) >= _REMEMBERED:
-            self._quiet.clear()
-        self._quiet[market] = [*self._quiet.get(market, [])[-_QUIET:], (revision, as_of)]
 
-    def _following(self, update: OddsUpdate, change: MarketChange, stored: KnownMarket) -> tuple[int, datetime]:
-        """The first board behind this one that is known to have come, if the history knows none before it."""
-        quiet = self._quiet.get((update.event.id, change.key), [])
-        return min(one for one in (*quiet, (stored.revision, stored.as_of)) if one[0] > change.revision)
-
-
-async def _append_late(
-    connection: Writer, update: OddsUpdate, change: MarketChange, following: tuple[int, datetime]
-) -> None:
+async def _append_late(connection: Writer, update: OddsUpdate, change: MarketChange, stored: KnownMarket) -> None:
     market = (update.event.id, change.key)
     around = await history_store.around(connection, market, change.revision)
     if around.is_known:
@@ -114,6 +101,9 @@ async def _append_late(
     known = await history_store.last_known(connection, [market], before=change.revision)
     before = known.get(market, _NOTHING).offers
     entries = changes(before, offers(change.board.quotes), update, change, late=True)
+    # The first board behind this one that is known to have come, if the history knows none before it.
+    quiet = await history_store.quiet_after(connection, market, change.revision)
+    following = min(one for one in (quiet, (stored.revision, stored.as_of)) if one is not None)
     if around.following is None or around.following[1] > following[0]:
         again = restored(entries, before, change.key, (following[1], following[0]), frozenset())
     else:

@@ -14,6 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisClusterException, RedisError
 
+from bet_intel.shared.rediscluster.losing import tell_losses
 from bet_intel.shared.times import Monotonic
 
 _log = structlog.get_logger(__name__)
@@ -132,6 +133,7 @@ async def connected(url: str, monotonic: Monotonic, registry: CollectorRegistry)
         socket_connect_timeout=_SOCKET_SECONDS,
         retry=Retry(ExponentialBackoff(cap=0.1, base=0.01), 3),
     )
+    tell_losses(client)
     losses = Counter(
         "bet_intel_redis_losses",
         "Calls without an answer: lost (the node was away), resting (not asked, it was away a moment ago).",

@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from bet_intel.shared.rate_limits import UNCOUNTED, Quota, RateLimit, Standing
 from bet_intel.shared.rediscluster.connection import LOST, Address
+from bet_intel.shared.rediscluster.losing import tell_losses
 from bet_intel.shared.times import Monotonic
 
 _log = structlog.get_logger(__name__)
@@ -192,6 +193,8 @@ class RedisRateLimits:
             **({"password": address.password} if address.password else {}),
             **({"username": address.username} if address.username else {}),
         )
+        if isinstance(self._storage.bridge, RedispyBridge):
+            tell_losses(self._storage.bridge.storage)
         self._counter = SlidingWindowCounterRateLimiter(self._storage)
         # Remembers each token: exact in any window, where the counter knows the window before as a whole.
         self._window = MovingWindowRateLimiter(self._storage)
