@@ -253,7 +253,7 @@ async def test_a_connection_that_another_task_ends_is_lost_like_any_other(redis_
         node = redis.client.get_node_from_key("any")
         assert node is not None
         connection = node.acquire_connection()
-        await connection.connect()
+        await connection.connect()  # type: ignore[no-untyped-call]  # redis-py has no types here
         sending = asyncio.ensure_future(connection.send_command("PING"))
         await asyncio.sleep(0)  # it is about to write
         await connection.disconnect(nowait=True)
