@@ -196,14 +196,20 @@ async def test_views_are_not_mixed_up(make_database: MakeDatabase) -> None:
 
 
 async def key_of(closed: Gateway, requests_per_minute: int) -> str:
-    """Of an account that may ask so often."""
-    quota = {"requests_per_minute": requests_per_minute, "delay_seconds": 0, "streams": 0, "subscriptions": 0}
+    """Of an account that may ask so often, of which the gateway has heard."""
+    quota = {"requests_per_minute": requests_per_minute + 1, "delay_seconds": 0, "streams": 0, "subscriptions": 0}
     tier = {**quota, "categories": [], "features": []}
     assert (await closed.client.put("/v1/admin/tiers/premium", json=tier, headers=OPERATOR)).is_success
     asked = {"name": "reader", "tier": "premium"}
     account = await closed.client.post("/v1/admin/accounts", json=asked, headers=OPERATOR)
     made = await closed.client.post(f"/v1/admin/accounts/{account.json()['id']}/keys", json={}, headers=OPERATOR)
-    return str(made.json()["key"])
+    key = {"X-API-Key": str(made.json()["key"])}
+
+    async def is_known() -> bool:
+        return (await closed.client.get("/v1/me", headers=key)).is_success
+
+    await until(is_known)  # which is one request of the quota
+    return key["X-API-Key"]
 
 
 class Raw:

@@ -109,7 +109,7 @@ class HotPath:
         started = self._monotonic()
         headers: Headers = dict(scope["headers"])
         found = self._found(scope, headers, started)
-        if found is None or found.caller.key is None:
+        if found is None or self._keeper.digest(scope) is None:
             return False
         standing = standing_of(scope) or self._limits.use(found.caller)
         if standing is None:
