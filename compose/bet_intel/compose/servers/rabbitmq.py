@@ -335,8 +335,10 @@ def _configuration(node: RabbitNode, state: RabbitState) -> str:
         "log.console = true",
         "log.console.level = info",
         "log.file = false",
-        # Queue lengths of the management API are as old as this, in ms.
+        # Queue lengths of the management API are as old as a second: what is told each 1000 ms is sampled each second,
+        # not each five.
         "collect_statistics_interval = 1000",
+        *(f"management.sample_retention_policies.{kind}.minute = 1" for kind in ("global", "basic", "detailed")),
     ]
     if len(state.nodes) > 1:
         lines += ["cluster_partition_handling = pause_minority"]
