@@ -52,6 +52,7 @@ def compose(root: Path) -> Sequence[str]:
         *_secrets(watching),
         *_settings(main),
         *_trusted(main),
+        *_healthy(main),
         *_watched(root, main),
     ]
 
@@ -128,6 +129,16 @@ def _trusted(services: Mapping[str, Any]) -> Iterator[str]:
     trusted = services["api"]["environment"].get("BET_INTEL_API_TRUSTED_PROXIES")
     if trusted is None or trusted != address:
         yield f"compose.yaml: api trusts {trusted}, and nginx is {address}"
+
+
+def _healthy(services: Mapping[str, Any]) -> Iterator[str]:
+    """The image of api asks the gateway: its other process says itself where it is asked. The others' ask right."""
+    for name, process, one in _ours(services):
+        told = str(one.get("healthcheck", {}).get("test", ""))
+        if process == "api.consume" and ":9100/health" not in told:
+            yield f"compose.yaml: {name} is asked for its health where a gateway would be"
+        elif process != "api.consume" and told:
+            yield f"compose.yaml: {name} is asked for its health otherwise than its image says"
 
 
 def _watched(root: Path, services: Mapping[str, Any]) -> Iterator[str]:

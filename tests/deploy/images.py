@@ -7,6 +7,9 @@ from pathlib import Path
 from deploy.faults import TOOLS, faults
 
 _SERVICES = ("api", "ev-engine", "notifier", "odds-ingest")
+# What each image's process answers as long as it is well, and what a thread beside it would answer all the same.
+_HEALTH = {"api": ":8000/livez"}
+_OTHERS_HEALTH = ":9100/health"
 _USER = re.compile(r"^USER (\d+):\d+$", re.MULTILINE)
 
 
@@ -29,4 +32,7 @@ def dockerfiles(root: Path) -> Sequence[str]:
         wrong += [
             f"{file.name} of {service}: no {needed}" for needed in ("HEALTHCHECK", "LABEL") if needed not in stages[-1]
         ]
+        asked = _HEALTH.get(service, _OTHERS_HEALTH)
+        if asked not in stages[-1].partition("HEALTHCHECK")[2]:
+            wrong.append(f"{file.name} of {service}: its health is not asked at {asked}")
     return wrong

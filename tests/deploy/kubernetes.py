@@ -147,7 +147,7 @@ def _promises(objects: Sequence[dict[str, Any]]) -> Iterator[str]:
             yield f"{name} says how many it is, and so does its autoscaler"
         if name not in protected:
             yield f"{name} has no PodDisruptionBudget"
-        yield from (f"{name}: {fault}" for fault in _probes(spec["template"]["spec"]))
+        yield from (f"{name}: {fault}" for fault in _probes(name, spec["template"]["spec"]))
 
 
 def _settings(objects: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -165,8 +165,13 @@ def _settings(objects: Sequence[dict[str, Any]]) -> Iterator[str]:
         yield from (f"{name} has {variable}, which nobody reads" for variable in unknown(service, given))
 
 
-def _probes(pod: dict[str, Any]) -> Iterator[str]:
+def _probes(name: str, pod: dict[str, Any]) -> Iterator[str]:
     container = pod["containers"][0]
+    alive, ready = ("/livez", "/readyz") if name == "api-serve" else ("/health", "/ready")
+    for probe, path in (("startupProbe", alive), ("readinessProbe", ready), ("livenessProbe", alive)):
+        found = container.get(probe, {}).get("httpGet", {}).get("path")
+        if found != path:
+            yield f"{probe} asks {found}, not {path}"
     for probe, wanted in (("readinessProbe", (10, 5)), ("livenessProbe", (30, 10))):
         found = container.get(probe, {})
         if (found.get("periodSeconds"), found.get("timeoutSeconds")) != wanted:

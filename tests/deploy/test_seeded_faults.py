@@ -37,6 +37,9 @@ def copy(tmp_path: Path, tools: Path) -> Path:
 _FAULTS = [
     ("images", "services/api/Dockerfile", r"USER 10001:10001\n", "", "runs as root"),
     ("images", "services/notifier/Dockerfile", r":3\.11-slim-bookworm", "", "DL3006"),
+    ("images", "services/ev-engine/Dockerfile", r"9100/health", "9100/metrics", "health is not asked at :9100/health"),
+    ("images", "services/api/Dockerfile", r"8000/livez", "9100/metrics", "health is not asked at :8000/livez"),
+    ("compose", "compose/compose.yaml", r"9100/health", "9100/metrics", "api-consume is asked for its health where"),
     ("compose", "compose/compose.yaml", r"command: \[serve\]", "commandd: [serve]", "commandd"),
     ("compose", "compose/compose.yaml", r"replicas: 3", "replicas: 2", "api.serve runs 2 times"),
     ("compose", "compose/compose.yaml", r"memory: 256M, cpus: \"0.2\"", 'memory: 128M, cpus: "0.2"', "the plan gives"),
@@ -66,6 +69,7 @@ _FAULTS = [
         "maxReplicas: 8",
         "maxReplicas",
     ),
+    ("kubernetes", "compose/k8s/base/ev-engine-worker.yaml", r"path: /ready", "path: /metrics", "readinessProbe asks"),
     ("kubernetes", "compose/k8s/components/postgres/cluster.yaml", r"instances: 3", "instances: three", "instances"),
     ("kubernetes", "compose/k8s/components/rabbitmq/cluster.yaml", r"persistence:", "persistent:", "persistent"),
     ("kubernetes", "compose/k8s/components/keda/kustomization.yaml", r"\$patch: delete", "", "two autoscalers"),

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
+import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -16,6 +17,7 @@ from bet_intel.shared.postgres.provision import owner_of, provision
 from bet_intel.shared.tasks import Task
 from bet_intel.shared.times import system_clock
 from fixtures.engines import connector
+from fixtures.no_tls import NO_TLS
 from fixtures.postgres import MakeDatabase
 from fixtures.processes import Process, process
 from fixtures.servers import Vhost
@@ -54,6 +56,15 @@ async def tasks(vhost: Vhost) -> AsyncIterator[DramatiqTasks]:
     tasks = DramatiqTasks(connector(vhost.url), system_clock, CollectorRegistry(), queues=[JOBS])
     yield tasks
     await tasks.close()
+
+
+async def probe(watched: Process, path: str) -> tuple[int, str]:
+    """Status and text that it answers at its port of metrics."""
+    found = watched.says(r"(http://127\.0\.0\.1:\d+)/metrics")
+    assert found is not None
+    async with httpx.AsyncClient(trust_env=False, verify=NO_TLS) as client:
+        answer = await client.get(f"{found[1]}{path}")
+    return answer.status_code, answer.text.strip()
 
 
 def environment(broker: str, dsn: str, **more: str) -> dict[str, str]:
@@ -165,6 +176,27 @@ async def test_an_unmigrated_database_and_a_role_without_a_grant_are_mended_as_i
     async with process(SMALL, "worker", {**settings, "BET_INTEL_METRICS_PORT": "0"}) as worker:
         await until(lambda: bool(worker.says("/metrics")))
         assert await worker.stop() == 0
+
+
+@pytest.mark.parametrize("kind", ["consume", "worker"])
+async def test_a_process_that_waits_for_its_broker_is_healthy_and_not_ready(
+    make_database: MakeDatabase, vhost: Vhost, kind: str
+) -> None:
+    nowhere = f"amqp://guest:guest@127.0.0.1:{await free_port()}/small"
+    settings = environment(nowhere, await make_database(MIGRATIONS), BET_INTEL_METRICS_PORT="0")
+    async with process(SMALL, kind, settings) as waiting:
+        await until(lambda: bool(waiting.says("waiting for the broker")), timeout=30)
+        assert await probe(waiting, "/health") == (200, "ok")
+        status, reason = await probe(waiting, "/ready")
+        assert (status, reason[:9]) == (503, "it starts")
+        assert await waiting.stop() == 0
+    async with process(SMALL, kind, {**settings, "BET_INTEL_BROKER_URL": vhost.url}) as connected:
+
+        async def ready() -> bool:
+            return bool(connected.says("/metrics")) and await probe(connected, "/ready") == (200, "ok")
+
+        await until(ready, timeout=30)
+        assert await connected.stop() == 0
 
 
 async def test_a_login_that_the_broker_refuses_is_named_and_how_to_mend_it(

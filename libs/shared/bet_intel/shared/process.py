@@ -10,19 +10,20 @@ import random
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import structlog
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 from pydantic import Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bet_intel.shared.cache import InProcessCache
 from bet_intel.shared.dramatiq_workers.queues import DramatiqTasks, Pool
 from bet_intel.shared.engines import Engines
+from bet_intel.shared.health import Pulse, answering
 from bet_intel.shared.message_metrics import MessageMetrics
 from bet_intel.shared.migrate import check, migrate
 from bet_intel.shared.postgres.opening import until_primary
@@ -58,7 +59,8 @@ class ProcessSettings(Settings):
     log_level: str = "info"
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
-    """Where Prometheus may read; None = nowhere, 0 = a free port, which the log names."""
+    """Where Prometheus may read, and whoever asks for `/health` and `/ready`; None = nowhere, 0 = a free port, which
+    the log names."""
     traces_endpoint: HttpUrl | None = None
     """Collector of traces over OTLP/HTTP, such as http://otel-collector:4318. Without it nothing is traced."""
     traces_ratio: float = Field(default=0.05, ge=0, le=1)
@@ -114,6 +116,24 @@ class _Distributed:
     engines: Engines
 
 
+@dataclass(slots=True)
+class _Stage:
+    """How far a process has come: its part `opened` (it reached its database) and its queues made (and its broker)."""
+
+    process: ProcessType
+    distributed: _Distributed
+    opened: bool = False
+
+    def missing(self) -> str | None:
+        if not self.opened:
+            return "it starts: database and broker have not both been reached"
+        if self.process.consumes and not self.distributed.bus.consuming:
+            return "it is not connected to its broker"
+        if self.process.works and not self.distributed.tasks.working:
+            return "its workers do not run"
+        return None
+
+
 def _distributed(
     service: Service,
     kind: str,
@@ -145,7 +165,8 @@ async def run(service: Service, kind: str, settings: ProcessSettings) -> str | N
         async with AsyncExitStack() as stack:
             redis = await _redis(settings, registry, stack)
             distributed = _distributed(service, kind, settings, registry, redis)
-            stack.callback(_serve_metrics(settings, distributed.engines.registry))
+            stage = _Stage(process, distributed)
+            stack.enter_context(_watched(settings, distributed.engines.registry, stage))
             opening = asyncio.ensure_future(stack.enter_async_context(process.open(distributed.engines)))
             waited: set[asyncio.Future[Any]] = {opening, stopped}
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
@@ -157,6 +178,7 @@ async def run(service: Service, kind: str, settings: ProcessSettings) -> str | N
             # Before anything is told: what is told from now on waits for whoever comes.
             await _or_stopped(stopped, distributed.bus.declare(), distributed.tasks.declare())
             if not stopped.done():
+                stage.opened = True
                 await _work(process, distributed, opened, stopped)
         # Asked to stop while it was about to begin anew, it stops; asked from now on, its successor does.
         renewal = distributed.tasks.renewal
@@ -217,34 +239,29 @@ async def _or_stopped(stopped: "asyncio.Future[str]", *work: Coroutine[Any, Any,
         await asyncio.wait({gathered})
 
 
-def _serve_metrics(settings: ProcessSettings, registry: CollectorRegistry) -> Callable[[], None]:
-    """Returns what ends it.
+def _watched(settings: ProcessSettings, registry: CollectorRegistry, stage: _Stage) -> ExitStack:
+    """Metrics and probes, where they are asked for. Returns what ends them.
 
     Raises:
         StartError: there is no such address on this machine, or it is in use.
     """
+    stack = ExitStack()
     if settings.metrics_port is None:
-        return _nothing
+        return stack
+    host = settings.metrics_host
+    pulse = Pulse(time.monotonic)
+    stack.enter_context(pulse.beating())
     try:
-        server, thread = start_http_server(settings.metrics_port, settings.metrics_host, registry)
+        port = stack.enter_context(answering(host, settings.metrics_port, registry, pulse, stage.missing))
     except OSError as error:
+        stack.close()
         raise StartError(
-            f"metrics cannot be served at {settings.metrics_host}:{settings.metrics_port}: {error.strerror}. Set "
+            f"metrics cannot be served at {host}:{settings.metrics_port}: {error.strerror}. Set "
             "BET_INTEL_METRICS_PORT to another port, or to 0 for a free one, and BET_INTEL_METRICS_HOST to an address "
             "of this machine"
         ) from error
-    _log.info("metrics", url=f"http://{settings.metrics_host}:{server.server_port}/metrics")
-
-    def end() -> None:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-    return end
-
-
-def _nothing() -> None:
-    pass
+    _log.info("metrics", url=f"http://{host}:{port}/metrics")
+    return stack
 
 
 async def redrive(service: Service, settings: ProcessSettings) -> int:

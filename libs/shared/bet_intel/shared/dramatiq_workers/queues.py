@@ -87,6 +87,8 @@ class DramatiqTasks:
             self._publisher.topology |= task_queue(queue)
         self._renew = asyncio.Event()
         self.renewal: str | None = None
+        self.working = False
+        """Whether every worker runs, and none is asked to stop."""
 
     def register(
         self, queue: str, actors: Mapping[str, Actor], dead_letters: DeadLetters, concurrency: int, attempts: int = 20
@@ -131,8 +133,10 @@ class DramatiqTasks:
                 starting = [asyncio.ensure_future(asyncio.to_thread(_start, worker)) for worker in workers]
                 try:
                     await asyncio.shield(asyncio.gather(*starting))
+                    self.working = True
                     await self._renew.wait()
                 finally:
+                    self.working = False
                     stopping.set()
                     # A start that is not waited for any more goes on in its thread; only then can it be undone.
                     await asyncio.gather(*starting, return_exceptions=True)

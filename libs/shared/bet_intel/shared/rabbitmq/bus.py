@@ -77,6 +77,8 @@ class RabbitBus:
     grace: float = 30.0
     patience: Patience = field(default_factory=Patience)
     metrics: MessageMetrics | None = None
+    consuming: bool = field(default=False, init=False)
+    """Whether every queue that was subscribed to is being read."""
     _subscriptions: list[_Subscription] = field(default_factory=list)
     _publisher: Publisher = field(init=False)
     _news: asyncio.Queue[Message] = field(init=False)
@@ -194,12 +196,14 @@ class RabbitBus:
                 consumers.append(consumer)
                 channel.closing.add_done_callback(lambda _: lost.set())
                 await consumer.start()
+            self.consuming = True
             await first_of(stopping, lost, tasks=[loop for consumer in consumers for loop in consumer.loops])
             for consumer in consumers:
                 consumer.check()
             if not stopping.is_set():
                 raise ConnectionError("a channel was closed")
         finally:
+            self.consuming = False
             await asyncio.gather(*(consumer.stop(self.grace) for consumer in consumers))
 
     def _work(self, one: _Subscription) -> WorkQueue[Message]:
