@@ -51,6 +51,7 @@ def compose(root: Path) -> Sequence[str]:
         *_sizes(watching),
         *_secrets(watching),
         *_settings(main),
+        *_given(root),
         *_trusted(main),
         *_healthy(main),
         *_watched(root, main),
@@ -121,6 +122,16 @@ def _settings(services: Mapping[str, Any]) -> Iterator[str]:
     for name, process, one in _ours(services):
         for variable in unknown(process.partition(".")[0], one["environment"]):
             yield f"compose.yaml: {name} has {variable}, which it does not read"
+
+
+def _given(root: Path) -> Iterator[str]:
+    """A process is given what all are, and what its service is: not what a provider or receivers of another need."""
+    # Compose puts what is in the files in their place, and leaves out those that are not there.
+    services = yaml.safe_load((root / _MAIN).read_text("utf-8"))["services"]
+    for name, process, one in _ours(services):
+        files = [each["path"] for each in one["env_file"]]
+        if files != ["bet-intel.env", f"{process.partition('.')[0]}.env"]:
+            yield f"compose.yaml: {name} is given {', '.join(files)}"
 
 
 def _trusted(services: Mapping[str, Any]) -> Iterator[str]:

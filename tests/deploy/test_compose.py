@@ -1,0 +1,34 @@
+"""What Compose makes of the files with what an operator puts beside them."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from deploy.composing import configuration
+from deploy.faults import PROJECT
+
+
+@pytest.fixture
+def copy(tmp_path: Path, tools: Path) -> Path:
+    assert tools.is_dir()
+    shutil.copytree(
+        PROJECT / "compose", tmp_path / "compose", ignore=shutil.ignore_patterns("secrets", "*.py", "*.env")
+    )
+    return tmp_path
+
+
+def test_what_a_service_alone_is_set_reaches_its_own_containers_alone(copy: Path) -> None:
+    (copy / "compose/bet-intel.env").write_text("BET_INTEL_LOG_LEVEL=debug\n", "utf-8")
+    (copy / "compose/odds-ingest.env").write_text("BET_INTEL_ODDS_API_REGIONS=eu\n", "utf-8")
+    (copy / "compose/notifier.env").write_text("BET_INTEL_NOTIFIER_RULES=ev > 2%\n", "utf-8")
+
+    services = configuration(copy)["services"]
+
+    def given(variable: str) -> set[str]:
+        return {name for name, one in services.items() if variable in (one.get("environment") or {})}
+
+    assert given("BET_INTEL_ODDS_API_REGIONS") == {"odds-ingest", "odds-ingest-worker", "odds-ingest-migrate"}
+    assert given("BET_INTEL_NOTIFIER_RULES") == {"notifier", "notifier-worker", "notifier-migrate"}
+    ours = {name for name, one in services.items() if one.get("image", "").startswith("bet-intel/")}
+    assert given("BET_INTEL_LOG_LEVEL") == ours
