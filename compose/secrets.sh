@@ -42,7 +42,18 @@ for service in api ev_engine notifier odds_ingest; do
 done
 put broker_url "amqp://bet-intel:$(cat secrets/rabbitmq_password)@$brokers/bet-intel"
 put redis_url "redis://:$(cat secrets/redis_password)@$shards"
-put redis_passwords.json "{\"redis://redis-1:6379\": \"$(cat secrets/redis_password)\"}"
+# What the exporters log in with, at every server.
+nodes=""
+for node in 1 2 3 4 5 6; do
+    nodes="$nodes${nodes:+, }\"redis://redis-$node:6379\": \"$(cat secrets/redis_password)\""
+done
+put redis_passwords.json "{$nodes}"
+put postgres_exporter.yaml "auth_modules:
+  bet-intel:
+    type: userpass
+    userpass: {username: postgres, password: \"$(cat secrets/postgres_password)\"}
+    options: {sslmode: disable}
+"
 put rabbitmq_login "default_user = bet-intel
 default_pass = $(cat secrets/rabbitmq_password)
 "

@@ -20,6 +20,11 @@ _PROGRAM = "lib/python*/site-packages/compose/docker-compose"
 _OURS = re.compile(r"bet-intel/(?P<service>[a-z-]+):")
 _SECRET = re.compile(r"PASSWORD|PASS$|DSN|TOKEN|KEY|BROKER_URL|REDIS_URL|COOKIE")
 _MIB = 1 << 20
+# Their images hold a program and nothing that could ask it.
+_NO_TOOL = frozenset({"otel-collector"})
+# Which servers an exporter is sent to, by the image that they run.
+_EXPORTED = {"postgres": "postgres:", "redis": "redis:"}
+_NAMES = re.compile(r"(?:redis://)?([a-z0-9-]+):\d+")
 
 
 def configuration(root: Path, *beside: str) -> dict[str, Any]:
@@ -54,7 +59,8 @@ def compose(root: Path) -> Sequence[str]:
         *_given(root),
         *_trusted(main),
         *_healthy(main),
-        *_watched(root, main),
+        *_watched(root, watching),
+        *_asked_for_health(watching, main),
     ]
 
 
@@ -157,4 +163,22 @@ def _watched(root: Path, services: Mapping[str, Any]) -> Iterator[str]:
     names = {name for job in scraped for found in job.get("dns_sd_configs", ()) for name in found["names"]}
     running = {name for name, process, _ in _ours(services) if not process.endswith(".migrate")}
     yield from (f"prometheus.yaml: {name} is not asked for its metrics" for name in running - names)
-    yield from (f"prometheus.yaml: there is no {name} in compose.yaml" for name in names - running)
+    yield from (f"prometheus.yaml: there is no {name} in compose.yaml" for name in names - running - set(services))
+    for job in scraped:
+        if job["job_name"] in _EXPORTED:
+            asked = {
+                found[1] for static in job["static_configs"] for found in map(_NAMES.match, static["targets"]) if found
+            }
+            there = {
+                name
+                for name, one in services.items()
+                if one.get("image", "").startswith(_EXPORTED[job["job_name"]]) and "healthcheck" in one
+            }
+            yield from (f"prometheus.yaml: {name} is not asked by its exporter" for name in sorted(there - asked))
+            yield from (f"prometheus.yaml: there is no {name} for an exporter" for name in sorted(asked - there))
+
+
+def _asked_for_health(services: Mapping[str, Any], main: Mapping[str, Any]) -> Iterator[str]:
+    for name in services.keys() - main.keys() - _NO_TOOL:
+        if "test" not in services[name].get("healthcheck", {}):
+            yield f"compose.observability.yaml: nobody asks for the health of {name}"

@@ -45,6 +45,15 @@ _FAULTS = [
     ("compose", "compose/compose.yaml", r"PROXIES: 172.31.250.2", "PROXIES: 172.31.0.0/16", "api trusts 172.31.0.0/16"),
     ("compose", "compose/prometheus/prometheus.yaml", r"          - notifier-worker\n", "", "notifier-worker is not"),
     ("nginx", "compose/bet_intel/compose/servers/nginx.conf", r"least_conn", "least_con", "least_con"),
+    ("compose", "compose/prometheus/prometheus.yaml", r", postgres-3:5432", "", "postgres-3 is not asked by its"),
+    ("compose", "compose/prometheus/prometheus.yaml", r"redis-6:6379", "redis-7:6379", "there is no redis-7 for an"),
+    (
+        "compose",
+        "compose/compose.observability.yaml",
+        r"9093/-/ready\"\], <<: \*often",
+        '"], disable: true',
+        "alertmanager",
+    ),
     (
         "nginx",
         "compose/bet_intel/compose/servers/nginx.conf",

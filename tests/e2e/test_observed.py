@@ -20,7 +20,7 @@ import pytest_asyncio
 import yaml
 
 from bet_intel.compose.cluster.services import KINDS, SCHEDULER
-from bet_intel.compose.observability.panels import CONTAINERS, DASHBOARDS
+from bet_intel.compose.observability.panels import BY_EXPORTERS, DASHBOARDS
 from bet_intel.compose.servers.ports import free_port
 from bet_intel.compose.servers.programs import CLUSTER
 from fixtures.backup import Backup
@@ -221,7 +221,7 @@ async def test_prometheus_has_data_for_every_panel(world: World) -> None:
         expressions = {
             (dashboard.name, panel.title, query.expression)
             for dashboard in DASHBOARDS
-            if dashboard is not CONTAINERS
+            if dashboard not in BY_EXPORTERS
             for panel in dashboard.panels
             for query in panel.queries
         }

@@ -175,6 +175,31 @@ PROVIDERS = Dashboard(
     ),
 )
 
+SERVERS = Dashboard(
+    "servers",
+    "Servers by their exporters",
+    (
+        _one("Hosts of PostgreSQL that answer", "short", "max by (instance) (pg_up)", "{{instance}}"),
+        _one("Nodes of Redis that answer", "short", "max by (instance) (redis_up)", "{{instance}}"),
+        _one("Connections of PostgreSQL", "short", "sum by (instance) (pg_stat_activity_count)", "{{instance}}"),
+        _one("Clients of Redis", "short", "max by (instance) (redis_connected_clients)", "{{instance}}"),
+        _one("Replay behind the primary", "s", "max by (instance) (pg_replication_lag_seconds)", "{{instance}}"),
+        _one("Memory of Redis", "bytes", "max by (instance) (redis_memory_used_bytes)", "{{instance}}"),
+        _one(
+            "Transactions of PostgreSQL",
+            "ops",
+            "sum by (instance) (rate(pg_stat_database_xact_commit[1m]))",
+            "{{instance}}",
+        ),
+        _one(
+            "Commands of Redis",
+            "ops",
+            "sum by (instance) (rate(redis_commands_processed_total[1m]))",
+            "{{instance}}",
+        ),
+    ),
+)
+
 CONTAINERS = Dashboard(
     "containers",
     "Containers",
@@ -201,4 +226,6 @@ CONTAINERS = Dashboard(
     ),
 )
 
-DASHBOARDS = (GATEWAY, DATABASE, CACHE, TASKS, ODDS, PROVIDERS, CONTAINERS)
+DASHBOARDS = (GATEWAY, DATABASE, CACHE, TASKS, ODDS, PROVIDERS, SERVERS, CONTAINERS)
+BY_EXPORTERS = (SERVERS, CONTAINERS)
+"""Those that ask programs beside the servers, which `bet-intel cluster` does not start."""
