@@ -22,22 +22,34 @@ CHECKS = (
 )
 
 
-def main(chosen: set[str]) -> int:
+CANNOT_TELL = 2
+"""The exit code where what a check needs is not there."""
+
+
+def main(chosen: set[str], root: Path = PROJECT) -> int:
+    """Look at the files below `root`, the project's or a copy, by the chosen checks or by all, and print what is wrong.
+
+    Returns the exit code: 0 all is right, 1 something is wrong, 2 a check could not tell, for what it needs is not
+    there.
+    """
+    unknown = chosen - {check.name for check in CHECKS}
+    if unknown:
+        print(f"there is no check {', '.join(sorted(unknown))}: {', '.join(check.name for check in CHECKS)}")
+        return CANNOT_TELL
     checks = [check for check in CHECKS if not chosen or check.name in chosen]
     with ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(lambda check: _look(check, PROJECT), checks))
-    for check, faults in zip(checks, found, strict=True):
-        print(f"== {check.name}{'' if faults else ': ok'}")
-        for fault in faults:
-            print(fault)
-    return 1 if any(found) else 0
+        codes = list(pool.map(lambda check: _looked(check, root), checks))
+    return max(codes)
 
 
-def _look(check: Check, root: Path) -> list[str]:
+def _looked(check: Check, root: Path) -> int:
     try:
-        return list(check.look(root))
+        faults, code = list(check.look(root)), 1
     except CannotTellError as error:
-        return [str(error)]
+        faults, code = [str(error)], CANNOT_TELL
+    # At once, so that what two of them say is not mixed.
+    print("\n".join([f"== {check.name}{'' if faults else ': ok'}", *faults]))
+    return code if faults else 0
 
 
 if __name__ == "__main__":
