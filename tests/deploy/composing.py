@@ -28,14 +28,19 @@ _NAMES = re.compile(r"(?:redis://)?([a-z0-9-]+):\d+")
 
 
 def configuration(root: Path, *beside: str) -> dict[str, Any]:
-    """What Compose makes of the files, for all profiles.
+    """What Compose makes of the files, for all profiles. Raises as `rendered`."""
+    files = [part for file in (_MAIN, *beside) for part in ("-f", file)]
+    return rendered(root, *files, "--profile", "*")
+
+
+def rendered(root: Path, *options: str, environment: dict[str, str] | None = None) -> dict[str, Any]:
+    """What `docker compose OPTIONS`, called in `root`, would work on.
 
     Raises:
         ValueError: it refuses them; the message says why.
         CannotTellError: Compose is not installed.
     """
-    files = [part for file in (_MAIN, *beside) for part in ("-f", str(root / file))]
-    code, said = ran(_program(), *files, "--profile", "*", "config", "--format", "json")
+    code, said = ran(_program(), *options, "config", "--format", "json", cwd=root, environment=environment)
     if code:
         raise ValueError(said.strip())
     answer: dict[str, Any] = json.loads(said[said.index("{") :])

@@ -40,11 +40,11 @@ def kubernetes(root: Path) -> Sequence[str]:
     """Every overlay is built; every object keeps its kind's schema; what the plan says holds."""
     wrong: list[str] = []
     for overlay in sorted((root / _OVERLAYS).iterdir()):
-        code, said = ran(_kubectl(), "kustomize", overlay)
-        if code:
-            wrong.append(f"{overlay.name}: {said.strip()}")
+        try:
+            objects = list(yaml.safe_load_all(built(overlay)))
+        except ValueError as error:
+            wrong.append(f"{overlay.name}: {error}")
             continue
-        objects = list(yaml.safe_load_all(said))
         wrong += [
             f"{overlay.name}: {fault}"
             for fault in (
@@ -64,10 +64,10 @@ def policy(root: Path) -> Sequence[str]:
     wrong: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         for overlay in sorted((root / _OVERLAYS).iterdir()):
-            code, said = ran(_kubectl(), "kustomize", overlay)
-            if code:
-                return [said.strip()]
-            (Path(folder) / f"{overlay.name}.yaml").write_text(said, "utf-8")
+            try:
+                (Path(folder) / f"{overlay.name}.yaml").write_text(built(overlay), "utf-8")
+            except ValueError as error:
+                return [str(error)]
         code, said = ran(
             *(TOOLS / "checkov", "--directory", folder, "--framework", "kubernetes", "--skip-download", "--quiet"),
             *("--compact", "--skip-check", ",".join(_SKIPPED), "--output", "cli"),
@@ -77,8 +77,17 @@ def policy(root: Path) -> Sequence[str]:
     return wrong
 
 
-def _kubectl() -> str:
-    return shutil.which("kubectl") or str(TOOLS / "kubectl")
+def built(folder: Path) -> str:
+    """What kustomize makes of a folder.
+
+    Raises:
+        ValueError: it cannot; the message says why.
+        CannotTellError: it is not installed.
+    """
+    code, said = ran(shutil.which("kubectl") or str(TOOLS / "kubectl"), "kustomize", folder)
+    if code:
+        raise ValueError(said.strip())
+    return said
 
 
 def _validated(objects: Sequence[dict[str, Any]]) -> Iterator[str]:
