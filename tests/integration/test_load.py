@@ -2,16 +2,20 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from math import inf, isnan
 
 import pytest
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import Counter as Counted
 
 from bet_intel.compose.servers.programs import Program
 from fixtures.servers import need
+from load import __main__ as command
 from load import report
-from load.gateways import Reading, Used, between
+from load.gateways import Gateway, Share, Used, between, quantile, said
 from load.goals import Goal, judged
 from load.run import Load, Run
 from load.views import HOT, hot, zipf
@@ -78,18 +82,55 @@ def test_the_filtered_views_are_200_by_zipf() -> None:
 
 
 def test_what_gateways_used_between_two_readings() -> None:
-    before = Reading({"one": 1, "two": 2}, {"one": 1.0, "two": 1.0}, {"one": 10, "two": 10}, Counter(miss=5, hit=5))
-    after = Reading({"one": 1, "two": 9}, {"one": 1.5, "two": 0.1}, {"one": 1010, "two": 5}, Counter(miss=6, hit=24))
+    before = {
+        "one": Gateway(1, 1.0, 10, 0, Counter({0.1: 10, inf: 10}), Counter(miss=5, hit=5)),
+        "two": Gateway(2, 1.0, 10, 0, Counter(), Counter(miss=1)),
+    }
+    after = {
+        "one": Gateway(1, 1.5, 1010, 3, Counter({0.1: 910, inf: 1010}), Counter(miss=6, hit=24)),
+        "two": Gateway(9, 0.1, 5, 1, Counter(), Counter(miss=3)),
+    }
     used = between(before, after)
-    assert used.requests == {"one": 1000}, "a gateway that was started again is no measure"
-    assert used.cpu_us == {"one": pytest.approx(500)}
+    assert set(used.gateways) == {"one"}, "a gateway that was started again is no measure"
+    share = used.gateways["one"]
+    assert [share.requests, share.errors, share.cpu_us] == pytest.approx([1000, 3, 500])
+    assert share.p50 == pytest.approx(1000 * 0.1 * 500 / 900)
+    assert share.p99 == inf
     assert used.mean_cpu_us == pytest.approx(500)
     assert used.hit_rate == pytest.approx(0.95)
 
 
+def test_a_gateway_tells_its_requests_errors_and_times_of_reads_alone() -> None:
+    registry = CollectorRegistry()
+    requests = Counted("bet_intel_http_requests", "", ("route", "method", "status"), registry=registry)
+    for route, status, number in (("/v1/events", "200", 5), ("/v1/events", "503", 2), ("/metrics", "500", 9)):
+        requests.labels(route, "GET", status).inc(number)
+    seconds = Histogram("bet_intel_http_request_seconds", "", ("route",), buckets=(0.1, 1.0), registry=registry)
+    for took in (0.05, 0.5, 5.0):
+        seconds.labels("/v1/events").observe(took)
+    Counted("bet_intel_cache_requests", "", ("result",), registry=registry).labels("hit").inc(4)
+
+    told = said(7, generate_latest(registry).decode())
+
+    assert (told.pid, told.requests, told.errors) == (7, 7, 2)
+    assert told.within == {0.1: 1, 1.0: 2, inf: 3}
+    assert told.cache == {"hit": 4}
+
+
+@pytest.mark.parametrize(("q", "expected"), [(0.0, 0.0), (0.25, 0.5), (0.5, 1.0), (0.75, 2.0), (1.0, 3.0)])
+def test_a_quantile_lies_between_the_bounds_that_hold_it(q: float, expected: float) -> None:
+    assert quantile({1.0: 10, 3.0: 20, inf: 20}, q) == pytest.approx(expected)
+
+
+def test_a_quantile_of_nothing_or_above_all_bounds_is_no_number_of_the_plot() -> None:
+    assert isnan(quantile({}, 0.5))
+    assert isnan(quantile({1.0: 0, inf: 0}, 0.5))
+    assert quantile({1.0: 1, inf: 10}, 0.5) == inf
+
+
 def run(title: str, gateways: int, summary: Summary = FAST, cpu: float = 100.0, hits: float | None = 0.99) -> Run:
-    requests: Mapping[str, float] = {f"api.serve.{number}": 100.0 for number in range(1, gateways + 1)}
-    return Run(title, gateways, summary, Used(requests, dict.fromkeys(requests, cpu), hits))
+    share = Share(100.0, 0.0, cpu, 4.0, 15.0, 40.0)
+    return Run(title, gateways, summary, Used({f"api.serve.{number + 1}": share for number in range(gateways)}, hits))
 
 
 def verdicts(*runs: Run) -> dict[str, bool | None]:
@@ -119,9 +160,34 @@ def test_each_goal_can_be_missed(index: int, bad: Run, what: str) -> None:
     assert [goal for goal in missed if goal.startswith(what)] == list(missed) != []
 
 
+def test_what_cannot_be_said_is_not_reached() -> None:
+    said = verdicts(*GOOD[:3], run("views", 3, hits=None), GOOD[4])
+    assert [what for what, reached in said.items() if not reached] == ["answers of filtered views from the cache"]
+
+
+@pytest.mark.parametrize(("hits", "code"), [(0.99, 0), (None, 1), (0.5, 1)])
+def test_the_command_fails_where_a_goal_is_missed_or_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], hits: float | None, code: int
+) -> None:
+    monkeypatch.setattr(command, "playing", nullcontext)
+    monkeypatch.setattr(command, "runs", lambda *_: iter([*GOOD[:3], run("views", 3, hits=hits), GOOD[4]]))
+    assert command.main([]) == code
+    assert ("cannot be said" in capsys.readouterr().out) == (hits is None)
+
+
+def test_the_aim_stands_beside_the_floor() -> None:
+    [rate] = [goal for goal in judged(GOOD) if goal.aim]
+    assert (rate.reached, rate.aim, rate.aimed) == (True, "3,000", False)
+    fast = run(HOT, 3, Summary(40_000, 10.0, 5.0, 20.0, 50.0, 1, 0, 0, 0, 0, 0))
+    [rate] = [goal for goal in judged([*GOOD[:2], fast, *GOOD[3:]]) if goal.aim]
+    assert rate.aimed
+
+
 def test_the_page_shows_every_run_and_goal() -> None:
     page = report.page(GOOD, [*judged(GOOD), Goal("a", "b", "c", None)], Load(), "load.svg")
-    assert page.count(f"| {HOT} |") == 3
-    assert "| 2,000 | 5.0 | 20.0 | 50.0 | 0 | 100 | 10, 10, 10 | 99.0% |" in page
+    assert page.count(f"| {HOT} |") == 3 + (1 + 2 + 3)
+    assert "| 2,000 | 5.0 | 20.0 | 50.0 | 0 | 100 | 99.0% |" in page
+    assert f"| {HOT} | 3 | api.serve.2 | 10 | 4.0 | 15.0 | 40.0 | 0 | 100 |" in page
+    assert "| reached | 3,000: not yet |" in page
     assert "cannot be said" in page
     assert max(map(len, (line for line in page.splitlines() if not line.startswith("|")))) <= 120

@@ -7,7 +7,7 @@ from statistics import median
 from load.run import GATEWAYS, Run
 from load.views import HOT
 
-_RATE = 1000.0
+_RATE, _AIM = 1000.0, 3000.0
 _P99_MS = 200.0
 _CPU_RATIO = 1.1
 _HIT_RATE = 0.95
@@ -15,12 +15,15 @@ _HIT_RATE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """`reached` is None where it cannot be said."""
+    """`reached` is None where it cannot be said, which is as bad as missed. The `aim`, where there is one, lies beyond
+    the goal; `aimed` says whether that is reached as well."""
 
     what: str
     goal: str
     figure: str
     reached: bool | None
+    aim: str = ""
+    aimed: bool | None = None
 
 
 def judged(runs: Sequence[Run]) -> Iterator[Goal]:
@@ -28,7 +31,9 @@ def judged(runs: Sequence[Run]) -> Iterator[Goal]:
     one = [run for run in runs if run.title == HOT and run.gateways == min(GATEWAYS)]
     views, killed = runs[-2], runs[-1]
     rate, p99 = median(run.summary.rate for run in most), median(run.summary.p99 for run in most)
-    yield Goal("requests/s, three gateways", f"≥ {_RATE:,.0f}", f"{rate:,.0f}", rate >= _RATE)
+    yield Goal(
+        "requests/s, three gateways", f"≥ {_RATE:,.0f}", f"{rate:,.0f}", rate >= _RATE, f"{_AIM:,.0f}", rate >= _AIM
+    )
     yield Goal("p99, three gateways", f"< {_P99_MS:.0f} ms", f"{p99:.1f} ms", p99 < _P99_MS)
     errors = sum(run.summary.errors for run in runs[:-1])
     yield Goal("failed requests", "0", f"{errors}", errors == 0)
@@ -45,7 +50,7 @@ def judged(runs: Sequence[Run]) -> Iterator[Goal]:
     yield Goal(
         "answers of filtered views from the cache",
         f"≥ {_HIT_RATE:.0%}",
-        "not asked" if hits is None else f"{hits:.1%}",
+        "not read" if hits is None else f"{hits:.1%}",
         None if hits is None else hits >= _HIT_RATE,
     )
 

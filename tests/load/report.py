@@ -18,9 +18,9 @@ _HEAD = (
     "p99 ms",
     "failed",
     "CPU µs",
-    "each gateway",
     "hits",
 )
+_GATEWAY_HEAD = ("asked for", "gateways", "gateway", "requests/s", "p50 ms", "p95 ms", "p99 ms", "failed", "CPU µs")
 _METHOD = """\
 # Load
 
@@ -28,40 +28,66 @@ _METHOD = """\
 every second), and has `wrk` ask through nginx, over connections that stay open, for a bounded time with one, two and
 three gateways. Load, nginx, gateways, all other services and the servers share the processors of one machine.
 
-"CPU" is the gateways' own time for a request, "each gateway" its requests a second, "hits" the answers of the response
-cache that nobody had to make. `make load ARGS="--write"` writes this page anew."""
+"CPU" is the gateways' own time for a request, "hits" the answers of the response cache that nobody had to make.
+`make load ARGS="--write"` writes this page anew."""
+_GATEWAYS = """## Each gateway
+
+As it says itself: times from a request's arrival at it to the end of its answer, without nginx and the way, as exact as
+the buckets of its histogram; failed are answers of 500 and above. One that was killed is left out of its run."""
 _VIEWS = """\
 The filtered views are 200 combinations of filters of `/v1/opportunities`, the k-th asked for 1/k times as often as the
 first. A gateway that is killed (`kill -9`) half-way is started again by the supervisor; nginx gives what it left
 unanswered to another one."""
+_AIMS = {True: "reached", False: "not yet", None: "cannot be said"}
 _MARKS = {True: "reached", False: "MISSED", None: "cannot be said"}
 
 
 def table(runs: Sequence[Run]) -> Iterator[str]:
-    yield f"| {' | '.join(_HEAD)} |"
-    yield f"|{'---|' * len(_HEAD)}"
+    yield from _head(_HEAD)
     for run in runs:
         summary, used = run.summary, run.used
-        each = ", ".join(f"{number / summary.seconds:,.0f}" for number in used.requests.values())
         hits = "–" if used.hit_rate is None else f"{used.hit_rate:.1%}"
-        cells = (
-            f"{run.title}",
+        yield _row(
+            run.title,
             f"{run.gateways}",
             f"{summary.rate:,.0f}",
             *(f"{one:.1f}" for one in (summary.p50, summary.p95, summary.p99)),
             f"{summary.errors}",
             f"{used.mean_cpu_us:,.0f}",
-            each,
             hits,
         )
-        yield f"| {' | '.join(cells)} |"
+
+
+def gateways(runs: Sequence[Run]) -> Iterator[str]:
+    """A row for each gateway of each run."""
+    yield from _head(_GATEWAY_HEAD)
+    for run in runs:
+        for name, one in run.used.gateways.items():
+            yield _row(
+                run.title,
+                f"{run.gateways}",
+                name,
+                f"{one.requests / run.summary.seconds:,.0f}",
+                *(f"{each:.1f}" for each in (one.p50, one.p95, one.p99)),
+                f"{one.errors:.0f}",
+                f"{one.cpu_us:,.0f}",
+            )
+
+
+def _head(names: Sequence[str]) -> Iterator[str]:
+    yield _row(*names)
+    yield f"|{'---|' * len(names)}"
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def goals(judged: Sequence[Goal]) -> Iterator[str]:
-    yield "| what | goal | figure | |"
-    yield "|---|---|---|---|"
+    yield from _head(("what", "goal", "figure", "", "aim"))
     for goal in judged:
-        yield f"| {goal.what} | {goal.goal} | {goal.figure} | {_MARKS[goal.reached]} |"
+        aim = f"{goal.aim}: {_AIMS[goal.aimed]}" if goal.aim else ""
+        yield _row(goal.what, goal.goal, goal.figure, _MARKS[goal.reached], aim)
 
 
 def page(runs: Sequence[Run], judged: Sequence[Goal], load: Load, plot: str) -> str:
@@ -81,6 +107,10 @@ def page(runs: Sequence[Run], judged: Sequence[Goal], load: Load, plot: str) -> 
         *goals(judged),
         "",
         *_VIEWS.splitlines(),
+        "",
+        *_GATEWAYS.splitlines(),
+        "",
+        *gateways(runs),
         "",
     ]
     return "\n".join(lines)
