@@ -93,6 +93,8 @@ def _processes(services: Mapping[str, Any]) -> Iterator[str]:
             yield f"compose.yaml: {name} runs {found[name]['deploy'].get('replicas', 1)} times, not {kind.number}"
     for name, process, one in _ours(services):
         waits = {condition["condition"] for condition in one.get("depends_on", {}).values()}
+        if one["build"].get("args", {}).keys() != {"VERSION", "REVISION"}:
+            yield f"compose.yaml: {name} is built without its version and revision"
         if "service_completed_successfully" not in waits and not process.endswith(".migrate"):
             yield f"compose.yaml: {name} does not wait for its migration"
 

@@ -10,6 +10,8 @@ _SERVICES = ("api", "ev-engine", "notifier", "odds-ingest")
 # What each image's process answers as long as it is well, and what a thread beside it would answer all the same.
 _HEALTH = {"api": ":8000/livez"}
 _OTHERS_HEALTH = ":9100/health"
+# What a label of the image says of the build, by an argument of the same name in capitals.
+_BUILT = ("version", "revision")
 _USER = re.compile(r"^USER (\d+):\d+$", re.MULTILINE)
 
 
@@ -35,4 +37,9 @@ def dockerfiles(root: Path) -> Sequence[str]:
         asked = _HEALTH.get(service, _OTHERS_HEALTH)
         if asked not in stages[-1].partition("HEALTHCHECK")[2]:
             wrong.append(f"{file.name} of {service}: its health is not asked at {asked}")
+        wrong += [
+            f"{file.name} of {service}: no label of its {name}"
+            for name in _BUILT
+            if f'org.opencontainers.image.{name}="${{{name.upper()}}}"' not in stages[-1]
+        ]
     return wrong

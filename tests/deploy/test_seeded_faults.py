@@ -29,6 +29,8 @@ _FAULTS = [
     ("images", "services/notifier/Dockerfile", r":3\.11-slim-bookworm", "", "DL3006"),
     ("images", "services/ev-engine/Dockerfile", r"9100/health", "9100/metrics", "health is not asked at :9100/health"),
     ("images", "services/api/Dockerfile", r"8000/livez", "9100/metrics", "health is not asked at :8000/livez"),
+    ("images", "services/notifier/Dockerfile", r"\$\{REVISION\}", "unknown", "no label of its revision"),
+    ("compose", "compose/compose.yaml", r"  REVISION: .*\n", "", "without its version and revision"),
     ("compose", "compose/compose.yaml", r"9100/health", "9100/metrics", "api-consume is asked for its health where"),
     ("compose", "compose/compose.yaml", r"command: \[serve\]", "commandd: [serve]", "commandd"),
     ("compose", "compose/compose.yaml", r"replicas: 3", "replicas: 2", "api.serve runs 2 times"),
