@@ -4,12 +4,13 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from deploy import composing, images, kubernetes, observability, proxy
+from deploy import composing, images, kubernetes, observability, proxy, three_hosts
 from deploy.faults import PROJECT, CannotTellError, Check
 
 CHECKS = (
     Check("images", images.dockerfiles),
     Check("compose", composing.compose),
+    Check("hosts", three_hosts.three_hosts),
     Check("nginx", proxy.nginx),
     Check("files", kubernetes.files),
     Check("kubernetes", kubernetes.kubernetes),

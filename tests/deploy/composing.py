@@ -13,7 +13,7 @@ from deploy.faults import PROJECT, CannotTellError, ran
 from deploy.known_settings import unknown
 from deploy.plan import GATEWAY, REDIS, WORKER, Size
 
-_MAIN = "compose/compose.yaml"
+MAIN = "compose/compose.yaml"
 _BESIDE = ("compose/compose.observability.yaml", "compose/compose.tls.yaml")
 # The console script of the package loses the exit code of the program it holds.
 _PROGRAM = "lib/python*/site-packages/compose/docker-compose"
@@ -29,7 +29,7 @@ _NAMES = re.compile(r"(?:redis://)?([a-z0-9-]+):\d+")
 
 def configuration(root: Path, *beside: str) -> dict[str, Any]:
     """What Compose makes of the files, for all profiles. Raises as `rendered`."""
-    files = [part for file in (_MAIN, *beside) for part in ("-f", file)]
+    files = [part for file in (MAIN, *beside) for part in ("-f", file)]
     return rendered(root, *files, "--profile", "*")
 
 
@@ -76,7 +76,7 @@ def _program() -> Path:
     return found[0]
 
 
-def _ours(services: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+def ours(services: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
     """Name, `service.type` and definition of each of our processes."""
     for name, one in services.items():
         match = _OURS.match(one.get("image", ""))
@@ -85,13 +85,13 @@ def _ours(services: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
 
 
 def _processes(services: Mapping[str, Any]) -> Iterator[str]:
-    found = {process: one for _, process, one in _ours(services)}
+    found = {process: one for _, process, one in ours(services)}
     for name, kind in KINDS.items():
         if name not in found:
             yield f"compose.yaml: no {name}"
         elif found[name]["deploy"].get("replicas", 1) != kind.number:
             yield f"compose.yaml: {name} runs {found[name]['deploy'].get('replicas', 1)} times, not {kind.number}"
-    for name, process, one in _ours(services):
+    for name, process, one in ours(services):
         waits = {condition["condition"] for condition in one.get("depends_on", {}).values()}
         if one["build"].get("args", {}).keys() != {"VERSION", "REVISION"}:
             yield f"compose.yaml: {name} is built without its version and revision"
@@ -105,7 +105,7 @@ def _rights(services: Mapping[str, Any]) -> Iterator[str]:
             yield f"compose.yaml: {name} is privileged"
         if one.get("cap_drop") != ["ALL"] or "no-new-privileges:true" not in one.get("security_opt", ()):
             yield f"compose.yaml: {name} keeps rights that it does not need"
-    for name, _, one in _ours(services):
+    for name, _, one in ours(services):
         if not one.get("read_only"):
             yield f"compose.yaml: {name} may write to its image"
 
@@ -115,7 +115,7 @@ def _sizes(services: Mapping[str, Any]) -> Iterator[str]:
         if "memory" not in one.get("deploy", {}).get("resources", {}).get("limits", {}):
             yield f"compose.yaml: {name} has no limit of memory"
     planned = {"api": GATEWAY} | {f"redis-{number}": REDIS for number in range(1, 7)}
-    planned |= {name: WORKER for name, process, _ in _ours(services) if process.endswith((".worker", ".consume"))}
+    planned |= {name: WORKER for name, process, _ in ours(services) if process.endswith((".worker", ".consume"))}
     for name, wanted in planned.items():
         resources = services[name]["deploy"]["resources"]
         kept, most = resources["reservations"], resources["limits"]
@@ -132,7 +132,7 @@ def _secrets(services: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _settings(services: Mapping[str, Any]) -> Iterator[str]:
-    for name, process, one in _ours(services):
+    for name, process, one in ours(services):
         for variable in unknown(process.partition(".")[0], one["environment"]):
             yield f"compose.yaml: {name} has {variable}, which it does not read"
 
@@ -140,8 +140,8 @@ def _settings(services: Mapping[str, Any]) -> Iterator[str]:
 def _given(root: Path) -> Iterator[str]:
     """A process is given what all are, and what its service is: not what a provider or receivers of another need."""
     # Compose puts what is in the files in their place, and leaves out those that are not there.
-    services = yaml.safe_load((root / _MAIN).read_text("utf-8"))["services"]
-    for name, process, one in _ours(services):
+    services = yaml.safe_load((root / MAIN).read_text("utf-8"))["services"]
+    for name, process, one in ours(services):
         files = [each["path"] for each in one["env_file"]]
         if files != ["bet-intel.env", f"{process.partition('.')[0]}.env"]:
             yield f"compose.yaml: {name} is given {', '.join(files)}"
@@ -157,7 +157,7 @@ def _trusted(services: Mapping[str, Any]) -> Iterator[str]:
 
 def _healthy(services: Mapping[str, Any]) -> Iterator[str]:
     """The image of api asks the gateway: its other process says itself where it is asked. The others' ask right."""
-    for name, process, one in _ours(services):
+    for name, process, one in ours(services):
         told = str(one.get("healthcheck", {}).get("test", ""))
         if process == "api.consume" and ":9100/health" not in told:
             yield f"compose.yaml: {name} is asked for its health where a gateway would be"
@@ -168,7 +168,7 @@ def _healthy(services: Mapping[str, Any]) -> Iterator[str]:
 def _watched(root: Path, services: Mapping[str, Any]) -> Iterator[str]:
     scraped = yaml.safe_load((root / "compose/prometheus/prometheus.yaml").read_text("utf-8"))["scrape_configs"]
     names = {name for job in scraped for found in job.get("dns_sd_configs", ()) for name in found["names"]}
-    running = {name for name, process, _ in _ours(services) if not process.endswith(".migrate")}
+    running = {name for name, process, _ in ours(services) if not process.endswith(".migrate")}
     yield from (f"prometheus.yaml: {name} is not asked for its metrics" for name in running - names)
     yield from (f"prometheus.yaml: there is no {name} in compose.yaml" for name in names - running - set(services))
     for job in scraped:

@@ -9,7 +9,7 @@ import yaml
 
 from deploy import plan
 
-_BESIDE_POOL = 2
+BESIDE_POOL = 2
 """Connections of a process beside its pool: the probe of the host, and the session of its ticker."""
 
 Objects = Sequence[Mapping[str, Any]]
@@ -57,7 +57,7 @@ def connections(objects: Objects) -> Iterator[str]:
             name = one["metadata"]["name"]
             by_service[name.rpartition("-")[0]] += numbers[name]
             [pool] = [int(given["value"]) for given in _container(one)["env"] if given["name"].endswith("_POOL_SIZE")]
-            needed += numbers[name] * (pool + _BESIDE_POOL)
+            needed += numbers[name] * (pool + BESIDE_POOL)
     for service, told in _told(objects).items():
         if told < by_service[service]:
             yield f"{service} is told of {told} processes, and may have {by_service[service]}"

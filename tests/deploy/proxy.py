@@ -1,4 +1,4 @@
-"""Checks of nginx before the gateways, as compose.yaml has it run, without and with TLS."""
+"""Checks of nginx before the gateways, as it runs on one host and on three, without and with TLS."""
 
 import re
 import shutil
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from deploy.composing import configuration
 from deploy.faults import TOOLS, ran
+from deploy.three_hosts import on_host
 
 _TEMPLATE = "compose/bet_intel/compose/servers/nginx.conf"
 _TLS = "compose/nginx/tls.conf"
@@ -18,23 +19,24 @@ _LEFT = re.compile(r"\$\{[A-Z_]+\}")
 
 
 def nginx(root: Path) -> Sequence[str]:
-    """nginx and gixy accept the file with the addresses of compose.yaml, and every value is given."""
+    """nginx and gixy accept the file with the addresses of the compose files, and every value is given."""
     try:
-        service = configuration(root)["services"]["nginx"]
+        projects = [configuration(root), on_host(root, 1)]
     except ValueError as error:
         return [str(error)]
-    given = {name: str(value) for name, value in service["environment"].items()}
     wrong: list[str] = []
-    for tls in (False, True):
-        with tempfile.TemporaryDirectory() as folder:
-            wrong += _checked(root, given, Path(folder), tls=tls)
-    return wrong
+    for project in projects:
+        given = {name: str(value) for name, value in project["services"]["nginx"]["environment"].items()}
+        for tls in (False, True):
+            with tempfile.TemporaryDirectory() as folder:
+                wrong += _checked(root, given, Path(folder), tls=tls)
+    return list(dict.fromkeys(wrong))
 
 
 def _checked(root: Path, given: dict[str, str], folder: Path, *, tls: bool) -> list[str]:
     # Names of containers are known to nobody here.
     gateways = {
-        name: re.sub(r"server [a-z0-9-]+:", "server 127.0.0.1:", given[name]) for name in ("GATEWAYS", "ALL_GATEWAYS")
+        name: re.sub(r"server [a-z0-9.-]+:", "server 127.0.0.1:", given[name]) for name in ("GATEWAYS", "ALL_GATEWAYS")
     }
     local = {"FOLDER": str(folder), **gateways}
     text = (root / _TEMPLATE).read_text("utf-8")

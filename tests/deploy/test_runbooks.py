@@ -20,7 +20,7 @@ _WATCHERS = yaml.safe_load((PROJECT / "compose/compose.observability.yaml").read
 _TARGETS = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text("utf-8"), re.MULTILINE))
 _PHASES = ("one host", "replicas", "Redis Cluster", "pools of workers", "Kubernetes")
 # With a value of their own.
-_VALUED = frozenset({"-f", "--profile", "--user", "--scale", "--password", "--dbname", "--format"})
+_VALUED = frozenset({"-f", "--env-file", "--profile", "--user", "--scale", "--password", "--dbname", "--format"})
 _NAMED = frozenset({"up", "stop", "run", "exec", "restart", "logs", "rm"})
 
 
@@ -55,7 +55,7 @@ def wrong_in(words: list[str]) -> Iterator[str]:
         word = rest.pop(0)
         if word in _VALUED:
             value = rest.pop(0)
-            if word == "-f" and not (PROJECT / value).is_file():
+            if word in ("-f", "--env-file") and not (PROJECT / value).is_file():
                 yield f"no file {value}"
             if word == "--scale":
                 services.append(value.partition("=")[0])

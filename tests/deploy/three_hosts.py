@@ -1,0 +1,132 @@
+"""Checks of bet-intel on three hosts: what each of them runs, by Compose itself, and that the loss of one is borne."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bet_intel.compose.cluster.services import KINDS
+from deploy.composing import MAIN, ours, rendered
+from deploy.kubernetes_plan import BESIDE_POOL
+
+_THREE = "compose/compose.three-hosts.yaml"
+_PAGE = "docs/operations/three-hosts.md"
+_HOSTS = (1, 2, 3)
+_NETWORK = "bet-intel"
+_ONCE = re.compile(r"(?:postgres|rabbitmq|redis)-\d|.*-migrate|redis-create")
+_GATEWAY = re.compile(r"server (\S+):8000")
+_MAX_CONNECTIONS = re.compile(r"max_connections=(\d+)")
+# Whose replica it becomes where redis-cli makes the cluster of six nodes with addresses of their own.
+_REPLICATES = {"redis-4": "redis-3", "redis-5": "redis-1", "redis-6": "redis-2"}
+
+Services = Mapping[str, Any]
+
+
+def options(host: int) -> list[str]:
+    """Of `docker compose`, for all that concerns this host."""
+    return ["--env-file", f"compose/hosts/{host}.env", "-f", MAIN, "-f", _THREE]
+
+
+def on_host(root: Path, host: int) -> dict[str, Any]:
+    """What Compose makes of the files there. Raises as `composing.rendered`."""
+    return rendered(root, *options(host))
+
+
+def three_hosts(root: Path) -> Sequence[str]:
+    """Compose accepts the files of each host; every process runs on each, every server on one."""
+    try:
+        projects = {host: on_host(root, host) for host in _HOSTS}
+    except ValueError as error:
+        return [str(error)]
+    hosts = {host: project["services"] for host, project in projects.items()}
+    return [
+        *_processes(hosts),
+        *_servers(root, hosts),
+        *_addresses(hosts),
+        *_connections(hosts),
+        *(
+            f"host {host} is not on the network {_NETWORK}, which is made before"
+            for host, project in projects.items()
+            if (project["networks"]["inside"].get("name"), project["networks"]["inside"].get("external"))
+            != (_NETWORK, True)
+        ),
+        *_told(root),
+    ]
+
+
+def _processes(hosts: Mapping[int, Services]) -> Iterator[str]:
+    for host, services in hosts.items():
+        running = {process: one for _, process, one in ours(services)}
+        yield from (f"host {host}: no {name}" for name in KINDS if name not in running)
+        for name in KINDS.keys() & running.keys():
+            number = running[name]["deploy"].get("replicas", 1)
+            if number != 1:
+                yield f"host {host}: {name} runs {number} times"
+
+
+def _servers(root: Path, hosts: Mapping[int, Services]) -> Iterator[str]:
+    place = {name: host for host, services in hosts.items() for name in services if _ONCE.fullmatch(name)}
+    number = Counter(name for services in hosts.values() for name in services if _ONCE.fullmatch(name))
+    yield from (f"{name} runs on {times} hosts" for name, times in number.items() if times > 1)
+    wanted = {name for name in rendered(root, "-f", MAIN, "--profile", "*")["services"] if _ONCE.fullmatch(name)}
+    yield from (f"{name} runs on no host" for name in sorted(wanted - place.keys()))
+    for kind, most in (("postgres", 3), ("rabbitmq", 3), ("redis", 3)):
+        taken = {place.get(f"{kind}-{one}") for one in range(1, most + 1)}
+        if taken != set(_HOSTS):
+            yield f"{kind}-1 to -3 are not on a host each"
+    for replica, master in _REPLICATES.items():
+        if replica in place and place[replica] == place.get(master):
+            yield f"{replica} is on the host of {master}, which it replicates"
+
+
+def _addresses(hosts: Mapping[int, Services]) -> Iterator[str]:
+    given = [
+        (name, network["ipv4_address"])
+        for services in hosts.values()
+        for name, one in services.items()
+        for network in one.get("networks", {}).values()
+        if network and "ipv4_address" in network
+    ]
+    times = Counter(address for _, address in given)
+    yield from (f"{address} is given to {number} containers" for address, number in times.items() if number > 1)
+    of = {kind: {address for name, address in given if name == kind} for kind in ("nginx", "api")}
+    for host, services in hosts.items():
+        environment = services["nginx"]["environment"]
+        for variable in ("GATEWAYS", "ALL_GATEWAYS"):
+            if set(_GATEWAY.findall(environment[variable])) != of["api"]:
+                yield f"host {host}: {variable} of nginx are not the gateways of all hosts"
+        trusted = set(services["api"]["environment"]["BET_INTEL_API_TRUSTED_PROXIES"].split(","))
+        if trusted != of["nginx"]:
+            yield f"host {host}: api trusts {', '.join(sorted(trusted))}, and not nginx of each host"
+
+
+def _connections(hosts: Mapping[int, Services]) -> Iterator[str]:
+    """Every process is told how many of its service there are, and PostgreSQL has room for all of them."""
+    processes = [
+        (process.partition(".")[0], one["environment"])
+        for services in hosts.values()
+        for _, process, one in ours(services)
+        if not process.endswith(".migrate")
+    ]
+    number = Counter(service for service, _ in processes)
+    needed = 0
+    for service, environment in processes:
+        prefix = f"BET_INTEL_{service.upper().replace('-', '_')}"
+        needed += int(environment[f"{prefix}_POOL_SIZE"]) + BESIDE_POOL
+        told = int(environment[f"{prefix}_PROCESSES"])
+        if told < number[service]:
+            yield f"{service} is told of {told} processes, and has {number[service]}"
+    for services in hosts.values():
+        for name, one in services.items():
+            room = _MAX_CONNECTIONS.search(" ".join(one["command"] or ())) if name.startswith("postgres-") else None
+            if room and int(room[1]) < needed:
+                yield f"the processes may need {needed} connections, and {name} takes {room[1]}"
+
+
+def _told(root: Path) -> Iterator[str]:
+    """The page has the command of each host."""
+    page = (root / _PAGE).read_text("utf-8") if (root / _PAGE).is_file() else ""
+    for host in _HOSTS:
+        if " ".join(options(host)) not in page.replace("\\\n", "").replace("    ", " ").replace("  ", " "):
+            yield f"{_PAGE}: no command for host {host}"
