@@ -19,6 +19,7 @@ from deploy.kubernetes_files import made
 from deploy.kubernetes_plan import autoscaler, connections, sizes
 
 _OVERLAYS = "compose/k8s/overlays"
+_BEFORE = "compose/k8s/prerequisites"
 _SCHEMAS = PROJECT.parent / "shared/crds"
 _CORE = re.compile(r"^(v1|apps/v1|batch/v1|autoscaling/v2|policy/v1|networking\.k8s\.io/v1)$")
 # Each with its reason: what an overlay of an example cannot have.
@@ -53,6 +54,7 @@ def kubernetes(root: Path) -> Sequence[str]:
                 *_settings(objects),
                 *sizes(objects),
                 *connections(objects),
+                *_archives(root, objects),
             )
         ]
         wrong += [f"{overlay.name}: {fault}" for fault in _validated(objects)]
@@ -172,6 +174,28 @@ def _settings(objects: Sequence[dict[str, Any]]) -> Iterator[str]:
         else:
             continue
         yield from (f"{name} has {variable}, which nobody reads" for variable in unknown(service, given))
+
+
+def _archives(root: Path, objects: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """PostgreSQL archives into an ObjectStore that is made before, and under no name that it recovers from."""
+    stores = {
+        one["metadata"]["name"]
+        for file in (root / _BEFORE).glob("*.yaml")
+        for one in yaml.safe_load_all(file.read_text("utf-8"))
+        if one["kind"] == "ObjectStore"
+    }
+    for one in objects:
+        if one["kind"] != "Cluster":
+            continue
+        name, spec = one["metadata"]["name"], one["spec"]
+        sources = [source["plugin"]["parameters"] for source in spec.get("externalClusters", ())]
+        targets = [plugin["parameters"] for plugin in spec.get("plugins", ())]
+        for parameters in (*sources, *targets):
+            if parameters["barmanObjectName"] not in stores:
+                yield f"{name}: {_BEFORE} has no ObjectStore {parameters['barmanObjectName']}"
+        for source in sources:
+            if source.get("serverName", name) in [target.get("serverName", name) for target in targets]:
+                yield f"{name} archives under the name that it recovers from"
 
 
 def _probes(name: str, pod: dict[str, Any]) -> Iterator[str]:

@@ -104,7 +104,19 @@ def test_each_phase_of_the_plan_has_its_command() -> None:
 
 @pytest.mark.parametrize(
     "page",
-    ["install", "upgrade", "backup", "failover", "rotate-secrets", "dead-letters", "add-provider", "scale", "phases"],
+    [
+        "install",
+        "upgrade",
+        "backup",
+        "kubernetes-restore",
+        "failover",
+        "kubernetes-failover",
+        "rotate-secrets",
+        "dead-letters",
+        "add-provider",
+        "scale",
+        "phases",
+    ],
 )
 def test_every_occasion_has_a_page_that_the_list_names(page: str) -> None:
     folder = PROJECT / "docs/operations/runbooks"

@@ -11,6 +11,7 @@ from deploy.faults import PROJECT
 from fixtures.deploy_tools import missing
 
 _COPIED = ("compose", "services", "docs")
+_OVERLAYS = "compose/k8s/overlays"
 
 
 @pytest.fixture
@@ -19,8 +20,9 @@ def copy(tmp_path: Path, tools: Path) -> Path:
     assert tools.is_dir()
     for folder in _COPIED:
         shutil.copytree(PROJECT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "*.py"))
-    # One overlay shows a fault as well as two.
-    shutil.rmtree(tmp_path / "compose/k8s/overlays/dev")
+    # One overlay shows a fault as well as three.
+    for overlay in ("dev", "restored"):
+        shutil.rmtree(tmp_path / _OVERLAYS / overlay)
     return tmp_path
 
 
@@ -113,6 +115,13 @@ _FAULTS = [
     ("kubernetes", "compose/k8s/base/notifier-worker.yaml", r"memory: 512Mi", "memory: 256Mi", "the plan gives it"),
     ("kubernetes", "compose/k8s/base/kustomization.yaml", r"API_PROCESSES=28", "API_PROCESSES=22", "may have 28"),
     ("kubernetes", "compose/k8s/components/postgres/cluster.yaml", r"'800'", "'400'", "PostgreSQL takes 400"),
+    (
+        "kubernetes",
+        "compose/k8s/components/backup/kustomization.yaml",
+        r"Name: postgres\}",
+        "Name: other}",
+        "no ObjectStore",
+    ),
     ("policy", "compose/k8s/base/notifier-worker.yaml", r"Escalation: false", "Escalation: true", "CKV_K8S_20"),
     ("prometheus", "compose/prometheus/prometheus.yaml", "scrape_configs", "scrape_config", "scrape_config"),
     ("prometheus", "compose/prometheus/rules/alerts.yaml", r"humanizeDuration", "humanizeDuratio", "humanizeDuratio"),
@@ -155,6 +164,19 @@ def test_a_fault_is_found(
     code, printed = checked(name, copy, capsys)
 
     assert said in printed
+    assert code == 1
+
+
+def test_a_restored_cluster_that_archives_over_what_it_recovers_from_is_found(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(PROJECT / _OVERLAYS / "restored", copy / _OVERLAYS / "restored")
+    component = copy / "compose/k8s/components/restore/kustomization.yaml"
+    component.write_text(component.read_text("utf-8").replace("postgres-restored-1", "postgres"), "utf-8")
+
+    code, printed = checked("kubernetes", copy, capsys)
+
+    assert printed.splitlines()[1:] == ["restored: postgres archives under the name that it recovers from"]
     assert code == 1
 
 
