@@ -19,6 +19,7 @@ CHECKS = (
     Check("alertmanager", observability.alertmanager),
     Check("dashboards", observability.grafana),
     Check("metrics", observability.metrics),
+    Check("labels", observability.named_labels),
     Check("collector", observability.collector),
 )
 

@@ -41,6 +41,31 @@ def made(root: Path) -> dict[str, str]:
         f"{_K8S}/components/keda/scaled-objects.yaml": _text("the types of processes", _scaled(parts)),
         f"{_K8S}/components/monitoring/rules.yaml": _text("compose/prometheus/rules", [_rules(root)]),
         **scripts,
+        **_dashboards(root),
+    }
+
+
+def _dashboards(root: Path) -> dict[str, str]:
+    """Those of compose, each in a ConfigMap of its own, for kubectl keeps a copy of an object within an annotation."""
+    folder = f"{_K8S}/components/monitoring/dashboards"
+    files = sorted((root / "compose/grafana/dashboards").glob("*.json"))
+    generated = [
+        {
+            "name": f"dashboard-{file.stem}",
+            "files": [file.name],
+            # What the sidecar of Grafana looks for.
+            "options": {"labels": {"grafana_dashboard": "1"}},
+        }
+        for file in files
+    ]
+    kustomization = {
+        "apiVersion": "kustomize.config.k8s.io/v1alpha1",
+        "kind": "Component",
+        "configMapGenerator": generated,
+    }
+    return {
+        **{f"{folder}/{file.name}": file.read_text("utf-8") for file in files},
+        f"{folder}/kustomization.yaml": _text("compose/grafana/dashboards", [kustomization]),
     }
 
 
@@ -238,6 +263,7 @@ def _rules(root: Path) -> dict[str, Any]:
 
 def write(root: Path) -> None:
     for path, text in made(root).items():
+        (root / path).parent.mkdir(exist_ok=True)
         (root / path).write_text(text, "utf-8")
 
 

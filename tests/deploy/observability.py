@@ -4,7 +4,7 @@ import json
 import re
 import tempfile
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,31 +13,18 @@ import yaml
 from bet_intel.compose.observability import dashboards
 from bet_intel.compose.observability.catalogue import Catalogue
 from deploy.faults import ran
+from deploy.promql import LabelError, labels, series
 
 _METRICS_PAGE = "docs/operations/metrics.md"
 _RULES = "compose/prometheus/rules"
 _TESTS = "compose/prometheus/tests"
 _DASHBOARDS = "compose/grafana/dashboards"
-# Series, in an expression without its texts and label matchers: what is no function and no keyword.
-_TEXTS = re.compile(r'"(?:[^"\\]|\\.)*"')
-_MATCHERS = re.compile(r"\{[^}]*\}")
-_GROUPING = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)")
-_RANGE = re.compile(r"\[[^\]]*\]")
-_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_MONITORS = "compose/k8s/components/monitoring/service-monitors.yaml"
+_OF_A_TARGET = frozenset({"instance", "job"})
+_OF_THE_OPERATOR = _OF_A_TARGET | {"service", "namespace", "pod", "container", "endpoint"}
+_IN_A_TEXT = re.compile(r"\$labels\.([a-z_]+)")
+_IN_A_LEGEND = re.compile(r"\{\{([a-z_]+)\}\}")
 _GIVEN = re.compile(r"\$\{env:([A-Z_]+)\}")
-_KEYWORDS = frozenset({"and", "or", "unless", "by", "without", "on", "ignoring", "bool", "offset"})
-
-
-def series(expression: str) -> set[str]:
-    """The names of the series that an expression asks for."""
-    text = expression
-    for pattern in (_TEXTS, _MATCHERS, _GROUPING, _RANGE):
-        text = pattern.sub(" ", text)
-    return {
-        match[0]
-        for match in _NAME.finditer(text)
-        if match[0] not in _KEYWORDS and not text[match.end() :].lstrip().startswith("(")
-    }
 
 
 def prometheus(root: Path) -> Sequence[str]:
@@ -116,6 +103,55 @@ def metrics(root: Path) -> Sequence[str]:
     ]
 
 
+def named_labels(root: Path) -> Sequence[str]:
+    """Every label that a panel, a rule, or the text of either names is one that its series have; those that Prometheus
+    gives of its own take none of theirs away."""
+    catalogue = Catalogue.read(root / _METRICS_PAGE)
+    rules = _rules(root)
+    recorded: dict[str, frozenset[str]] = {}
+    wrong: list[str] = []
+
+    def known(name: str) -> frozenset[str] | None:
+        has = recorded.get(name)
+        exposed = catalogue.labels(name)
+        return has if has is not None else None if exposed is None else exposed | _OF_A_TARGET
+
+    # What is recorded first: alerts and panels ask for it.
+    for rule in sorted(rules, key=lambda rule: "alert" in rule):
+        name = rule.get("record") or rule["alert"]
+        try:
+            has = labels(rule["expr"], known)
+        except LabelError as error:
+            wrong.append(f"{name}: {error}")
+            continue
+        if "record" in rule:
+            recorded[name] = has
+        texts = " ".join(rule.get("annotations", {}).values())
+        wrong += [f"{name}: its text has no label {one}" for one in sorted(set(_IN_A_TEXT.findall(texts)) - has)]
+    for file in sorted((root / _DASHBOARDS).glob("*.json")):
+        for title, target in _targets(file.read_text("utf-8")):
+            try:
+                has = labels(target["expr"], known)
+            except LabelError as error:
+                wrong.append(f"{file.name}: {title}: {error}")
+                continue
+            missing = sorted(set(_IN_A_LEGEND.findall(target["legendFormat"])) - has)
+            wrong += [f"{file.name}: {title}: its legend has no label {one}" for one in missing]
+    return [*wrong, *_kept(root, catalogue)]
+
+
+def _kept(root: Path, catalogue: Catalogue) -> Iterator[str]:
+    """The Prometheus operator names what it scrapes by labels that ours have too: ours are to stay."""
+    ours = {label for one in catalogue.own.values() for label in one.labels} & _OF_THE_OPERATOR
+    for one in yaml.safe_load_all((root / _MONITORS).read_text("utf-8")):
+        if (one["kind"], one["metadata"]["name"]) == ("ServiceMonitor", "bet-intel") and ours:
+            yield from (
+                f"service-monitors.yaml: without honorLabels {', '.join(sorted(ours))} is the operator's, not ours"
+                for endpoint in one["spec"]["endpoints"]
+                if not endpoint.get("honorLabels")
+            )
+
+
 def collector(root: Path) -> Sequence[str]:
     """Every part that a pipeline names is there, every part that is there is used; it listens where traces are sent,
     and sends them on where it is told to."""
@@ -159,8 +195,11 @@ def _rules(root: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _panel_expressions(texts: Any) -> Iterator[str]:
-    for text in texts:
-        for panel in json.loads(text)["panels"]:
-            for target in panel["targets"]:
-                yield target["expr"]
+def _panel_expressions(texts: Iterable[str]) -> Iterator[str]:
+    yield from (target["expr"] for text in texts for _, target in _targets(text))
+
+
+def _targets(text: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Each panel's title with each of its queries."""
+    for panel in json.loads(text)["panels"]:
+        yield from ((panel["title"], target) for target in panel["targets"])

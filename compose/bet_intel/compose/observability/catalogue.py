@@ -19,10 +19,10 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """`own` are the services' metrics by name, `foreign` the names of the servers' and exporters'."""
+    """`own` are the services' metrics by name, `foreign` the labels of the servers' and exporters', by name."""
 
     own: dict[str, Listed]
-    foreign: frozenset[str]
+    foreign: dict[str, frozenset[str]]
 
     @classmethod
     def read(cls, page: Path) -> "Catalogue":
@@ -32,31 +32,45 @@ class Catalogue:
             ValueError: a row cannot be read.
         """
         sections = page.read_text("utf-8").split("\n## ")
-        own, foreign = {}, set()
+        own, foreign = {}, {}
         for section in sections:
             for row in filter(None, map(_ROW.match, section.splitlines())):
                 if section.startswith("Of the services"):
                     listed = _listed(row["name"], row["rest"])
                     own[listed.name] = listed
                 elif section.startswith("Of the servers"):
-                    foreign.add(row["name"])
-        return cls(own, frozenset(foreign))
+                    labels, _ = _cells(row["name"], row["rest"], 2)
+                    foreign[row["name"]] = _labels(labels)
+        return cls(own, foreign)
 
     def has(self, series: str) -> bool:
-        """Whether there is a series of this name: of a histogram `_bucket`, `_sum` and `_count`."""
+        return self.labels(series) is not None
+
+    def labels(self, series: str) -> frozenset[str] | None:
+        """Those of a series as it is exposed, of a histogram's `_bucket` also `le`. None where there is no such series:
+        of a histogram there are `_bucket`, `_sum` and `_count` alone."""
         if series in self.foreign:
-            return True
+            return self.foreign[series]
         if series in self.own:
-            return self.own[series].type != "histogram"
-        return any(
-            series.endswith(suffix) and (one := self.own.get(series.removesuffix(suffix))) and one.type == "histogram"
-            for suffix in _SUFFIXES
-        )
+            return None if self.own[series].type == "histogram" else self.own[series].labels
+        for suffix in _SUFFIXES:
+            one = self.own.get(series.removesuffix(suffix)) if series.endswith(suffix) else None
+            if one and one.type == "histogram":
+                return one.labels | ({"le"} if suffix == "_bucket" else frozenset())
+        return None
 
 
 def _listed(name: str, rest: str) -> Listed:
-    try:
-        kind, labels, _ = (cell.strip() for cell in rest.split("|", 2))
-    except ValueError as error:
-        raise ValueError(f"the row of {name} has too few cells") from error
-    return Listed(name, kind, frozenset() if labels == "–" else frozenset(labels.split(", ")))
+    kind, labels, _ = _cells(name, rest, 3)
+    return Listed(name, kind, _labels(labels))
+
+
+def _cells(name: str, rest: str, number: int) -> list[str]:
+    cells = [cell.strip() for cell in rest.split("|", number - 1)]
+    if len(cells) < number:
+        raise ValueError(f"the row of {name} has too few cells")
+    return cells
+
+
+def _labels(cell: str) -> frozenset[str]:
+    return frozenset() if cell == "–" else frozenset(cell.split(", "))

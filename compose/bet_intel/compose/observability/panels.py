@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _NO_STREAM = 'route!="/v1/stream"'
-_CONTAINER = 'name=~".+"'
-"""Containers that have a name: those of compose, and of a pod."""
+_COMPOSED = 'name=~".+", pod=""'
+_IN_A_POD = 'namespace="bet-intel", container!="", container!="POD"'
+"""Containers as cAdvisor names them: by a name under Docker, by pod and container on Kubernetes, where their names say
+nothing, and what is of a pod as a whole has no container."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,29 +202,27 @@ SERVERS = Dashboard(
     ),
 )
 
+
+def _of_containers(title: str, unit: str, series: str, *, rate: bool = True) -> Panel:
+    asked = f"rate({series}{{{{{{}}}}}}[1m])" if rate else f"{series}{{{{{{}}}}}}"
+    return Panel(
+        title,
+        unit,
+        (
+            Query(f"sum by (name) ({asked.format(_COMPOSED)})", "{{name}}"),
+            Query(f"sum by (pod, container) ({asked.format(_IN_A_POD)})", "{{pod}} {{container}}"),
+        ),
+    )
+
+
 CONTAINERS = Dashboard(
     "containers",
     "Containers",
     (
-        _one(
-            "CPU",
-            "short",
-            f"sum by (name) (rate(container_cpu_usage_seconds_total{{{_CONTAINER}}}[1m]))",
-            "{{name}}",
-        ),
-        _one("Memory", "bytes", f"sum by (name) (container_memory_working_set_bytes{{{_CONTAINER}}})", "{{name}}"),
-        _one(
-            "Read from disk",
-            "Bps",
-            f"sum by (name) (rate(container_fs_reads_bytes_total{{{_CONTAINER}}}[1m]))",
-            "{{name}}",
-        ),
-        _one(
-            "Written to disk",
-            "Bps",
-            f"sum by (name) (rate(container_fs_writes_bytes_total{{{_CONTAINER}}}[1m]))",
-            "{{name}}",
-        ),
+        _of_containers("CPU", "short", "container_cpu_usage_seconds_total"),
+        _of_containers("Memory", "bytes", "container_memory_working_set_bytes", rate=False),
+        _of_containers("Read from disk", "Bps", "container_fs_reads_bytes_total"),
+        _of_containers("Written to disk", "Bps", "container_fs_writes_bytes_total"),
     ),
 )
 
