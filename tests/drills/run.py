@@ -71,7 +71,10 @@ def staged(
             starting.result()
         stage = Stage(path, source, recording, wanted)
         note_applied_sets(stage)
-        yield stage
+        try:
+            yield stage
+        finally:
+            stage.end_beside()
     finally:
         for name, value in before.items():
             if value is None:

@@ -2,10 +2,11 @@
 
 import os
 import signal
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +29,7 @@ DEAD_TASKS = "dead tasks"
 _SCHEDULERS = 2
 """One leads, and the other takes over, as on Kubernetes."""
 _POLL_SECONDS = 0.2
+_STOP_SECONDS = 40.0
 _HEAL_SECONDS = 180.0
 _CATCH_SECONDS = 15.0
 _THAWED_SECONDS = 0.03
@@ -51,6 +53,7 @@ class Stage:
         self.notes: dict[str, Any] = {}
         """What a strike leaves for the mend, the judge and the settling of its fault."""
         self.receiver: Receiver | None = None
+        self._beside: list[subprocess.Popen[bytes]] = []
         self._asker = Asker()
         self._held: AbstractContextManager[None] | None = None
         self._later: list[Future[None]] = []
@@ -125,6 +128,24 @@ class Stage:
     def terminate(self, name: str) -> None:
         """``SIGTERM``, as a rolling restart does it."""
         os.kill(self._living(name), signal.SIGTERM)
+
+    def start_beside(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        """A process of the services that the supervisor knows nothing of, until :meth:`end_beside`."""
+        nothing = subprocess.DEVNULL
+        self._beside.append(
+            subprocess.Popen(
+                command, stdin=nothing, stdout=nothing, stderr=nothing, env=environment, start_new_session=True
+            )
+        )
+
+    def end_beside(self) -> None:
+        """In order; what it started itself is ended with it."""
+        while self._beside:
+            group = self._beside.pop()
+            with suppress(ProcessLookupError):
+                os.killpg(group.pid, signal.SIGTERM)
+            group.wait(_STOP_SECONDS)
+            self.until(lambda pid=group.pid: not _lives(pid), _STOP_SECONDS, "what was started beside ends")  # type: ignore[misc]  # a lambda's default has no type
 
     def sql(self, service: str, query: str) -> list[list[str]]:
         """Rows of a service's database on the primary, each a list of texts.
@@ -257,6 +278,15 @@ class Stage:
         if pid is None:
             raise StageError(f"{name} does not run")
         return pid
+
+
+def _lives(group: int) -> bool:
+    """Whether a process of the group does."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def ports_of(pid: int) -> list[int]:

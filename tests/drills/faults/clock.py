@@ -1,7 +1,6 @@
 """A process whose clock is five minutes off: what opens and closes is judged in source time, and does not notice."""
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,9 +8,6 @@ from bet_intel.compose.cluster.fleet import process_of
 from bet_intel.compose.servers.ports import free_port
 from drills.drill import Bound, Fault
 from drills.stage import Stage, StageError
-
-_PROCESS = "process"
-_STOP_SECONDS = 40.0
 
 
 def _lacks_faketime() -> str | None:
@@ -27,19 +23,7 @@ def _join_with_wrong_clock(stage: Stage) -> None:
     variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     environment = dict(one.decode().split("=", 1) for one in variables if b"=" in one)
     environment |= {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "BET_INTEL_METRICS_PORT": str(free_port())}
-    stage.notes[_PROCESS] = subprocess.Popen(
-        ["faketime", "-f", "+5m", sys.executable, "-m", "bet_intel.ev_engine", "consume"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=environment,
-    )
-
-
-def _leave(stage: Stage) -> None:
-    process: subprocess.Popen[bytes] = stage.notes.pop(_PROCESS)
-    process.terminate()
-    process.wait(_STOP_SECONDS)
+    stage.start_beside(["faketime", "-f", "+5m", sys.executable, "-m", "bet_intel.ev_engine", "consume"], environment)
 
 
 FAULTS = (
@@ -49,7 +33,7 @@ FAULTS = (
         Bound(events=5.0),
         strike=_join_with_wrong_clock,
         at=1,
-        settle=_leave,
+        settle=Stage.end_beside,
         lacks=_lacks_faketime,
     ),
 )
