@@ -260,15 +260,20 @@ async def markets(connection: Reader, event_id: str, names: tuple[str, ...]) -> 
     )
 
 
-async def stands_since(connection: Reader, event_id: str, key: MarketKey) -> datetime | None:
-    """Since when (source time) a market has had its prices; None where there is no such market."""
+async def stands_since(connection: Reader, event_id: str, key: MarketKey, odds_revision: int) -> datetime | None:
+    """Since when (source time) a market has had its prices; None where there is no such market, or where the event is
+    not known as far as `odds_revision`: a set of that revision may show prices that have not arrived here."""
     since: datetime | None = await connection.fetchval(
-        "select as_of from market where (event_id, market, period, line, subject) = ($1, $2, $3, $4, $5)",
+        """
+        select market.as_of from market join sporting_event event on event.id = market.event_id
+        where (event_id, market, period, line, subject) = ($1, $2, $3, $4, $5) and event.revision >= $6
+        """,
         event_id,
         key.market,
         key.period,
         float("nan") if key.line is None else key.line,
         key.subject,
+        odds_revision,
     )
     return since
 
