@@ -84,6 +84,7 @@ class _Follower(asyncio.Protocol):
 
     def __init__(self, asked: bytes) -> None:
         self._asked = asked
+        self.begins: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.last = b""
         self._arrival: asyncio.Future[float] | None = None
 
@@ -96,6 +97,12 @@ class _Follower(asyncio.Protocol):
         return self._arrival
 
     def data_received(self, data: bytes) -> None:
+        if not self.begins.done():
+            # What changes before it, a follower is told of by the snapshot, and not as a change.
+            self.last += data
+            if b"event: snapshot" in self.last:
+                self.begins.set_result(None)
+            return
         at = data.find(b"event: opportunity.")
         if at >= 0 and self._arrival is not None and not self._arrival.done():
             self.last = data[data.rfind(b"\n", 0, at) + 1 :].split(b"\n\n", 1)[0] + b"\n\n"
@@ -148,6 +155,8 @@ async def _followers(port: int, key: Mapping[str, str]) -> AsyncIterator[Sequenc
     loop, asked = asyncio.get_running_loop(), request(_STREAM, **key)
     found = [(await loop.create_connection(lambda: _Follower(asked), "127.0.0.1", port))[1] for _ in range(_FOLLOWERS)]
     try:
+        async with asyncio.timeout(_PATIENCE):
+            await asyncio.gather(*(one.begins for one in found))
         yield found
     finally:
         for one in found:
