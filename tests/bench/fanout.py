@@ -92,6 +92,11 @@ class _Follower(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is not derived from it
         self.transport.write(self._asked)
 
+    def connection_lost(self, _error: Exception | None) -> None:
+        for awaited in (self.begins, self._arrival):
+            if awaited is not None and not awaited.done():
+                awaited.set_exception(RuntimeError(f"the stream has ended: {self.last[:500]!r}"))
+
     def expect(self) -> "asyncio.Future[float]":
         self._arrival = asyncio.get_running_loop().create_future()
         return self._arrival
@@ -100,7 +105,9 @@ class _Follower(asyncio.Protocol):
         if not self.begins.done():
             # What changes before it, a follower is told of by the snapshot, and not as a change.
             self.last += data
-            if b"event: snapshot" in self.last:
+            if not self.last.startswith(b"HTTP/1.1 200 "[: len(self.last)]):
+                self.begins.set_exception(RuntimeError(f"no stream: {self.last[:500]!r}"))
+            elif b"event: snapshot" in self.last:
                 self.begins.set_result(None)
             return
         at = data.find(b"event: opportunity.")
