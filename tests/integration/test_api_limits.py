@@ -108,6 +108,15 @@ async def test_what_is_too_long_is_refused(keyed: Gateway) -> None:
         assert len(one.content) < 1000
 
 
+async def test_what_is_too_long_is_refused_of_answers_that_are_ready_too(keyed: Gateway) -> None:
+    """By who shows a key and who does not, of which the ways are two."""
+    owner = await holder(keyed, "premium")
+    long = {"X-Long": "x" * 17_000}
+    for headers in ({}, owner.headers):
+        statuses = [(await keyed.client.get(SPORTS, headers=headers | more)).status_code for more in ({}, {}, long, {})]
+        assert statuses == [200, 200, 431, 200]
+
+
 _WRITES_WAIT = """
     select count(*) = 2 from pg_locks
     where not granted and relation = 'account'::regclass and mode = 'RowExclusiveLock'

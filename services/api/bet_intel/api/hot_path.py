@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from bet_intel.api.auth import Gatekeeper
 from bet_intel.api.domain.accounts import Caller, Need
+from bet_intel.api.lengths import headers_are_short
 from bet_intel.api.middleware import REQUEST_ID, Observe, RequestMetrics, is_accepted_id
 from bet_intel.api.problems import KeyInUrlError, UnauthorizedError
 from bet_intel.api.ready_answers import AnswerKey, RawHeaders, ReadyAnswer, ReadyAnswers, Reply
@@ -99,6 +100,9 @@ class HotPath:
     def _found(self, scope: Scope, headers: Headers, now: float) -> _Found | None:
         # What was written elsewhere may not be in it yet; who reads across origins is answered by who knows them.
         if b"read-after" in headers or b"origin" in headers:
+            return None
+        # Path and query were those of a request that was answered.
+        if not headers_are_short(scope["headers"]):
             return None
         try:
             caller = self._keeper.caller(scope)

@@ -162,6 +162,13 @@ PROBLEM_TYPES = (
         "detail says which, and how much is read.",
     ),
     ProblemType(
+        "too-slow",
+        "Request too slow",
+        (408,),
+        "The request line and the headers did not arrive in time.",
+        "Send the request in one piece, and open a connection only when there is something to send.",
+    ),
+    ProblemType(
         "unauthorized",
         "Not authorized",
         (401,),

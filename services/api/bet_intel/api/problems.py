@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from http import HTTPStatus
+from typing import Literal, NamedTuple, Self
 
 import msgspec
 import structlog
@@ -256,10 +257,35 @@ def problem_response(error: Exception, path: str) -> Response:
     return Response(msgspec.json.encode(problem), problem.status, headers, MEDIA_TYPE)
 
 
-def malformed_request() -> bytes:
-    """The body for what cannot be read as HTTP: it has no path that could be named."""
-    detail = "This is not a request of HTTP/1.1: check the request line, the headers, and that the scheme is http."
-    return msgspec.json.encode(Problem(f"{_TYPES}malformed-request", "Malformed request", 400, detail))
+class Unread(NamedTuple):
+    """What answers a request that is not read to its end: it has no path that could be named."""
+
+    status: HTTPStatus
+    body: bytes
+
+    @classmethod
+    def of(cls, kind: str, title: str, status: HTTPStatus, detail: str) -> Self:
+        return cls(status, msgspec.json.encode(Problem(_TYPES + kind, title, status, detail)))
+
+
+MALFORMED = Unread.of(
+    "malformed-request",
+    "Malformed request",
+    HTTPStatus.BAD_REQUEST,
+    "This is not a request of HTTP/1.1: check the request line, the headers, and that the scheme is http.",
+)
+TOO_LONG_A_HEAD = Unread.of(
+    "too-long",
+    "Request too long",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "The request line and the headers are longer than they are read.",
+)
+TOO_SLOW = Unread.of(
+    "too-slow",
+    "Request too slow",
+    HTTPStatus.REQUEST_TIMEOUT,
+    "The request line and the headers took too long to arrive; send them in one piece.",
+)
 
 
 async def answer_problem(request: Request, error: Exception) -> Response:

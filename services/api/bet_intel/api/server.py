@@ -5,19 +5,12 @@ import errno
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
 
-import structlog
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from bet_intel.api.app import Api
-from bet_intel.api.hot_path import HotPath
-from bet_intel.api.problems import MEDIA_TYPE, malformed_request
+from bet_intel.api.protocol import Protocol
 from bet_intel.api.request_traces import traced
-from bet_intel.api.security import HEADERS
-
-_log = structlog.get_logger(__name__)
 
 _BACKLOG = 2048
 THIS_MACHINE = "127.0.0.1,::1"
@@ -74,7 +67,7 @@ async def serve(
             timeout_keep_alive=30,
             timeout_graceful_shutdown=grace_seconds,
             forwarded_allow_ips=trusted_proxies,
-            http=_Protocol,
+            http=Protocol,
         )
     )
     api.connections.set_function(lambda: len(server.server_state.connections))
@@ -89,45 +82,6 @@ async def serve(
         raise
     finally:
         listening.close()
-
-
-class _Protocol(HttpToolsProtocol):
-    """As uvicorn's, but that it answers what is ready without a task, and also what is no HTTP with a problem."""
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        # An answer without a task has begun to count how long the connection is idle, within what was read together.
-        self._unset_keepalive_if_required()
-        if not self._is_answered(cycle, app):
-            super()._start_asgi_task(cycle, app)
-
-    def _is_answered(self, cycle: RequestResponseCycle, app: Any) -> bool:
-        hot = self.config.app
-        # Where others wait behind it, each would be answered from within the answer to the one before.
-        if not isinstance(hot, HotPath) or app is not self.app or self.pipeline:
-            return False
-        try:
-            return hot.answer_now(cycle)
-        except Exception:
-            if cycle.response_started:
-                raise
-            # Within the parser it would pass for a request that is no HTTP; the long way tells whoever asks.
-            _log.exception("answered the long way", path=cycle.scope["path"])
-            return False
-
-    def send_400_response(self, msg: str) -> None:
-        del msg  # says less than the problem
-        body = malformed_request()
-        self.transport.write(
-            b"HTTP/1.1 400 Bad Request\r\n"
-            b"content-type: " + MEDIA_TYPE.encode() + b"\r\n"
-            b"content-length: "
-            + str(len(body)).encode()
-            + b"\r\n"
-            + b"".join(name + b": " + value + b"\r\n" for name, value in HEADERS.items())
-            + b"connection: close\r\n\r\n"
-            + body
-        )
-        self.transport.close()
 
 
 class _Server(uvicorn.Server):
