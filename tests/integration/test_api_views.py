@@ -221,7 +221,8 @@ async def test_a_stream_of_some_categories_tells_of_them_alone(world: World) -> 
         assert [one["id"] for one in snapshot.data["opportunities"]] == ["new main"]
         # One stream is what the tier has.
         second = await world.gateway.client.get("/v1/stream", headers=world.headers("basic"))
-        assert (second.status_code, second.json()["violated-policies"]) == (429, ["streams"])
+        assert (second.status_code, second.json()["type"]) == (429, "/problems/no-place")
+        assert int(second.headers["retry-after"]) > 0
         await world.gateway.tell(opportunities_updated(revision=2, as_of=AS_OF + timedelta(minutes=1)))
         (closed,) = await stream.events(1)
         assert (closed.name, closed.data["id"]) == ("opportunity.closed", "new main")

@@ -92,7 +92,12 @@ class Gate:
         except TimeoutError as error:
             if has_begun:
                 raise  # only cutting the connection tells the client
-            await problem_response(error, scope["path"])(scope, receive, send)
+            # Full to the end, it has waited for others: that is no failure, and another gateway may have room.
+            is_overloaded = self._under_way >= self._at_once
+            if is_overloaded:
+                self._shed.inc()
+            problem = OverloadedError() if is_overloaded else error
+            await problem_response(problem, scope["path"])(scope, receive, send)
 
 
 def _sending(send: Send, headers: Headers) -> Send:

@@ -113,6 +113,13 @@ PROBLEM_TYPES = (
         "The Allow header lists the methods that it answers.",
     ),
     ProblemType(
+        "no-place",
+        "No place",
+        (429,),
+        "As many streams or exports are under way as there may be at once: of yours, or of all at this gateway.",
+        "End one of yours where detail says so; else try again after the seconds in Retry-After.",
+    ),
+    ProblemType(
         "not-configured",
         "Not configured",
         (503,),
@@ -144,7 +151,7 @@ PROBLEM_TYPES = (
         "quota-exceeded",
         "Too many requests",
         (429,),
-        "This was asked for more often than it may be, or there is no place for it at the moment.",
+        "This was asked for more often than it may be.",
         "Wait for the seconds in Retry-After. Instead of asking often, follow /v1/stream.",
     ),
     ProblemType(

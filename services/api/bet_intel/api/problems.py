@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bet_intel.shared.postgres import DatabaseUnavailableError, PrimaryUnavailableError
+from bet_intel.shared.postgres import DatabaseUnavailableError, PoolBusyError, PrimaryUnavailableError
 
 _log = structlog.get_logger(__name__)
 
@@ -99,6 +99,14 @@ class TooManyRequestsError(Exception):
         self.policies = policies
 
 
+class NoPlaceError(Exception):
+    """As many are under way as there may be at once; the message says of what. `wait` is when to try again (s)."""
+
+    def __init__(self, message: str, wait: float) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
 class OverloadedError(Exception):
     """This gateway has as much to do as it takes."""
 
@@ -136,6 +144,7 @@ KNOWN = (
     NotFoundError,
     TooLargeError,
     TooManyRequestsError,
+    NoPlaceError,
     OverloadedError,
     TooLongError,
     TimeoutError,
@@ -192,7 +201,9 @@ def problem_of(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
             detail = f"This was asked for too often; try again in {seconds} s."
             problem = _problem("quota-exceeded", "Too many requests", 429, detail, path)
             return msgspec.structs.replace(problem, violated_policies=error.policies), {"Retry-After": seconds}
-        case OverloadedError():
+        case NoPlaceError():
+            return _problem("no-place", "No place", 429, str(error), path), {"Retry-After": str(math.ceil(error.wait))}
+        case OverloadedError() | PoolBusyError():
             detail = "This gateway has as much to do as it takes; try again shortly."
             return _problem("overloaded", "Too much at once", 429, detail, path), {"Retry-After": "1"}
         case TooLongError():

@@ -23,7 +23,7 @@ from bet_intel.api.domain.accounts import Caller
 from bet_intel.api.feed import Entry, FeedId, FeedTail, entry
 from bet_intel.api.following import COMBINATIONS, frame, told
 from bet_intel.api.members import members
-from bet_intel.api.problems import TooManyRequestsError
+from bet_intel.api.problems import NoPlaceError
 from bet_intel.api.query import OddsFormat
 from bet_intel.api.read_model import OpportunityFilter
 from bet_intel.api.stream_events import OpportunitySnapshot, StreamHeartbeat
@@ -99,12 +99,13 @@ class Streams:
         """The stream of a new follower.
 
         Raises:
-            TooManyRequestsError: this gateway has as many as it takes, or as the caller may have.
+            NoPlaceError: this gateway has as many as it takes, or as the caller may have.
         """
         if self._of[caller.counted_as] >= caller.tier.streams:
-            raise TooManyRequestsError(_COME_BACK_AFTER, ["streams"])
+            told = f"Your tier has {caller.tier.streams} streams at once, which are open: end one of them."
+            raise NoPlaceError(told, _COME_BACK_AFTER)
         if self._open >= self._streaming.followers:
-            raise TooManyRequestsError(_COME_BACK_AFTER)
+            raise NoPlaceError("This gateway has as many streams as it takes; try again shortly.", _COME_BACK_AFTER)
         return self._counted(wanted, last_event_id, caller)
 
     async def _counted(self, wanted: Wanted, last_event_id: str | None, caller: Caller) -> AsyncIterator[bytes]:
