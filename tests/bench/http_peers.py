@@ -194,4 +194,13 @@ def fastapi() -> FastAPI:
 if __name__ == "__main__":
     made: Any = {"raw": raw, "sender": sender, "fastapi": fastapi}[sys.argv[1]]()
     lifespan: Any = "on" if sys.argv[1] == "fastapi" else "off"
-    uvicorn.run(made, port=int(sys.argv[2]), access_log=False, log_level="error", lifespan=lifespan, ws="none")
+    uvicorn.run(
+        made,
+        port=int(sys.argv[2]),
+        access_log=False,
+        log_level="error",
+        lifespan=lifespan,
+        ws="none",
+        # Connections wait while others have their turn.
+        timeout_keep_alive=600,
+    )
