@@ -84,6 +84,9 @@ async def test_opportunities(world: World, tier: str) -> None:
         await world.get(tier, f"/v1/opportunities/{one.id}", 200 if one.id in SEEN[tier] else 404)
     (sport,) = (await world.get(tier, "/v1/sports"))["data"]
     assert sport["open_opportunities"] == {"take": len(SEEN[tier])}
+    counted = (await world.get(tier, "/v1/status"))["read_model"]
+    assert counted["open_opportunities"] == {"take": len(SEEN[tier])}
+    assert (counted["closed_opportunities"] is None) == (tier not in ("premium", "admin"))
 
 
 async def test_what_comes_of_age_is_seen(world: World) -> None:

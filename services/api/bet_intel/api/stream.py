@@ -54,6 +54,8 @@ class Wanted:
     which: OpportunityFilter
     kinds: frozenset[str]
     odds_format: OddsFormat
+    least_combined_ev: float | None = None
+    """Of what has several legs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,7 @@ class Streams:
             which.event,
             which.markets,
             which.bookmakers,
+            wanted.least_combined_ev,
             starts_before=which.starts_before,
             view=which.view,
         )
@@ -241,7 +244,8 @@ class Streams:
         return TOO_SLOW if is_live else TOO_OLD
 
     def _frames(self, entries: Collection[Entry], at: FeedId, wanted: Wanted) -> bytes:
-        frames = (told(each, at.epoch, wanted.which, wanted.kinds, wanted.odds_format) for each in entries)
+        asked = (wanted.which, wanted.kinds, wanted.odds_format, wanted.least_combined_ev)
+        frames = (told(each, at.epoch, *asked) for each in entries)
         # One write for all of them: that is what costs.
         return b"".join(each for each in frames if each is not None)
 
