@@ -61,7 +61,7 @@ def test_every_kind_of_problem_has_its_page() -> None:
         assert problem.status in pages[name].statuses
         told.add(name)
     # Said before a request can be read.
-    assert told | {"malformed-request"} == set(pages)
+    assert told | {"malformed-request", "too-slow"} == set(pages)
 
 
 @pytest.mark.parametrize(
