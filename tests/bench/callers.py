@@ -1,11 +1,14 @@
 """A caller with a key, of a tier that sees everything and whose quota no row comes to the end of."""
 
+import asyncio
+import time
 from collections.abc import Mapping
 
 import httpx
 
 from bench.system import System
 
+_PATIENCE, _POLL_SECONDS = 60.0, 0.02
 _TIER = {
     "requests_per_minute": 1_000_000,
     "categories": [],
@@ -25,4 +28,11 @@ async def caller(started: System, port: int) -> Mapping[str, str]:
         account.raise_for_status()
         made = await client.post(f"/v1/admin/accounts/{account.json()['id']}/keys", json={})
         made.raise_for_status()
-    return {"Authorization": f"Bearer {made.json()['key']}"}
+        key = {"Authorization": f"Bearer {made.json()['key']}"}
+        # A key holds within a second, not at once: who comes before is refused.
+        deadline = time.monotonic() + _PATIENCE
+        while (await client.get("/v1/me", headers=key)).status_code != httpx.codes.OK:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the gateway does not take a new key within {_PATIENCE:g} s")
+            await asyncio.sleep(_POLL_SECONDS)
+    return key

@@ -79,14 +79,15 @@ async def _measure(started: System, rounds: int) -> Sequence[Figure]:
     async with reading(started, port) as fill:
         key = await caller(started, port)
         await fill(_FEW)
+        # Of the same opportunities, or it would be another answer.
         plain = await body(port, request(_PATH, **key))
+        packed = await body(port, request(_PATH, Accept_Encoding=_CODING, **key))
         with tempfile.TemporaryDirectory(prefix="bet-intel-bench-") as folder:
             few = await _ways(started, gateway, port, plain, Path(folder), key)
             await in_turns(few, rounds)
         await fill(_MANY)
         many = {name: replace(few[name], seconds=[], times=[]) for name in ("hot", "filtered")}
         await in_turns(many, rounds)
-        packed = await body(port, request(_PATH, Accept_Encoding=_CODING, **key))
     return _figures(few, many, len(packed) / len(plain))
 
 

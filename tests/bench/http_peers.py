@@ -1,7 +1,8 @@
 """Peers of the gateway, each a server of its own: `python -m bench.http_peers raw|sender|fastapi PORT`.
 
 `raw` answers every request with the bytes of the file BENCH_BODY: what a server of this kind cannot do with less.
-`sender` sends what is posted to it to everybody who reads from it, and nothing else.
+`sender` sends what is posted to it to everybody who reads from it, and nothing else after a first event that says that
+the stream has begun.
 `fastapi` reads the first 50 opportunities of BENCH_DSN, as a gateway on FastAPI and SQLAlchemy would.
 """
 
@@ -55,7 +56,7 @@ def sender() -> Callable[..., Awaitable[None]]:
             await send({"type": "http.response.body"})
             return
         await send(head)
-        await send({"type": "http.response.body", "body": b"\n", "more_body": True})
+        await send({"type": "http.response.body", "body": b"event: snapshot\n\n", "more_body": True})
         while True:
             await send({"type": "http.response.body", "body": await asyncio.shield(news), "more_body": True})
 
@@ -193,4 +194,13 @@ def fastapi() -> FastAPI:
 if __name__ == "__main__":
     made: Any = {"raw": raw, "sender": sender, "fastapi": fastapi}[sys.argv[1]]()
     lifespan: Any = "on" if sys.argv[1] == "fastapi" else "off"
-    uvicorn.run(made, port=int(sys.argv[2]), access_log=False, log_level="error", lifespan=lifespan, ws="none")
+    uvicorn.run(
+        made,
+        port=int(sys.argv[2]),
+        access_log=False,
+        log_level="error",
+        lifespan=lifespan,
+        ws="none",
+        # Connections wait while others have their turn.
+        timeout_keep_alive=600,
+    )

@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
+from datetime import timedelta
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -72,8 +73,7 @@ async def test_a_revoked_key_is_refused_by_every_gateway_within_a_second(make_da
         owner = await holder(gateways[0], "premium")
         spare = [await key(gateways[0], owner.account) for _ in range(4)]
         took = [await _revoked(gateways, one) for one in (owner, *spare)]
-        # A machine that has much else to do takes long now and then, a gateway that waits for nothing never does.
-        assert min(took) < 1.0, took
+        assert max(took) < 1.0, took
 
 
 async def _revoked(gateways: Sequence[Gateway], owner: Holder) -> float:
@@ -138,6 +138,36 @@ async def test_a_rotated_key_works_until_its_overlap_ends(keyed: Gateway) -> Non
     await keyed.api.keys.look()
     assert await status(keyed, old.headers) == 401
     assert (await ask(keyed, "POST", where, OPERATOR)).status_code == 409
+
+
+async def test_a_key_ends_at_a_time_in_either_form(keyed: Gateway) -> None:
+    id = await account(keyed, "basic")
+    ends = NOW + timedelta(days=1)
+    told = []
+    for form in (ends.isoformat(), int(ends.timestamp())):
+        made = await ask(keyed, "POST", f"{ACCOUNTS}/{id}/keys", OPERATOR, json={"expires_at": form})
+        assert made.status_code == 201, made.text
+        told.append(made.json()["expires_at"])
+    assert told == [ends.isoformat().replace("+00:00", "Z")] * 2
+    for wrong in (int(NOW.timestamp()), -1, 10**15, "tomorrow", 1.5):
+        made = await ask(keyed, "POST", f"{ACCOUNTS}/{id}/keys", OPERATOR, json={"expires_at": wrong})
+        assert (made.status_code, made.json()["type"]) == (400, "/problems/invalid-body")
+
+
+async def test_keys_are_listed_in_pages(keyed: Gateway) -> None:
+    id = await account(keyed, "basic")
+    made = [(await key(keyed, id)).key_id for _ in range(5)]
+    path, pages = f"{ACCOUNTS}/{id}/keys?limit=2", []
+    while path:
+        answer = await ask(keyed, "GET", path, OPERATOR)
+        pages.append([one["id"] for one in answer.json()["data"]])
+        path = answer.links.get("next", {}).get("url", "")
+        assert bool(path) == (answer.json()["next_cursor"] is not None)
+    # Made at one time of this clock, they are ordered by id.
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert sorted(one for page in pages for one in page) == sorted(made)
+    wrong = await ask(keyed, "GET", f"{ACCOUNTS}/{id}/keys?cursor=x", OPERATOR)
+    assert (wrong.status_code, wrong.json()["type"]) == (400, "/problems/invalid-cursor")
 
 
 async def test_a_key_may_be_used_for_its_scopes_alone(keyed: Gateway) -> None:

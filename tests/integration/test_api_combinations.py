@@ -3,6 +3,7 @@
 import pytest
 
 from fixtures.api_gateway import Gateway, served
+from fixtures.api_messages import Market, odds_changed
 from fixtures.combination_messages import ARBITRAGE, FAIR, LOW_HOLD, LOWER, UPPER, Engine
 from fixtures.engine_boards import H2H, board, line
 from fixtures.sse import streaming
@@ -59,11 +60,36 @@ async def test_a_middle_has_its_band(served: Gateway) -> None:
     assert one["stakes"]["worst_profit"] == "-40.00"
 
 
-async def test_the_stream_tells_of_them_when_asked(served: Gateway) -> None:
+async def test_the_stream_tells_of_those_of_an_ev_and_when_they_leave_it(served: Gateway) -> None:
+    """2.06 and 2.08 win 3.5 %; 2.06 and 1.98 win less than 1 %."""
+    engine = Engine()
+    worse = board({**FAIR, "low": {"Away": 2.06, "Home": 1.8}, "high": {"Away": 1.8, "Home": 1.98}})
+    await served.tell(engine.tells({H2H: ARBITRAGE}))
+    ev = (await served.get("/v1/arbitrage"))["data"][0]["ev"]
+    asked = {"type": "arbitrage.opened,arbitrage.updated,arbitrage.closed,odds.changed"}
+    async with (
+        streaming(served.client, **asked, min_combined_ev=ev - 0.001) as few,
+        streaming(served.client, **asked, min_combined_ev=ev + 0.001) as none,
+    ):
+        assert [len((await one.event()).data["combinations"]) for one in (few, none)] == [1, 0]
+        await served.tell(engine.tells({H2H: worse}))
+        await served.tell(engine.tells({H2H: LOW_HOLD}))
+        # It has left the list, so that nothing is told of its end.
+        (updated,) = await few.events(1)
+        assert (updated.name, updated.data["ev"] < ev - 0.001) == ("arbitrage.updated", True)
+        await served.tell(odds_changed(Market()))
+        for one in (few, none):
+            assert [event.name for event in await one.events(1)] == ["odds.changed"]
+
+
+async def test_the_stream_tells_of_them(served: Gateway) -> None:
     engine = Engine()
     await served.tell(engine.tells({H2H: ARBITRAGE}))
-    kinds = "arbitrage.opened,arbitrage.updated,arbitrage.closed"
+    kinds = "opportunity.opened,odds.changed"
     async with streaming(served.client, type=kinds) as stream:
+        assert (await stream.event()).data["combinations"] == []
+    # Of arbitrage without being asked; of what else does not concern it here nothing is to come in between.
+    async with streaming(served.client, min_ev=1) as stream:
         (snapshot,) = await stream.events(1)
         listed = (await served.get("/v1/arbitrage"))["data"]
         assert snapshot.data["combinations"] == listed

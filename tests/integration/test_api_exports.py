@@ -129,7 +129,7 @@ async def test_one_that_takes_too_long_is_not_taken_for_the_whole(make_database:
             assert answer.status_code == 200
             # Nobody reads: the server's buffers are full, and there is one place.
             refused = await hasty.client.get(HISTORY)
-            assert (refused.status_code, refused.json()["type"]) == (429, "/problems/quota-exceeded")
+            assert (refused.status_code, refused.json()["type"]) == (429, "/problems/no-place")
             with pytest.raises(httpx.RemoteProtocolError):
                 await answer.aread()
         assert len(await rows(hasty, HISTORY, event="1", until=AS_OF.isoformat())) == 0

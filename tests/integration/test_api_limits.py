@@ -108,6 +108,15 @@ async def test_what_is_too_long_is_refused(keyed: Gateway) -> None:
         assert len(one.content) < 1000
 
 
+async def test_what_is_too_long_is_refused_of_answers_that_are_ready_too(keyed: Gateway) -> None:
+    """By who shows a key and who does not, of which the ways are two."""
+    owner = await holder(keyed, "premium")
+    long = {"X-Long": "x" * 17_000}
+    for headers in ({}, owner.headers):
+        statuses = [(await keyed.client.get(SPORTS, headers=headers | more)).status_code for more in ({}, {}, long, {})]
+        assert statuses == [200, 200, 431, 200]
+
+
 _WRITES_WAIT = """
     select count(*) = 2 from pg_locks
     where not granted and relation = 'account'::regclass and mode = 'RowExclusiveLock'
@@ -138,6 +147,32 @@ async def test_too_much_at_once_is_shed_with_429(make_database: MakeDatabase) ->
             assert (await gateway.client.get("/livez")).status_code == 200
         assert {one.status_code for one in await asyncio.gather(*waiting)} == {201}
         assert (await gateway.client.get(SPORTS)).status_code == 200
+
+
+async def test_who_finds_no_connection_of_the_pool_is_shed_with_429(make_database: MakeDatabase) -> None:
+    """Long before a proxy takes the gateway for dead."""
+    dsn = await make_database(MIGRATIONS)
+    async with gateway_on(dsn, pool_size=2, **KEYS) as gateway:
+        async with AsyncExitStack() as lent:
+            for _ in range(2):
+                await lent.enter_async_context(gateway.api.database.snapshot())
+            begin = time.monotonic()
+            shed = await gateway.client.get("/v1/opportunities/any")
+            assert time.monotonic() - begin < 10
+            assert (shed.status_code, shed.json()["type"]) == (429, "/problems/overloaded")
+            assert shed.headers["retry-after"] == "1"
+        assert (await gateway.client.get("/v1/opportunities/any")).status_code == 404
+
+
+async def test_who_waits_too_long_for_others_is_shed_with_429(make_database: MakeDatabase) -> None:
+    dsn = await make_database(MIGRATIONS)
+    async with (
+        gateway_on(dsn, requests_at_once=1, request_seconds=0.2, **KEYS) as gateway,
+        gateway.database.transaction(),
+    ):
+        await gateway.database.execute("lock table opportunity in access exclusive mode")
+        shed = await gateway.client.get("/v1/opportunities/any")
+        assert (shed.status_code, shed.json()["type"]) == (429, "/problems/overloaded")
 
 
 async def test_a_quota_holds_over_three_gateways(make_database: MakeDatabase, redis_masters: RedisCluster) -> None:

@@ -84,6 +84,9 @@ async def test_opportunities(world: World, tier: str) -> None:
         await world.get(tier, f"/v1/opportunities/{one.id}", 200 if one.id in SEEN[tier] else 404)
     (sport,) = (await world.get(tier, "/v1/sports"))["data"]
     assert sport["open_opportunities"] == {"take": len(SEEN[tier])}
+    counted = (await world.get(tier, "/v1/status"))["read_model"]
+    assert counted["open_opportunities"] == {"take": len(SEEN[tier])}
+    assert (counted["closed_opportunities"] is None) == (tier not in ("premium", "admin"))
 
 
 async def test_what_comes_of_age_is_seen(world: World) -> None:
@@ -96,6 +99,34 @@ async def test_what_comes_of_age_is_seen(world: World) -> None:
 
 
 @pytest.mark.parametrize("tier", SEEN)
+async def test_a_working_is_as_delayed_as_its_board(world: World, tier: str) -> None:
+    """Both opportunities were first seen long ago; of the one the market has just moved."""
+    stands, moved = OFFERS[0], Offer("moved main", market="spreads", line=-1.5, seen=QUARTER)
+    quotes = (("beta", "Harbour City", 2.1),)
+    before = AS_OF - timedelta(minutes=16)
+    await world.gateway.tell(odds_changed(Market(quotes=quotes), Market("spreads", -1.5, quotes=quotes), as_of=before))
+    newer = Market("spreads", -1.5, quotes=(("beta", "Harbour City", 2.3),))
+    await world.gateway.tell(odds_changed(newer, Market(revision=1), revision=2))
+    await world.gateway.tell(opportunities_updated(stands, moved, revision=2))
+    delayed = tier in ("anonymous", "free")
+
+    async def told(id: str) -> tuple[bool, bool, str | None]:
+        one = await world.get(tier, f"/v1/opportunities/{id}")
+        sentences = " ".join(one["explanation"])
+        return one["working"] is not None, "Alpha" in sentences, one["working_withheld"]
+
+    assert await told(stands.id) == (True, True, None)
+    assert await told(moved.id) == ((False, False, "delayed") if delayed else (True, True, None))
+
+    # Its last set is as new as its end; a quarter of an hour later nothing in it is.
+    later = AS_OF + timedelta(seconds=1)
+    await world.gateway.tell(opportunities_updated(stands, revision=3, as_of=later, closed={moved.id: "price_moved"}))
+    assert await told(moved.id) == ((False, False, "delayed") if delayed else (True, True, None))
+    await world.gateway.tell(opportunities_updated(stands, revision=4, as_of=later + QUARTER))
+    assert await told(moved.id) == (True, True, None)
+
+
+@pytest.mark.parametrize("tier", SEEN)
 async def test_why_a_price_is_none_is_told_of_what_is_seen(world: World, tier: str) -> None:
     board = Market(quotes=(("alpha", "Harbour City", 2.2),))
     await world.gateway.tell(odds_changed(board, as_of=AS_OF - timedelta(minutes=10)), opportunities_updated(*OFFERS))
@@ -104,6 +135,12 @@ async def test_why_a_price_is_none_is_told_of_what_is_seen(world: World, tier: s
     await world.get(tier, f"{explain}Harbour City", 404 if tier == "anonymous" else 200)
     alternate = f"{explain}Over&market=totals&line=7.5"
     await world.get(tier, alternate, 200 if tier in ("premium", "admin") else 404)
+    # A set of odds that have not arrived here may show prices that are new.
+    await world.gateway.tell(opportunities_updated(*OFFERS, revision=2))
+    for ahead in (f"{explain}Harbour City", "/v1/opportunities/old main"):
+        shown = await world.gateway.client.get(ahead, headers=world.headers(tier))
+        withheld = shown.status_code == 404 or shown.json()["working"] is None
+        assert withheld == (tier in ("anonymous", "free")), ahead
 
 
 @pytest.mark.parametrize("tier", SEEN)
@@ -187,7 +224,8 @@ async def test_a_stream_of_some_categories_tells_of_them_alone(world: World) -> 
         assert [one["id"] for one in snapshot.data["opportunities"]] == ["new main"]
         # One stream is what the tier has.
         second = await world.gateway.client.get("/v1/stream", headers=world.headers("basic"))
-        assert (second.status_code, second.json()["violated-policies"]) == (429, ["streams"])
+        assert (second.status_code, second.json()["type"]) == (429, "/problems/no-place")
+        assert int(second.headers["retry-after"]) > 0
         await world.gateway.tell(opportunities_updated(revision=2, as_of=AS_OF + timedelta(minutes=1)))
         (closed,) = await stream.events(1)
         assert (closed.name, closed.data["id"]) == ("opportunity.closed", "new main")

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bet_intel.api.problem_types import PROBLEM_TYPES
 from bet_intel.compose.servers.folder import PREFIX, ServersFolder
 from bet_intel.compose.servers.nginx import Nginx
 from bet_intel.compose.servers.programs import NGINX
@@ -84,6 +85,22 @@ async def test_requests_go_to_every_gateway_and_name_the_client(folder: ServersF
     assert answers == {"first", "second"}
     assert all("x-forwarded-for: 127.0.0.1\r\n" in head.lower() for head in first.taken + second.taken)
     assert not any("1.2.3.4" in head for head in first.taken + second.taken)
+
+
+async def test_who_takes_more_than_a_share_is_told_as_the_gateways_tell(
+    folder: ServersFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Nginx, "connections", 1)
+    gateway = Upstream("gateway")
+    async with listening(gateway) as one, await start(folder, [one]) as client, client.stream("GET", "/v1/stream"):
+        for path in ("/v1/events", "/v1/exports/history", "/v1/stream", "/docs"):
+            refused = await client.get(path)
+            assert (refused.status_code, refused.headers["content-type"]) == (429, "application/problem+json")
+            assert refused.headers["retry-after"] == "1"
+            problem = refused.json()
+            assert problem["type"] in {f"/problems/{kind.name}" for kind in PROBLEM_TYPES}
+            assert (problem["status"], "detail" in problem) == (429, True)
+        gateway.event.set()
 
 
 async def test_a_read_that_a_gateway_dies_of_is_answered_by_another(folder: ServersFolder) -> None:

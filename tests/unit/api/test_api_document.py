@@ -11,7 +11,7 @@ from bet_intel.api.app import contract
 from bet_intel.api.pages import page, wants_html
 from bet_intel.api.problem_types import PROBLEM_TYPES
 from bet_intel.api.problems import problem_of
-from bet_intel.shared.postgres import DatabaseUnavailableError, PrimaryUnavailableError
+from bet_intel.shared.postgres import DatabaseUnavailableError, PoolBusyError, PrimaryUnavailableError
 
 COMMITTED = Path(__file__).parents[3] / "docs/api/openapi.json"
 ERRORS: list[Exception] = [
@@ -33,6 +33,8 @@ ERRORS: list[Exception] = [
     problems.TooLargeError("x"),
     problems.KeyInUrlError(),
     problems.OverloadedError(),
+    problems.NoPlaceError("x", 1.0),
+    PoolBusyError("x"),
     problems.TooLongError("x", 414),
     HTTPException(404),
     HTTPException(405),
@@ -59,7 +61,7 @@ def test_every_kind_of_problem_has_its_page() -> None:
         assert problem.status in pages[name].statuses
         told.add(name)
     # Said before a request can be read.
-    assert told | {"malformed-request"} == set(pages)
+    assert told | {"malformed-request", "too-slow"} == set(pages)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,9 @@ class NginxState(msgspec.Struct, frozen=True):
 class Nginx:
     """One nginx; its configuration is `nginx.conf` beside this file, which a container uses too."""
 
+    connections = 4000
+    """How many of one address at once."""
+
     def __init__(self, folder: ServersFolder, state: NginxState, name: str) -> None:
         self._folder = folder
         self._state = state
@@ -108,7 +111,7 @@ class Nginx:
             "LISTEN": f"127.0.0.1:{self.port}",
             # Everybody comes from one address here.
             "RATE": "1000000r/s",
-            "CONNECTIONS": "4000",
+            "CONNECTIONS": str(self.connections),
             "ACCESS_LOG": "off",
             "GATEWAYS": " ".join(f"server {address} max_fails=3 fail_timeout=30s;" for address in self.gateways),
             "ALL_GATEWAYS": " ".join(f"server {address} max_fails=0;" for address in self.gateways),

@@ -185,11 +185,19 @@ async def lock_key(connection: Writer, account: str, id: str) -> KeyRow | None:
     return None if row is None else _key(row)
 
 
-async def keys(connection: Reader | Writer, account: str) -> list[KeyRow]:
-    """All of an account's, the oldest first."""
+async def keys(
+    connection: Reader | Writer, account: str, after: tuple[datetime, str] | None = None, limit: int | None = None
+) -> list[KeyRow]:
+    """An account's, the oldest first; `after` is time and id of the last one seen."""
     rows = await connection.fetch(
-        f"select {_KEY} from api_key where account = $1 order by created_at, id",  # noqa: S608 - names of ours
+        f"""
+        select {_KEY} from api_key
+        where account = $1 and ($2::timestamptz is null or (created_at, id) > ($2, $3::uuid))
+        order by created_at, id limit $4
+        """,  # noqa: S608 - names of ours
         account,
+        *(after or (None, None)),
+        limit,
     )
     return [_key(row) for row in rows]
 

@@ -4,7 +4,7 @@ import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -85,6 +85,9 @@ from bet_intel.shared.runtime import TaskGroup
 from bet_intel.shared.secret_box import SecretBox
 from bet_intel.shared.ticker import Ticker
 
+_POOL_PATIENCE = 1.0
+"""Less than the two seconds that nginx gives a read: a gateway whose pool is lent sheds, and is not taken for dead."""
+
 
 @dataclass(slots=True)
 class Api:
@@ -144,7 +147,7 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         DatabaseError: the database cannot be reached.
     """
     dsn = settings.dsn.get_secret_value()
-    options = settings.database(migrations_of("bet_intel.api"))
+    options = replace(settings.database(migrations_of("bet_intel.api")), pool_patience=_POOL_PATIENCE)
     async with Database.open(dsn, name="bet-intel-api", options=options, metrics=engines.pools) as database:
         tail = FeedTail(
             database,

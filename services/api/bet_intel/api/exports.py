@@ -15,7 +15,7 @@ from bet_intel.api import export_reads
 from bet_intel.api.export_formats import Format, writer
 from bet_intel.api.export_reads import Statement
 from bet_intel.api.operation import Reads
-from bet_intel.api.problems import TooLargeError, TooManyRequestsError
+from bet_intel.api.problems import NoPlaceError, TooLargeError
 from bet_intel.api.read_model import Record
 from bet_intel.shared.postgres import DatabaseUnavailableError, Reader
 
@@ -56,7 +56,7 @@ class Exports:
         """The answer. What can be refused is refused when it is sent, before its first byte.
 
         Raises, when sent:
-            TooManyRequestsError: there is no place.
+            NoPlaceError: as many are written as there may be.
             TooLargeError: there are more rows than one export may have.
             DatabaseUnavailableError: the database does not answer.
         """
@@ -93,7 +93,7 @@ class Exports:
     @contextmanager
     def _place(self) -> Iterator[None]:
         if self._at_work >= self._bounds.at_once:
-            raise TooManyRequestsError(_WAIT_SECONDS)
+            raise NoPlaceError("This gateway writes as many exports as it may; try again shortly.", _WAIT_SECONDS)
         self._at_work += 1
         try:
             yield

@@ -44,7 +44,12 @@ def frame(event: str, data: msgspec.Struct, id: FeedId | None) -> bytes:
 
 
 def told(
-    entry: Entry, epoch: int, which: OpportunityFilter, kinds: Collection[str], odds_format: OddsFormat
+    entry: Entry,
+    epoch: int,
+    which: OpportunityFilter,
+    kinds: Collection[str],
+    odds_format: OddsFormat,
+    least_combined_ev: float | None = None,
 ) -> bytes | None:
     """The frame of `entry` for a follower with these filters; None where it is none of his business.
 
@@ -57,7 +62,7 @@ def told(
     if entry.kind in (ODDS_CHANGED, CLOSING_FIXED):
         return _of_event(entry, epoch, which)
     if entry.kind.partition(".")[0] in COMBINATIONS:
-        return _combination(entry, epoch, which, odds_format)
+        return _combination(entry, epoch, which, odds_format, least_combined_ev)
     payload = entry.payload
     if not _selects(
         which, payload, payload["event_id"], [payload["market"]], [payload["bookmaker"]], payload["profile"]
@@ -79,8 +84,11 @@ def told(
     return entry.frames[key]
 
 
-def _combination(entry: Entry, epoch: int, which: OpportunityFilter, odds_format: OddsFormat) -> bytes | None:
-    """By what is not a number of one price: EV and odds of the filters are those of single prices."""
+def _combination(
+    entry: Entry, epoch: int, which: OpportunityFilter, odds_format: OddsFormat, least_ev: float | None
+) -> bytes | None:
+    """By what is not a number of one price: EV and odds of the filters are those of single prices, `least_ev` is of
+    several legs."""
     payload = entry.payload
     markets = {payload["market"], *(leg["market"] for leg in payload["legs"])}
     if not _selects(which, payload, payload["event_id"], markets, legs_of(payload), payload["profile"]):
@@ -89,6 +97,9 @@ def _combination(entry: Entry, epoch: int, which: OpportunityFilter, odds_format
         return None
     # A low hold is of no class that is asked for; what holds a price too good to be true is told to those who ask.
     if payload["class"] == "suspect" and which.classes and "suspect" not in which.classes:
+        return None
+    # As one of one price: also when it leaves the list that the filter gives. One that closes has the EV that it had.
+    if least_ev is not None and max(payload["ev"], payload.get("ev_before", payload["ev"])) < least_ev:
         return None
     if (odds_format,) not in entry.frames:
         data: msgspec.Struct

@@ -7,18 +7,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bet_intel.api.auth import Gatekeeper, carry
+from bet_intel.api.lengths import check_lengths
 from bet_intel.api.problems import (
     KNOWN,
     OverloadedError,
-    TooLongError,
     TooManyRequestsError,
     problem_response,
 )
 from bet_intel.api.request_limits import POLICY, Headers, RequestLimits, standing_of
-
-_LONGEST_QUERY = 8192
-_LONGEST_PATH = 2048
-_LONGEST_HEADERS = 16_384
 
 
 class Gate:
@@ -60,7 +56,7 @@ class Gate:
             return
         headers: Headers = []
         try:
-            _check_lengths(scope)
+            check_lengths(scope)
             caller = self._keeper.caller(scope)
             carry(scope, caller)
             if self._under_way >= self._at_once:
@@ -96,7 +92,12 @@ class Gate:
         except TimeoutError as error:
             if has_begun:
                 raise  # only cutting the connection tells the client
-            await problem_response(error, scope["path"])(scope, receive, send)
+            # Full to the end, it has waited for others: that is no failure, and another gateway may have room.
+            is_overloaded = self._under_way >= self._at_once
+            if is_overloaded:
+                self._shed.inc()
+            problem = OverloadedError() if is_overloaded else error
+            await problem_response(problem, scope["path"])(scope, receive, send)
 
 
 def _sending(send: Send, headers: Headers) -> Send:
@@ -110,16 +111,3 @@ def _sending(send: Send, headers: Headers) -> Send:
         await send(message)
 
     return send_more
-
-
-def _check_lengths(scope: Scope) -> None:
-    """
-    Raises:
-        TooLongError: of a part of the request.
-    """
-    if len(scope["query_string"]) > _LONGEST_QUERY:
-        raise TooLongError(f"The query is longer than {_LONGEST_QUERY} bytes.", 414)
-    if len(scope["raw_path"]) > _LONGEST_PATH:
-        raise TooLongError(f"The path is longer than {_LONGEST_PATH} bytes.", 414)
-    if sum(len(name) + len(value) for name, value in scope["headers"]) > _LONGEST_HEADERS:
-        raise TooLongError(f"The headers are longer than {_LONGEST_HEADERS} bytes together.", 431)

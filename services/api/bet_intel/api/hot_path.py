@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from bet_intel.api.auth import Gatekeeper
 from bet_intel.api.domain.accounts import Caller, Need
+from bet_intel.api.lengths import headers_are_short
 from bet_intel.api.middleware import REQUEST_ID, Observe, RequestMetrics, is_accepted_id
 from bet_intel.api.problems import KeyInUrlError, UnauthorizedError
 from bet_intel.api.ready_answers import AnswerKey, RawHeaders, ReadyAnswer, ReadyAnswers, Reply
@@ -36,21 +37,12 @@ class _Found(NamedTuple):
 
 
 class _Question(NamedTuple):
-    """What a request asks: `key` is the digest of its caller's."""
+    """What a request asks: `key` is the digest of its caller's, `answer` what it asks for as that caller sees it."""
 
     key: bytes
-    path: str
-    query: bytes
+    answer: AnswerKey
     accept_encoding: bytes | None
     if_none_match: bytes | None
-
-
-class Again(NamedTuple):
-    """What a request that came once before is answered with, in pieces; or, where it has no `pieces`, the `standing`
-    of one that was counted and refused."""
-
-    pieces: tuple[bytes, ...]
-    standing: Standing
 
 
 class HotPath:
@@ -131,51 +123,59 @@ class HotPath:
         if len(data) > _LONGEST or REQUEST_ID in headers:
             return
         key = self._keeper.digest(scope)
-        if key is None:
+        caller = None if key is None else self._keeper.known(key)
+        if key is None or caller is None:
             return
         if len(self._questions) >= _REMEMBERED:
             del self._questions[next(iter(self._questions))]
-        self._questions[_digest(data)] = _Question(
-            *(key, scope["path"], scope["query_string"]),
-            *(headers.get(b"accept-encoding"), headers.get(b"if-none-match")),
+        self._questions[hashlib.sha256(data).digest()] = _Question(
+            key,
+            AnswerKey(scope["path"], scope["query_string"], caller.view_name),
+            headers.get(b"accept-encoding"),
+            headers.get(b"if-none-match"),
         )
 
-    def answer_again(self, data: bytes) -> Again | None:
-        """The answer to a request that was remembered; None where it is to be parsed."""
-        question = self._questions.get(_digest(data))
-        caller = None if question is None else self._keeper.known(question.key)
-        if question is None or caller is None:
+    def answer_again(self, data: bytes) -> tuple[bytes, bytes] | Standing | None:
+        """Head (but for what uvicorn adds) and body of the answer to a request that was remembered; how it stands,
+        where it was counted and refused; None where it is to be parsed."""
+        question = self._questions.get(hashlib.sha256(data).digest())
+        if question is None:
             return None
         started = self._monotonic()
-        found = self._ready(question.path, question.query, caller, started)
-        standing = None if found is None else self._limits.use(caller)
-        if found is None or standing is None:
+        caller = self._keeper.known(question.key)
+        if caller is None or caller.view_name != question.answer.view:
+            return None
+        answer = self._ready(question.answer, caller, started)
+        standing = None if answer is None else self._limits.use(caller)
+        if answer is None or standing is None:
             return None
         if standing.wait is not None:
-            return Again((), standing)
-        reply = found.answer.reply(question.accept_encoding, question.if_none_match)
-        own = [(REQUEST_ID, self._new_id().encode()), *self._limits.headers(caller, standing)]
-        self._observe(found.answer.route, reply.status, self._monotonic() - started)
-        return Again((reply.head + _lines(own), reply.body), standing)
+            return standing
+        reply = answer.reply(question.accept_encoding, question.if_none_match)
+        lines = self._limits.lines(caller, standing)
+        self._observe(answer.route, reply.status, self._monotonic() - started)
+        return b"%bx-request-id: %b\r\n%b" % (reply.head, self._new_id().encode(), lines), reply.body
 
     def _found(self, scope: Scope, headers: Headers, now: float) -> _Found | None:
         # What was written elsewhere may not be in it yet; who reads across origins is answered by who knows them.
         if b"read-after" in headers or b"origin" in headers:
             return None
+        # Path and query were those of a request that was answered.
+        if not headers_are_short(scope["headers"]):
+            return None
         try:
             caller = self._keeper.caller(scope)
         except (KeyInUrlError, UnauthorizedError):
             return None
-        return self._ready(scope["path"], scope["query_string"], caller, now)
+        answer = self._ready(AnswerKey(scope["path"], scope["query_string"], caller.view_name), caller, now)
+        return None if answer is None else _Found(answer, caller)
 
-    def _ready(self, path: str, query: bytes, caller: Caller, now: float) -> _Found | None:
-        answer = self._answers.find(AnswerKey(path, query, caller.view_name), now)
+    def _ready(self, key: AnswerKey, caller: Caller, now: float) -> ReadyAnswer | None:
+        answer = self._answers.find(key, now)
         if answer is None:
             return None
         need = self._needs.get(answer.route)
-        if need is None or need.lacking(caller) is not None:
-            return None
-        return _Found(answer, caller)
+        return None if need is None or need.lacking(caller) is not None else answer
 
     async def _counted(self, scope: Scope, caller: Caller) -> RawHeaders | None:
         """What the answer tells of the quota; None where there is none for it."""
@@ -208,10 +208,6 @@ class HotPath:
             observe = self._observers[route, status] = self._metrics.observer(route, "GET", status)
         observe(seconds)
         self._was_ready()
-
-
-def _digest(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()
 
 
 def _lines(headers: RawHeaders) -> bytes:

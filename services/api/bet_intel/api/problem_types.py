@@ -113,6 +113,13 @@ PROBLEM_TYPES = (
         "The Allow header lists the methods that it answers.",
     ),
     ProblemType(
+        "no-place",
+        "No place",
+        (429,),
+        "As many streams or exports are under way as there may be at once: of yours, or of all at this gateway.",
+        "End one of yours where detail says so; else try again after the seconds in Retry-After.",
+    ),
+    ProblemType(
         "not-configured",
         "Not configured",
         (503,),
@@ -144,7 +151,7 @@ PROBLEM_TYPES = (
         "quota-exceeded",
         "Too many requests",
         (429,),
-        "This was asked for more often than it may be, or there is no place for it at the moment.",
+        "This was asked for more often than it may be.",
         "Wait for the seconds in Retry-After. Instead of asking often, follow /v1/stream.",
     ),
     ProblemType(
@@ -160,6 +167,13 @@ PROBLEM_TYPES = (
         (414, 431),
         "The address or the headers are longer than they are read.",
         "detail says which, and how much is read.",
+    ),
+    ProblemType(
+        "too-slow",
+        "Request too slow",
+        (408,),
+        "The request line and the headers did not arrive in time.",
+        "Send the request in one piece, and open a connection only when there is something to send.",
     ),
     ProblemType(
         "unauthorized",

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from http import HTTPStatus
+from typing import Literal, NamedTuple, Self
 
 import msgspec
 import structlog
@@ -10,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bet_intel.shared.postgres import DatabaseUnavailableError, PrimaryUnavailableError
+from bet_intel.shared.postgres import DatabaseUnavailableError, PoolBusyError, PrimaryUnavailableError
 
 _log = structlog.get_logger(__name__)
 
@@ -98,6 +99,14 @@ class TooManyRequestsError(Exception):
         self.policies = policies
 
 
+class NoPlaceError(Exception):
+    """As many are under way as there may be at once; the message says of what. `wait` is when to try again (s)."""
+
+    def __init__(self, message: str, wait: float) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
 class OverloadedError(Exception):
     """This gateway has as much to do as it takes."""
 
@@ -135,6 +144,7 @@ KNOWN = (
     NotFoundError,
     TooLargeError,
     TooManyRequestsError,
+    NoPlaceError,
     OverloadedError,
     TooLongError,
     TimeoutError,
@@ -191,7 +201,9 @@ def problem_of(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
             detail = f"This was asked for too often; try again in {seconds} s."
             problem = _problem("quota-exceeded", "Too many requests", 429, detail, path)
             return msgspec.structs.replace(problem, violated_policies=error.policies), {"Retry-After": seconds}
-        case OverloadedError():
+        case NoPlaceError():
+            return _problem("no-place", "No place", 429, str(error), path), {"Retry-After": str(math.ceil(error.wait))}
+        case OverloadedError() | PoolBusyError():
             detail = "This gateway has as much to do as it takes; try again shortly."
             return _problem("overloaded", "Too much at once", 429, detail, path), {"Retry-After": "1"}
         case TooLongError():
@@ -256,10 +268,35 @@ def problem_response(error: Exception, path: str) -> Response:
     return Response(msgspec.json.encode(problem), problem.status, headers, MEDIA_TYPE)
 
 
-def malformed_request() -> bytes:
-    """The body for what cannot be read as HTTP: it has no path that could be named."""
-    detail = "This is not a request of HTTP/1.1: check the request line, the headers, and that the scheme is http."
-    return msgspec.json.encode(Problem(f"{_TYPES}malformed-request", "Malformed request", 400, detail))
+class Unread(NamedTuple):
+    """What answers a request that is not read to its end: it has no path that could be named."""
+
+    status: HTTPStatus
+    body: bytes
+
+    @classmethod
+    def of(cls, kind: str, title: str, status: HTTPStatus, detail: str) -> Self:
+        return cls(status, msgspec.json.encode(Problem(_TYPES + kind, title, status, detail)))
+
+
+MALFORMED = Unread.of(
+    "malformed-request",
+    "Malformed request",
+    HTTPStatus.BAD_REQUEST,
+    "This is not a request of HTTP/1.1: check the request line, the headers, and that the scheme is http.",
+)
+TOO_LONG_A_HEAD = Unread.of(
+    "too-long",
+    "Request too long",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "The request line and the headers are longer than they are read.",
+)
+TOO_SLOW = Unread.of(
+    "too-slow",
+    "Request too slow",
+    HTTPStatus.REQUEST_TIMEOUT,
+    "The request line and the headers took too long to arrive; send them in one piece.",
+)
 
 
 async def answer_problem(request: Request, error: Exception) -> Response:

@@ -260,15 +260,20 @@ async def markets(connection: Reader, event_id: str, names: tuple[str, ...]) -> 
     )
 
 
-async def stands_since(connection: Reader, event_id: str, key: MarketKey) -> datetime | None:
-    """Since when (source time) a market has had its prices; None where there is no such market."""
+async def stands_since(connection: Reader, event_id: str, key: MarketKey, odds_revision: int) -> datetime | None:
+    """Since when (source time) a market has had its prices; None where there is no such market, or where the event is
+    not known as far as `odds_revision`: a set of that revision may show prices that have not arrived here."""
     since: datetime | None = await connection.fetchval(
-        "select as_of from market where (event_id, market, period, line, subject) = ($1, $2, $3, $4, $5)",
+        """
+        select market.as_of from market join sporting_event event on event.id = market.event_id
+        where (event_id, market, period, line, subject) = ($1, $2, $3, $4, $5) and event.revision >= $6
+        """,
         event_id,
         key.market,
         key.period,
         float("nan") if key.line is None else key.line,
         key.subject,
+        odds_revision,
     )
     return since
 
@@ -359,16 +364,22 @@ async def heartbeats(connection: Reader) -> list[Record]:
     return await connection.fetch("select * from service_heartbeat order by service")
 
 
-async def totals(connection: Reader) -> Record:
+async def totals(connection: Reader, view: View) -> Record:
+    """How much there is; of opportunities what is seen. How many have closed is counted of all together, so that only
+    who sees all is told, and null stands for the others."""
+    where = Conditions("true")
+    see(where, view, "category = any({})", "first_seen")
     row = await connection.fetchrow(
-        """
+        f"""
         select (select count(*) from sporting_event where status = 'open') as open_events,
             (select count(*) from market where status <> 'closed') as open_markets,
-            (select coalesce(sum(opportunities), 0)::bigint from closed_count) as closed_opportunities,
-            (select coalesce(json_object_agg(class, n), '{}') from
-                (select class, count(*) as n from opportunity group by class order by class) c
+            case when {"true" if view == EVERYTHING else "false"}
+                then (select coalesce(sum(opportunities), 0)::bigint from closed_count) end as closed_opportunities,
+            (select coalesce(json_object_agg(class, n), '{{}}') from
+                (select class, count(*) as n from opportunity where {where} group by class order by class) c
             ) as open_opportunities
-        """
+        """,  # noqa: S608 - Conditions writes numbers, never a value
+        *where.arguments,
     )
     if row is None:
         raise LookupError("a select without FROM gave no row")

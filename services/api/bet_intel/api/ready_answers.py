@@ -19,6 +19,7 @@ from starlette.responses import Response
 
 from bet_intel.api.codings import CODINGS, IDENTITY, WORTH_IT, accepted, compressed
 from bet_intel.api.feed import FeedTail, Generation
+from bet_intel.api.problems import KNOWN
 from bet_intel.api.security import HEADERS
 from bet_intel.shared.postgres import DatabaseUnavailableError
 from bet_intel.shared.runtime import TaskGroup
@@ -158,8 +159,8 @@ class ReadyAnswers:
     """What this process keeps. `run` makes them anew until cancelled.
 
     `most` are kept, those that were asked for again before those that were not. One that shows what is not so any more
-    is given out for `stale_seconds` at most, in which it is usually made anew; one that nobody asked for meanwhile is
-    dropped.
+    is given out for `stale_seconds` at most, in which it is usually made anew; one that nobody asked for meanwhile, or
+    that cannot be made, is dropped.
     """
 
     def __init__(
@@ -177,6 +178,9 @@ class ReadyAnswers:
         count.set_function(lambda: len(self._kept))
         self._made = Counter(
             "bet_intel_api_ready_answers_made", "Answers that were made anew, ahead of who asks.", registry=registry
+        )
+        self._dropped = Counter(
+            "bet_intel_api_ready_answers_dropped", "Answers that could not be made anew.", registry=registry
         )
 
     def find(self, key: AnswerKey, now: float) -> ReadyAnswer | None:
@@ -251,9 +255,32 @@ class ReadyAnswers:
         if not kept.answer.asked:
             self._drop(key)
         elif kept.answer.generation != self._tail.generation:
+            answer = await self._made_anew(key, kept)
+            if key not in self._kept:
+                return  # dropped while it was made
+            if answer is None:
+                self._drop(key)
+            else:
+                self._put(key, _Kept(answer, kept.make))
+
+    async def _made_anew(self, key: AnswerKey, kept: _Kept) -> ReadyAnswer | None:
+        """None where the question has no answer any more, or none that can be made: whoever asks next is told why.
+
+        Raises:
+            DatabaseUnavailableError, TimeoutError: no answer can be made now.
+        """
+        try:
             answer = await kept.make()
             for coding in kept.answer.codings:
                 answer.made(coding)
-            self._made.inc()
-            if key in self._kept:
-                self._put(key, _Kept(answer, kept.make))
+        except (DatabaseUnavailableError, TimeoutError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the edge of this work: logged, counted
+            self._dropped.inc()
+            if isinstance(error, KNOWN):
+                _log.info("ready answer dropped", path=key.path, reason=str(error))
+            else:
+                _log.exception("ready answer dropped", path=key.path)
+            return None
+        self._made.inc()
+        return answer

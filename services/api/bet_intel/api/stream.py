@@ -23,7 +23,7 @@ from bet_intel.api.domain.accounts import Caller
 from bet_intel.api.feed import Entry, FeedId, FeedTail, entry
 from bet_intel.api.following import COMBINATIONS, frame, told
 from bet_intel.api.members import members
-from bet_intel.api.problems import TooManyRequestsError
+from bet_intel.api.problems import NoPlaceError
 from bet_intel.api.query import OddsFormat
 from bet_intel.api.read_model import OpportunityFilter
 from bet_intel.api.stream_events import OpportunitySnapshot, StreamHeartbeat
@@ -54,6 +54,8 @@ class Wanted:
     which: OpportunityFilter
     kinds: frozenset[str]
     odds_format: OddsFormat
+    least_combined_ev: float | None = None
+    """Of what has several legs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +101,13 @@ class Streams:
         """The stream of a new follower.
 
         Raises:
-            TooManyRequestsError: this gateway has as many as it takes, or as the caller may have.
+            NoPlaceError: this gateway has as many as it takes, or as the caller may have.
         """
         if self._of[caller.counted_as] >= caller.tier.streams:
-            raise TooManyRequestsError(_COME_BACK_AFTER, ["streams"])
+            told = f"Your tier has {caller.tier.streams} streams at once, which are open: end one of them."
+            raise NoPlaceError(told, _COME_BACK_AFTER)
         if self._open >= self._streaming.followers:
-            raise TooManyRequestsError(_COME_BACK_AFTER)
+            raise NoPlaceError("This gateway has as many streams as it takes; try again shortly.", _COME_BACK_AFTER)
         return self._counted(wanted, last_event_id, caller)
 
     async def _counted(self, wanted: Wanted, last_event_id: str | None, caller: Caller) -> AsyncIterator[bytes]:
@@ -215,6 +218,7 @@ class Streams:
             which.event,
             which.markets,
             which.bookmakers,
+            wanted.least_combined_ev,
             starts_before=which.starts_before,
             view=which.view,
         )
@@ -240,7 +244,8 @@ class Streams:
         return TOO_SLOW if is_live else TOO_OLD
 
     def _frames(self, entries: Collection[Entry], at: FeedId, wanted: Wanted) -> bytes:
-        frames = (told(each, at.epoch, wanted.which, wanted.kinds, wanted.odds_format) for each in entries)
+        asked = (wanted.which, wanted.kinds, wanted.odds_format, wanted.least_combined_ev)
+        frames = (told(each, at.epoch, *asked) for each in entries)
         # One write for all of them: that is what costs.
         return b"".join(each for each in frames if each is not None)
 

@@ -1,9 +1,14 @@
 """An answer that is ready as bytes, written past the checks that uvicorn makes of every header of every answer."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from starlette.types import Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+DefaultHeaders: TypeAlias = Sequence[tuple[bytes, bytes]]
+_COPIED = 4096
+"""Bytes of a body that are quicker copied than handed over as another piece."""
 
 
 def cycle_of(send: Send) -> RequestResponseCycle | None:
@@ -23,14 +28,29 @@ def write_whole(cycle: RequestResponseCycle, head: bytes, body: bytes) -> None:
 
     uvicorn checks and joins the headers of every answer anew, which is a third of what a ready one costs.
     """
-    # As they are: a large body is not copied to stand behind its head.
-    cycle.transport.writelines((head, date_lines(cycle.default_headers), body))
+    cycle.transport.writelines(pieces_of(head, body, cycle.default_headers))
     cycle.response_started = cycle.response_complete = True
     cycle.waiting_for_100_continue = False
     cycle.message_event.set()
     cycle.on_response()
 
 
-def date_lines(default_headers: Sequence[tuple[bytes, bytes]]) -> bytes:
-    """What uvicorn adds to every answer, which is the same for a second, and the empty line that ends a head."""
-    return b"".join([*[b"%b: %b\r\n" % header for header in default_headers], b"\r\n"])
+def pieces_of(head: bytes, body: bytes, default_headers: DefaultHeaders) -> tuple[bytes, ...]:
+    """What goes over the wire: a large body is not copied to stand behind its head."""
+    start = head + _last_lines(default_headers)
+    return (start, body) if len(body) > _COPIED else (start + body,)
+
+
+def _last_lines(default_headers: DefaultHeaders) -> bytes:
+    """What uvicorn adds to every answer, which is another list each second, and the empty line that ends a head."""
+    if _Last.of is not default_headers:
+        _Last.of = default_headers
+        _Last.lines = b"".join([*[b"%b: %b\r\n" % header for header in default_headers], b"\r\n"])
+    return _Last.lines
+
+
+class _Last:
+    """The lines made last, and of what: they are the same for all answers of a second."""
+
+    of: DefaultHeaders | None = None
+    lines = b"\r\n"

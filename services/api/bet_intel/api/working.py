@@ -51,6 +51,11 @@ class SetWorking:
             name: {column: values.tolist() for column, values in table.items()} for name, table in tables.items()
         }
 
+    @property
+    def odds_revision(self) -> int:
+        """Of the event, when its prices were taken into the set."""
+        return self._message.odds_revision
+
     @cached_property
     def _rows_of_ids(self) -> dict[str, int]:
         return {self._strings[id]: row for row, id in enumerate(self._tables["opportunities"]["id_s"])}

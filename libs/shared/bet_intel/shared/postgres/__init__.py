@@ -3,6 +3,7 @@
 from bet_intel.shared.postgres.connections import (
     DatabaseError,
     DatabaseUnavailableError,
+    PoolBusyError,
     PrimaryUnavailableError,
     Reader,
     Writer,
@@ -22,6 +23,7 @@ __all__ = [
     "Health",
     "HostHealth",
     "Options",
+    "PoolBusyError",
     "PoolMetrics",
     "Position",
     "PostgresDeadLetters",

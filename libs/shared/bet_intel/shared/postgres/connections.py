@@ -31,6 +31,10 @@ class DatabaseUnavailableError(UnavailableError):
     """The server cannot be reached, is starting or stopping, or was lost in the middle: trying again later can help."""
 
 
+class PoolBusyError(DatabaseUnavailableError):
+    """Every connection of the pool is lent, and none came back for as long as one may be waited for."""
+
+
 class PrimaryUnavailableError(DatabaseUnavailableError):
     """Nobody takes writes at the moment: the primary is away, or another host is about to become it."""
 

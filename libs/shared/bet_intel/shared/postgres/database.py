@@ -262,7 +262,7 @@ class Database:
     async def _acquire(self, host: Host, choice: Choice, *, writes: bool) -> Connection:
         began = perf_counter()
         try:
-            connection = await host.acquire(writes=writes)
+            connection = await host.acquire(writes=writes, patience=self._options.pool_patience)
         except DRIVER_ERRORS as error:
             heed_cancellation(error)
             await self._lost(host)

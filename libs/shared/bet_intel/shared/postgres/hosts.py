@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 
-from bet_intel.shared.postgres.connections import DRIVER_ERRORS, Connection, DatabaseError, hang_up
+from bet_intel.shared.postgres.connections import DRIVER_ERRORS, Connection, DatabaseError, PoolBusyError, hang_up
 
 if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
@@ -86,6 +86,7 @@ class Host:
         self.pool = pool
         self._readers: set[Connection] = set()
         self._writers: set[Connection] = set()
+        self._waiting = 0
 
     @classmethod
     async def create(cls, address: Address, name: str, max_size: int) -> "Host":
@@ -117,8 +118,22 @@ class Host:
         """How many connections could be lent at once without a new login."""
         return self.pool.get_idle_size()
 
-    async def acquire(self, *, writes: bool) -> Connection:
-        connection = await self.pool.acquire()
+    async def acquire(self, *, writes: bool, patience: float | None = None) -> Connection:
+        """A connection of the pool; where every one is lent, it is waited for no longer than `patience` (s).
+
+        Raises:
+            PoolBusyError: none came back in that time.
+        """
+        is_full = self.busy + self._waiting >= self.pool.get_max_size()
+        self._waiting += 1
+        try:
+            connection = await self.pool.acquire(timeout=patience if is_full else None)
+        except TimeoutError as error:
+            if not is_full or patience is None:
+                raise
+            raise PoolBusyError(f"every connection to {self.name} is lent, for {patience:g} s now") from error
+        finally:
+            self._waiting -= 1
         (self._writers if writes else self._readers).add(connection)
         return connection
 

@@ -13,7 +13,8 @@ class Options:
     answers, `primary_patience` how long a write waits for a primary to be found, `wait` how long a start waits for
     servers that do not answer yet, and with `needs_primary` for one that takes writes. `processes` is how many of this
     service share the servers: together they must find room there. With `migrations` (folders) the start looks whether
-    they are applied and the role may use the tables.
+    they are applied and the role may use the tables. With `pool_patience` who finds every connection of a pool lent
+    waits for one no longer than that; without, for as long as it takes.
 
     A host that falls silent is known to be after `probe_every` and `probe_timeout` at most. That is less than the two
     seconds that nginx gives a read: a gateway whose reads all wait for longer would be taken for dead, and with it the
@@ -25,6 +26,7 @@ class Options:
     probe_every: float = 0.5
     probe_timeout: float = 1.2
     primary_patience: float = 1.0
+    pool_patience: float | None = None
     wait: float = 0.0
     needs_primary: bool = False
     processes: int = 1

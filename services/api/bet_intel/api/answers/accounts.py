@@ -1,6 +1,6 @@
 """What the gateway answers of accounts, keys and tiers, and what it takes. The structures are the contract."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -11,6 +11,8 @@ from bet_intel.api.domain.accounts import Category, Feature, Scope, Tier
 
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 TierName = Literal["free", "basic", "premium", "admin"]
+LAST_SECOND = 253_402_300_799
+"""Of the year 9999, the last that is written as ISO-8601."""
 DEFAULT_SCOPES: tuple[Scope, ...] = ("read", "bets", "subscriptions", "refresh")
 
 
@@ -42,7 +44,15 @@ class KeyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         tuple[Scope, ...],
         Meta(min_length=1, max_length=5, description="What it may be used for; what the tier lacks it does not give."),
     ] = DEFAULT_SCOPES
-    expires_at: Annotated[datetime, Meta(tz=True, description="When it ends; never where there is none.")] | None = None
+    expires_at: Annotated[
+        Annotated[datetime, Meta(tz=True)] | Annotated[int, Meta(ge=0, le=LAST_SECOND)] | None,
+        Meta(description="When it ends, as ISO-8601 with a zone or in unix seconds; never where there is none."),
+    ] = None
+
+    @property
+    def ends(self) -> datetime | None:
+        at = self.expires_at
+        return datetime.fromtimestamp(at, UTC) if isinstance(at, int) else at
 
 
 class RotationBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -99,7 +99,7 @@ class ReadModelState(msgspec.Struct, frozen=True):
     open_events: int
     open_markets: int
     open_opportunities: Annotated[dict[str, int], Meta(description="By class, over all profiles.")]
-    closed_opportunities: int
+    closed_opportunities: Annotated[int | None, Meta(description="Still kept. null where your tier does not see all.")]
     feed: FeedState
 
 

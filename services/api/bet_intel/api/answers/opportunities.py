@@ -102,7 +102,11 @@ class OpportunityDetail(Opportunity, frozen=True, kw_only=True):
     closed_at: datetime | None
     close_reason: str | None
     explanation: Annotated[list[str], Meta(description="The working in sentences, with decimal odds.")]
-    working: Working
+    working: Annotated[Working | None, Meta(description="null where it is withheld.")]
+    working_withheld: Annotated[
+        str | None,
+        Meta(description="delayed: a price of its market is newer than your tier's delay. null where there is one."),
+    ] = None
 
 
 class PriceExplanation(msgspec.Struct, frozen=True):

@@ -45,7 +45,7 @@ def changed(known: Mapping[str, KnownCombination], sets: Sequence[OpportunitySet
             if before is None:
                 entries.append(_entry("opened", each, one))
             elif (before.ev, before.class_, _prices(before.legs)) != (one.ev, one.class_, _prices(one.legs)):
-                entries.append(_entry("updated", each, one))
+                entries.append(_entry("updated", each, one, before.ev))
         for id, before in sorted(known.items()):
             if before.event_id == each.event.id and id not in still_open:
                 gone.append(id)
@@ -57,11 +57,14 @@ def _prices(legs: Sequence[Leg]) -> list[tuple[str, float]]:
     return [(leg.bookmaker, leg.price) for leg in legs]
 
 
-def _entry(what: str, of_set: OpportunitySet, one: OpenCombination) -> FeedEntry:
-    """The combination with everything that is shown of it, under the names of the read model's columns."""
+def _entry(what: str, of_set: OpportunitySet, one: OpenCombination, ev_before: float | None = None) -> FeedEntry:
+    """The combination with everything that is shown of it, under the names of the read model's columns, and the EV that
+    it had."""
     event = of_set.event
     payload: dict[str, Any] = msgspec.to_builtins(one, builtin_types=(datetime,))
     payload |= {"league_title": event.league_title, "home": event.home, "away": event.away}
+    if ev_before is not None:
+        payload["ev_before"] = ev_before
     return FeedEntry(f"{one.kind}.{what}", one.event_id, one.as_of, payload)
 
 

@@ -11,6 +11,8 @@ from bet_intel.api.domain.working import BookmakerWorking, Gate, PriceWorking
 LAY = "lay"
 OPPORTUNITY, REFUSED, NO_EV, NOT_JUDGED = "opportunity", "refused", "no_ev", "not_judged"
 
+WITHHELD = "Prices went into it that your tier does not see yet: how it came about is told when they are old enough."
+
 _NAMED = 8
 """How many bookmakers are named of a pool, those of the greatest weight; of the others there is the range."""
 

@@ -10,6 +10,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+DELAYED = "delayed"
+"""Why something is not told: prices went into it that the caller's tier does not see yet."""
+
 Probability = Annotated[float, Meta(description="Probability between 0 and 1, not rounded.")]
 
 

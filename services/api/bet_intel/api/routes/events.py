@@ -15,7 +15,7 @@ from bet_intel.api.demand import Demand
 from bet_intel.api.domain.accounts import EVERYTHING, READING, View
 from bet_intel.api.domain.model import Board, MarketFreshness, MarketKey
 from bet_intel.api.domain.pricing import Profile
-from bet_intel.api.domain.working import Band, FairMarket, FairOutcome
+from bet_intel.api.domain.working import DELAYED, Band, FairMarket, FairOutcome
 from bet_intel.api.operation import Operation, Question, Reads
 from bet_intel.api.problems import NotFoundError, ParameterError
 from bet_intel.api.query import Cursor, Limit, OddsFormat, Query, TextList, Time
@@ -24,8 +24,6 @@ from bet_intel.api.rendering import MarketBoard, market_odds
 from bet_intel.api.working import SetWorking
 from bet_intel.shared.postgres import Reader
 
-DELAYED = "delayed"
-"""Why there is no consensus: a price that your tier does not see yet went into it."""
 _STARTS_BEFORE = "Only events that start before: ISO-8601 or unix seconds."
 
 

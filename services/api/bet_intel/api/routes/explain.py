@@ -64,7 +64,7 @@ async def _explain(connection: Reader, question: Question, asked: ExplainQuery) 
     key = MarketKey(asked.market, asked.period, asked.line, asked.subject or "")
     of_set = SetWorking(stored[0])
     working = of_set.price(key, asked.outcome, asked.bookmaker, asked.profile, asked.side)
-    if working is None or not await _is_seen(connection, question, key, of_set.category(key, asked.profile)):
+    if working is None or not await _is_seen(connection, question, key, of_set, asked.profile):
         raise NotFoundError(
             "The event has no such market, line, outcome, bookmaker or profile that your tier sees: "
             "/v1/events/{id}/odds has what there is."
@@ -78,12 +78,14 @@ async def _explain(connection: Reader, question: Question, asked: ExplainQuery) 
     return PriceExplanation(question.path["id"], explain(working), asked.odds_format, shown, position.as_of)
 
 
-async def _is_seen(connection: Reader, question: Question, key: MarketKey, category: str | None) -> bool:
+async def _is_seen(
+    connection: Reader, question: Question, key: MarketKey, of_set: SetWorking, profile: Profile
+) -> bool:
     """Whether the caller sees markets of the category, and this one has had its prices for as long as it takes: the
     working shows all of them."""
-    view = question.caller.view
+    view, category = question.caller.view, of_set.category(key, profile)
     if not view.delay:
         return view.has(category)
-    since = await read_model.stands_since(connection, question.path["id"], key)
+    since = await read_model.stands_since(connection, question.path["id"], key, of_set.odds_revision)
     position = await read_model.position(connection)
     return since is not None and view.shows([category], since, position.as_of)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bet_intel.api import account_store as store
+from bet_intel.api import cursor
 from bet_intel.api.account_store import KeyRow
 from bet_intel.api.administration import Administration, Done
 from bet_intel.api.answers.accounts import CreatedKey, Key, KeyBody, KeyList, RotationBody
@@ -18,8 +19,9 @@ from bet_intel.api.bodies import check_json, decoded, received
 from bet_intel.api.domain.accounts import ADMIN
 from bet_intel.api.domain.keys import RANDOM_BYTES, digest_of, hint_of, key_of
 from bet_intel.api.operation import READING, NoParameters, Operation, Question, Reads
+from bet_intel.api.paging import ShortListQuery
 from bet_intel.api.problems import BodyError, ForbiddenError, NotFoundError, TakenError
-from bet_intel.api.query import parse
+from bet_intel.api.query import Time, parse
 from bet_intel.api.routes.accounts import ID, ONE, known_id, locked, unknown
 from bet_intel.api.writes import IDEMPOTENCY, Written
 from bet_intel.shared.outbox import UnitOfWork
@@ -46,7 +48,8 @@ class _Keys:
         check_json(request)
         body = await received(request)
         asked = decoded(body, KeyBody, _EXAMPLE)
-        if asked.expires_at is not None and asked.expires_at <= self.clock():
+        ends = asked.ends
+        if ends is not None and ends <= self.clock():
             raise BodyError("The body cannot be used: expires_at has passed already.")
 
         async def act(unit: UnitOfWork) -> Done:
@@ -55,16 +58,21 @@ class _Keys:
                 raise BodyError(
                     f"The body cannot be used: the scope admin is for accounts of the tier admin, not {account.tier}."
                 )
-            return await self._made(unit, id, asked.name, asked.scopes, asked.expires_at, {})
+            return await self._made(unit, id, asked.name, asked.scopes, ends, {})
 
         return await self.administration.create(request, body, act)
 
-    async def listed(self, connection: Reader, question: Question, _asked: NoParameters) -> KeyList:
+    async def listed(self, connection: Reader, question: Question, asked: ShortListQuery) -> KeyList:
         id = known_id(question.path)
         if await store.get(connection, id) is None:
             raise unknown(id)
         now = self.clock()
-        return KeyList([Key(**_members(row, now)) for row in await store.keys(connection, id)])
+        after = cursor.decode(asked.cursor, asked, tuple[Time, UUID]) if asked.cursor else None
+        last = None if after is None else (after[0], str(after[1]))
+        rows = await store.keys(connection, id, last, asked.limit + 1)
+        page, more = rows[: asked.limit], len(rows) > asked.limit
+        next_cursor = cursor.encode((page[-1].created_at, UUID(page[-1].id)), asked) if more else None
+        return KeyList([Key(**_members(row, now)) for row in page], next_cursor)
 
     async def rotate(self, request: Request) -> Response:
         parse(request.url.query, NoParameters)
@@ -134,8 +142,9 @@ def operations(reads: Reads, administration: Administration, clock: Clock) -> tu
             "listKeys",
             "administration",
             "Keys of an account, the oldest first",
-            reads.plain(NoParameters, keys.listed),
+            reads.plain(ShortListQuery, keys.listed),
             "Without their secrets, which are nowhere.",
+            ShortListQuery,
             path_parameters=ID,
             answer=KeyList,
             problems=(400, 401, 403, 404, 503),

@@ -12,9 +12,10 @@ from bet_intel.api import cursor, read_model
 from bet_intel.api.answers import Opportunity, OpportunityDetail, OpportunityList
 from bet_intel.api.demand import Demand
 from bet_intel.api.domain.accounts import EVERYTHING, READING, View
-from bet_intel.api.domain.explanation import explain
+from bet_intel.api.domain.explanation import WITHHELD, explain
+from bet_intel.api.domain.model import MarketKey
 from bet_intel.api.domain.pricing import Profile
-from bet_intel.api.domain.working import Working
+from bet_intel.api.domain.working import DELAYED, Working
 from bet_intel.api.members import members, of_opportunity
 from bet_intel.api.operation import Encoded, Operation, Question, Reads
 from bet_intel.api.prepared import list_of
@@ -122,7 +123,8 @@ def operations(reads: Reads, demand: Demand) -> tuple[Operation, ...]:
             "opportunities",
             "One opportunity with its whole working",
             reads.plain(OpportunityDetailQuery, partial(_detail, demand)),
-            "Open or closed. The working is that of the set that holds it, or held it last before it closed.",
+            "Open or closed. The working is that of the set that holds it, or held it last before it closed. Of a tier "
+            "with a delay it is null, and `working_withheld` says `delayed`, while a price of its market is newer.",
             OpportunityDetailQuery,
             {"id": "Id of the opportunity."},
             answer=OpportunityDetail,
@@ -188,14 +190,16 @@ async def _detail(
         demand.asked_for(leagues=[row["league"]])
     closed_at: datetime | None = row["closed_at"]
     working = await _working(connection, row)
+    shown = await _shows_working(connection, question.caller.view, row, working)
     return OpportunityDetail(
         **members(row, asked.odds_format),
         state="open" if closed_at is None else "closed",
         opening=row["opening"],
         closed_at=closed_at,
         close_reason=row["close_reason"],
-        explanation=explain(of_opportunity(row, working)),
-        working=in_format(working, asked.odds_format),
+        explanation=explain(of_opportunity(row, working)) if shown else [WITHHELD],
+        working=in_format(working, asked.odds_format) if shown else None,
+        working_withheld=None if shown else DELAYED,
     )
 
 
@@ -204,6 +208,20 @@ async def _is_seen(connection: Reader, view: View, row: Record) -> bool:
         return True
     position = await read_model.position(connection)
     return view.shows([row["category"]], row["first_seen"], position.as_of)
+
+
+async def _shows_working(connection: Reader, view: View, row: Record, working: Working) -> bool:
+    """Whether every price of the market that the working shows has stood for the caller's delay."""
+    if not view.delay:
+        return True
+    as_of = (await read_model.position(connection)).as_of
+    if view.is_due(working.as_of, as_of):
+        return True
+    if row["closed_at"] is not None:
+        return False
+    key = MarketKey(row["market"], row["period"], row["line"], row["subject"])
+    since = await read_model.stands_since(connection, row["event_id"], key, working.odds_revision)
+    return since is not None and view.is_due(since, as_of)
 
 
 async def _working(connection: Reader, row: Record) -> Working:

@@ -25,11 +25,11 @@ from bet_intel.shared.times import Clock
 
 
 def operations(reads: Reads, clock: Clock) -> tuple[Operation, ...]:
-    async def status(connection: Reader, _question: Question, _asked: NoParameters) -> Status:
+    async def status(connection: Reader, question: Question, _asked: NoParameters) -> Status:
         now = clock()
         providers = await read_model.providers(connection)
         heartbeats = await read_model.heartbeats(connection)
-        totals = await read_model.totals(connection)
+        totals = await read_model.totals(connection, question.caller.view)
         position = await read_model.position(connection)
         return Status(
             [_provider(row, now) for row in providers],

@@ -16,7 +16,7 @@ from bet_intel.api.demand import Demand
 from bet_intel.api.domain.accounts import STREAM
 from bet_intel.api.following import EventKind
 from bet_intel.api.operation import Operation
-from bet_intel.api.query import parse
+from bet_intel.api.query import Ev, parse
 from bet_intel.api.routes.opportunities import OpportunityFilters
 from bet_intel.api.stream import Streams, Wanted
 from bet_intel.api.stream_events import (
@@ -33,12 +33,12 @@ _SEND_SECONDS = 30.0
 _DESCRIPTION = """\
 Server-sent events. It begins with `snapshot`: the open opportunities that the filters select, in parts. Then comes what
 changes: `opportunity.opened`, `opportunity.updated`, `opportunity.closed`; `odds.changed` for an event whose prices
-moved; `closing.fixed` for one whose closing lines were fixed or voided; `heartbeat` every few seconds. Asked for by \
-`type`, `arbitrage.`, `low_hold.` and `middle.` `opened`, `updated` and `closed` tell of several legs, those that are \
-open being in the snapshot; filters of EV and odds, and of class but for `suspect`, do not look at them. The filters are
-those of /v1/opportunities; an update is told as long as the opportunity is in the list they give, and once more, with
-`listed` false, when it leaves it. `odds.changed` and `closing.fixed` look at sport, league, event, market and
-starts_before alone.
+moved; `closing.fixed` for one whose closing lines were fixed or voided; `heartbeat` every few seconds. `arbitrage.` \
+`opened`, `updated` and `closed` tell of several legs; so do, where `type` asks, those of `low_hold.` and `middle.`. \
+Those that are open are in the snapshot. Their least EV is `min_combined_ev`; filters of EV and odds, and of class but \
+for `suspect`, do not look at them. The filters are those of /v1/opportunities; an update is told as long as the \
+opportunity is in the list they give, and once more, with `listed` false, when it leaves it. `odds.changed` and \
+`closing.fixed` look at sport, league, event, market and starts_before alone.
 
 The id of an event, given as Last-Event-ID, goes on behind it on any gateway, without gap or repeat. Where that is not
 possible another `snapshot` comes, and says why. A reader that is too slow is given one too, and one that takes nothing
@@ -62,9 +62,24 @@ class StreamQuery(OpportunityFilters, frozen=True):
         tuple[EventKind, ...],
         Meta(
             max_length=14,
-            description="Which events, separated by commas; by default all but those of several legs.",
+            description="Which events, separated by commas; by default all but those of low holds and middles.",
         ),
-    ] = ("opportunity.opened", "opportunity.updated", "opportunity.closed", "odds.changed", "closing.fixed")
+    ] = (
+        "opportunity.opened",
+        "opportunity.updated",
+        "opportunity.closed",
+        "arbitrage.opened",
+        "arbitrage.updated",
+        "arbitrage.closed",
+        "odds.changed",
+        "closing.fixed",
+    )
+    min_combined_ev: (
+        Annotated[
+            Ev, Meta(description="Least EV per unit staked of what has several legs, as min_ev of /v1/arbitrage.")
+        ]
+        | None
+    ) = None
 
 
 def operations(streams: Streams, demand: Demand) -> tuple[Operation, ...]:
@@ -72,7 +87,7 @@ def operations(streams: Streams, demand: Demand) -> tuple[Operation, ...]:
         asked = parse(request.url.query, StreamQuery)
         demand.asked_for(asked.sport, asked.league)
         caller = caller_of(request)
-        wanted = Wanted(asked.which(caller.view), frozenset(asked.type), asked.odds_format)
+        wanted = Wanted(asked.which(caller.view), frozenset(asked.type), asked.odds_format, asked.min_combined_ev)
         return _Stream(
             streams.follow(wanted, request.headers.get("last-event-id"), caller),
             ping=_PING_SECONDS,
