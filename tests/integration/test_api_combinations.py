@@ -107,6 +107,7 @@ async def test_the_stream_tells_of_them(served: Gateway) -> None:
             listed[0]["id"],
             "prices_moved",
         )
+        assert [event.data["payload"] for event in (snapshot, updated, closed)] == ["snapshot", "delta", "delta"]
     assert (await served.get("/v1/arbitrage"))["data"] == []
 
 

@@ -13,7 +13,7 @@ from bet_intel.api.feed import Entry, FeedId
 from bet_intel.api.members import members
 from bet_intel.api.query import OddsFormat
 from bet_intel.api.read_model import OpportunityFilter
-from bet_intel.api.stream_events import ClosingFixed, Followed, OddsMoved, OpportunityGone
+from bet_intel.api.stream_events import ClosingFixed, CombinationMoved, Followed, OddsMoved, OpportunityGone
 
 EventKind = Literal[
     "opportunity.opened",
@@ -106,7 +106,7 @@ def _combination(
         if entry.kind.endswith(".closed"):
             data = OpportunityGone(payload["id"], payload["event_id"], payload["close_reason"], payload["closed_at"])
         else:
-            data = shown(payload, odds_format, Staking())
+            data = CombinationMoved(**msgspec.structs.asdict(shown(payload, odds_format, Staking())))
         entry.frames[odds_format,] = frame(entry.kind, data, FeedId(epoch, entry.seq))
     return entry.frames[odds_format,]
 

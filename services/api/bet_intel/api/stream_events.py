@@ -8,8 +8,11 @@ from msgspec import Meta
 
 from bet_intel.api.answers import AsOf, Combination, Opportunity
 
+PAYLOAD, DELTA = "payload", "delta"
+"""What the data of an event is: all there is, or what has changed of it."""
 
-class OpportunitySnapshot(msgspec.Struct, frozen=True):
+
+class OpportunitySnapshot(msgspec.Struct, frozen=True, tag_field=PAYLOAD, tag="snapshot"):
     """Event `snapshot` of the stream: every open opportunity that the filters select, in place of all that was told
     before. It comes in parts; only the last one has an id, from which the stream goes on."""
 
@@ -29,7 +32,7 @@ class OpportunitySnapshot(msgspec.Struct, frozen=True):
     ] = []
 
 
-class Followed(msgspec.Struct, frozen=True):
+class Followed(msgspec.Struct, frozen=True, tag_field=PAYLOAD, tag=DELTA):
     """Events `opportunity.opened` and `opportunity.updated`: `listed` is false for one that has left the list which the
     filters give, though it is still open."""
 
@@ -37,7 +40,11 @@ class Followed(msgspec.Struct, frozen=True):
     opportunity: Opportunity
 
 
-class OpportunityGone(msgspec.Struct, frozen=True):
+class CombinationMoved(Combination, frozen=True, tag_field=PAYLOAD, tag=DELTA):
+    """Events `opened` and `updated` of several legs: the opportunity as it is now."""
+
+
+class OpportunityGone(msgspec.Struct, frozen=True, tag_field=PAYLOAD, tag=DELTA):
     """Event `opportunity.closed`, and `closed` of other kinds."""
 
     id: str
@@ -46,7 +53,7 @@ class OpportunityGone(msgspec.Struct, frozen=True):
     closed_at: datetime
 
 
-class OddsMoved(msgspec.Struct, frozen=True):
+class OddsMoved(msgspec.Struct, frozen=True, tag_field=PAYLOAD, tag=DELTA):
     """Event `odds.changed`: prices of these markets of an event changed; `/v1/events/{id}/odds` has them."""
 
     event_id: str
@@ -57,7 +64,7 @@ class OddsMoved(msgspec.Struct, frozen=True):
     as_of: datetime
 
 
-class ClosingFixed(msgspec.Struct, frozen=True):
+class ClosingFixed(msgspec.Struct, frozen=True, tag_field=PAYLOAD, tag=DELTA):
     """Event `closing.fixed`: closing lines of an event were fixed, or voided because its start has moved;
     `/v1/events/{id}/closing` has them."""
 

@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from bet_intel.api.answers import Combination
 from bet_intel.api.auth import caller_of
 from bet_intel.api.demand import Demand
 from bet_intel.api.domain.accounts import STREAM
@@ -21,6 +20,7 @@ from bet_intel.api.routes.opportunities import OpportunityFilters
 from bet_intel.api.stream import Streams, Wanted
 from bet_intel.api.stream_events import (
     ClosingFixed,
+    CombinationMoved,
     Followed,
     OddsMoved,
     OpportunityGone,
@@ -38,7 +38,8 @@ moved; `closing.fixed` for one whose closing lines were fixed or voided; `heartb
 Those that are open are in the snapshot. Their least EV is `min_combined_ev`; filters of EV and odds, and of class but \
 for `suspect`, do not look at them. The filters are those of /v1/opportunities; an update is told as long as the \
 opportunity is in the list they give, and once more, with `listed` false, when it leaves it. `odds.changed` and \
-`closing.fixed` look at sport, league, event, market and starts_before alone.
+`closing.fixed` look at sport, league, event, market and starts_before alone. `payload` says of each what its data is: \
+`snapshot`, all there is, or `delta`, what has changed of it.
 
 The id of an event, given as Last-Event-ID, goes on behind it on any gateway, without gap or repeat. Where that is not
 possible another `snapshot` comes, and says why. A reader that is too slow is given one too, and one that takes nothing
@@ -109,7 +110,7 @@ def operations(streams: Streams, demand: Demand) -> tuple[Operation, ...]:
             structures=(
                 OpportunitySnapshot,
                 Followed,
-                Combination,
+                CombinationMoved,
                 OpportunityGone,
                 OddsMoved,
                 ClosingFixed,
