@@ -66,10 +66,10 @@ async def test_the_stream_tells_of_those_of_an_ev_and_when_they_leave_it(served:
     worse = board({**FAIR, "low": {"Away": 2.06, "Home": 1.8}, "high": {"Away": 1.8, "Home": 1.98}})
     await served.tell(engine.tells({H2H: ARBITRAGE}))
     ev = (await served.get("/v1/arbitrage"))["data"][0]["ev"]
-    asked = {"type": "arbitrage.opened,arbitrage.updated,arbitrage.closed,odds.changed"}
+    kinds = "arbitrage.opened,arbitrage.updated,arbitrage.closed,odds.changed"
     async with (
-        streaming(served.client, **asked, min_combined_ev=ev - 0.001) as few,
-        streaming(served.client, **asked, min_combined_ev=ev + 0.001) as none,
+        streaming(served.client, type=kinds, min_combined_ev=ev - 0.001) as few,
+        streaming(served.client, type=kinds, min_combined_ev=ev + 0.001) as none,
     ):
         assert [len((await one.event()).data["combinations"]) for one in (few, none)] == [1, 0]
         await served.tell(engine.tells({H2H: worse}))
