@@ -28,6 +28,7 @@ class _Book(msgspec.Struct):
     updated_us: int
     back: dict[str, float]
     lay: dict[str, float]
+    limit: dict[str, float] = {}
 
 
 async def last_told(connection: Writer, ids: Collection[str]) -> dict[str, Told]:
@@ -69,7 +70,10 @@ async def candidates(connection: Writer, ids: Collection[str]) -> dict[str, list
     for row in rows:
         board = msgspec.json.decode(row["closing_board"], type=dict[str, _Book])
         confirmed = msgspec.json.decode(row["closing_updated"] or "{}", type=dict[str, int])
-        books = {key: BookPrices(confirmed.get(key, one.updated_us), one.back, one.lay) for key, one in board.items()}
+        books = {
+            key: BookPrices(confirmed.get(key, one.updated_us), one.back, one.lay, one.limit)
+            for key, one in board.items()
+        }
         key = MarketKey(row["market"], row["period"], row["line"], row["subject"])
         found[row["event_id"]].append(Candidate(key, row["closing_as_of"], books, row["withdrawn"]))
     return found

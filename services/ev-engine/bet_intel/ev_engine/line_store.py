@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from bet_intel.ev_engine.domain.boards import (
     Board,
     BoardUpdate,
     EventBoards,
+    FloatArray,
     MarketKey,
     MarketStatus,
     SportingEvent,
@@ -181,18 +181,19 @@ def _keys(keys: Sequence[tuple[str, MarketKey]]) -> list[list[Any]]:
 
 
 def _board_json(board: Board) -> str:
-    """{bookmaker: {"updated_us": …, "back": {outcome: price}, "lay": {outcome: price}}}"""
+    """{bookmaker: {"updated_us": …, "back": {outcome: price}, "lay": {outcome: price}, "limit": {outcome: stake}}}"""
     return msgspec.json.encode(
         {
             bookmaker: {
                 "updated_us": int(board.updated_us[b]),
-                "back": _prices(board.outcomes, board.back[:, b]),
-                "lay": _prices(board.outcomes, board.lay[:, b]),
+                "back": _told(board.outcomes, board.back[:, b]),
+                "lay": _told(board.outcomes, board.lay[:, b]),
+                "limit": _told(board.outcomes, board.limit[:, b]),
             }
             for b, bookmaker in enumerate(board.bookmakers)
         }
     ).decode()
 
 
-def _prices(outcomes: Sequence[str], prices: "np.typing.NDArray[np.float64]") -> dict[str, float]:
-    return {outcome: price for outcome, price in zip(outcomes, prices.tolist(), strict=True) if price == price}
+def _told(outcomes: Sequence[str], values: FloatArray) -> dict[str, float]:
+    return {outcome: value for outcome, value in zip(outcomes, values.tolist(), strict=True) if value == value}

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -17,11 +18,13 @@ Prices = Mapping[str, float]
 
 
 class BookPrices(NamedTuple):
-    """One bookmaker's prices in a market; `updated_us` is when it last confirmed them, µs since the epoch."""
+    """One bookmaker's prices in a market, and the largest stakes it takes where it tells them; `updated_us` is when it
+    last confirmed them, µs since the epoch."""
 
     updated_us: int
     back: Prices
     lay: Prices
+    limit: Mapping[str, float] = MappingProxyType({})
 
 
 class Candidate(NamedTuple):
@@ -85,15 +88,15 @@ def _board(candidate: Candidate, *, to: timedelta) -> Board:
     outcomes = sorted(
         {outcome for book in candidate.books.values() for side in (book.back, book.lay) for outcome in side}
     )
-    back, lay = (
-        np.array([[side(candidate.books[book]).get(outcome, np.nan) for book in books] for outcome in outcomes])
-        for side in (_back, _lay)
+    back, lay, limit = (
+        np.array([[column(candidate.books[book]).get(outcome, np.nan) for book in books] for outcome in outcomes])
+        for column in (_back, _lay, _limit)
     )
     at = int(candidate.as_of.timestamp() * 1_000_000)
     # A board that was confirmed again after a start which moved to before that was there at the start as well.
     updated = np.array([min(candidate.books[book].updated_us, at) for book in books], dtype=np.int64)
     updated += to // timedelta(microseconds=1)
-    return Board(0, MarketStatus.OPEN, tuple(outcomes), tuple(books), back, lay, np.full(back.shape, np.nan), updated)
+    return Board(0, MarketStatus.OPEN, tuple(outcomes), tuple(books), back, lay, limit, updated)
 
 
 def _back(book: BookPrices) -> Prices:
@@ -102,3 +105,7 @@ def _back(book: BookPrices) -> Prices:
 
 def _lay(book: BookPrices) -> Prices:
     return book.lay
+
+
+def _limit(book: BookPrices) -> Mapping[str, float]:
+    return book.limit
