@@ -8,10 +8,11 @@ import pytest
 
 from bet_intel.compose.pricing.boards import price_answer
 from bet_intel.ev_engine.domain.boards import MarketStatus
-from bet_intel.ev_engine.domain.combinations import Kind
+from bet_intel.ev_engine.domain.combinations import Kind, Leg
 from bet_intel.ev_engine.domain.priced import PricedMarket
 from bet_intel.ev_engine.domain.pricing import PricedEvent
 from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.odds import Split, settlement
 from bet_intel.odds_ingest.domain.answer_time import answer_time
 from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
 from fixtures.engine_boards import us
@@ -74,6 +75,15 @@ def test_what_covers_two_outcomes_is_found_at_its_least_cost() -> None:
     assert seen > 20
 
 
+def _worth(leg: Leg) -> float:
+    """The EV of a leg by the ways it may end."""
+    terms = leg.market.fair.terms
+    split = terms.splits[leg.outcome] if terms.splits else Split.NONE
+    ways = settlement(leg.fair, split, float(terms.push[leg.bookmaker]))
+    assert ways is not None
+    return ways.expected_value(leg.net_price)
+
+
 def test_a_middle_is_worth_what_its_legs_are_worth() -> None:
     middles = [one for event in events() for one in event.combinations if one.kind is Kind.MIDDLE]
     for one in middles:
@@ -81,7 +91,7 @@ def test_a_middle_is_worth_what_its_legs_are_worth() -> None:
         assert one.window.low < one.window.high
         assert len({leg.market.board.bookmakers[leg.bookmaker] for leg in one.legs}) == 2
         assert sum(leg.share for leg in one.legs) == pytest.approx(1)
-        assert one.ev == pytest.approx(sum(leg.share * (leg.fair * leg.net_price - 1) for leg in one.legs))
+        assert one.ev == pytest.approx(sum(leg.share * _worth(leg) for leg in one.legs))
         assert 0 < one.window.probability < 1
         assert one.ev > 0
         assert one.cost <= 1.05

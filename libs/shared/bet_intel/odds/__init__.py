@@ -28,6 +28,7 @@ from bet_intel.odds.kelly import kelly_exclusive, kelly_settled, scaled_stakes
 from bet_intel.odds.maker import maker_back_price, maker_lay_price
 from bet_intel.odds.pooling import Pool, PoolingRule, consensus, leave_one_out
 from bet_intel.odds.settlement import (
+    ResultBand,
     Settlement,
     Split,
     Threshold,
@@ -35,6 +36,7 @@ from bet_intel.odds.settlement import (
     push_probability,
     settlement,
     threshold,
+    winning_band,
 )
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "Method",
     "Pool",
     "PoolingRule",
+    "ResultBand",
     "Settlement",
     "Split",
     "Stakes",
@@ -88,4 +91,5 @@ __all__ = [
     "stake_shares",
     "survives_rounding",
     "threshold",
+    "winning_band",
 ]

@@ -98,7 +98,7 @@ def explain_legs(
         low, high, probability = window
         sentences.append(
             f"Both win between {low:g} and {high:g}, with a probability of {_percent(probability)}; outside it "
-            f"{_percent(max(0.0, 1.0 - 1.0 / cost))} of the stake is lost."
+            f"at most {_percent(max(0.0, 1.0 - 1.0 / cost))} of the stake is lost."
         )
         sentences.append(f"By the fair prices at both lines that is worth {_signed(ev)} of the stake.")
     elif ev > 0:
