@@ -53,8 +53,8 @@ class Leg(NamedTuple):
     @property
     def fair(self) -> float:
         """What the other bookmakers think of the bet's winning, NaN where nobody does."""
-        p = float(self.market.fair.leave_one_out[self.outcome, self.bookmaker])
-        return p if self.side is Side.BACK else 1.0 - p
+        fair, place = self.market.fair, (self.outcome, self.bookmaker)
+        return float(fair.leave_one_out[place]) if self.side is Side.BACK else 1.0 - float(fair.laid[place])
 
     @property
     def ev(self) -> float:

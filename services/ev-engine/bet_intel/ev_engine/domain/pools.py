@@ -78,6 +78,7 @@ class Pooled:
             band_high=fair.consensus_band.highest[:, m],
             devigged=fair.devigged[:, :books, m],
             leave_one_out=self.without[:, :books, m],
+            laid=(self.highest if fair.method is Method.WORST_CASE else self.without)[:, :books, m],
             share=pool.share[:books, m],
             overround=fair.overround[:books, m],
             left_out=self.left_out(m),

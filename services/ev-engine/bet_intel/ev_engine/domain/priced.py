@@ -113,9 +113,10 @@ class FairMarket(NamedTuple):
     """Fair prices of one market, the same by every profile that has the pools: o outcomes, b bookmakers.
 
     `reason` says why there is no fair price, "" where there is. `consensus`, `band_low`, `band_high`: (o,); `devigged`:
-    (o, b); `leave_one_out`: (o, b), what the others think of an outcome, by the bookmaker left out; `share`,
-    `overround`: (b,), shares of the consensus; `left_out`: why a bookmaker is not in it, "" where it is. `terms`: how
-    the market's bets are settled.
+    (o, b); `leave_one_out`: (o, b), what the others think of an outcome, by the bookmaker left out; `laid`:
+    (o, b), what a lay is held against, which is the same but by the method of the worst case: the highest there.
+    `share`, `overround`: (b,), shares of the consensus; `left_out`: why a bookmaker is not in it, "" where it is.
+    `terms`: how the market's bets are settled.
     """
 
     reason: str
@@ -124,6 +125,7 @@ class FairMarket(NamedTuple):
     band_high: FloatArray
     devigged: FloatArray
     leave_one_out: FloatArray
+    laid: FloatArray
     share: FloatArray
     overround: FloatArray
     left_out: tuple[str, ...]

@@ -104,6 +104,7 @@ def _one_sided(entry: Entry) -> PricedMarket:
         band_high=nothing,
         devigged=by_book,
         leave_one_out=by_book,
+        laid=by_book,
         share=np.zeros(books),
         overround=np.full(books, np.nan),
         left_out=("incomplete_market",) * books,
