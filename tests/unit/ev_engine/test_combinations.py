@@ -160,7 +160,7 @@ def test_a_spread_is_a_middle_where_the_home_side_gives_less_than_the_away_side_
 
 # Goals, 1.9 in the mean.
 _GOALS = [math.exp(-1.9) * 1.9**x / math.factorial(x) for x in range(30)]
-_LINES = (0.5, 1, 1.5, 1.75, 2, 2.25, 2.5, 2.75, 3, 3.25, 3.5, 4, 4.5)
+_LINES = (0.5, 1.0, 1.5, 1.75, 2.0, 2.25, 2.5, 2.75, 3.0, 3.25, 3.5, 4.0, 4.5)
 _UNHEARD = {name: Bookmaker(weight=0.0) for name in ("low", "high")}
 _EVEN = replace(PROFILE, method=Method.MULTIPLICATIVE, middle_cost=0.6, bookmakers=_UNHEARD)
 
@@ -218,8 +218,8 @@ def test_middles_of_whole_half_and_quarter_lines_are_worth_what_their_results_ar
 
 def test_without_the_half_lines_that_tell_its_push_a_whole_line_has_no_middle() -> None:
     markets = every_total()
-    known = priced({key: markets[key] for key in (line("totals", 2), line("totals", 2.5), line("totals", 4.5))}, _EVEN)
-    unknown = priced({key: markets[key] for key in (line("totals", 2), line("totals", 4.5))}, _EVEN)
+    known = priced({key: markets[key] for key in (line("totals", 2.0), line("totals", 2.5), line("totals", 4.5))}, _EVEN)
+    unknown = priced({key: markets[key] for key in (line("totals", 2.0), line("totals", 4.5))}, _EVEN)
     wanted = (2, 4.5)
     for event, there in ((known, True), (unknown, False)):
         pairs = {

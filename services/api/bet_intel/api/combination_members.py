@@ -1,6 +1,6 @@
 """A combination as the API shows it, from a row of the read model or an entry of its feed. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ from bet_intel.api.read_model import Record
 from bet_intel.odds import Stakes, rounded_stakes
 
 _CENT = Decimal("0.01")
+_ARBITRAGE = "arbitrage"
 
 
 class Staking(NamedTuple):
@@ -32,6 +33,13 @@ class Staking(NamedTuple):
 
     stake: Decimal = Decimal(1000)
     step: Decimal = Decimal(1)
+
+
+def listed(rows: Iterable[Record], odds_format: OddsFormat, staking: Staking) -> list[Combination]:
+    """Those of `rows` that are what they are called with these stakes too: an arbitrage that rounding, or a limit, turns
+    into a loss is none."""
+    every = (shown(row, odds_format, staking) for row in rows)
+    return [one for one in every if one.kind != _ARBITRAGE or one.stakes.worst_profit > 0]
 
 
 def shown(row: Record | Mapping[str, Any], odds_format: OddsFormat, staking: Staking) -> Combination:
