@@ -1,7 +1,6 @@
 """Closing lines as the engine tells them: at the start, again when they change, void when the start moves."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -40,9 +39,7 @@ def at(home: float, *, total: bool = False) -> dict[Any, Any]:
 def limited(home: dict[str, float], limits: dict[str, float]) -> MarketBoard:
     """A head-to-head with the largest stakes that bookmakers tell."""
     told = board({book: {"Home": price, "Away": 1.8} for book, price in home.items()})
-    prices = {
-        quote: replace(price, limit=limits.get(quote.bookmaker)) for quote, price in told.prices.items()
-    }
+    prices = {quote: price._replace(limit=limits.get(quote.bookmaker)) for quote, price in told.prices.items()}
     return MarketBoard.of(prices, told.last_update)
 
 
