@@ -6,8 +6,6 @@ from bet_intel.compose.backtest.sample import Sample
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.odds import DevigStatus, FloatArray, Method, consensus, devig
 
-_EXCHANGE_AS_BOOKMAKER = 1.0
-
 
 def devigged(price: FloatArray, method: Method) -> FloatArray:
     """Decimal odds (n, m) to fair probabilities (n, m), NaN where the method finds none in (0, 1)."""
@@ -20,8 +18,8 @@ def pooled(by_book: FloatArray, sample: Sample, profile: Profile) -> FloatArray:
     if not sample.bookmakers:
         return np.full(sample.truth.shape, np.nan)
     known = [profile.bookmaker(key) for key in sample.bookmakers]
-    # No lay prices are told here: an exchange is read like a bookmaker (ADR 11).
-    weights = [min(book.weight, _EXCHANGE_AS_BOOKMAKER) if book.exchange else book.weight for book in known]
+    # No lay prices are told here: an exchange is no reference (ADR 11).
+    weights = [0.0 if book.exchange else book.weight for book in known]
     outcomes, books, markets = by_book.shape
     fair = devigged(by_book.reshape(outcomes, books * markets), profile.method).reshape(by_book.shape)
     weight = np.repeat(np.array(weights)[:, np.newaxis], markets, axis=1)
