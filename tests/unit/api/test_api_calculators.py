@@ -100,7 +100,12 @@ def test_by_the_worst_case_no_side_is_worth_more_than_at_its_end_of_the_band(
     book = ReferenceBook("alpha", (1 / (1.04 * p), 1 / (1.04 * (1 - p))))
     for side in ("back", "lay"):
         asked = PriceBody(
-            price=1 / p, references=(book,), commission=commission, side=side, method=Method.WORST_CASE, wanted_ev=wanted
+            price=1 / p,
+            references=(book,),
+            commission=commission,
+            side=side,
+            method=Method.WORST_CASE,
+            wanted_ev=wanted,
         )  # type: ignore[arg-type]
         try:
             answer = worth(asked)

@@ -189,7 +189,10 @@ def every_total(better: float = 1.02) -> dict[MarketKey, Board]:
     for at in _LINES:
         q = fair_over(at)
         over, under = 1.0 / (q * 1.04), 1.0 / ((1.0 - q) * 1.04)
-        low, high = {"Over": better / q, "Under": 0.8 * under + 0.2}, {"Over": 0.8 * over + 0.2, "Under": better / (1.0 - q)}
+        low, high = (
+            {"Over": better / q, "Under": 0.8 * under + 0.2},
+            {"Over": 0.8 * over + 0.2, "Under": better / (1.0 - q)},
+        )
         markets[line("totals", at)] = board(
             {**{name: {"Over": over, "Under": under} for name in FAIR}, "low": low, "high": high}
         )
@@ -203,7 +206,9 @@ def test_middles_of_whole_half_and_quarter_lines_are_worth_what_their_results_ar
         if one.kind is Kind.MIDDLE
     }
     for (over, under), middle in found.items():
-        assert over is not None and under is not None and middle.window is not None
+        assert over is not None
+        assert under is not None
+        assert middle.window is not None
         first, second = (leg.price for leg in middle.legs)
         bets = list(zip(counted(over, first, over=True), counted(under, second, over=False), strict=True))
         shares = [leg.share for leg in middle.legs]
@@ -218,7 +223,9 @@ def test_middles_of_whole_half_and_quarter_lines_are_worth_what_their_results_ar
 
 def test_without_the_half_lines_that_tell_its_push_a_whole_line_has_no_middle() -> None:
     markets = every_total()
-    known = priced({key: markets[key] for key in (line("totals", 2.0), line("totals", 2.5), line("totals", 4.5))}, _EVEN)
+    known = priced(
+        {key: markets[key] for key in (line("totals", 2.0), line("totals", 2.5), line("totals", 4.5))}, _EVEN
+    )
     unknown = priced({key: markets[key] for key in (line("totals", 2.0), line("totals", 4.5))}, _EVEN)
     wanted = (2, 4.5)
     for event, there in ((known, True), (unknown, False)):

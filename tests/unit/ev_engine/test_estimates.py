@@ -57,7 +57,7 @@ def test_a_line_is_shifted_to_by_the_slope_of_its_sport(at: float, half_points: 
 def test_by_the_worst_case_each_side_of_an_estimated_line_has_its_lowest_probability() -> None:
     over, under = 1.10, 8.00
     markets = {
-        line("totals", 8.5): board(dict.fromkeys(THREE, {"Over": over, "Under": under})),
+        line("totals", 8.5): board({book: {"Over": over, "Under": under} for book in THREE}),
         line("totals", 9.0): board({"soft": {"Over": 1.12, "Under": 6.0}}),
     }
     told = priced(markets, replace(PROFILE, method=Method.WORST_CASE))[line("totals", 9.0)].fair

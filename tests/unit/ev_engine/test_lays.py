@@ -77,8 +77,9 @@ def test_the_method_of_the_worst_case_judges_a_lay_by_the_highest_probability_ov
 
 def test_a_leg_that_lays_is_held_against_the_highest_probability_by_the_worst_case() -> None:
     prices = {name: {"Away": 2.8, "Draw": 3.2, "Home": 2.6} for name in FOUR}
-    exchange = {"smarkets": {"Away": 2.8, "Draw": 3.2, "Home": 2.6}}
-    boards_ = boards({H2H: board({**prices, "high": {"Away": 3.1, "Draw": 3.2, "Home": 2.3}}, {"smarkets": {"Away": 3.0}})})
+    boards_ = boards(
+        {H2H: board({**prices, "high": {"Away": 3.1, "Draw": 3.2, "Home": 2.3}}, {"smarkets": {"Away": 3.0}})}
+    )
     ((usual,), (worst,)) = (
         price([boards_], profile) for profile in (PROFILE, replace(PROFILE, method=Method.WORST_CASE))
     )

@@ -44,6 +44,7 @@ BOOKMAKERS = {
 """What the format calls a bookmaker, and the key that it has elsewhere in bet-intel."""
 _OF_TOTALS, _OF_MATCH_ODDS = "P", "PS"  # Pinnacle alone has a name for each
 _BEST, _MEAN = ("Max", "BbMx"), ("Avg", "BbAv")
+_SPORT = "soccer"
 _OUTCOMES = {"h2h": ("home", "draw", "away"), "totals 2.5": ("over", "under")}
 _SUFFIXES = {"h2h": (("H",), ("D",), ("A",)), "totals 2.5": ((">2.5", "_2_5"), ("<2.5", "_2_5_1"))}
 _NEEDED = {
@@ -156,7 +157,7 @@ class Football:
             if any(column.market == market for column in columns):
                 opening, closing = (self._at(market, books, len(outcomes), closing) for closing in (False, True))
                 truth = won[market].astype(np.float64)
-                samples.append(Sample(market, outcomes, tuple(books), RESULT, opening, closing, truth))
+                samples.append(Sample(market, outcomes, tuple(books), RESULT, opening, closing, truth, sport=_SPORT))
         return samples
 
     def _at(self, market: str, books: Sequence[str], outcomes: int, closing: bool) -> Prices:

@@ -180,7 +180,9 @@ def _price(text: str, *, american: bool) -> float:
     if text.startswith(("+", "-", "−")) or (number := _number("price", text)) <= 1:
         raise ValueError(f"{text!r} is not a decimal price: American odds need --american")
     if number >= _AMERICAN and text.isdecimal():
-        raise ValueError(f"{text} could be a decimal price or American odds: write {text}.0, or +{text} with --american")
+        raise ValueError(
+            f"{text} could be a decimal price or American odds: write {text}.0, or +{text} with --american"
+        )
     return number
 
 

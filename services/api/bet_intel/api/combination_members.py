@@ -36,8 +36,8 @@ class Staking(NamedTuple):
 
 
 def listed(rows: Iterable[Record], odds_format: OddsFormat, staking: Staking) -> list[Combination]:
-    """Those of `rows` that are what they are called with these stakes too: an arbitrage that rounding, or a limit, turns
-    into a loss is none."""
+    """Those of `rows` that are what they are called with these stakes too: an arbitrage that rounding, or a limit,
+    turns into a loss is none."""
     every = (shown(row, odds_format, staking) for row in rows)
     return [one for one in every if one.kind != _ARBITRAGE or one.stakes.worst_profit > 0]
 

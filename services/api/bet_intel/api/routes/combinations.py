@@ -69,8 +69,9 @@ def operations(reads: Reads, demand: Demand) -> tuple[Operation, ...]:
             "listArbitrage",
             "arbitrage",
             "Bets that win whatever happens",
-            "Every outcome of a market covered at a profit, also after rounding, the largest first. What these stakes turn "
-            "into a loss is left out: a page may hold fewer than `limit`, and `next_cursor` alone says that it was the last.",
+            "Every outcome of a market covered at a profit, also after rounding, the largest first. What these stakes "
+            "turn into a loss is left out: a page may hold fewer than `limit`, and `next_cursor` says whether it was "
+            "the last.",
         ),
         listing(
             "/v1/low-holds",

@@ -83,7 +83,7 @@ class Judged:
         if self.estimates:
             self._take_estimates()
         # What a price is judged by, and worth against it. A lay wins with 1 − p, per unit of liability.
-        # By the method of the worst case the pool is the lowest over the methods already: a lay's worse end is the other.
+        # By the method of the worst case the pool is the lowest over the methods: a lay's worse end is the other one.
         worst_case = self.profile.worst_case or self.profile.method is Method.WORST_CASE
         self.judged_by = self.lowest if worst_case else self.without
         self.judged_by_lay = self.highest if worst_case else self.without
