@@ -83,8 +83,7 @@ class Judged:
         if self.estimates:
             self._take_estimates()
         # What a price is judged by, and worth against it. A lay wins with 1 − p, per unit of liability.
-        # By the method of the worst case the pool is the lowest over the methods: a lay's worse end is the other one.
-        worst_case = self.profile.worst_case or self.profile.method is Method.WORST_CASE
+        worst_case = self.profile.judges_by_the_worse_end
         self.judged_by = self.lowest if worst_case else self.without
         self.judged_by_lay = self.highest if worst_case else self.without
         self.pooled_lay = self.highest if self.profile.method is Method.WORST_CASE else self.without
@@ -114,7 +113,11 @@ class Judged:
         fair = pooled.market(m)
         if m in self._estimated:
             n = len(entry.board.bookmakers)
-            fair = fair._replace(leave_one_out=self.without[:, :n, m], laid=self.pooled_lay[:, :n, m])
+            fair = fair._replace(
+                leave_one_out=self.without[:, :n, m],
+                laid=self.pooled_lay[:, :n, m],
+                estimates={b: one for (of, b), one in self.estimates.items() if of == m},
+            )
         judged = [
             _Judged(o, b, side, self._judge(o, b, m, side, fair.terms))
             for side, beats in self._beats.items()

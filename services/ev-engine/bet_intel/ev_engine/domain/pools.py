@@ -85,6 +85,9 @@ class Pooled:
             dispersion=float(pool.dispersion[m]),
             books_used=used,
             terms=self.lines.terms(m),
+            weight=np.where(fair.status[:books, m] == DevigStatus.OK, self.weight[:books, m], 0.0),
+            mid=self.group.two_sided[:books, m],
+            winning=int(self.group.winning),
         )
 
     def left_out(self, m: int) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -116,7 +117,9 @@ class FairMarket(NamedTuple):
     (o, b); `leave_one_out`: (o, b), what the others think of an outcome, by the bookmaker left out; `laid`:
     (o, b), what a lay is held against, which is the same but by the method of the worst case: the highest there.
     `share`, `overround`: (b,), shares of the consensus; `left_out`: why a bookmaker is not in it, "" where it is.
-    `terms`: how the market's bets are settled.
+    `terms`: how the market's bets are settled. `weight`: (b,), what shares are
+    made of, 0 where a bookmaker is not pooled; `mid`: (b,), whose prices are the middle of back and lay; `winning`: how
+    many outcomes win. `estimates`: by the bookmaker whose prices are judged by other lines.
     """
 
     reason: str
@@ -132,6 +135,10 @@ class FairMarket(NamedTuple):
     dispersion: float
     books_used: int
     terms: Terms
+    weight: FloatArray
+    mid: BoolArray
+    winning: int
+    estimates: Mapping[int, Estimate] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)

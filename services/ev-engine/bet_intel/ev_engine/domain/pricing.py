@@ -111,5 +111,8 @@ def _one_sided(entry: Entry) -> PricedMarket:
         dispersion=np.nan,
         books_used=0,
         terms=Terms.plain(books),
+        weight=np.zeros(books),
+        mid=np.zeros(books, dtype=np.bool_),
+        winning=1,
     )
     return PricedMarket(entry.key, board, entry.category, fair, (), {}, (), None)
