@@ -35,11 +35,12 @@ async def test_an_arbitrage_is_listed_with_stakes_that_can_be_placed(served: Gat
 
 
 async def test_stakes_that_rounding_turns_into_a_loss_make_no_arbitrage(served: Gateway) -> None:
-    await served.tell(Engine().tells({H2H: ARBITRAGE}))
+    engine = Engine()
+    await served.tell(engine.tells({H2H: ARBITRAGE}))
     assert (await served.get("/v1/arbitrage", stake=3))["data"] == []
     assert len((await served.get("/v1/arbitrage", stake=3, step=0.01))["data"]) == 1
     # A middle may lose: it is listed with any stakes.
-    await served.tell(Engine().tells({line("totals", 8.5): LOWER, line("totals", 9.5): UPPER}))
+    await served.tell(engine.tells({line("totals", 8.5): LOWER, line("totals", 9.5): UPPER}))
     (middle,) = (await served.get("/v1/middles", stake=3))["data"]
     assert middle["stakes"]["worst_profit"].startswith("-")
 
