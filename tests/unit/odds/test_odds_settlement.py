@@ -100,7 +100,7 @@ def test_two_bets_are_both_won_in_full_with_what_the_results_between_their_lines
     band = winning_band(line, other)
     assert (band is None) == (not both)
     if band is not None:
-        assert band == (min(both), max(both))
+        assert (band.lowest, band.highest) == (min(both), max(both))
         _, over = ways(results, line)
         _, other_over = ways(results, other)
         # Under a line wins what over it loses.
