@@ -103,7 +103,7 @@ def test_by_the_worst_case_no_side_is_worth_more_than_at_its_end_of_the_band(
             price=1 / p,
             references=(book,),
             commission=commission,
-            side=side,  # type: ignore[arg-type]
+            side=side,
             method=Method.WORST_CASE,
             wanted_ev=wanted,
         )

@@ -3,7 +3,14 @@
 Arrays are float64 and outcome-major: outcomes first, markets last. NaN stands for what is missing; it is never filled.
 """
 
-from bet_intel.odds.arbitrage import Stakes, lay_as_back, rounded_stakes, stake_shares, survives_rounding
+from bet_intel.odds.arbitrage import (
+    Stakes,
+    lay_as_back,
+    liability_step,
+    rounded_stakes,
+    stake_shares,
+    survives_rounding,
+)
 from bet_intel.odds.arrays import BoolArray, FloatArray, IntArray, StatusArray
 from bet_intel.odds.band import Band
 from bet_intel.odds.conversion import (
@@ -80,6 +87,7 @@ __all__ = [
     "lay_as_back",
     "lay_expected_value",
     "leave_one_out",
+    "liability_step",
     "line_probability",
     "maker_back_price",
     "maker_lay_price",

@@ -17,12 +17,12 @@ from bet_intel.api.answers import (
     PlacedStakes,
     Window,
 )
-from bet_intel.api.domain.explanation import explain_legs
+from bet_intel.api.domain.explanation import LAY, explain_legs
 from bet_intel.api.domain.model import Leg
 from bet_intel.api.domain.odds_format import rendered
 from bet_intel.api.query import OddsFormat
 from bet_intel.api.read_model import Record
-from bet_intel.odds import Stakes, rounded_stakes
+from bet_intel.odds import Stakes, liability_step, rounded_stakes
 
 _CENT = Decimal("0.01")
 _ARBITRAGE = "arbitrage"
@@ -46,7 +46,8 @@ def shown(row: Record | Mapping[str, Any], odds_format: OddsFormat, staking: Sta
     """A row has its legs as JSON text and its times as times; an entry of the feed is decoded JSON."""
     told = row["legs"]
     legs = msgspec.json.decode(told, type=list[Leg]) if isinstance(told, str) else msgspec.convert(told, list[Leg])
-    placed = rounded_stakes([leg.net_price for leg in legs], staking.stake, staking.step, [leg.limit for leg in legs])
+    steps = [liability_step(staking.step, leg.price) if leg.side == LAY else staking.step for leg in legs]
+    placed = rounded_stakes([leg.net_price for leg in legs], staking.stake, steps, [leg.limit for leg in legs])
     newest = _time(row["newest"] if "newest" in row.keys() else row["as_of"])  # noqa: SIM118 - a Record is no mapping
     window = None
     if row["window_low"] is not None:

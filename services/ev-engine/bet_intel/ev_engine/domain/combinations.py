@@ -17,7 +17,7 @@ import numpy as np
 from bet_intel.ev_engine.domain.boards import EventBoards, MarketStatus
 from bet_intel.ev_engine.domain.priced import PricedMarket, Side
 from bet_intel.ev_engine.domain.profile import Profile
-from bet_intel.odds import Split, settlement, stake_shares, survives_rounding, threshold, winning_band
+from bet_intel.odds import Split, liability_step, settlement, stake_shares, survives_rounding, threshold, winning_band
 
 _ALTERNATE = "alternate_"
 _OVER = "Over"
@@ -154,7 +154,9 @@ def _covered(market: PricedMarket, profile: Profile, legs: Sequence[Leg]) -> Com
 def _survives_rounding(legs: Sequence[Leg], profile: Profile) -> bool:
     """Whether every outcome still wins when the stakes are rounded to what can be placed, within the limits."""
     limits = [leg.limit for leg in legs]
-    return survives_rounding([leg.net_price for leg in legs], profile.stake, profile.stake_step, limits)
+    step = profile.stake_step
+    steps = [liability_step(step, leg.price) if leg.side is Side.LAY else step for leg in legs]
+    return survives_rounding([leg.net_price for leg in legs], profile.stake, steps, limits)
 
 
 def _middles(lines: Sequence[PricedMarket], home: str, profile: Profile) -> Iterator[Combination]:
