@@ -398,8 +398,8 @@ def power(implied: Sequence[float], names: Mapping[str, float]) -> dict[str, flo
     low, high = 1.0, 2.0
     while sum(r**high for r in implied) > 1:
         high *= 2
-    for _ in range(100):
-        k = (low + high) / 2
+    # Until no number lies between them.
+    while low < (k := (low + high) / 2) < high:
         low, high = (k, high) if sum(r**k for r in implied) > 1 else (low, k)
     return dict(zip(names, (r**low for r in implied), strict=True))
 
