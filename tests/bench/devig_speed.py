@@ -15,6 +15,23 @@ from bet_intel.odds import Method, devig
 _MARKETS = 100_000
 _AGREE = 1e-6
 
+_PENALTYBLOG = {
+    **{
+        method.value: method
+        for method in (
+            Method.MULTIPLICATIVE,
+            Method.ADDITIVE,
+            Method.POWER,
+            Method.SHIN,
+            Method.ODDS_RATIO,
+            Method.LOGARITHMIC,
+        )
+    },
+    # Buchdahl's margin in proportion to the odds: its probabilities are those of additive.
+    "differential_margin_weighting": Method.ADDITIVE,
+}
+"""Every method it has."""
+
 Residual = Callable[..., FloatArray]
 
 
@@ -38,7 +55,7 @@ def run_shin(rounds: int) -> Iterable[Figure]:
 def run_methods(rounds: int) -> Iterable[Figure]:
     for outcomes, goal in ((2, 500), (3, 500), (20, 200)):
         yield _slowest(f"faster than penaltyblog, {outcomes} outcomes", _against_penaltyblog(outcomes, rounds), goal)
-    for outcomes in (3, 20):
+    for outcomes in (2, 3, 20):
         yield _slowest(f"faster than scipy find_root, {outcomes} outcomes", _against_scipy(outcomes, rounds), 8)
 
 
@@ -53,18 +70,18 @@ def _against_penaltyblog(outcomes: int, rounds: int) -> Mapping[str, float]:
     some = 100
     prices = (1.0 / r[:, :some]).T.tolist()
     faster = {}
-    for method in (Method.MULTIPLICATIVE, Method.ADDITIVE, Method.POWER, Method.SHIN, Method.ODDS_RATIO):
+    for name, method in _PENALTYBLOG.items():
 
         def ours(method: Method = method) -> object:
             return devig(r, method)
 
-        def theirs(method: Method = method) -> list[Sequence[float]]:
-            return [penaltyblog.implied.calculate_implied(one, method=method.value).probabilities for one in prices]
+        def theirs(name: str = name) -> list[Sequence[float]]:
+            return [penaltyblog.implied.calculate_implied(one, method=name).probabilities for one in prices]
 
         if method is not Method.ADDITIVE:  # it clips what is negative
             _require_agreement(method, devig(r, method).probability[:, :some], np.array(theirs()).T)
         taken = interleaved({"ours": ours, "theirs": theirs}, rounds)
-        faster[method.value] = times_faster(taken["theirs"], taken["ours"], work=_MARKETS / some)
+        faster[name] = times_faster(taken["theirs"], taken["ours"], work=_MARKETS / some)
     return faster
 
 

@@ -34,6 +34,7 @@ _PEERS: Sequence[tuple[str, Method, Peer]] = (
     ("penaltyblog", Method.SHIN, _penaltyblog("shin")),
     ("penaltyblog", Method.ODDS_RATIO, _penaltyblog("odds_ratio")),
     ("penaltyblog", Method.LOGARITHMIC, _penaltyblog("logarithmic")),
+    ("penaltyblog differential margin weighting as", Method.ADDITIVE, _penaltyblog("differential_margin_weighting")),
     ("goto-conversion", Method.GOTO, lambda prices: goto_conversion(list(prices))),
 )
 
@@ -65,7 +66,14 @@ def _refused(peer: Peer, prices: Prices) -> bool:
 def _differences() -> Iterable[tuple[str, bool]]:
     total = sum(shin.calculate_implied_probabilities(list(UNDERROUND)))
     yield f"shin gives an underround book probabilities that sum to {total:.4f}", abs(total - 1.0) > 0.1
-    for method in ("multiplicative", "additive", "power", "odds_ratio", "logarithmic"):
+    for method in (
+        "multiplicative",
+        "additive",
+        "power",
+        "odds_ratio",
+        "logarithmic",
+        "differential_margin_weighting",
+    ):
         theirs = _penaltyblog(method)(UNDERROUND)
         raised = all(a > 1.0 / d for a, d in zip(theirs, UNDERROUND, strict=True))
         yield f"penaltyblog {method} raises every probability of an underround book without a word", raised

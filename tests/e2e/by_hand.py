@@ -381,7 +381,9 @@ def _opinion(board: Board, book: str) -> Opinion | None:
     backs = {outcome: board.back[book, outcome] for outcome in board.outcomes}
     lays = {outcome: board.lay[book, outcome] for outcome in board.outcomes if (book, outcome) in board.lay}
     weight = 4.0 if book == "pinnacle" else 1.0
-    if commission(book) > 0 and lays:
+    if commission(book) > 0 and not lays:
+        return None  # One side of a book says nothing of the other.
+    if commission(book) > 0:
         if len(lays) < len(backs) or not all(0 <= 1 / backs[o] - 1 / lays[o] <= 0.10 for o in backs):
             return None
         mids = {o: (1 / backs[o] + 1 / lays[o]) / 2 for o in backs}
@@ -396,8 +398,8 @@ def power(implied: Sequence[float], names: Mapping[str, float]) -> dict[str, flo
     low, high = 1.0, 2.0
     while sum(r**high for r in implied) > 1:
         high *= 2
-    for _ in range(100):
-        k = (low + high) / 2
+    # Until no number lies between them.
+    while low < (k := (low + high) / 2) < high:
         low, high = (k, high) if sum(r**k for r in implied) > 1 else (low, k)
     return dict(zip(names, (r**low for r in implied), strict=True))
 

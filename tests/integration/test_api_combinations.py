@@ -34,6 +34,17 @@ async def test_an_arbitrage_is_listed_with_stakes_that_can_be_placed(served: Gat
     assert (await served.get("/v1/middles"))["data"] == (await served.get("/v1/low-holds"))["data"] == []
 
 
+async def test_stakes_that_rounding_turns_into_a_loss_make_no_arbitrage(served: Gateway) -> None:
+    engine = Engine()
+    await served.tell(engine.tells({H2H: ARBITRAGE}))
+    assert (await served.get("/v1/arbitrage", stake=3))["data"] == []
+    assert len((await served.get("/v1/arbitrage", stake=3, step=0.01))["data"]) == 1
+    # A middle may lose: it is listed with any stakes.
+    await served.tell(engine.tells({line("totals", 8.5): LOWER, line("totals", 9.5): UPPER}))
+    (middle,) = (await served.get("/v1/middles", stake=3))["data"]
+    assert middle["stakes"]["worst_profit"].startswith("-")
+
+
 async def test_filters_choose_and_pages_go_on(served: Gateway) -> None:
     lines = {line("totals", point): LOW_HOLD for point in (6.5, 7.5, 8.5)}
     await served.tell(Engine().tells({H2H: LOW_HOLD, **lines}))

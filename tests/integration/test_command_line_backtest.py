@@ -1,5 +1,6 @@
 """`bet-intel backtest` as it is called."""
 
+import io
 import sys
 from pathlib import Path
 
@@ -22,6 +23,23 @@ def test_results_are_scored_and_drawn(tmp_path: Path) -> None:
     assert market["value_bets"]["bets"] > 0
     assert plot.read_bytes().startswith(b"\x89PNG")
     assert bet_intel("backtest", file, "--method", "shin", "--min-ev", "0", "--json").answer == ran.answer
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("stream", "shown"), [(Terminal, True), (io.StringIO, False)])
+def test_a_bar_shows_how_far_it_is_on_a_terminal_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: type[io.StringIO], shown: bool
+) -> None:
+    file, errors = written(tmp_path, csv().encode(), "E0.csv"), stream()
+    monkeypatch.setattr(sys, "stderr", errors)
+    monkeypatch.setenv("TERM", "xterm")
+    assert run(["backtest", file, "--json"]) == 0
+    assert ("h2h" in errors.getvalue() and "%" in errors.getvalue()) == shown
+    assert shown or errors.getvalue() == ""
 
 
 def test_the_table_names_what_was_rejected(tmp_path: Path) -> None:

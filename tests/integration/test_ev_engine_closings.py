@@ -9,6 +9,7 @@ import pytest
 
 from bet_intel.events.v1.closing_line_fixed_pb2 import ClosingLineFixed
 from bet_intel.events.v1.resync_requested_pb2 import ResyncKind, ResyncRequested
+from bet_intel.odds_ingest.domain.quotes import MarketBoard, MarketKey
 from bet_intel.shared.describe import describe
 from bet_intel.shared.messaging import Message
 from bet_intel.shared.postgres import Database
@@ -20,6 +21,7 @@ from fixtures.postgres import MakeDatabase
 
 pytestmark = pytest.mark.integration
 
+ODDS_SET = "opportunities.updated.v1"
 BOOKS = ("alpha", "beta", "gamma", "delta")
 
 
@@ -32,6 +34,13 @@ async def engine(make_database: MakeDatabase) -> AsyncIterator[Engine]:
 def at(home: float, *, total: bool = False) -> dict[Any, Any]:
     markets = {H2H: board({book: {"Home": home, "Away": 1.7} for book in BOOKS})}
     return {**markets, TOTAL: board({"alpha": {"Over": 1.9, "Under": 1.9}})} if total else markets
+
+
+def limited(home: dict[str, float], limits: dict[str, float]) -> MarketBoard:
+    """A head-to-head with the largest stakes that bookmakers tell."""
+    told = board({book: {"Home": price, "Away": 1.8} for book, price in home.items()})
+    prices = {quote: price._replace(limit=limits.get(quote.bookmaker)) for quote, price in told.prices.items()}
+    return MarketBoard.of(prices, told.last_update)
 
 
 async def fixed(engine: Engine, *messages: Message) -> list[ClosingLineFixed]:
@@ -92,6 +101,63 @@ async def test_markets_close_each_as_of_their_own_time(engine: Engine) -> None:
         ("h2h", None, minutes(64).isoformat()),
         ("totals", 8.5, minutes(0).isoformat()),
     ]
+
+
+def totals(*lines: float) -> dict[Any, Any]:
+    """Totals at `lines`, and a head-to-head that is always there."""
+    even = {book: {"Over": 1.9, "Under": 1.9} for book in BOOKS}
+    return {**at(2.0), **{MarketKey("totals", line=line): board(even) for line in lines}}
+
+
+def closed(body: ClosingLineFixed) -> list[tuple[float, str]]:
+    """The lines of totals that were told, each with its category."""
+    return [(one["line"], one["category"]) for one in rows(body, "markets") if one["market"] == "totals"]
+
+
+async def test_a_line_that_was_withdrawn_while_another_was_offered_is_no_closing_line(engine: Engine) -> None:
+    feed = Feed()
+    await fixed(engine, feed.shows(0, totals(8.0)), feed.shows(5, totals(8.5)), feed.shows(64, totals(8.5, 9.5)))
+    (body,) = await fixed(engine, feed.withdraws(66))
+    assert closed(body) == [(8.5, "main"), (9.5, "alternate")]
+
+
+async def test_a_line_that_comes_back_closes_whatever_the_order_of_the_messages(engine: Engine) -> None:
+    feed = Feed()
+    shown = [(0, (8.0,)), (5, (8.5,)), (20, (8.0, 8.5)), (40, (8.0,))]
+    first, away, back, last = [feed.shows(minute, totals(*lines)) for minute, lines in shown]
+    live = feed.withdraws(66)
+    await fixed(engine, last, away)
+    await engine.handles(back, live, first)
+    assert closed(engine.closings[-1]) == [(8.0, "main")]
+
+
+async def test_lines_that_were_all_withdrawn_close_with_those_that_were_there_last(engine: Engine) -> None:
+    feed = Feed()
+    await fixed(engine, feed.shows(0, totals(8.0)), feed.shows(20, totals(8.5)), feed.shows(40, at(2.0)))
+    (body,) = await fixed(engine, feed.shows(66, at(2.0)))
+    assert closed(body) == [(8.5, "main")]
+
+
+async def test_a_line_that_was_withdrawn_after_an_earlier_start_was_on_offer_at_it(engine: Engine) -> None:
+    feed = Feed()
+    told = [feed.shows(0, totals(8.0, 8.5)), feed.shows(20, totals(8.5))]
+    await fixed(engine, *told)
+    feed.event = moved(feed.event, minutes(10))
+    (body,) = await fixed(engine, feed.shows(30, totals(8.5)))
+    assert closed(body) == [(8.0, "main"), (8.5, "alternate")]
+
+
+async def test_who_takes_more_money_weighs_more_in_the_closing_price_as_it_does_on_the_board(engine: Engine) -> None:
+    prices = {"alpha": 2.0, "beta": 2.02, "gamma": 2.1, "delta": 2.12}
+    limits = {"alpha": 50.0, "beta": 100.0, "gamma": 100.0, "delta": 5000.0}
+    feed = Feed()
+    (set_,) = await engine.handles(feed.shows(64, {H2H: limited(prices, limits)}))
+    (body,) = await fixed(engine, feed.withdraws(66))
+    told = {one["outcome"]: one["consensus"] for one in describe(ODDS_SET, set_.SerializeToString())["outcomes"]}
+    assert {one["outcome"]: one["consensus"] for one in rows(body, "outcomes")} == told
+    unlimited = Feed(sporting_event("2"))
+    (other,) = await fixed(engine, unlimited.shows(64, {H2H: limited(prices, {})}), unlimited.withdraws(66))
+    assert {one["outcome"]: one["consensus"] for one in rows(other, "outcomes")}["Away"] != told["Away"]
 
 
 async def test_a_late_board_is_told_again_with_a_higher_revision_and_twice_is_no_news(engine: Engine) -> None:

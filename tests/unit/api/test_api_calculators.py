@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bet_intel.api.domain.calculator import CalculationError
 from bet_intel.api.domain.devigging import DevigBody, devigged
 from bet_intel.api.domain.worth import PriceAnswer, PriceBody, ReferenceBook, worth
+from bet_intel.odds import Method
 
 decimal = st.floats(1.0001, 1_000_000)
 american = st.one_of(st.integers(100, 1_000_000), st.integers(-1_000_000, -100)).map(float)
@@ -90,3 +91,26 @@ def test_probabilities_that_exceed_one_are_refused(fair: float, push: float, hal
             worth(asked)
     else:
         assert finite(worth(asked))
+
+
+@given(st.floats(0.02, 0.9), shares, st.floats(0, 1))
+def test_by_the_worst_case_no_side_is_worth_more_than_at_its_end_of_the_band(
+    p: float, commission: float, wanted: float
+) -> None:
+    book = ReferenceBook("alpha", (1 / (1.04 * p), 1 / (1.04 * (1 - p))))
+    for side in ("back", "lay"):
+        asked = PriceBody(
+            price=1 / p,
+            references=(book,),
+            commission=commission,
+            side=side,
+            method=Method.WORST_CASE,
+            wanted_ev=wanted,
+        )
+        try:
+            answer = worth(asked)
+        except CalculationError:
+            return
+        assert answer.ev == pytest.approx(answer.ev_worst, abs=1e-12)
+        assert answer.band is not None
+        assert answer.fair_probability == (answer.band.low if side == "back" else answer.band.high)

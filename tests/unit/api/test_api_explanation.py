@@ -4,8 +4,11 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bet_intel.api.domain.explanation import REASONS, explain
@@ -17,8 +20,9 @@ from bet_intel.ev_engine.domain.gates import REFUSING
 from bet_intel.ev_engine.domain.lives import live_on
 from bet_intel.ev_engine.domain.priced import Side
 from bet_intel.ev_engine.domain.pricing import PricedEvent
-from bet_intel.ev_engine.domain.profile import STARTING
+from bet_intel.ev_engine.domain.profile import STARTING, Profile
 from bet_intel.ev_engine.wire_sets import opportunities_updated
+from bet_intel.odds import Method
 from bet_intel.odds_ingest.domain.answer_time import answer_time
 from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
 from fixtures.odds_payloads import SHARED_DATA
@@ -30,12 +34,16 @@ pytestmark = pytest.mark.skipif(not FILES, reason=f"no real odds in {WORLD}")
 
 
 def priced(profile: str, files: int = 2) -> Iterator[PricedEvent]:
+    return priced_by(STARTING[profile], files)
+
+
+def priced_by(profile: Profile, files: int = 2) -> Iterator[PricedEvent]:
     for path in FILES[:files]:
         response: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))
         parsed = parse_response(json.dumps(response).encode(), provider="the_odds_api")
         taken_at = answer_time(parsed.events)
         assert taken_at is not None
-        yield from price_answer(parsed.events, taken_at, STARTING[profile])
+        yield from price_answer(parsed.events, taken_at, profile)
 
 
 def workings(profile: str) -> Iterator[PriceWorking]:
@@ -107,9 +115,64 @@ def test_what_is_told_of_a_price_is_what_the_engine_found() -> None:
                 assert working.verdict == "not_judged" or working.reason == reason
 
 
+@pytest.mark.parametrize("profile", [*STARTING.values(), replace(STARTING["consensus"], method=Method.WORST_CASE)])
+def test_the_pool_that_judged_any_price_is_made_again_exactly(profile: Profile) -> None:
+    """Of every price, whether an opportunity, refused or neither."""
+    seen, estimated = 0, 0
+    for event in islice(priced_by(profile), 0, None, 3):
+        told = SetWorking(opportunities_updated((event,), live_on({}, (event,)), 1).data)
+        for market in event.markets:
+            for o, b in np.argwhere(~np.isnan(market.fair.leave_one_out) & ~np.isnan(market.board.back)).tolist()[::5]:
+                outcome, bookmaker = market.board.outcomes[o], market.board.bookmakers[b]
+                working = told.price(MarketKey(*market.key), outcome, bookmaker, profile.name)
+                assert working is not None
+                assert working.fair_probability is not None
+                assert working.band.low is not None
+                assert working.band.high is not None
+                by_the_pool = float(market.fair.leave_one_out[o, b])
+                by = working.band.low if profile.judges_by_the_worse_end else by_the_pool
+                assert working.fair_probability == pytest.approx(by, abs=1e-12)
+                assert working.band.low - 1e-12 <= by_the_pool <= working.band.high + 1e-12
+                assert working.ev is not None
+                if working.verdict != "opportunity":  # whose EV counts how often its line returns the stake
+                    assert working.ev == pytest.approx(working.fair_probability * (working.net_price or 0) - 1.0)
+                    assert (working.ev > 1e-12) == (working.verdict == "refused")
+                    assert working.ev_worst == pytest.approx(working.band.low * (working.net_price or 0) - 1.0)
+                away = market.fair.estimates.get(b)
+                assert working.estimated_half_points == (None if away is None else away.half_points)
+                weights = {one.bookmaker: one.leave_one_out_weight for one in working.bookmakers}
+                assert weights[bookmaker] == 0.0
+                assert away is not None or sum(weights.values()) == pytest.approx(1.0)
+                seen, estimated = seen + 1, estimated + (away is not None)
+    assert seen > 100
+    assert estimated or profile.sharp_references
+
+
+def test_a_refusal_tells_what_it_had_passed_and_a_careful_profile_what_would_be_an_edge() -> None:
+    every = list(workings("conservative"))
+    refused = [working for working in every if working.verdict == "refused"]
+    order = [gate.name for gate in REFUSING]
+    for working in refused:
+        asked = [gate.gate for gate in working.gates]
+        assert asked == order[: len(asked)]
+        assert [gate.passed for gate in working.gates] == [True] * (len(asked) - 1) + [False]
+    assert any(len(working.gates) > 2 for working in refused)
+    no_edge = [working for working in every if working.verdict == "no_ev" and working.price]
+    for working in no_edge:
+        (needed,) = re.findall(r"a net price above (\S+) would be an edge", explain(working)[-1])
+        assert working.net_price is not None
+        assert working.net_price <= float(needed) + 0.001
+        assert "by the low end of the band" in " ".join(explain(working))
+    assert no_edge
+
+
 def test_every_gate_and_every_reason_has_its_words() -> None:
     gates = {gate.name for gate in REFUSING}
-    said = {working.gates[0].gate: explain(working)[-1] for working in workings("consensus") if working.gates}
+    said = {
+        working.gates[-1].gate: explain(working)[-1]
+        for working in workings("consensus")
+        if working.verdict == "refused"
+    }
     assert said.keys() <= gates
     assert all(gate not in sentence for gate, sentence in said.items())
     left_out = {b.left_out_reason for w in workings("sharp") for b in w.bookmakers if b.left_out_reason}

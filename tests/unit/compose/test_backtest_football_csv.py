@@ -94,3 +94,8 @@ def test_what_cannot_be_read_is_rejected_with_its_place() -> None:
 def test_another_format_is_refused_with_what_is_missing(text: str) -> None:
     with pytest.raises(UnreadableError, match="has no column for"):
         read(text)
+
+
+def test_what_is_no_csv_is_told_with_its_line() -> None:
+    with pytest.raises(UnreadableError, match="cannot be read as CSV at line 2: field larger"):
+        read(f"{csv().splitlines()[0]}\n{'x' * 200_000}\n")

@@ -1,5 +1,6 @@
 """The pool of a backtest is the one the engine makes."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -7,9 +8,13 @@ import pytest
 
 from bet_intel.compose.backtest.football_csv import Football
 from bet_intel.compose.backtest.probabilities import pooled
+from bet_intel.compose.backtest.recorded import Recorded
+from bet_intel.compose.backtest.study import Question, study
 from bet_intel.ev_engine.domain.boards import Board, EventBoards, MarketKey, MarketStatus, SportingEvent
 from bet_intel.ev_engine.domain.pricing import price
-from bet_intel.ev_engine.domain.profile import STARTING, Profile
+from bet_intel.ev_engine.domain.profile import STARTING, Override, Profile
+from bet_intel.odds import Method
+from fixtures.engine_boards import board
 
 AS_OF = datetime(2024, 8, 16, 12, tzinfo=UTC)
 START = datetime(2024, 8, 16, 20, tzinfo=UTC)
@@ -38,7 +43,11 @@ def made_up() -> Football:
     return football
 
 
-@pytest.mark.parametrize("profile", STARTING.values(), ids=STARTING)
+_OTHERWISE = Override(sport="soccer", market="h2h", weights={"bet365": 9.0, "pinnacle": 0.0})
+PROFILES = {**STARTING, "overridden": Profile(overrides=(_OTHERWISE,))}
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 def test_a_profile_gives_what_the_engine_gives(profile: Profile) -> None:
     (sample,) = made_up().samples()
     fair = pooled(sample.opening.by_book, sample, profile)
@@ -47,8 +56,47 @@ def test_a_profile_gives_what_the_engine_gives(profile: Profile) -> None:
         back = sample.opening.by_book[..., m]
         nothing = np.full(back.shape, np.nan)
         updated = np.full(len(sample.bookmakers), int(AS_OF.timestamp() * 1e6))
-        board = Board(1, MarketStatus.OPEN, sample.outcomes, sample.bookmakers, back, nothing, nothing, updated)
+        told = Board(1, MarketStatus.OPEN, sample.outcomes, sample.bookmakers, back, nothing, nothing, updated)
         event = SportingEvent(f"{m:03}", "made_up", "soccer", "soccer_epl", "EPL", START, "Home", "Away")
-        events.append(EventBoards(event, AS_OF, 1, {}, {KEY: board}))
+        events.append(EventBoards(event, AS_OF, 1, {}, {KEY: told}))
     engine = np.stack([priced.markets[0].fair.consensus for priced in price(events, profile)], axis=1)
     np.testing.assert_allclose(fair, engine, rtol=0, atol=1e-12)
+
+
+def recorded(key: MarketKey, *seen: Board) -> Recorded:
+    """One market of as many events, each seen once, half an hour before its start."""
+    found = Recorded(Profile(), 0.02)
+    for number, one in enumerate(seen):
+        event = SportingEvent(f"{number:03}", "made_up", "soccer", "soccer_epl", "EPL", START, "Home", "Away")
+        state = EventBoards(event, AS_OF, 1, {}, {key: one})
+        for priced in price([state], found.profile):
+            found.take_priced(priced)
+    return found
+
+
+def test_the_pool_of_a_recording_knows_ages_limits_and_lay_prices() -> None:
+    prices = {name: {"A": 1.9, "B": 1.9} for name in ("alpha", "beta", "gamma")}
+    back = {**prices, "stale": {"A": 1.7, "B": 2.15}, "rich": {"A": 1.95, "B": 1.86}, "smarkets": {"A": 1.8, "B": 2.0}}
+    told = board(back, {"smarkets": {"A": 1.85, "B": 2.06}}, ages={"stale": 5000}, as_of=AS_OF)
+    told.limit[:] = 100.0
+    told.limit[:, told.bookmakers.index("rich")] = 10_000.0
+    key = MarketKey("h2h", "full", None, "")
+    found = recorded(key, told)
+    (sample,) = found.samples()
+    for profile in PROFILES.values():
+        (engine,) = price([replace(found.boards["000", key])], profile)
+        np.testing.assert_array_equal(
+            pooled(sample.opening.by_book, sample, profile)[:, 0], engine.markets[0].fair.consensus
+        )
+
+
+def test_where_two_outcomes_win_probabilities_add_up_to_two() -> None:
+    two = board({name: {"A": 1.28, "B": 1.38, "C": 1.52} for name in ("alpha", "beta", "gamma")}, as_of=AS_OF)
+    (sample,) = recorded(MarketKey("double_chance", "full", None, ""), two).samples()
+    question = Question({"consensus": Profile()}, "alpha", Method.POWER, 0.02, 0.0, resamples=10, seed=1)
+    of_pool = {
+        (one.kind, one.method): one.log_loss.value for one in study(sample, question, None, lambda _: None).scores
+    }
+    assert pooled(sample.opening.by_book, sample, Profile()).sum() == pytest.approx(2.0)
+    # Alike in opinion, a bookmaker is no worse than the pool that it makes.
+    assert of_pool["bookmaker", "power"] == pytest.approx(of_pool["profile", "power"])

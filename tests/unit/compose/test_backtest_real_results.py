@@ -17,6 +17,9 @@ from fixtures.football import football_of
 E0, BIG4 = "football_E0_2019_2025", "football_big4_2019_2024"
 LOG_LOSS = {E0: 0.9564, BIG4: 0.9753}
 """Of Pinnacle's closing prices, as published with the data."""
+FURTHER = {E0: {"additive": 1.6, "goto": 2.9}, BIG4: {}}
+"""In 1e-4: the methods that are further than 1 from that. They take the most off long shots, of which more won in E0
+than these two say: of 1,307 prices above 5.00 there won 173, by them 169.5 and 167.2."""
 QUESTION = Question({"consensus": Profile()}, "pinnacle", Method.SHIN, 0.02, 0.02, resamples=50, seed=1)
 
 
@@ -38,10 +41,8 @@ def test_log_loss_of_the_sharp_close_by_every_method(real: Real) -> None:
         if (one.name, one.moment, one.markets) == ("pinnacle", "closing", sample.size)
     }
     assert set(found) == {method.value for method in MODELS}
-    middle = sorted(value for value in found.values() if value is not None)[len(found) // 2]
-    assert middle == pytest.approx(LOG_LOSS[name], abs=1e-4)
-    # No method is far from another on sharp prices.
-    assert {method: value for method, value in found.items() if abs((value or 0) - LOG_LOSS[name]) > 3e-4} == {}
+    apart = {method: round(((value or 0.0) - LOG_LOSS[name]) * 1e4, 1) for method, value in found.items()}
+    assert {method: by for method, by in apart.items() if abs(by) > 1.0} == FURTHER[name]
 
 
 def test_the_pool_is_as_good_as_the_sharp_opening_also_on_wrong_quotes(real: Real) -> None:

@@ -113,3 +113,23 @@ def test_a_side_that_is_none_is_refused() -> None:
     slips, (refused,) = read_slips("f", data, american=False)
     assert slips == []
     assert "neither back nor lay" in refused.reason
+
+
+def test_a_whole_number_that_may_be_american_odds_is_refused_and_how_to_write_it_said() -> None:
+    (said,) = reasons(ROW.replace("2.10", "150"))
+    assert "150.0" in said
+    assert "+150 with --american" in said
+    assert bodies(ROW.replace("2.10", "150.0"))[0]["price"] == 150.0
+    assert bodies(ROW.replace("2.10", "99"))[0]["price"] == 99.0
+    assert bodies(ROW.replace("2.10", "150"), american=True)[0]["price"] == 2.5
+
+
+def test_of_two_columns_for_one_thing_neither_is_taken_for_the_other() -> None:
+    with pytest.raises(CommandError, match="placed_at and date, which both tell placed_at"):
+        read_slips("bets.csv", b"bookmaker,market,outcome,price,stake,event_id,placed_at,date\n", american=False)
+
+
+def test_what_is_no_csv_is_told_with_its_line() -> None:
+    text = f'{HEADER}\n{ROW}\n"{"x" * 200_000}"\n'
+    with pytest.raises(CommandError, match=r"bets\.csv cannot be read as CSV at line 3: field larger"):
+        read_slips("bets.csv", text.encode(), american=False)

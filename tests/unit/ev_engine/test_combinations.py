@@ -1,5 +1,6 @@
 """Arbitrages, low holds and middles: what is found, what is not, and how they live."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -12,7 +13,8 @@ from bet_intel.ev_engine.domain.boards import Board, MarketKey, MarketStatus
 from bet_intel.ev_engine.domain.combinations import Combination, Kind
 from bet_intel.ev_engine.domain.lives import Life, live_on
 from bet_intel.ev_engine.domain.pricing import PricedEvent, price
-from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.ev_engine.domain.profile import Bookmaker, Profile
+from bet_intel.odds import Method
 from fixtures.engine_boards import AS_OF, H2H, START, board, boards, line
 
 PROFILE = Profile()
@@ -154,6 +156,83 @@ def test_a_spread_is_a_middle_where_the_home_side_gives_less_than_the_away_side_
     assert middle.window is not None
     assert (middle.window.low, middle.window.high) == (1.5, 2.5)
     assert [leg[0] for leg in legs(middle)] == ["Harbour City", "Riverside"]
+
+
+# Goals, 1.9 in the mean.
+_GOALS = [math.exp(-1.9) * 1.9**x / math.factorial(x) for x in range(30)]
+_LINES = (0.5, 1.0, 1.5, 1.75, 2.0, 2.25, 2.5, 2.75, 3.0, 3.25, 3.5, 4.0, 4.5)
+_UNHEARD = {name: Bookmaker(weight=0.0) for name in ("low", "high")}
+_EVEN = replace(PROFILE, method=Method.MULTIPLICATIVE, middle_cost=0.6, bookmakers=_UNHEARD)
+
+
+def counted(line: float, price: float, *, over: bool) -> list[float]:
+    """What a bet wins or loses at each result; on a quarter line it is two of half the stake at its neighbours."""
+    if (line * 4) % 2:
+        halves = [counted(line + step, price, over=over) for step in (-0.25, 0.25)]
+        return [sum(pair) / 2 for pair in zip(*halves, strict=True)]
+    ahead = [(x - line) * (1 if over else -1) for x in range(len(_GOALS))]
+    return [price - 1.0 if lead > 0 else -1.0 if lead < 0 else 0.0 for lead in ahead]
+
+
+def fair_over(line: float) -> float:
+    """The fair probability of over `line` where the stake stands: a price of its inverse wins nothing in the mean."""
+    gained, lost = (
+        sum(p * step for p, won in zip(_GOALS, counted(line, 2.0, over=True), strict=True) if (step := won * sign) > 0)
+        for sign in (1, -1)
+    )
+    return gained / (gained + lost)
+
+
+def every_total(better: float = 1.02) -> dict[MarketKey, Board]:
+    """Totals of these goals by four bookmakers, and by two that are better on one side each."""
+    markets = {}
+    for at in _LINES:
+        q = fair_over(at)
+        over, under = 1.0 / (q * 1.04), 1.0 / ((1.0 - q) * 1.04)
+        low, high = (
+            {"Over": better / q, "Under": 0.8 * under + 0.2},
+            {"Over": 0.8 * over + 0.2, "Under": better / (1.0 - q)},
+        )
+        markets[line("totals", at)] = board(
+            {**{name: {"Over": over, "Under": under} for name in FAIR}, "low": low, "high": high}
+        )
+    return markets
+
+
+def test_middles_of_whole_half_and_quarter_lines_are_worth_what_their_results_are() -> None:
+    found = {
+        (one.legs[0].market.key.line, one.legs[1].market.key.line): one
+        for one in priced(every_total(), _EVEN).combinations
+        if one.kind is Kind.MIDDLE
+    }
+    for (over, under), middle in found.items():
+        assert over is not None
+        assert under is not None
+        assert middle.window is not None
+        first, second = (leg.price for leg in middle.legs)
+        bets = list(zip(counted(over, first, over=True), counted(under, second, over=False), strict=True))
+        shares = [leg.share for leg in middle.legs]
+        ev = sum(p * (shares[0] * one + shares[1] * two) for p, (one, two) in zip(_GOALS, bets, strict=True))
+        assert middle.ev == pytest.approx(ev, abs=1e-9)
+        both = [x for x, (one, two) in enumerate(bets) if one == first - 1.0 and two == second - 1.0]
+        assert (middle.window.low, middle.window.high) == (both[0] - 0.5, both[-1] + 0.5)
+        assert middle.window.probability == pytest.approx(sum(_GOALS[x] for x in both), abs=1e-9)
+    assert found.keys() >= {(1.5, 2.5), (1, 2.5), (1.75, 3.5), (2, 4), (2.25, 3.5), (1.5, 2.75)}
+    assert found.keys().isdisjoint({(3, 3.5), (2.5, 3), (2.75, 3.25), (2, 2.5), (2.25, 3.25)})
+
+
+def test_without_the_half_lines_that_tell_its_push_a_whole_line_has_no_middle() -> None:
+    markets = every_total()
+    known = priced(
+        {key: markets[key] for key in (line("totals", 2.0), line("totals", 2.5), line("totals", 4.5))}, _EVEN
+    )
+    unknown = priced({key: markets[key] for key in (line("totals", 2.0), line("totals", 4.5))}, _EVEN)
+    wanted = (2, 4.5)
+    for event, there in ((known, True), (unknown, False)):
+        pairs = {
+            tuple(leg.market.key.line for leg in one.legs) for one in event.combinations if one.kind is Kind.MIDDLE
+        }
+        assert (wanted in pairs) == there
 
 
 def _life(markets: Mapping[MarketKey, Board], seconds: float, lives: list[Life]) -> tuple[list[Life], list[Life]]:

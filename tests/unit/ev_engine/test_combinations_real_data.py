@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from bet_intel.compose.pricing.boards import price_answer
-from bet_intel.ev_engine.domain.boards import MarketStatus
-from bet_intel.ev_engine.domain.combinations import Kind
+from bet_intel.ev_engine.domain.boards import EventBoards, MarketStatus
+from bet_intel.ev_engine.domain.combinations import Kind, Leg
 from bet_intel.ev_engine.domain.priced import PricedMarket
-from bet_intel.ev_engine.domain.pricing import PricedEvent
+from bet_intel.ev_engine.domain.pricing import PricedEvent, price
 from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.odds import Split, settlement
 from bet_intel.odds_ingest.domain.answer_time import answer_time
 from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
 from fixtures.engine_boards import us
@@ -74,14 +76,33 @@ def test_what_covers_two_outcomes_is_found_at_its_least_cost() -> None:
     assert seen > 20
 
 
+def _worth(leg: Leg) -> float:
+    """The EV of a leg by the ways it may end."""
+    terms = leg.market.fair.terms
+    split = terms.splits[leg.outcome] if terms.splits else Split.NONE
+    ways = settlement(leg.fair, split, float(terms.push[leg.bookmaker]))
+    assert ways is not None
+    return ways.expected_value(leg.net_price)
+
+
+def generous(event: PricedEvent) -> EventBoards:
+    """The boards of an event with every other bookmaker offering 4 % more: as they are, these have no middle."""
+    more = {
+        key: replace(board, back=board.back * np.where(np.arange(len(board.bookmakers)) % 2, 1.04, 1.0))
+        for key, board in event.boards.boards.items()
+    }
+    return replace(event.boards, boards=more)
+
+
 def test_a_middle_is_worth_what_its_legs_are_worth() -> None:
-    middles = [one for event in events() for one in event.combinations if one.kind is Kind.MIDDLE]
+    again = price([generous(event) for event in events()], PROFILE)
+    middles = [one for event in again for one in event.combinations if one.kind is Kind.MIDDLE]
     for one in middles:
         assert one.window is not None
         assert one.window.low < one.window.high
         assert len({leg.market.board.bookmakers[leg.bookmaker] for leg in one.legs}) == 2
         assert sum(leg.share for leg in one.legs) == pytest.approx(1)
-        assert one.ev == pytest.approx(sum(leg.share * (leg.fair * leg.net_price - 1) for leg in one.legs))
+        assert one.ev == pytest.approx(sum(leg.share * _worth(leg) for leg in one.legs))
         assert 0 < one.window.probability < 1
         assert one.ev > 0
         assert one.cost <= 1.05

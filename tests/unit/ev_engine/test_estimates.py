@@ -3,12 +3,14 @@
 from dataclasses import replace
 from math import exp, log
 
+import numpy as np
 import pytest
 
 from bet_intel.ev_engine.domain.boards import Board, MarketKey
 from bet_intel.ev_engine.domain.priced import Priced, PricedMarket
 from bet_intel.ev_engine.domain.pricing import price, price_side_by_side
 from bet_intel.ev_engine.domain.profile import Profile, Slope
+from bet_intel.odds import MODELS, Method, devig
 from fixtures.engine_boards import board, boards, found, line
 
 # The events of the fixture are of baseball_mlb: .12 in log-odds for half a point of a total, over four of them.
@@ -50,6 +52,19 @@ def test_a_line_is_shifted_to_by_the_slope_of_its_sport(at: float, half_points: 
     assert one.estimate is not None
     assert (one.estimate.lines, one.estimate.half_points) == ((8.5,), abs(half_points))
     assert one.estimate.shares == pytest.approx(dict.fromkeys(THREE, 1 / 3))
+
+
+def test_by_the_worst_case_each_side_of_an_estimated_line_has_its_lowest_probability() -> None:
+    over, under = 1.10, 8.00
+    markets = {
+        line("totals", 8.5): board({book: {"Over": over, "Under": under} for book in THREE}),
+        line("totals", 9.0): board({"soft": {"Over": 1.12, "Under": 6.0}}),
+    }
+    told = priced(markets, replace(PROFILE, method=Method.WORST_CASE))[line("totals", 9.0)].fair
+    by_method = [devig(np.array([[1 / over], [1 / under]]), method).probability[0, 0] for method in MODELS]
+    lowest, highest = moved(min(by_method), -SLOPE), moved(max(by_method), -SLOPE)
+    assert told.leave_one_out[:, 0] == pytest.approx([lowest, 1 - highest], abs=1e-12)
+    assert told.laid[:, 0] == pytest.approx([highest, 1 - lowest], abs=1e-12)
 
 
 def test_no_further_than_the_slope_is_believed_nor_where_there_is_none() -> None:

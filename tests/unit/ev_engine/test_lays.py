@@ -1,15 +1,18 @@
 """Prices to lay: judged net of commission, per unit of liability, and staked."""
 
+from dataclasses import replace
+
 import pytest
 
+from bet_intel.ev_engine.domain.combinations import Leg
 from bet_intel.ev_engine.domain.lives import live_on
 from bet_intel.ev_engine.domain.priced import Priced, PricedMarket, Side
-from bet_intel.ev_engine.domain.pricing import price
+from bet_intel.ev_engine.domain.pricing import PricedEvent, price
 from bet_intel.ev_engine.domain.profile import STARTING, Profile
 from bet_intel.ev_engine.domain.stakes import Bet, stakes
 from bet_intel.ev_engine.wire_sets import opportunities_updated
 from bet_intel.events.v1.opportunities_updated_pb2 import OpportunitiesUpdated
-from bet_intel.odds import lay_expected_value
+from bet_intel.odds import Method, lay_expected_value
 from bet_intel.shared.columns import read
 from fixtures.engine_boards import H2H, Prices, board, boards, only_market
 
@@ -59,6 +62,32 @@ def test_conservative_judges_a_lay_by_the_high_end_of_the_band() -> None:
     careful = laid(market(back, lay, STARTING["conservative"]))["Home"]
     assert careful.fair == usual.band_high > usual.fair
     assert careful.ev == pytest.approx(usual.ev_worst)
+
+
+def test_the_method_of_the_worst_case_judges_a_lay_by_the_highest_probability_over_the_methods() -> None:
+    long_shot = {name: {"Away": 1.20, "Home": 4.60} for name in FOUR}
+    lay = {"smarkets": {"Away": 1.28, "Home": 3.60}}
+    back = {**long_shot, "smarkets": {"Away": 1.26, "Home": 3.50}}
+    usual = laid(market(back, lay))["Home"]
+    worst = laid(market(back, lay, replace(PROFILE, method=Method.WORST_CASE)))["Home"]
+    assert worst.fair == pytest.approx(usual.band_high, abs=1e-12)
+    assert worst.ev == worst.ev_worst == pytest.approx(usual.ev_worst, abs=1e-12)
+    assert worst.confidence < usual.confidence
+
+
+def test_a_leg_that_lays_is_held_against_the_highest_probability_by_the_worst_case() -> None:
+    prices = {name: {"Away": 2.8, "Draw": 3.2, "Home": 2.6} for name in FOUR}
+    boards_ = boards(
+        {H2H: board({**prices, "high": {"Away": 3.1, "Draw": 3.2, "Home": 2.3}}, {"smarkets": {"Away": 3.0}})}
+    )
+    ((usual,), (worst,)) = (
+        price([boards_], profile) for profile in (PROFILE, replace(PROFILE, method=Method.WORST_CASE))
+    )
+
+    def lay_leg(event: PricedEvent) -> Leg:
+        return next(leg for one in event.combinations for leg in one.legs if leg.side is Side.LAY)
+
+    assert lay_leg(worst).fair < lay_leg(usual).fair
 
 
 def test_a_lay_of_one_of_two_outcomes_is_staked_as_a_bet_on_the_other() -> None:

@@ -141,12 +141,16 @@ def shares(market: PricedMarket) -> dict[str, float]:
     return dict(zip(market.board.bookmakers, market.fair.share.tolist(), strict=True))
 
 
-def test_an_exchange_counts_double_from_both_sides_and_like_a_bookmaker_from_one() -> None:
+def test_an_exchange_counts_double_from_both_sides_and_not_at_all_from_one() -> None:
     books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma")}
     back = {**books, "smarkets": {"A": 1.95, "B": 1.95}}
     both = priced(board(back, {"smarkets": {"A": 2.05, "B": 2.05}}))
     assert shares(both) == pytest.approx({"alpha": 0.2, "beta": 0.2, "gamma": 0.2, "smarkets": 0.4})
-    assert shares(priced(board(back))) == pytest.approx(dict.fromkeys(back, 0.25))
+    one = priced(board(back))
+    assert shares(one) == pytest.approx({**dict.fromkeys(books, 1 / 3), "smarkets": 0.0})
+    assert one.fair.left_out[one.board.bookmakers.index("smarkets")] == "incomplete_market"
+    # What it offers is judged all the same, by the bookmakers.
+    assert found(priced(board({**books, "smarkets": {"A": 2.2, "B": 1.8}}))).keys() == {("A", "smarkets")}
 
 
 @pytest.mark.parametrize(

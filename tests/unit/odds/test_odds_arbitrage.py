@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bet_intel.odds import lay_as_back, lay_expected_value, rounded_stakes, stake_shares, survives_rounding
+from bet_intel.odds import (
+    lay_as_back,
+    lay_expected_value,
+    liability_step,
+    rounded_stakes,
+    stake_shares,
+    survives_rounding,
+)
 
 PRICES = st.lists(st.floats(1.01, 50), min_size=2, max_size=4)
 STEPS = st.sampled_from([Decimal("0.01"), Decimal("0.50"), Decimal(1), Decimal(5)])
@@ -95,3 +102,34 @@ def test_what_cannot_be_staked_is_refused(prices: list[float], total: int, step:
 def test_a_limit_for_every_price_or_none() -> None:
     with pytest.raises(ValueError, match="limits"):
         rounded_stakes([2.0, 3.0], Decimal(10), Decimal(1), [5.0])
+
+
+def test_a_lay_is_rounded_in_the_stake_that_an_exchange_takes() -> None:
+    # Backing at 2.2, laying at 2.06 without commission: 1 + 1/1.06 = 1.9434 per unit of liability.
+    step = Decimal(1)
+    steps = [step, liability_step(step, 2.06)]
+    placed = rounded_stakes([2.2, lay_as_back(2.06, 0.0)], Decimal(1000), steps)
+    backed, liability = placed.stakes
+    assert (backed, liability) == (Decimal(469), Decimal("531.06"))
+    assert liability / (Decimal("2.06") - 1) == Decimal(501)
+    assert placed.worst > 0
+
+
+@given(
+    st.floats(1.05, 12.0),
+    st.floats(1.05, 12.0),
+    st.floats(0.0, 0.06),
+    st.integers(20, 5000),
+    STEPS,
+)
+def test_the_backers_stake_of_a_lay_is_a_multiple_of_the_step(
+    back: float, lay: float, commission: float, total: int, step: Decimal
+) -> None:
+    lay = round(lay, 2)
+    steps = [step, liability_step(step, lay)]
+    prices = [back, lay_as_back(lay, commission)]
+    placed = rounded_stakes(prices, Decimal(total), steps)
+    backers = placed.stakes[1] / (Decimal(repr(lay)) - 1)
+    assert placed.stakes[0] % step == 0
+    assert (backers / step) == (backers / step).to_integral_value()
+    assert survives_rounding(prices, Decimal(total), steps) == (placed.worst > 0)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bet_intel.odds import MODELS, DevigStatus, FloatArray, Method, devig
 
@@ -129,7 +131,22 @@ def bisected(residual: Callable[[Decimal], Decimal], low: Decimal, high: Decimal
     return low
 
 
-@pytest.mark.parametrize("odds", [(2.7, 2.3, 4.4), (1.19, 7.0, 14.0), (1.4, 6.0, 11.0, 26.0, 41.0, 101.0)])
+def normal(x: Decimal) -> Decimal:
+    """Φ(x) = 1/2 + φ(x)·(x + x³/3 + x⁵/15 + …)."""
+    pi = Decimal("3.1415926535897932384626433832795028841971693993751058")
+    term = total = x
+    for k in range(1, 200):
+        term *= x * x / (2 * k + 1)
+        total += term
+    return Decimal("0.5") + (-x * x / 2).exp() / (2 * pi).sqrt() * total
+
+
+FIELD = (3.5, 5, 6.5, 8, 11, 13, 15, 17, 21, 23, 26, 29, 34, 41, 51, 67, 81, 101, 151, 201)
+
+
+@pytest.mark.parametrize(
+    "odds", [(1.87, 2.0), (1.02, 15.0), (2.7, 2.3, 4.4), (1.19, 7.0, 14.0), (1.4, 6.0, 11.0, 26.0, 41.0, 101.0), FIELD]
+)
 def test_roots_agree_with_fifty_digits(odds: tuple[float, ...]) -> None:
     getcontext().prec = 50
     implied = from_odds(*odds)
@@ -141,12 +158,21 @@ def test_roots_agree_with_fifty_digits(odds: tuple[float, ...]) -> None:
 
     k = bisected(lambda k: sum((k * x.ln()).exp() for x in r) - one, one, Decimal(3))
     c = bisected(lambda c: sum(x / (c + x - c * x) for x in r) - one, one, Decimal(9))
+    shift = bisected(lambda c: sum(1 / (1 + c.exp() * (1 - x) / x) for x in r) - one, Decimal(0), Decimal(3))
+    scale = [bisected(lambda y, x=x: x - normal(y), Decimal(-5), Decimal(5)) for x in r]  # type: ignore[misc]
+    step = bisected(lambda c: sum(normal(y - c) for y in scale) - one, Decimal(0), Decimal(1))
     z = bisected(lambda z: sum(shin(z)) - one, Decimal(0), one / (n - one) if n > 2 else one)
     exact = {
         Method.POWER: [(k * x.ln()).exp() for x in r],
         Method.ODDS_RATIO: [x / (c + x - c * x) for x in r],
+        Method.LOGARITHMIC: [1 / (1 + shift.exp() * (1 - x) / x) for x in r],
+        Method.PROBIT: [normal(y - step) for y in scale],
         Method.SHIN: shin(z),
+        Method.MULTIPLICATIVE: [x / total for x in r],
+        Method.ADDITIVE: [x - (total - one) / n for x in r],
+        Method.GOTO: [x - (total - one) * (1 - x).sqrt() / sum((1 - y).sqrt() for y in r) for x in r],
     }
+    assert exact.keys() == set(MODELS)
     for method, expected in exact.items():
         p = devig(implied, method).probability[:, 0]
         assert max(abs(Decimal(float(a)) - b) for a, b in zip(p, expected, strict=True)) <= Decimal("1e-15"), method
@@ -197,6 +223,26 @@ def test_extreme_prices_are_solved_or_flagged_never_wrong(method: Method, implie
     assert result.probability.sum() == pytest.approx(1.0, abs=1e-12)
     if method not in (Method.ADDITIVE, Method.GOTO):
         assert result.status[0] == DevigStatus.OK
+
+
+@given(
+    st.lists(st.floats(-9.0, -0.0001).map(lambda power: min(10.0**power, 0.9999)), min_size=3, max_size=40).filter(
+        lambda implied: sum(implied) > 1.0
+    ),
+    st.sampled_from(MODELS),
+)
+def test_books_of_any_size_and_any_prices_are_solved_or_flagged(implied: list[float], method: Method) -> None:
+    result = devig(column(*implied), method)
+    p = result.probability[:, 0]
+    assert result.status[0] in (DevigStatus.OK, DevigStatus.NEGATIVE, DevigStatus.NOT_CONVERGED)
+    if result.status[0] == DevigStatus.NOT_CONVERGED:
+        assert np.isnan(p).all()
+        return
+    assert p.sum() == pytest.approx(1.0, abs=1e-12)
+    if result.status[0] == DevigStatus.OK:
+        assert ((p > 0.0) & (p < 1.0)).all()
+        # The likelier an outcome is by its price, the likelier it is.
+        assert (np.diff(p[np.argsort(implied)]) >= -1e-15).all()
 
 
 def test_a_model_without_a_solution_says_so() -> None:

@@ -147,6 +147,35 @@ def test_one_absurd_quote_among_five_books_is_named_and_does_not_move_the_pool(
     assert np.abs(pool.probability - without).max() < 0.005
 
 
+def test_sides_swapped_in_a_market_near_even_are_no_further_off_than_opinions_and_pull_to_the_next_of_these() -> None:
+    # Swapped it is .17 from the median in log-odds: a bookmaker that thinks so looks the same, and is not named.
+    p = two_way(*sigmoid(np.array([-0.12, -0.10, -0.08, -0.06, 0.09])))
+    for weight in (4.0, 50.0):
+        weights = equal_weights(p)
+        weights[-1] = weight
+        pool = consensus(p, weights)
+        assert not pool.outlier.any()
+        assert pool.probability[0, 0] == pytest.approx(sigmoid(-0.06), abs=0.0025)
+
+
+@given(
+    st.lists(st.floats(-0.05, 0.05), min_size=4, max_size=11),
+    st.floats(-0.4, 0.4),
+    st.sampled_from([1.0, 4.0, 50.0]),
+)
+def test_a_quote_that_is_not_named_pulls_no_further_than_to_the_others_and_one_that_is_not_at_all(
+    noise: list[float], error: float, weight: float
+) -> None:
+    p = two_way(*sigmoid(np.array(noise)), float(sigmoid(error)))
+    weights = equal_weights(p)
+    weights[-1] = weight
+    pool, without = consensus(p, weights), leave_one_out(p, weights).probability[-1]
+    moved = np.abs(pool.probability - without).max()
+    furthest = np.abs(np.array(noise) - np.median(noise)).max()
+    # In log-odds to the furthest of the others, and a twentieth of what makes an outlier beyond it.
+    assert moved <= (0.0 if pool.outlier[-1, 0] else (furthest + 0.05 * 0.35) / 4) + 1e-12
+
+
 @given(
     st.lists(st.floats(-0.01, 0.01), min_size=4, max_size=11),
     st.floats(-0.12, 0.12),
@@ -158,7 +187,7 @@ def test_a_quote_too_near_to_be_named_moves_the_pool_little(noise: list[float], 
     weights = equal_weights(p)
     weights[-1] = weight
     moved = np.abs(consensus(p, weights).probability - leave_one_out(p, weights).probability[-1]).max()
-    assert moved < 0.006
+    assert moved < 0.005
 
 
 def test_two_absurd_quotes_of_six_are_both_named_also_when_one_is_the_heavy_book() -> None:

@@ -62,10 +62,15 @@ def test_it_is_named_and_moves_nothing(mistake: str, seed: int, outcomes: int, b
     fair = fair_prices(board.implied, board.weight, is_mid=board.is_mid, band_methods=())
     priced = fair.status[-1] == DevigStatus.OK
     absurd = ~(distance_of_the_last(fair) < ABSURD)
+    assert absurd.any()
     named = fair.consensus.outlier[-1]
     np.testing.assert_array_equal(named[absurd & priced], True)
+    # What leaves no margin has no opinion, and says so.
+    np.testing.assert_array_equal(fair.status[-1][absurd & ~priced], DevigStatus.NO_OVERROUND)
+    if mistake in ("sides swapped", "placeholder"):
+        assert priced.all()
     moved = np.abs(fair.consensus.probability - fair.leave_one_out.probability[-1]).max(axis=0)
-    assert moved[absurd].max(initial=0.0) < 0.005
+    assert moved[absurd].max() < 1e-12
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(5, 14))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bet_intel.odds import Settlement, Split, line_probability, settlement, threshold
+from bet_intel.odds import Settlement, Split, line_probability, settlement, threshold, winning_band
 
 RESULTS = range(40)
 means = st.floats(0.5, 9.0)
@@ -84,3 +84,44 @@ def test_nothing_is_settled_that_cannot_be() -> None:
     assert line_probability(Split.RETURNED, 1.0, 0.0) is None
     with pytest.raises(ValueError, match="push"):
         settlement(0.5, Split.RETURNED, 1.2)
+
+
+def wins_in_full(x: int, line: float) -> bool:
+    """Over `line`: on a quarter line both of its halves are won."""
+    return x > (line + 0.25 if (line * 4) % 2 else line)
+
+
+@given(means, quarters, quarters)
+def test_two_bets_are_both_won_in_full_with_what_the_results_between_their_lines_come_to(
+    mean: float, line: float, other: float
+) -> None:
+    results = poisson(mean)
+    both = [x for x in RESULTS if wins_in_full(x, line) and wins_in_full(-x, -other)]
+    band = winning_band(line, other)
+    assert (band is None) == (not both)
+    if band is not None:
+        assert (band.lowest, band.highest) == (min(both), max(both))
+        _, over = ways(results, line)
+        _, other_over = ways(results, other)
+        # Under a line wins what over it loses.
+        assert over.won + other_over.lost - 1.0 == pytest.approx(math.fsum(results[x] for x in both), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("over", "under", "band"),
+    [
+        (2.5, 3.5, (3, 3)),
+        (3, 3.5, None),  # at 3 one is returned
+        (2.5, 3, None),
+        (3, 4, None),
+        (3, 5, (4, 4)),
+        (2.75, 3.25, None),  # at 3 each wins half
+        (2.25, 3.5, (3, 3)),
+        (2.25, 3.75, (3, 3)),
+        (2.75, 4.5, (4, 4)),
+        (-1.5, 1.5, (-1, 1)),
+        (-1, 2.25, (0, 1)),
+    ],
+)
+def test_the_results_at_which_both_are_won(over: float, under: float, band: tuple[float, float] | None) -> None:
+    assert winning_band(over, under) == band

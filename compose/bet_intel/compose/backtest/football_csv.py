@@ -44,6 +44,7 @@ BOOKMAKERS = {
 """What the format calls a bookmaker, and the key that it has elsewhere in bet-intel."""
 _OF_TOTALS, _OF_MATCH_ODDS = "P", "PS"  # Pinnacle alone has a name for each
 _BEST, _MEAN = ("Max", "BbMx"), ("Avg", "BbAv")
+_SPORT = "soccer"
 _OUTCOMES = {"h2h": ("home", "draw", "away"), "totals 2.5": ("over", "under")}
 _SUFFIXES = {"h2h": (("H",), ("D",), ("A",)), "totals 2.5": ((">2.5", "_2_5"), ("<2.5", "_2_5_1"))}
 _NEEDED = {
@@ -100,9 +101,9 @@ class Football:
         """Add the matches of a file.
 
         Raises:
-            UnreadableError: it has no columns of teams, results and odds.
+            UnreadableError: it has no columns of teams, results and odds, or is no CSV.
         """
-        rows = _rows(data)
+        rows = _rows(name, data)
         header = [column.strip() for column in next(rows, [])]
         places = {column: place for place, column in enumerate(header) if column}
         found = {what: next((n for n in names if n in places), None) for what, names in _NEEDED.items()}
@@ -156,7 +157,7 @@ class Football:
             if any(column.market == market for column in columns):
                 opening, closing = (self._at(market, books, len(outcomes), closing) for closing in (False, True))
                 truth = won[market].astype(np.float64)
-                samples.append(Sample(market, outcomes, tuple(books), RESULT, opening, closing, truth))
+                samples.append(Sample(market, outcomes, tuple(books), RESULT, opening, closing, truth, sport=_SPORT))
         return samples
 
     def _at(self, market: str, books: Sequence[str], outcomes: int, closing: bool) -> Prices:
@@ -169,14 +170,18 @@ class Football:
         return Prices(np.stack(by_book, axis=1) if by_book else np.empty(shape), column(BEST), column(MEAN))
 
 
-def _rows(data: bytes) -> Iterator[list[str]]:
+def _rows(name: str, data: bytes) -> Iterator[list[str]]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("cp1252", errors="replace")
     first = text.partition("\n")[0]
     delimiter = ";" if first.count(";") > first.count(",") else ","
-    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        yield from rows
+    except csv.Error as error:
+        raise UnreadableError(f"{name} cannot be read as CSV at line {rows.line_num}: {error}") from error
 
 
 def _cell(row: Sequence[str], place: int) -> str:

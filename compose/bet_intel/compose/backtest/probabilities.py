@@ -6,28 +6,32 @@ from bet_intel.compose.backtest.sample import Sample
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.odds import DevigStatus, FloatArray, Method, consensus, devig
 
-_EXCHANGE_AS_BOOKMAKER = 1.0
 
-
-def devigged(price: FloatArray, method: Method) -> FloatArray:
-    """Decimal odds (n, m) to fair probabilities (n, m), NaN where the method finds none in (0, 1)."""
-    found = devig(1.0 / price, method)
+def devigged(price: FloatArray, method: Method, winning: int = 1) -> FloatArray:
+    """Decimal odds (n, m) of which `winning` outcomes win to fair probabilities (n, m), NaN where the method finds none
+    in (0, 1)."""
+    found = devig(1.0 / price, method, float(winning))
     return np.where(found.status == DevigStatus.OK, found.probability, np.nan)
 
 
 def pooled(by_book: FloatArray, sample: Sample, profile: Profile) -> FloatArray:
-    """The consensus (n, m) of a profile over decimal odds (n, b, m) that are all as fresh as each other."""
+    """The consensus (n, m) of a profile over decimal odds (n, b, m), as the engine makes it; of results over prices
+    that are all as fresh as each other."""
     if not sample.bookmakers:
         return np.full(sample.truth.shape, np.nan)
-    known = [profile.bookmaker(key) for key in sample.bookmakers]
-    # No lay prices are told here: an exchange is read like a bookmaker (ADR 11).
-    weights = [min(book.weight, _EXCHANGE_AS_BOOKMAKER) if book.exchange else book.weight for book in known]
+    if sample.pool is not None:
+        return sample.pool(by_book, profile)
+    # "totals 2.5" is a line of the market "totals"; files of results do not name leagues as the feed does.
+    here = profile.at(sample.sport, "", sample.market.partition(" ")[0])
+    known = [here.bookmaker(key) for key in sample.bookmakers]
+    # No lay prices are told here: an exchange is no reference (ADR 11).
+    weights = [0.0 if book.exchange else book.weight for book in known]
     outcomes, books, markets = by_book.shape
-    fair = devigged(by_book.reshape(outcomes, books * markets), profile.method).reshape(by_book.shape)
+    fair = devigged(by_book.reshape(outcomes, books * markets), here.method, sample.winning).reshape(by_book.shape)
     weight = np.repeat(np.array(weights)[:, np.newaxis], markets, axis=1)
     weight[np.isnan(fair).any(axis=0)] = 0.0
-    if profile.sharp_references:
+    if here.sharp_references:
         sharp = np.array([book.sharp for book in known])[:, np.newaxis]
         # Where a sharp bookmaker is complete nobody else is asked.
         weight[~sharp & ((weight > 0.0) & sharp).any(axis=0)] = 0.0
-    return consensus(fair, weight).probability
+    return consensus(fair, weight, target=float(sample.winning)).probability

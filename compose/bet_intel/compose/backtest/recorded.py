@@ -8,8 +8,9 @@ at the start, which is the reference itself for the closing, so that only openin
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -18,10 +19,11 @@ from bet_intel.compose.backtest.report import ValueBets
 from bet_intel.compose.backtest.sample import CLOSING, Prices, Sample
 from bet_intel.compose.backtest.value_bets import Bets, summary
 from bet_intel.compose.pricing.boards import price_answer
-from bet_intel.ev_engine.domain.boards import Board, MarketKey
+from bet_intel.ev_engine.domain.boards import Board, EventBoards, MarketKey
 from bet_intel.ev_engine.domain.priced import PricedMarket, Side
-from bet_intel.ev_engine.domain.pricing import PricedEvent
+from bet_intel.ev_engine.domain.pricing import PricedEvent, price
 from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.ev_engine.domain.winners import winners
 from bet_intel.odds import FloatArray
 from bet_intel.odds_ingest.domain.quotes import EventOdds
 
@@ -45,19 +47,24 @@ class Recorded:
     min_ev: float
     first: dict[_Market, PricedMarket] = field(default_factory=dict)
     last: dict[_Market, PricedMarket] = field(default_factory=dict)
+    boards: dict[_Market, EventBoards] = field(default_factory=dict)
+    """Of the event of each market, when this was first seen."""
     _bets: defaultdict[_Market, dict[tuple[str, str, Side], _Bet]] = field(default_factory=lambda: defaultdict(dict))
 
     def take(self, events: Sequence[EventOdds], as_of: datetime) -> None:
         """An answer; events that have started are left out of it."""
         priced = price_answer(events, as_of, self.profile)
         for event in priced:
-            if as_of <= event.boards.event.commence_time:
-                self._seen(event)
+            self.take_priced(event)
 
-    def _seen(self, event: PricedEvent) -> None:
+    def take_priced(self, event: PricedEvent) -> None:
+        """One event, as the profile priced it, unless it has started."""
+        if event.boards.as_of > event.boards.event.commence_time:
+            return
         for market in event.markets:
             at = event.boards.event.id, market.key
-            self.first.setdefault(at, market)
+            if at not in self.first:
+                self.first[at], self.boards[at] = market, event.boards
             self.last[at] = market
             for one in market.opportunities:
                 if one.ev >= self.min_ev and one.judgement.ev_class != _SUSPECT:
@@ -80,7 +87,40 @@ class Recorded:
         unjudged = Prices(np.full(opening.shape, np.nan), nothing, nothing)
         truth = np.stack([self.last[at].fair.consensus for at in group], axis=1)
         names = tuple(f"{place + 1}" for place in range(outcomes))
-        return Sample(market, names, tuple(books), CLOSING, Prices(opening, nothing, nothing), unjudged, truth)
+        return Sample(
+            market,
+            names,
+            tuple(books),
+            CLOSING,
+            Prices(opening, nothing, nothing),
+            unjudged,
+            truth,
+            winners(market),
+            pool=partial(self._pooled, group, books),
+        )
+
+    def _pooled(
+        self, group: Sequence[_Market], books: Sequence[str], by_book: FloatArray, profile: Profile
+    ) -> FloatArray:
+        """The consensus of each market at its opening, had bookmakers told the prices `by_book`: with the ages, limits
+        and lay prices that they told."""
+        told: dict[tuple[str, datetime], EventBoards] = {}
+        for m, at in enumerate(group):
+            event_id, key = at
+            boards, board = self.boards[at], self.first[at].board
+            name = event_id, boards.as_of
+            # All lines of the event, which say what is the main one.
+            event = replace(boards.event, id=f"{event_id} {boards.as_of}")
+            known = told.get(name) or replace(boards, event=event)
+            columns = [books.index(book) for book in board.bookmakers]
+            told[name] = replace(known, boards={**known.boards, key: replace(board, back=by_book[:, columns, m])})
+        found = {
+            (event.boards.event.id, market.key): market.fair.consensus
+            for event in price(list(told.values()), profile)
+            for market in event.markets
+        }
+        ids = {name: boards.event.id for name, boards in told.items()}
+        return np.stack([found[ids[at[0], self.boards[at].as_of], at[1]] for at in group], axis=1)
 
     def bets(self, market: str, outcomes: int, resamples: int, seed: int) -> ValueBets:
         """Every opportunity at its first sighting, judged by the consensus of the others at the start."""

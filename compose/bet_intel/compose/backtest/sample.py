@@ -1,7 +1,9 @@
 """What a backtest is made on: the prices of many markets of one kind, and what they are judged by."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.odds import FloatArray
 
 RESULT = "result"
@@ -28,7 +30,9 @@ class Sample:
     """m markets of one kind (`market`) with n outcomes and b bookmakers.
 
     truth: (n, m), what probabilities are scored against: 1 for the outcome that won and 0 for the others where
-    `judged_by` is `result`; the consensus at the start where it is `closing`. NaN where neither is known.
+    `judged_by` is `result`; the consensus at the start where it is `closing`. NaN where neither is known. winning: how
+    many outcomes win, which is what probabilities add up to. sport: what overrides of a profile go by. pool: how the
+    engine pools other prices (n, b, m) of these markets by a profile, where more is known of them than back prices.
     """
 
     market: str
@@ -38,6 +42,9 @@ class Sample:
     opening: Prices
     closing: Prices
     truth: FloatArray
+    winning: int = 1
+    sport: str = ""
+    pool: Callable[[FloatArray, Profile], FloatArray] | None = None
 
     @property
     def size(self) -> int:

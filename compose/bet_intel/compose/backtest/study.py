@@ -90,7 +90,7 @@ def _series(sample: Sample, question: Question) -> Iterator[_Series]:
         for kind, name, price in [*named, ("mean", MEAN, prices.mean)]:
             # The worst case is no opinion: it does not add up to 1.
             for method in MODELS:
-                yield _Series(kind, name, method.value, moment, devigged(price, method))
+                yield _Series(kind, name, method.value, moment, devigged(price, method, sample.winning))
         for name, profile in question.profiles.items():
             yield _Series("profile", name, profile.method.value, moment, pooled(prices.by_book, sample, profile))
 
@@ -113,11 +113,11 @@ def _differences(sample: Sample, question: Question) -> Iterator[tuple[_Key, Flo
     place = sample.bookmakers.index(question.reference)
     for name, profile in question.profiles.items():
         for moment, prices in _moments(sample):
-            own = log_loss(devigged(prices.by_book[:, place], profile.method), sample.truth)
+            own = log_loss(devigged(prices.by_book[:, place], profile.method, sample.winning), sample.truth)
             of_pool = log_loss(pooled(prices.by_book, sample, profile), sample.truth)
             yield _Key(name, moment, _NO_ERROR, 1), of_pool - own
         if question.errors:
-            own = log_loss(devigged(sample.opening.by_book[:, place], profile.method), sample.truth)
+            own = log_loss(devigged(sample.opening.by_book[:, place], profile.method, sample.winning), sample.truth)
             for kind in ERRORS:
                 yield _Key(name, "opening", kind, DRAWS), _with_errors(sample, profile, kind, question) - own
 

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
@@ -38,6 +38,10 @@ _NEEDED = ("bookmaker", "market", "outcome", "price", "stake")
 _AS_THEY_ARE = ("market", "period", "subject", "event_id", "sport", "league", "home", "away", "note")
 
 
+_AMERICAN = 100
+"""American odds begin here: a whole number without a sign from here on may be one, and a decimal price as well."""
+
+
 class Slip(NamedTuple):
     """A bet and where it stands; `body` is what `POST /v1/bets` takes."""
 
@@ -53,11 +57,10 @@ class Refused(NamedTuple):
 def read_slips(name: str, data: bytes, *, american: bool) -> tuple[list[Slip], list[Refused]]:
     """
     Raises:
-        CommandError: a column that is needed is missing.
+        CommandError: a column that is needed is missing, there are two for one thing, or the file is no CSV.
     """
     rows = _rows(name, data)
-    header = [_plain(column) for column in next(rows, [])]
-    places = {field: header.index(name) for field, names in _NAMES.items() for name in names if name in header}
+    places = _places(name, [_plain(column) for column in next(rows, [])])
     missing = [field for field in _NEEDED if field not in places]
     if "event_id" not in places:
         missing += [field for field in ("league", "home", "away", "commence_time") if field not in places]
@@ -83,6 +86,19 @@ def read_slips(name: str, data: bytes, *, american: bool) -> tuple[list[Slip], l
     return slips, refused
 
 
+def _places(name: str, header: Sequence[str]) -> dict[str, int]:
+    """Where each field's column is."""
+    places = {}
+    for field, names in _NAMES.items():
+        found = [place for place, column in enumerate(header) if column in names]
+        if len(found) > 1:
+            columns = " and ".join(header[place] for place in found)
+            raise CommandError(f"{name} has the columns {columns}, which both tell {field}: keep one of them")
+        if found:
+            places[field] = found[0]
+    return places
+
+
 def _rows(name: str, data: bytes) -> Iterator[list[str]]:
     try:
         text = data.decode("utf-8-sig")
@@ -90,7 +106,11 @@ def _rows(name: str, data: bytes) -> Iterator[list[str]]:
         raise CommandError(f"{name} is not UTF-8 ({error}): save it as such") from error
     first = text.partition("\n")[0]
     delimiter = ";" if first.count(";") > first.count(",") else ","
-    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        yield from rows
+    except csv.Error as error:
+        raise CommandError(f"{name} cannot be read as CSV at line {rows.line_num}: {error}") from error
 
 
 def _plain(column: str) -> str:
@@ -159,6 +179,10 @@ def _price(text: str, *, american: bool) -> float:
         return float(american_to_decimal(_number("odds", text)))
     if text.startswith(("+", "-", "−")) or (number := _number("price", text)) <= 1:
         raise ValueError(f"{text!r} is not a decimal price: American odds need --american")
+    if number >= _AMERICAN and text.isdecimal():
+        raise ValueError(
+            f"{text} could be a decimal price or American odds: write {text}.0, or +{text} with --american"
+        )
     return number
 
 

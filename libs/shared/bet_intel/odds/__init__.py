@@ -3,7 +3,14 @@
 Arrays are float64 and outcome-major: outcomes first, markets last. NaN stands for what is missing; it is never filled.
 """
 
-from bet_intel.odds.arbitrage import Stakes, lay_as_back, rounded_stakes, stake_shares, survives_rounding
+from bet_intel.odds.arbitrage import (
+    Stakes,
+    lay_as_back,
+    liability_step,
+    rounded_stakes,
+    stake_shares,
+    survives_rounding,
+)
 from bet_intel.odds.arrays import BoolArray, FloatArray, IntArray, StatusArray
 from bet_intel.odds.band import Band
 from bet_intel.odds.conversion import (
@@ -28,6 +35,7 @@ from bet_intel.odds.kelly import kelly_exclusive, kelly_settled, scaled_stakes
 from bet_intel.odds.maker import maker_back_price, maker_lay_price
 from bet_intel.odds.pooling import Pool, PoolingRule, consensus, leave_one_out
 from bet_intel.odds.settlement import (
+    ResultBand,
     Settlement,
     Split,
     Threshold,
@@ -35,6 +43,7 @@ from bet_intel.odds.settlement import (
     push_probability,
     settlement,
     threshold,
+    winning_band,
 )
 
 __all__ = [
@@ -51,6 +60,7 @@ __all__ = [
     "Method",
     "Pool",
     "PoolingRule",
+    "ResultBand",
     "Settlement",
     "Split",
     "Stakes",
@@ -77,6 +87,7 @@ __all__ = [
     "lay_as_back",
     "lay_expected_value",
     "leave_one_out",
+    "liability_step",
     "line_probability",
     "maker_back_price",
     "maker_lay_price",
@@ -88,4 +99,5 @@ __all__ = [
     "stake_shares",
     "survives_rounding",
     "threshold",
+    "winning_band",
 ]

@@ -64,35 +64,47 @@ class Stakes:
         return min(self.profits)
 
 
+def liability_step(step: Decimal, lay_price: float) -> Decimal:
+    """step·(d − 1): the liability of a lay at d whose backer's stake, which is what an exchange takes, is `step`.
+
+    ValueError: a price of 1 or less.
+    """
+    checked_decimal(lay_price)
+    return step * (Decimal(repr(float(lay_price))) - 1)
+
+
 def rounded_stakes(
     net_prices: Sequence[float],
     total: Decimal,
-    step: Decimal,
+    step: Decimal | Sequence[Decimal],
     limits: Sequence[float | None] | None = None,
 ) -> Stakes:
-    """About `total` on all legs in multiples of `step`, no leg above its limit, the profit taken after rounding.
+    """About `total` on all legs in multiples of `step` (one of all legs, or one of each), no leg above its limit, the
+    profit taken after rounding.
 
     Where a limit binds, all stakes shrink in proportion. Each stake is rounded to the nearest step; then, as long as
     that raises the profit that is certain, one step more is put on the leg that returns least. A total too small for
     the step gives stakes of 0 somewhere, and a loss.
 
-    ValueError: `total` or `step` is not above 0, a price is 1 or less, or the numbers of prices and limits differ.
+    ValueError: `total` or a step is not above 0, a price is 1 or less, or the numbers of prices, steps and limits
+    differ.
     """
-    if not (total > 0 and step > 0):
+    steps = _steps(step, len(net_prices))
+    if not (total > 0 and all(each > 0 for each in steps)):
         raise ValueError(f"total and step must be above 0, got {total} and {step}")
     shares = [Decimal(repr(share)) for share in stake_shares(net_prices)]
     prices = [Decimal(repr(float(price))) for price in net_prices]
-    ceilings = _ceilings(limits, len(prices), step)
+    ceilings = _ceilings(limits, steps)
     scale = min([total, *(ceiling / share for ceiling, share in zip(ceilings, shares, strict=True) if ceiling >= 0)])
     stakes = [
-        _capped(_to_step(share * scale, step, ROUND_HALF_EVEN), ceiling)
-        for share, ceiling in zip(shares, ceilings, strict=True)
+        _capped(_to_step(share * scale, each, ROUND_HALF_EVEN), ceiling)
+        for share, each, ceiling in zip(shares, steps, ceilings, strict=True)
     ]
     best = _outcome(stakes, prices)
     for _ in prices:
         least = min(range(len(prices)), key=lambda leg: best.profits[leg])
         more = [*best.stakes]
-        more[least] += step
+        more[least] += steps[least]
         again = _outcome(more, prices)
         if again.worst <= best.worst or 0 <= ceilings[least] < more[least] or again.total > max(total, best.total):
             break
@@ -101,29 +113,41 @@ def rounded_stakes(
 
 
 def survives_rounding(
-    net_prices: Sequence[float], total: Decimal, step: Decimal, limits: Sequence[float | None] | None = None
+    net_prices: Sequence[float],
+    total: Decimal,
+    step: Decimal | Sequence[Decimal],
+    limits: Sequence[float | None] | None = None,
 ) -> bool:
     """Whether :func:`rounded_stakes` leave a profit whatever wins; arguments and errors as there.
 
-    Rounding moves no stake by more than half a step, and with it the profit of no leg by more than half a step times
-    d′ + n. Only where that may be all of it are the stakes worked out.
+    Rounding moves no stake by more than half a step, and with it the profit of no leg by more than half the largest
+    step times d′ + n. Only where that may be all of it are the stakes worked out.
     """
+    steps = _steps(step, len(net_prices))
     unlimited = limits is None or not any(limit is not None and math.isfinite(limit) for limit in limits)
-    if unlimited and step > 0 and len(net_prices) > 1 and min(net_prices) > 1.0:
+    if unlimited and min(steps, default=0) > 0 and len(net_prices) > 1 and min(net_prices) > 1.0:
         sure = float(total) * (1.0 / math.fsum(1.0 / price for price in net_prices) - 1.0)
-        if sure > float(step) * 0.5 * (max(net_prices) + len(net_prices)) * _SURELY:
+        if sure > float(max(steps)) * 0.5 * (max(net_prices) + len(net_prices)) * _SURELY:
             return True
-    return rounded_stakes(net_prices, total, step, limits).worst > 0
+    return rounded_stakes(net_prices, total, steps, limits).worst > 0
 
 
-def _ceilings(limits: Sequence[float | None] | None, legs: int, step: Decimal) -> list[Decimal]:
+def _steps(step: Decimal | Sequence[Decimal], legs: int) -> Sequence[Decimal]:
+    if isinstance(step, Decimal):
+        return [step] * legs
+    if len(step) != legs:
+        raise ValueError(f"{legs} prices have {len(step)} steps")
+    return step
+
+
+def _ceilings(limits: Sequence[float | None] | None, steps: Sequence[Decimal]) -> list[Decimal]:
     """The highest stake of each leg in whole steps, −1 where there is no limit."""
-    known = [None] * legs if limits is None else list(limits)
-    if len(known) != legs:
-        raise ValueError(f"{legs} prices have {len(known)} limits")
+    known = [None] * len(steps) if limits is None else list(limits)
+    if len(known) != len(steps):
+        raise ValueError(f"{len(steps)} prices have {len(known)} limits")
     return [
         Decimal(-1) if limit is None or not np.isfinite(limit) else _to_step(Decimal(repr(limit)), step, ROUND_FLOOR)
-        for limit in known
+        for limit, step in zip(known, steps, strict=True)
     ]
 
 

@@ -87,6 +87,24 @@ def threshold(line: float) -> Threshold | None:
             return Threshold(Split.NONE, math.nan)
 
 
+class ResultBand(NamedTuple):
+    """Whole-number results, both ends included."""
+
+    lowest: float
+    highest: float
+
+
+def winning_band(above: float, below: float) -> ResultBand | None:
+    """The results at which a bet above the line `above` and one below the line `below`, both multiples of a quarter,
+    are both won in full; None where there is none.
+
+    Above t everything from ⌊t + ¼⌋ + 1 on is won in full, below t everything up to ⌈t − ¼⌉ − 1. Where there is such a
+    result, one of the two bets is won in full at every result, so that both are with P(first won) + P(second won) − 1.
+    """
+    lowest, highest = math.floor(above + 0.25) + 1, math.ceil(below - 0.25) - 1
+    return ResultBand(float(lowest), float(highest)) if lowest <= highest else None
+
+
 def settlement(probability: float, split: Split, push: float) -> Settlement | None:
     """The five ways of a bet whose fair probability where the stake stands is `probability`, with `push` = π.
 

@@ -1,6 +1,6 @@
 """A combination as the API shows it, from a row of the read model or an entry of its feed. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -17,14 +17,15 @@ from bet_intel.api.answers import (
     PlacedStakes,
     Window,
 )
-from bet_intel.api.domain.explanation import explain_legs
+from bet_intel.api.domain.explanation import LAY, explain_legs
 from bet_intel.api.domain.model import Leg
 from bet_intel.api.domain.odds_format import rendered
 from bet_intel.api.query import OddsFormat
 from bet_intel.api.read_model import Record
-from bet_intel.odds import Stakes, rounded_stakes
+from bet_intel.odds import Stakes, liability_step, rounded_stakes
 
 _CENT = Decimal("0.01")
+_ARBITRAGE = "arbitrage"
 
 
 class Staking(NamedTuple):
@@ -34,11 +35,19 @@ class Staking(NamedTuple):
     step: Decimal = Decimal(1)
 
 
+def listed(rows: Iterable[Record], odds_format: OddsFormat, staking: Staking) -> list[Combination]:
+    """Those of `rows` that are what they are called with these stakes too: an arbitrage that rounding, or a limit,
+    turns into a loss is none."""
+    every = (shown(row, odds_format, staking) for row in rows)
+    return [one for one in every if one.kind != _ARBITRAGE or one.stakes.worst_profit > 0]
+
+
 def shown(row: Record | Mapping[str, Any], odds_format: OddsFormat, staking: Staking) -> Combination:
     """A row has its legs as JSON text and its times as times; an entry of the feed is decoded JSON."""
     told = row["legs"]
     legs = msgspec.json.decode(told, type=list[Leg]) if isinstance(told, str) else msgspec.convert(told, list[Leg])
-    placed = rounded_stakes([leg.net_price for leg in legs], staking.stake, staking.step, [leg.limit for leg in legs])
+    steps = [liability_step(staking.step, leg.price) if leg.side == LAY else staking.step for leg in legs]
+    placed = rounded_stakes([leg.net_price for leg in legs], staking.stake, steps, [leg.limit for leg in legs])
     newest = _time(row["newest"] if "newest" in row.keys() else row["as_of"])  # noqa: SIM118 - a Record is no mapping
     window = None
     if row["window_low"] is not None:

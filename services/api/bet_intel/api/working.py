@@ -17,6 +17,7 @@ from bet_intel.api.domain.working import (
     PriceWorking,
     Working,
 )
+from bet_intel.api.other_pools import Opinions
 from bet_intel.api.wire_values import bookmakers_of, market_keys, number, pools_of, time
 from bet_intel.events.v1.opportunities_updated_pb2 import OpportunitiesUpdated
 from bet_intel.odds import expected_value, lay_as_back, net_price
@@ -50,6 +51,7 @@ class SetWorking:
         self._tables: dict[str, dict[str, list[Any]]] = {
             name: {column: values.tolist() for column, values in table.items()} for name, table in tables.items()
         }
+        self._opinions = Opinions(self._tables, self._strings)
 
     @property
     def odds_revision(self) -> int:
@@ -145,9 +147,15 @@ class SetWorking:
         net = None if price is None else (lay_as_back if lays else net_price)(price, commission)
         refusals = "refused_lays" if lays else "refusals"
         found, refused = self._opportunity_row(row, book, side), self._refusal_row(refusals, row, book)
-        fair = self._judged(self._pool_outcome_row(market, name), book)
-        ev = None if fair is None or net is None else expected_value(1.0 - fair if lays else fair, net)
-        band, ev_worst = shown.consensus_band, None
+        worst_case = self._by_the_worse_end(market)
+        told = self._pool_outcome_row(market, name)
+        opinion = self._opinions.of(self._pool[market], told, book, lays=lays, worst_case=worst_case)
+        fair, band = opinion.fair, opinion.band or shown.consensus_band
+        end = band.high if lays else band.low
+        ev, ev_worst = (
+            None if p is None or net is None else expected_value(1.0 - p if lays else p, net)
+            for p in (fair, None if opinion.band is None else end)
+        )
         gates: list[Gate] = []
         verdict = NO_EV
         reason: str | None = "no_ev"
@@ -161,13 +169,15 @@ class SetWorking:
         elif refused is not None:
             of = self._tables[refusals]
             verdict, reason = REFUSED, self._strings[of["reason_s"][refused]]
+            gates = self._passed("refused_lay_gates" if lays else "refusal_gates", refused)
             gate = self._strings[of["gate_s"][refused]]
-            gates = [Gate(gate, False, number(of["value"][refused]), number(of["bound"][refused]))]
+            gates.append(Gate(gate, False, number(of["value"][refused]), number(of["bound"][refused])))
         elif fair is None:
             told = self._strings[self._tables["markets"]["reason_s"][market]]
             verdict, reason = NOT_JUDGED, told or "reference_missing"
-        pool = self._leave_one_out_pool(found) if found is not None else {}
+        pool = self._leave_one_out_pool(found) if found is not None else opinion.pool
         terms = self._terms(key, found, side)
+        away = terms.half_points if found is not None else opinion.half_points
         event = self._message.event
         return PriceWorking(
             event=f"{event.home} v {event.away}" if event.home else event.league_title,
@@ -189,7 +199,8 @@ class SetWorking:
             ev_per=terms.per,
             push_probability=terms.push,
             confidence=terms.confidence,
-            estimated_half_points=terms.half_points,
+            estimated_half_points=away,
+            worst_case=worst_case,
             fair_probability=fair,
             consensus_probability=shown.consensus_probability,
             band=band,
@@ -222,12 +233,18 @@ class SetWorking:
         rows = zip(told["profile_s"], told["bookmaker"], told["commission"], strict=True)
         return next((c for name, row, c in rows if row == book and self._strings[name] == profile), 0.0)
 
-    def _judged(self, outcome: int | None, book: int) -> float | None:
-        """The leave-one-out probability of a price; `outcome` is the row that tells its price."""
-        prices, judged = self._tables["prices"], self._tables["judged"]
-        pairs = zip(prices["outcome"], prices["bookmaker"], strict=True)
-        row = next((row for row, pair in enumerate(pairs) if pair == (outcome, book)), None)
-        return dict(zip(judged["price"], judged["fair"], strict=True)).get(row)
+    def _by_the_worse_end(self, market: int) -> bool:
+        told = self._tables["pooling"]["worst_end"]
+        return bool(told and told[market])
+
+    def _passed(self, table: str, refused: int) -> list[Gate]:
+        """The gates that a refused price had passed."""
+        gates = self._tables[table]
+        return [
+            Gate(self._strings[gates["gate_s"][row]], True, number(gates["value"][row]), number(gates["bound"][row]))
+            for row, of_refusal in enumerate(gates["refusal"])
+            if of_refusal == refused
+        ]
 
     def _opportunity_row(self, outcome: int, book: int, side: str) -> int | None:
         of = self._tables["opportunities"]

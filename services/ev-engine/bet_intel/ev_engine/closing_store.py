@@ -28,6 +28,7 @@ class _Book(msgspec.Struct):
     updated_us: int
     back: dict[str, float]
     lay: dict[str, float]
+    limit: dict[str, float] = {}
 
 
 async def last_told(connection: Writer, ids: Collection[str]) -> dict[str, Told]:
@@ -54,9 +55,14 @@ async def candidates(connection: Writer, ids: Collection[str]) -> dict[str, list
     """The closing boards of each event, by event."""
     rows = await connection.fetch(
         """
-        select event_id, market, period, line, subject, closing_as_of, closing_board, closing_updated from line
-        where event_id = any($1::text[]) and closing_board is not null
-        order by event_id, market, period, subject, line
+        select line.event_id, line.market, line.period, line.line, line.subject,
+            closing_as_of, closing_board, closing_updated, withdrawn_line.as_of as withdrawn
+        from line
+        left join withdrawn_line on withdrawn_line.event_id = line.event_id and withdrawn_line.market = line.market
+            and withdrawn_line.period = line.period and withdrawn_line.line is not distinct from line.line
+            and withdrawn_line.subject = line.subject and withdrawn_line.revision > line.closing_revision
+        where line.event_id = any($1::text[]) and closing_board is not null
+        order by line.event_id, line.market, line.period, line.subject, line.line
         """,
         list(ids),
     )
@@ -64,9 +70,12 @@ async def candidates(connection: Writer, ids: Collection[str]) -> dict[str, list
     for row in rows:
         board = msgspec.json.decode(row["closing_board"], type=dict[str, _Book])
         confirmed = msgspec.json.decode(row["closing_updated"] or "{}", type=dict[str, int])
-        books = {key: BookPrices(confirmed.get(key, one.updated_us), one.back, one.lay) for key, one in board.items()}
+        books = {
+            key: BookPrices(confirmed.get(key, one.updated_us), one.back, one.lay, one.limit)
+            for key, one in board.items()
+        }
         key = MarketKey(row["market"], row["period"], row["line"], row["subject"])
-        found[row["event_id"]].append(Candidate(key, row["closing_as_of"], books))
+        found[row["event_id"]].append(Candidate(key, row["closing_as_of"], books, row["withdrawn"]))
     return found
 
 

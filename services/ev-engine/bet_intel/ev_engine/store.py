@@ -7,17 +7,9 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import asyncpg
-import msgspec
-import numpy as np
 
-from bet_intel.ev_engine.domain.boards import (
-    Board,
-    BoardUpdate,
-    EventBoards,
-    MarketKey,
-    SportingEvent,
-    as_candidates,
-)
+from bet_intel.ev_engine import line_store
+from bet_intel.ev_engine.domain.boards import BoardUpdate, EventBoards
 from bet_intel.ev_engine.domain.lives import Change, Life
 from bet_intel.ev_engine.wire import decode_boards, encode_boards
 from bet_intel.shared.partitions import DailyTable
@@ -181,22 +173,8 @@ class Store:
     async def record_lines(
         self, connection: Writer, updates: Iterable[BoardUpdate], known: Mapping[str, Known]
     ) -> None:
-        """Let every board at or before its start stand as opening (the oldest wins) and as closing (the newest wins).
-
-        Takes updates as they come, late ones too: a board after the start never overtakes the last one before it. The
-        start is that of the newest update. Where it has moved, what was recorded after it is void, and every board that
-        is offered is a candidate anew.
-        """
-        updates = [as_candidates(known[update.event.id].boards, update) for update in updates]
-        await _void_later(connection, [update.event for update in updates if _is_moved(known, update)])
-        before_start = [update for update in updates if update.answered and update.as_of <= update.event.commence_time]
-        await _record_boards(connection, before_start)
-        await _confirm_closing(connection, before_start)
-
-
-def _is_moved(known: Mapping[str, Known], update: BoardUpdate) -> bool:
-    boards = known[update.event.id].boards
-    return boards is not None and boards.event.commence_time != update.event.commence_time
+        """Offer every board as opening and as closing line (`line_store`). `known` is from before `updates`."""
+        await line_store.record_lines(connection, updates, {id: one.boards for id, one in known.items()})
 
 
 async def _save_open(connection: Writer, lives: Sequence[Life]) -> None:
@@ -243,126 +221,3 @@ async def _close(connection: Writer, lives: Sequence[Life]) -> None:
 
 def _columns(lives: Sequence[Life], columns: Sequence[str]) -> Iterable[list[Any]]:
     return ([getattr(life, column) for life in lives] for column in columns)
-
-
-async def _void_later(connection: Writer, events: Sequence[SportingEvent]) -> None:
-    """Forget what was recorded after the start of these events.
-
-    A closing board that was already there at the start is the closing still, as of when it was first seen.
-    """
-    if not events:
-        return
-    starts = [event.id for event in events], [event.commence_time for event in events]
-    await connection.execute(
-        """
-        delete from line using unnest($1::text[], $2::timestamptz[]) as moved (event_id, start)
-        where line.event_id = moved.event_id and line.opening_as_of > moved.start
-        """,
-        *starts,
-    )
-    await connection.execute(
-        """
-        update line set
-            closing_as_of = case when closing_since <= moved.start then closing_since end,
-            closing_revision = case when closing_since <= moved.start then closing_revision end,
-            closing_board = case when closing_since <= moved.start then closing_board end,
-            closing_since = case when closing_since <= moved.start then closing_since end,
-            closing_updated = null
-        from unnest($1::text[], $2::timestamptz[]) as moved (event_id, start)
-        where line.event_id = moved.event_id and line.closing_as_of > moved.start
-        """,
-        *starts,
-    )
-
-
-async def _record_boards(connection: Writer, updates: Sequence[BoardUpdate]) -> None:
-    boards = [(update, key, board) for update in updates for key, board in update.boards.items() if board.priced]
-    if not boards:
-        return
-    await connection.execute(
-        """
-        insert into line as known (event_id, market, period, line, subject, opening_as_of, opening_board,
-            closing_since, closing_as_of, closing_revision, closing_board)
-        select event_id, market, period, line, subject, as_of, board, as_of, as_of, revision, board
-        from unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::timestamptz[], $7::bigint[],
-            $8::jsonb[]) as new (event_id, market, period, line, subject, as_of, revision, board)
-        on conflict (event_id, market, period, line, subject) do update set
-            opening_as_of = least(known.opening_as_of, excluded.opening_as_of),
-            opening_board = case when excluded.opening_as_of < known.opening_as_of
-                then excluded.opening_board else known.opening_board end,
-            closing_since = case
-                when excluded.closing_revision = known.closing_revision
-                then least(known.closing_since, excluded.closing_since)
-                when known.closing_as_of is null or (excluded.closing_as_of, excluded.closing_revision)
-                    > (known.closing_as_of, known.closing_revision)
-                then excluded.closing_since else known.closing_since end,
-            closing_as_of = greatest(known.closing_as_of, excluded.closing_as_of),
-            closing_revision = case
-                when known.closing_as_of is null or (excluded.closing_as_of, excluded.closing_revision)
-                    > (known.closing_as_of, known.closing_revision)
-                then excluded.closing_revision else known.closing_revision end,
-            closing_board = case
-                when known.closing_as_of is null or (excluded.closing_as_of, excluded.closing_revision)
-                    > (known.closing_as_of, known.closing_revision)
-                then excluded.closing_board else known.closing_board end,
-            closing_updated = case
-                when known.closing_as_of is null or (excluded.closing_as_of, excluded.closing_revision)
-                    > (known.closing_as_of, known.closing_revision)
-                then null else known.closing_updated end
-        """,
-        *_keys([(update.event.id, key) for update, key, _ in boards]),
-        [update.as_of for update, _, _ in boards],
-        [board.revision for _, _, board in boards],
-        [_board_json(board) for _, _, board in boards],
-    )
-
-
-async def _confirm_closing(connection: Writer, updates: Sequence[BoardUpdate]) -> None:
-    """A board confirmed at a later time, still before the start, is the closing board as of that time."""
-    confirmed = [
-        (update, key, one) for update in updates for key, one in update.confirmations.items() if one.updated_us
-    ]
-    if not confirmed:
-        return
-    await connection.execute(
-        """
-        update line set closing_as_of = new.as_of, closing_updated = new.updated
-        from unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::timestamptz[], $7::bigint[],
-            $8::jsonb[]) as new (event_id, market, period, line, subject, as_of, revision, updated)
-        where line.event_id = new.event_id and line.market = new.market and line.period = new.period
-            and line.line is not distinct from new.line and line.subject = new.subject
-            and line.closing_revision = new.revision and line.closing_as_of < new.as_of
-        """,
-        *_keys([(update.event.id, key) for update, key, _ in confirmed]),
-        [update.as_of for update, _, _ in confirmed],
-        [one.revision for _, _, one in confirmed],
-        [msgspec.json.encode(one.updated_us).decode() for _, _, one in confirmed],
-    )
-
-
-def _keys(keys: Sequence[tuple[str, MarketKey]]) -> list[list[Any]]:
-    return [
-        [event_id for event_id, _ in keys],
-        [key.market for _, key in keys],
-        [key.period for _, key in keys],
-        [key.line for _, key in keys],
-        [key.subject for _, key in keys],
-    ]
-
-
-def _board_json(board: Board) -> str:
-    """{bookmaker: {"updated_us": …, "back": {outcome: price}, "lay": {outcome: price}}}"""
-    return msgspec.json.encode(
-        {
-            bookmaker: {
-                "updated_us": int(board.updated_us[b]),
-                "back": _prices(board.outcomes, board.back[:, b]),
-                "lay": _prices(board.outcomes, board.lay[:, b]),
-            }
-            for b, bookmaker in enumerate(board.bookmakers)
-        }
-    ).decode()
-
-
-def _prices(outcomes: Sequence[str], prices: "np.typing.NDArray[np.float64]") -> dict[str, float]:
-    return {outcome: price for outcome, price in zip(outcomes, prices.tolist(), strict=True) if price == price}

@@ -126,6 +126,11 @@ class _Filling:
             band_low=joined(market.fair.band_low for market in markets),
             band_high=joined(market.fair.band_high for market in markets),
         )
+        fill(
+            self._body.pooling,
+            winning=[market.fair.winning for market in markets],
+            worst_end=[row.profile.judges_by_the_worse_end for row in rows],
+        )
         aliases = [(number, at) for number, at in enumerate(self._pooled_as) if number != at]
         fill(
             self._body.same_pools,
@@ -146,6 +151,11 @@ class _Filling:
             weight=joined(market.fair.share for market in markets),
             overround=joined(market.fair.overround for market in markets),
             left_out_s=[self._strings.row(reason) for market in markets for reason in market.fair.left_out],
+        )
+        fill(
+            self._body.reference_weights,
+            weight=joined(market.fair.weight for market in markets),
+            mid=joined(market.fair.mid for market in markets),
         )
         outcome = [
             self._first_outcome[number] + o
@@ -171,8 +181,29 @@ class _Filling:
         known = np.flatnonzero(~np.isnan(without.astype(np.float64)))
         fill(self._body.judged, price=known, fair=without[known])
 
+        self._estimates(told)
+
+    def _estimates(self, told: Sequence[tuple[int, PricedMarket]]) -> None:
+        rows = [
+            (self._first_outcome[number] + o, self._bookmakers[market.board.bookmakers[b]], o, one)
+            for number, market in told
+            for b, one in market.fair.estimates.items()
+            for o in range(len(market.board.outcomes))
+        ]
+        fill(
+            self._body.estimates,
+            outcome=[outcome for outcome, _, _, _ in rows],
+            bookmaker=[book for _, book, _, _ in rows],
+            low=[float(one.lowest[o]) for _, _, o, one in rows],
+            high=[float(one.highest[o]) for _, _, o, one in rows],
+            half_points=[one.half_points for _, _, _, one in rows],
+        )
+
     def refusals(self) -> None:
-        for side, table in ((Side.BACK, self._body.refusals), (Side.LAY, self._body.refused_lays)):
+        for side, table, gates in (
+            (Side.BACK, self._body.refusals, self._body.refusal_gates),
+            (Side.LAY, self._body.refused_lays, self._body.refused_lay_gates),
+        ):
             found = [(row, one) for row in self._rows for one in row.market.refusals if one.side is side]
             last = [one.judgement.verdicts[-1] for _, one in found]
             fill(
@@ -183,6 +214,16 @@ class _Filling:
                 reason_s=self._strings.rows(one.judgement.refused for _, one in found),
                 value=[verdict.value for verdict in last],
                 bound=[verdict.bound for verdict in last],
+            )
+            passed = [
+                (number, verdict) for number, (_, one) in enumerate(found) for verdict in one.judgement.verdicts[:-1]
+            ]
+            fill(
+                gates,
+                refusal=[number for number, _ in passed],
+                gate_s=[self._strings.row(verdict.gate) for _, verdict in passed],
+                value=[verdict.value for _, verdict in passed],
+                bound=[verdict.bound for _, verdict in passed],
             )
 
     def opportunities(self, change: Change) -> None:
@@ -320,6 +361,7 @@ def _pooled_alike(one: _Row, other: _Row) -> bool:
     return (
         one.profile.method is other.profile.method
         and a.fair.left_out == b.fair.left_out
+        and _equal(a.fair.weight, b.fair.weight)
         and _equal(a.fair.share, b.fair.share)
         and _equal(a.fair.devigged, b.fair.devigged)
         and _equal(a.fair.leave_one_out, b.fair.leave_one_out)

@@ -54,6 +54,11 @@ class OpportunitiesUpdated(_message.Message):
     TERMS_FIELD_NUMBER: _builtins.int
     REFUSED_LAYS_FIELD_NUMBER: _builtins.int
     CERTAINTIES_FIELD_NUMBER: _builtins.int
+    POOLING_FIELD_NUMBER: _builtins.int
+    REFERENCE_WEIGHTS_FIELD_NUMBER: _builtins.int
+    ESTIMATES_FIELD_NUMBER: _builtins.int
+    REFUSAL_GATES_FIELD_NUMBER: _builtins.int
+    REFUSED_LAY_GATES_FIELD_NUMBER: _builtins.int
     as_of_us: _builtins.int
     """Source time that ages, starts and expiry were judged against."""
     revision: _builtins.int
@@ -104,6 +109,16 @@ class OpportunitiesUpdated(_message.Message):
     def refused_lays(self) -> Global___RefusalColumns: ...
     @_builtins.property
     def certainties(self) -> Global___CertaintyColumns: ...
+    @_builtins.property
+    def pooling(self) -> Global___PoolingColumns: ...
+    @_builtins.property
+    def reference_weights(self) -> Global___ReferenceWeightColumns: ...
+    @_builtins.property
+    def estimates(self) -> Global___EstimateColumns: ...
+    @_builtins.property
+    def refusal_gates(self) -> Global___RefusalGateColumns: ...
+    @_builtins.property
+    def refused_lay_gates(self) -> Global___RefusedLayGateColumns: ...
     def __init__(
         self,
         *,
@@ -132,10 +147,15 @@ class OpportunitiesUpdated(_message.Message):
         terms: Global___TermsColumns | None = ...,
         refused_lays: Global___RefusalColumns | None = ...,
         certainties: Global___CertaintyColumns | None = ...,
+        pooling: Global___PoolingColumns | None = ...,
+        reference_weights: Global___ReferenceWeightColumns | None = ...,
+        estimates: Global___EstimateColumns | None = ...,
+        refusal_gates: Global___RefusalGateColumns | None = ...,
+        refused_lay_gates: Global___RefusedLayGateColumns | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["bookmakers", b"bookmakers", "certainties", b"certainties", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "legs", b"legs", "markets", b"markets", "opportunities", b"opportunities", "outcomes", b"outcomes", "prices", b"prices", "profiles", b"profiles", "references", b"references", "refusals", b"refusals", "refused_lays", b"refused_lays", "same_pools", b"same_pools", "terms", b"terms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bookmakers", b"bookmakers", "certainties", b"certainties", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "estimates", b"estimates", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "legs", b"legs", "markets", b"markets", "opportunities", b"opportunities", "outcomes", b"outcomes", "pooling", b"pooling", "prices", b"prices", "profiles", b"profiles", "reference_weights", b"reference_weights", "references", b"references", "refusal_gates", b"refusal_gates", "refusals", b"refusals", "refused_lay_gates", b"refused_lay_gates", "refused_lays", b"refused_lays", "same_pools", b"same_pools", "terms", b"terms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_us", b"as_of_us", "bookmakers", b"bookmakers", "certainties", b"certainties", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "legs", b"legs", "markets", b"markets", "odds_revision", b"odds_revision", "opportunities", b"opportunities", "outcomes", b"outcomes", "prices", b"prices", "pricing_revision", b"pricing_revision", "profiles", b"profiles", "references", b"references", "refusals", b"refusals", "refused_lays", b"refused_lays", "revision", b"revision", "same_pools", b"same_pools", "strings", b"strings", "terms", b"terms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_us", b"as_of_us", "bookmakers", b"bookmakers", "certainties", b"certainties", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "estimates", b"estimates", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "legs", b"legs", "markets", b"markets", "odds_revision", b"odds_revision", "opportunities", b"opportunities", "outcomes", b"outcomes", "pooling", b"pooling", "prices", b"prices", "pricing_revision", b"pricing_revision", "profiles", b"profiles", "reference_weights", b"reference_weights", "references", b"references", "refusal_gates", b"refusal_gates", "refusals", b"refusals", "refused_lay_gates", b"refused_lay_gates", "refused_lays", b"refused_lays", "revision", b"revision", "same_pools", b"same_pools", "strings", b"strings", "terms", b"terms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -814,3 +834,154 @@ class CertaintyColumns(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CertaintyColumns: _TypeAlias = CertaintyColumns  # noqa: Y015
+
+@_typing.final
+class PoolingColumns(_message.Message):
+    """How a market was pooled and its prices were judged; one row of each of `markets`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WINNING_FIELD_NUMBER: _builtins.int
+    WORST_END_FIELD_NUMBER: _builtins.int
+    winning: _builtins.bytes
+    """outcomes that win, to which fair probabilities add up"""
+    worst_end: _builtins.bytes
+    """1 = prices are judged by the end of the band that is worse for the bet"""
+    def __init__(
+        self,
+        *,
+        winning: _builtins.bytes = ...,
+        worst_end: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["winning", b"winning", "worst_end", b"worst_end"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PoolingColumns: _TypeAlias = PoolingColumns  # noqa: Y015
+
+@_typing.final
+class ReferenceWeightColumns(_message.Message):
+    """What a bookmaker weighs before shares are made, so that the pool without any of them can be made again; one row of
+    each of `references`.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    MID_FIELD_NUMBER: _builtins.int
+    weight: _builtins.bytes
+    """0 where it is not pooled"""
+    mid: _builtins.bytes
+    """1 = read from the middle of its back and lay prices"""
+    def __init__(
+        self,
+        *,
+        weight: _builtins.bytes = ...,
+        mid: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mid", b"mid", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReferenceWeightColumns: _TypeAlias = ReferenceWeightColumns  # noqa: Y015
+
+@_typing.final
+class EstimateColumns(_message.Message):
+    """Prices that were judged by other lines: `judged` has their fair probability."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    BOOKMAKER_FIELD_NUMBER: _builtins.int
+    LOW_FIELD_NUMBER: _builtins.int
+    HIGH_FIELD_NUMBER: _builtins.int
+    HALF_POINTS_FIELD_NUMBER: _builtins.int
+    outcome: _builtins.bytes
+    bookmaker: _builtins.bytes
+    low: _builtins.bytes
+    """band of the fair probability over methods"""
+    high: _builtins.bytes
+    half_points: _builtins.bytes
+    """how far the nearest of those lines is"""
+    def __init__(
+        self,
+        *,
+        outcome: _builtins.bytes = ...,
+        bookmaker: _builtins.bytes = ...,
+        low: _builtins.bytes = ...,
+        high: _builtins.bytes = ...,
+        half_points: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bookmaker", b"bookmaker", "half_points", b"half_points", "high", b"high", "low", b"low", "outcome", b"outcome"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EstimateColumns: _TypeAlias = EstimateColumns  # noqa: Y015
+
+@_typing.final
+class RefusalGateColumns(_message.Message):
+    """The gates that a refused price to back had passed, in the order they were asked."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    GATE_S_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    BOUND_FIELD_NUMBER: _builtins.int
+    refusal: _builtins.bytes
+    gate_s: _builtins.bytes
+    value: _builtins.bytes
+    """what was measured"""
+    bound: _builtins.bytes
+    """what it was held against"""
+    def __init__(
+        self,
+        *,
+        refusal: _builtins.bytes = ...,
+        gate_s: _builtins.bytes = ...,
+        value: _builtins.bytes = ...,
+        bound: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bound", b"bound", "gate_s", b"gate_s", "refusal", b"refusal", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefusalGateColumns: _TypeAlias = RefusalGateColumns  # noqa: Y015
+
+@_typing.final
+class RefusedLayGateColumns(_message.Message):
+    """The same of prices to lay."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    GATE_S_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    BOUND_FIELD_NUMBER: _builtins.int
+    refusal: _builtins.bytes
+    gate_s: _builtins.bytes
+    value: _builtins.bytes
+    bound: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        refusal: _builtins.bytes = ...,
+        gate_s: _builtins.bytes = ...,
+        value: _builtins.bytes = ...,
+        bound: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bound", b"bound", "gate_s", b"gate_s", "refusal", b"refusal", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefusedLayGateColumns: _TypeAlias = RefusedLayGateColumns  # noqa: Y015

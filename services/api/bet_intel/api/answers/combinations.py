@@ -31,7 +31,7 @@ class CombinationLeg(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Window(msgspec.Struct, frozen=True):
-    """Where both legs of a middle win: of the total, or of the home side's margin."""
+    """Where both legs of a middle win in full: of the total, or of the home side's margin."""
 
     low: float
     high: float

@@ -67,10 +67,14 @@ def explain(price: PriceWorking) -> list[str]:
         lay = " to lay" if price.side == LAY else ""
         return [f"{price.title} offers no price{lay} on {_selection(price)}."]
     sentences = [_offer(price)]
+    known = any(one.leave_one_out_weight > 0 for one in price.bookmakers)
     asked = [one for one in price.bookmakers if _weight(price, one) > 0]
-    if asked:
+    # Of a line that is judged by others it may not be told who was asked there: not those of this one.
+    if asked and (known or price.estimated_half_points is None):
         sentences.append(_asked(price, asked))
-    left_out = [one for one in price.bookmakers if one.left_out_reason and not one.judged]
+    left_out = [
+        one for one in price.bookmakers if not one.judged and _why_not(one) and not (known and _weight(price, one))
+    ]
     if left_out:
         sentences.append(f"Not asked: {_listed([_why(one) for one in left_out])}.")
     if price.estimated_half_points is not None:
@@ -98,7 +102,7 @@ def explain_legs(
         low, high, probability = window
         sentences.append(
             f"Both win between {low:g} and {high:g}, with a probability of {_percent(probability)}; outside it "
-            f"{_percent(max(0.0, 1.0 - 1.0 / cost))} of the stake is lost."
+            f"at most {_percent(max(0.0, 1.0 - 1.0 / cost))} of the stake is lost."
         )
         sentences.append(f"By the fair prices at both lines that is worth {_signed(ev)} of the stake.")
     elif ev > 0:
@@ -161,8 +165,13 @@ def _asked(price: PriceWorking, asked: Sequence[BookmakerWorking]) -> str:
     return f"The others without their margin, by the method {price.method}: {_listed(said)}."
 
 
+def _why_not(one: BookmakerWorking) -> str:
+    """Why it was not asked; "" where it was."""
+    return "outlier_excluded" if one.leave_one_out_outlier else one.left_out_reason or ""
+
+
 def _why(one: BookmakerWorking) -> str:
-    reason = one.left_out_reason or ""
+    reason = _why_not(one)
     age = f" ({one.age_seconds:.0f} s)" if reason == "reference_stale" and one.age_seconds is not None else ""
     return f"{one.title}, because {REASONS.get(reason, reason)}{age}"
 
@@ -174,7 +183,9 @@ def _fair(price: PriceWorking, fair: float) -> str:
         width = f", between {_percent(band.low)} and {_percent(band.high)} over the methods"
     consensus = price.consensus_probability
     every = "" if consensus is None else f"; with {price.title} the consensus is {_percent(consensus)}"
-    return f"Pooled that is a fair probability of {_percent(fair)}, odds of {1 / fair:.3f}{width}{every}."
+    end = "high" if price.side == LAY else "low"
+    pooled = f"Pooled, by the {end} end of the band," if price.worst_case else "Pooled"
+    return f"{pooled} that is a fair probability of {_percent(fair)}, odds of {1 / fair:.3f}{width}{every}."
 
 
 def _verdict(price: PriceWorking) -> str:
@@ -196,7 +207,9 @@ def _verdict(price: PriceWorking) -> str:
         return f"{worth}: no opportunity; {needed} ({price.reason})."
     if price.verdict == REFUSED:
         why = "; ".join(_gate(gate) for gate in price.gates if not gate.passed)
-        return f"{worth or 'It beats its fair price'}, but it is refused: {why} ({price.reason})."
+        passed = sum(gate.passed for gate in price.gates)
+        after = f" after {passed} gates that it passed" if passed > 1 else ""
+        return f"{worth or 'It beats its fair price'}, but it is refused{after}: {why} ({price.reason})."
     return f"It cannot be judged: {_unjudged(price.reason)} ({price.reason})."
 
 

@@ -136,9 +136,11 @@ class PriceWorking(msgspec.Struct, frozen=True, kw_only=True):
     ]
     reason: Annotated[str | None, Meta(description="Why it is no opportunity.")]
     class_: Annotated[str | None, Meta(description="Of an opportunity.")] = msgspec.field(name="class")
-    fair_probability: Annotated[float | None, Meta(description="Leave-one-out.")]
+    fair_probability: Annotated[
+        float | None, Meta(description="What it is judged by: leave-one-out, by worst_case the worse end of its band.")
+    ]
     consensus_probability: float | None
-    band: Annotated[Band, Meta(description="Of the fair probability of an opportunity, else of the consensus.")]
+    band: Annotated[Band, Meta(description="Leave-one-out; of the consensus where no other bookmaker is pooled.")]
     ev: float | None
     ev_worst: float | None
     ev_per: Annotated[
@@ -153,10 +155,11 @@ class PriceWorking(msgspec.Struct, frozen=True, kw_only=True):
     estimated_half_points: Annotated[
         float | None, Meta(description="Judged by other lines, the nearest so far away; null: by its own.")
     ] = None
+    worst_case: Annotated[bool, Meta(description="The profile judges by the end of the band that is worse.")] = False
     as_of: datetime
     method: str
     books_used: Annotated[int, Meta(description="Bookmakers in the consensus.")]
     dispersion: float | None
     outcomes: list[OutcomeWorking]
     bookmakers: list[BookmakerWorking]
-    gates: Annotated[list[Gate], Meta(description="All that were asked; of a refused price the one that refused it.")]
+    gates: Annotated[list[Gate], Meta(description="All that were asked: none of a price that its fair price beats.")]

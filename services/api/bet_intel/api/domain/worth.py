@@ -117,7 +117,10 @@ class PriceAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Fair(NamedTuple):
+    """What a price is held against: `probability` to back, `laid` to lay."""
+
     probability: float
+    laid: float
     band: Band | None
     references: list[ReferenceAnswer]
 
@@ -137,22 +140,22 @@ def worth(asked: PriceBody) -> PriceAnswer:
     (price,) = decimal_odds([asked.price], asked.odds_format)
     stake_money = _bankroll(asked)
     fair = _fair(asked)
-    ways = _ways(asked, fair.probability)
-    is_plain = ways.returned == ways.half_won == ways.half_lost == 0.0
     lay = asked.side == "lay"
+    probability = fair.laid if lay else fair.probability
+    ways = _ways(asked, probability)
+    is_plain = ways.returned == ways.half_won == ways.half_lost == 0.0
     if lay and not is_plain:
         raise CalculationError("a lay is not worked out with push, half_won or half_lost: leave them out")
-    judged = _lay(asked, price, fair.probability) if lay else _back(asked, price, ways)
+    judged = _lay(asked, price, probability) if lay else _back(asked, price, ways)
     # Rounding may bring what is scaled down to the cap a little above it.
     stake = min(scaled_stakes([judged.kelly], asked.kelly_fraction, asked.stake_cap)[0], asked.stake_cap)
-    lose = 1.0 - ways.won - ways.returned
     return PriceAnswer(
         odds_format=asked.odds_format,
         side=asked.side,
         price=shown_odds(price, asked.odds_format),
         net_price=None if lay else shown_odds(net_price(price, asked.commission), asked.odds_format),
         implied_probability=1.0 / price,
-        fair_probability=fair.probability,
+        fair_probability=probability,
         fair_odds=shown_odds(_fair_odds(ways), asked.odds_format),
         band=fair.band,
         ev=judged.ev,
@@ -165,7 +168,7 @@ def worth(asked: PriceBody) -> PriceAnswer:
         kelly=judged.kelly,
         stake_fraction=stake,
         stake=None if stake_money is None else (stake_money * Decimal(stake)).quantize(_CENT, ROUND_DOWN),
-        maker=_maker(asked, ways.won, lose) if ways.half_won == ways.half_lost == 0.0 else MakerOdds(None, None),
+        maker=_maker(asked, fair) if ways.half_won == ways.half_lost == 0.0 else MakerOdds(None, None),
         references=fair.references,
     )
 
@@ -175,9 +178,10 @@ def _fair(asked: PriceBody) -> _Fair:
     if sum(given) != 1:
         raise CalculationError("give one of fair_probability, fair_odds and references to hold the price against")
     if asked.fair_probability is not None:
-        return _Fair(asked.fair_probability, None, [])
+        return _Fair(asked.fair_probability, asked.fair_probability, None, [])
     if asked.fair_odds is not None:
-        return _Fair(1.0 / decimal_odds([asked.fair_odds], asked.odds_format)[0], None, [])
+        probability = 1.0 / decimal_odds([asked.fair_odds], asked.odds_format)[0]
+        return _Fair(probability, probability, None, [])
     return _pooled(asked)
 
 
@@ -216,7 +220,9 @@ def _pooled(asked: PriceBody) -> _Fair:
         _number(prices.consensus_band.lowest[row, 0]),
         _number(prices.consensus_band.highest[row, 0]),
     )
-    return _Fair(probability, band, references)
+    # The worst case of a lay is that the outcome is as likely as any method says.
+    laid = float(prices.consensus_band.highest[row, 0]) if asked.method is Method.WORST_CASE else probability
+    return _Fair(probability, laid, band, references)
 
 
 def _ways(asked: PriceBody, probability: float) -> Settlement:
@@ -267,11 +273,17 @@ def _fair_odds(ways: Settlement) -> float | None:
     return 1.0 + lost / won if lost > 0.0 else None
 
 
-def _maker(asked: PriceBody, win: float, lose: float) -> MakerOdds:
+def _maker(asked: PriceBody, fair: _Fair) -> MakerOdds:
+    back, lay = _ways(asked, fair.probability), _ways(asked, fair.laid)
+    terms = asked.commission, asked.wanted_ev
     return MakerOdds(
-        _offered(maker_back_price(win, lose, asked.commission, asked.wanted_ev), asked.odds_format, up=True),
-        _offered(maker_lay_price(win, lose, asked.commission, asked.wanted_ev), asked.odds_format, up=False),
+        _offered(maker_back_price(back.won, _loses(back), *terms), asked.odds_format, up=True),
+        _offered(maker_lay_price(lay.won, _loses(lay), *terms), asked.odds_format, up=False),
     )
+
+
+def _loses(ways: Settlement) -> float:
+    return 1.0 - ways.won - ways.returned
 
 
 def _offered(price: float | None, odds_format: str, *, up: bool) -> float | None:

@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from bet_intel.api import combination_reads, cursor, read_model
-from bet_intel.api.answers import Combination, CombinationList
-from bet_intel.api.combination_members import Staking, shown
+from bet_intel.api.answers import CombinationList
+from bet_intel.api.combination_members import Staking, listed
 from bet_intel.api.combination_reads import CombinationFilter
 from bet_intel.api.demand import Demand
 from bet_intel.api.domain.accounts import READING
@@ -69,7 +69,9 @@ def operations(reads: Reads, demand: Demand) -> tuple[Operation, ...]:
             "listArbitrage",
             "arbitrage",
             "Bets that win whatever happens",
-            "Every outcome of a market covered at a profit, the largest first.",
+            "Every outcome of a market covered at a profit, also after rounding, the largest first. What these stakes "
+            "turn into a loss is left out: a page may hold fewer than `limit`, and `next_cursor` says whether it was "
+            "the last.",
         ),
         listing(
             "/v1/low-holds",
@@ -112,7 +114,7 @@ async def _list(
     page = rows[: asked.limit]
     more = len(rows) > asked.limit
     staking = Staking(Decimal(repr(asked.stake)), Decimal(repr(asked.step)))
-    data: list[Combination] = [shown(row, asked.odds_format, staking) for row in page]
+    data = listed(page, asked.odds_format, staking)
     return CombinationList(
         data, cursor.encode((page[-1]["ev"], page[-1]["id"]), asked) if more else None, position.as_of
     )

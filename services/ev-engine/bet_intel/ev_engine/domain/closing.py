@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -18,19 +18,23 @@ Prices = Mapping[str, float]
 
 
 class BookPrices(NamedTuple):
-    """One bookmaker's prices in a market; `updated_us` is when it last confirmed them, µs since the epoch."""
+    """One bookmaker's prices in a market, and the largest stakes it takes where it tells them; `updated_us` is when it
+    last confirmed them, µs since the epoch."""
 
     updated_us: int
     back: Prices
     lay: Prices
+    limit: Mapping[str, float] = MappingProxyType({})
 
 
 class Candidate(NamedTuple):
-    """The newest board of a market at or before the start, and the time of the newest answer that showed it."""
+    """The newest board of a market at or before the start, and the time of the newest answer that showed it;
+    `withdrawn`: of the one that withdrew it afterwards, where it was not on offer at the start any more."""
 
     key: MarketKey
     as_of: datetime
     books: Mapping[str, BookPrices]
+    withdrawn: datetime | None = None
 
 
 class ClosingMarket(NamedTuple):
@@ -41,38 +45,58 @@ class ClosingMarket(NamedTuple):
 
 
 def closing_markets(event: SportingEvent, candidates: Sequence[Candidate], profile: Profile) -> list[ClosingMarket]:
-    """Price each market as of its own time, in the order of their keys."""
-    by_time: defaultdict[datetime, dict[MarketKey, Board]] = defaultdict(dict)
+    """Price what was on offer at the start, in the order of the keys.
+
+    The lines of a market are priced together, as of the newest answer that showed one of them: which is its main one is
+    asked of all of them. Another market may have closed at another time.
+    """
+    by_market: defaultdict[tuple[str, str, str], list[Candidate]] = defaultdict(list)
     for one in candidates:
-        by_time[one.as_of][one.key] = _board(one)
-    # One pass over all of them, each under a name of its own.
-    passed = [
-        EventBoards(replace(event, id=str(number)), as_of, 0, {}, boards)
-        for number, (as_of, boards) in enumerate(sorted(by_time.items()))
-    ]
-    closed = [
-        ClosingMarket(priced.boards.as_of, market) for priced in price(passed, profile) for market in priced.markets
-    ]
+        by_market[one.key.market, one.key.period, one.key.subject].append(one)
+    offered = [(one, max(lines, key=_as_of).as_of) for lines in map(_last, by_market.values()) for one in lines]
+    if not offered:
+        return []
+    # One pass over all of them at one time, to which each market's times are moved: ages stay what they are.
+    at = max(closed for _, closed in offered)
+    boards = {one.key: _board(one, to=at - closed) for one, closed in offered}
+    (priced,) = price([EventBoards(event, at, 0, {}, boards)], profile)
+    as_of = {one.key: one.as_of for one, _ in offered}
+    closed = [ClosingMarket(as_of[market.key], market) for market in priced.markets]
     return sorted(closed, key=lambda one: _order(one.market.key))
+
+
+def _last(lines: Sequence[Candidate]) -> Sequence[Candidate]:
+    """The lines of a market that were on offer at the start; where none was, those that were withdrawn last."""
+    offered = [one for one in lines if one.withdrawn is None]
+    if offered:
+        return offered
+    last = max(one.withdrawn for one in lines if one.withdrawn is not None)
+    return [one for one in lines if one.withdrawn == last]
+
+
+def _as_of(candidate: Candidate) -> datetime:
+    return candidate.as_of
 
 
 def _order(key: MarketKey) -> tuple[str, str, str, float]:
     return key.market, key.period, key.subject, 0.0 if key.line is None else key.line
 
 
-def _board(candidate: Candidate) -> Board:
+def _board(candidate: Candidate, *, to: timedelta) -> Board:
+    """The board of a candidate, all of whose times are moved by `to`."""
     books = sorted(candidate.books)
     outcomes = sorted(
         {outcome for book in candidate.books.values() for side in (book.back, book.lay) for outcome in side}
     )
-    back, lay = (
-        np.array([[side(candidate.books[book]).get(outcome, np.nan) for book in books] for outcome in outcomes])
-        for side in (_back, _lay)
+    back, lay, limit = (
+        np.array([[column(candidate.books[book]).get(outcome, np.nan) for book in books] for outcome in outcomes])
+        for column in (_back, _lay, _limit)
     )
     at = int(candidate.as_of.timestamp() * 1_000_000)
     # A board that was confirmed again after a start which moved to before that was there at the start as well.
     updated = np.array([min(candidate.books[book].updated_us, at) for book in books], dtype=np.int64)
-    return Board(0, MarketStatus.OPEN, tuple(outcomes), tuple(books), back, lay, np.full(back.shape, np.nan), updated)
+    updated += to // timedelta(microseconds=1)
+    return Board(0, MarketStatus.OPEN, tuple(outcomes), tuple(books), back, lay, limit, updated)
 
 
 def _back(book: BookPrices) -> Prices:
@@ -81,3 +105,7 @@ def _back(book: BookPrices) -> Prices:
 
 def _lay(book: BookPrices) -> Prices:
     return book.lay
+
+
+def _limit(book: BookPrices) -> Mapping[str, float]:
+    return book.limit

@@ -17,7 +17,7 @@ import numpy as np
 from bet_intel.ev_engine.domain.boards import EventBoards, MarketStatus
 from bet_intel.ev_engine.domain.priced import PricedMarket, Side
 from bet_intel.ev_engine.domain.profile import Profile
-from bet_intel.odds import stake_shares, survives_rounding
+from bet_intel.odds import Split, liability_step, settlement, stake_shares, survives_rounding, threshold, winning_band
 
 _ALTERNATE = "alternate_"
 _OVER = "Over"
@@ -53,12 +53,28 @@ class Leg(NamedTuple):
     @property
     def fair(self) -> float:
         """What the other bookmakers think of the bet's winning, NaN where nobody does."""
-        p = float(self.market.fair.leave_one_out[self.outcome, self.bookmaker])
-        return p if self.side is Side.BACK else 1.0 - p
+        fair, place = self.market.fair, (self.outcome, self.bookmaker)
+        return float(fair.leave_one_out[place]) if self.side is Side.BACK else 1.0 - float(fair.laid[place])
+
+    @property
+    def ev(self) -> float:
+        """Per unit staked; where it is not known how often the line returns the stake, per unit that stands."""
+        return float(self.market.fair.terms.standing[self.bookmaker]) * (self.fair * self.net_price - 1.0)
+
+    @property
+    def won(self) -> float | None:
+        """The probability that a bet to back it is won in full, None where its line's pushes are not known."""
+        terms = self.market.fair.terms
+        push = float(terms.push[self.bookmaker])
+        if math.isnan(push) or math.isnan(self.fair):
+            return None
+        ways = settlement(self.fair, terms.splits[self.outcome] if terms.splits else Split.NONE, push)
+        return None if ways is None else ways.won
 
 
 class Window(NamedTuple):
-    """The band in which both legs of a middle win: of the total, or of the home side's margin."""
+    """The band in which both legs of a middle win in full: of the total, or of the home side's margin, from the half
+    line below its lowest whole number to that above its highest."""
 
     low: float
     high: float
@@ -68,7 +84,7 @@ class Window(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Combination:
     """`cost`: sum of the legs' inverse net prices. `ev` per unit staked in all: what an arbitrage is sure of, what a
-    low hold is sure to lose (below 0), what a middle is worth by its legs' leave-one-out probabilities."""
+    low hold is sure to lose (below 0), what a middle is worth by its legs' leave-one-out probabilities and pushes."""
 
     kind: Kind
     legs: tuple[Leg, ...]
@@ -138,7 +154,9 @@ def _covered(market: PricedMarket, profile: Profile, legs: Sequence[Leg]) -> Com
 def _survives_rounding(legs: Sequence[Leg], profile: Profile) -> bool:
     """Whether every outcome still wins when the stakes are rounded to what can be placed, within the limits."""
     limits = [leg.limit for leg in legs]
-    return survives_rounding([leg.net_price for leg in legs], profile.stake, profile.stake_step, limits)
+    step = profile.stake_step
+    steps = [liability_step(step, leg.price) if leg.side is Side.LAY else step for leg in legs]
+    return survives_rounding([leg.net_price for leg in legs], profile.stake, steps, limits)
 
 
 def _middles(lines: Sequence[PricedMarket], home: str, profile: Profile) -> Iterator[Combination]:
@@ -167,7 +185,7 @@ class _UpperSide(NamedTuple):
 
 def _upper_side(market: PricedMarket, home: str) -> _UpperSide | None:
     line, outcomes = market.key.line, market.board.outcomes
-    if line is None:
+    if line is None or threshold(line) is None:
         return None
     if _OVER in outcomes:
         return _UpperSide(market, outcomes.index(_OVER), line)
@@ -175,23 +193,27 @@ def _upper_side(market: PricedMarket, home: str) -> _UpperSide | None:
     return _UpperSide(market, outcomes.index(home), 0.0 - line) if home in outcomes else None
 
 
-def _middle(above: Leg, below: Leg, window: tuple[float, float], profile: Profile) -> Combination | None:
+def _middle(above: Leg, below: Leg, lines: tuple[float, float], profile: Profile) -> Combination | None:
     cost = 1.0 / above.net_price + 1.0 / below.net_price
     if cost > 1.0 + profile.middle_cost or _bookmaker(above) == _bookmaker(below):
         return None
+    # Over 3 and under 3.5 lie apart, and no result wins both.
+    band = winning_band(*lines)
+    if band is None or (first := above.won) is None or (second := below.won) is None:
+        return None
     legs = _shared([above, below])
-    # Each leg's EV by the fair price at its own line; where both lines are halves, both win with p₁ + p₂ − 1.
-    both = above.fair + below.fair - 1.0
-    ev = sum(leg.share * (leg.fair * leg.net_price - 1.0) for leg in legs)
+    both = first + second - 1.0
+    ev = sum(leg.share * leg.ev for leg in legs)
     if not (ev > 0 and both > 0):
         return None
-    return Combination(Kind.MIDDLE, legs, cost, ev, _class(legs, ev, profile), Window(*window, both))
+    window = Window(band.lowest - 0.5, band.highest + 0.5, both)
+    return Combination(Kind.MIDDLE, legs, cost, ev, _class(legs, ev, profile), window)
 
 
 def _class(legs: Sequence[Leg], ev: float, profile: Profile) -> str:
     """`suspect` where the whole, or one leg alone, is worth more than prices that are no mistake are."""
     plausible = min(profile.bounds[leg.market.category].plausible_ev for leg in legs)
-    if ev > plausible or any(leg.fair * leg.net_price - 1.0 > plausible for leg in legs):
+    if ev > plausible or any(leg.ev > plausible for leg in legs):
         return "suspect"
     return "take" if ev >= profile.take_ev else "marginal" if ev > 0 else "no_ev"
 

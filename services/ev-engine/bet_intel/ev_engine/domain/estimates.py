@@ -20,7 +20,7 @@ from bet_intel.ev_engine.domain.pools import Pooled
 from bet_intel.ev_engine.domain.priced import Estimate
 from bet_intel.ev_engine.domain.profile import Profile, Slope
 from bet_intel.ev_engine.domain.tensors import Scopes
-from bet_intel.odds import Split
+from bet_intel.odds import Method, Split
 
 _HALF_POINT = 0.5
 _BETWEEN = 4
@@ -142,8 +142,10 @@ class _Estimates:
         for one, part in zip(near, parts, strict=True):
             for book, share in self._shares(one):
                 shares[book] += part * share
+        # By the worst case `fair` is the lowest of going over: of the other side the lowest is another number.
+        is_bound = self._pooled.fair.method is Method.WORST_CASE
         return Estimate(
-            fair=_both(fair, 1.0 - fair, first=first),
+            fair=_both(fair, 1.0 - (highest if is_bound else fair), first=first),
             lowest=_both(lowest, 1.0 - highest, first=first),
             highest=_both(highest, 1.0 - lowest, first=first),
             lines=tuple(line for one in near if (line := self._entries[one.market].key.line) is not None),

@@ -14,7 +14,7 @@ from bet_intel.ev_engine.domain.lines import Terms
 from bet_intel.ev_engine.domain.pools import Pooled
 from bet_intel.ev_engine.domain.priced import BoolArray, Estimate, Offers, Priced, PricedMarket, Refusal, Side
 from bet_intel.ev_engine.domain.tensors import Entry, Group, Scopes
-from bet_intel.odds import expected_value
+from bet_intel.odds import Method, expected_value
 
 _ALTERNATE = "alternate_"
 
@@ -83,9 +83,10 @@ class Judged:
         if self.estimates:
             self._take_estimates()
         # What a price is judged by, and worth against it. A lay wins with 1 − p, per unit of liability.
-        worst_case = self.profile.worst_case
+        worst_case = self.profile.judges_by_the_worse_end
         self.judged_by = self.lowest if worst_case else self.without
         self.judged_by_lay = self.highest if worst_case else self.without
+        self.pooled_lay = self.highest if self.profile.method is Method.WORST_CASE else self.without
         self.worst = expected_value(self.lowest, group.net)
         self.ev = self.worst if worst_case else expected_value(self.without, group.net)
         # NaN where nobody takes a lay.
@@ -111,7 +112,12 @@ class Judged:
         entry, pooled = self.group.entries[m], self.pooled
         fair = pooled.market(m)
         if m in self._estimated:
-            fair = fair._replace(leave_one_out=self.without[:, : len(entry.board.bookmakers), m])
+            n = len(entry.board.bookmakers)
+            fair = fair._replace(
+                leave_one_out=self.without[:, :n, m],
+                laid=self.pooled_lay[:, :n, m],
+                estimates={b: one for (of, b), one in self.estimates.items() if of == m},
+            )
         judged = [
             _Judged(o, b, side, self._judge(o, b, m, side, fair.terms))
             for side, beats in self._beats.items()
@@ -206,7 +212,7 @@ class Judged:
             side=one.side,
             estimate=estimate,
             confidence=confidence(
-                float(self.without[o, b, m]) if backs else 1.0 - float(self.without[o, b, m]),
+                float(self.without[o, b, m]) if backs else 1.0 - float(self.pooled_lay[o, b, m]),
                 net,
                 (low, high),
                 dispersion,

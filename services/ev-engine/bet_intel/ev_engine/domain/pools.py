@@ -78,12 +78,16 @@ class Pooled:
             band_high=fair.consensus_band.highest[:, m],
             devigged=fair.devigged[:, :books, m],
             leave_one_out=self.without[:, :books, m],
+            laid=(self.highest if fair.method is Method.WORST_CASE else self.without)[:, :books, m],
             share=pool.share[:books, m],
             overround=fair.overround[:books, m],
             left_out=self.left_out(m),
             dispersion=float(pool.dispersion[m]),
             books_used=used,
             terms=self.lines.terms(m),
+            weight=np.where(fair.status[:books, m] == DevigStatus.OK, self.weight[:books, m], 0.0),
+            mid=self.group.two_sided[:books, m],
+            winning=int(self.group.winning),
         )
 
     def left_out(self, m: int) -> tuple[str, ...]:

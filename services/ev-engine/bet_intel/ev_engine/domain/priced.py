@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -113,9 +114,12 @@ class FairMarket(NamedTuple):
     """Fair prices of one market, the same by every profile that has the pools: o outcomes, b bookmakers.
 
     `reason` says why there is no fair price, "" where there is. `consensus`, `band_low`, `band_high`: (o,); `devigged`:
-    (o, b); `leave_one_out`: (o, b), what the others think of an outcome, by the bookmaker left out; `share`,
-    `overround`: (b,), shares of the consensus; `left_out`: why a bookmaker is not in it, "" where it is. `terms`: how
-    the market's bets are settled.
+    (o, b); `leave_one_out`: (o, b), what the others think of an outcome, by the bookmaker left out; `laid`:
+    (o, b), what a lay is held against, which is the same but by the method of the worst case: the highest there.
+    `share`, `overround`: (b,), shares of the consensus; `left_out`: why a bookmaker is not in it, "" where it is.
+    `terms`: how the market's bets are settled. `weight`: (b,), what shares are
+    made of, 0 where a bookmaker is not pooled; `mid`: (b,), whose prices are the middle of back and lay; `winning`: how
+    many outcomes win. `estimates`: by the bookmaker whose prices are judged by other lines.
     """
 
     reason: str
@@ -124,12 +128,17 @@ class FairMarket(NamedTuple):
     band_high: FloatArray
     devigged: FloatArray
     leave_one_out: FloatArray
+    laid: FloatArray
     share: FloatArray
     overround: FloatArray
     left_out: tuple[str, ...]
     dispersion: float
     books_used: int
     terms: Terms
+    weight: FloatArray
+    mid: BoolArray
+    winning: int
+    estimates: Mapping[int, Estimate] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)

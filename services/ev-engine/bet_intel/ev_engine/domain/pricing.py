@@ -104,11 +104,15 @@ def _one_sided(entry: Entry) -> PricedMarket:
         band_high=nothing,
         devigged=by_book,
         leave_one_out=by_book,
+        laid=by_book,
         share=np.zeros(books),
         overround=np.full(books, np.nan),
         left_out=("incomplete_market",) * books,
         dispersion=np.nan,
         books_used=0,
         terms=Terms.plain(books),
+        weight=np.zeros(books),
+        mid=np.zeros(books, dtype=np.bool_),
+        winning=1,
     )
     return PricedMarket(entry.key, board, entry.category, fair, (), {}, (), None)

@@ -183,6 +183,12 @@ class Profile:
                 found = override.applied(found)
         return found
 
+    @property
+    def judges_by_the_worse_end(self) -> bool:
+        """Whether prices are judged by the end of the band that is worse for the bet. By the method of the worst case
+        the pool is the lowest over the methods: a lay's worse end is the other one."""
+        return self.worst_case or self.method is Method.WORST_CASE
+
     def slope(self, sport: str, league: str) -> Slope | None:
         return self.slopes.get(league, self.slopes.get(sport))
 

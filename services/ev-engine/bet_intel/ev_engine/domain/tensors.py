@@ -124,13 +124,13 @@ class Group:
 
     def _prepare(self) -> None:
         """What is the same for every profile: implied probabilities, and how far behind the newest each book is."""
-        # An exchange's market is read from both sides of its book; one with lay prices for some outcomes only, or far
-        # from its back prices, is too thin to refer to. Without any lay price it is read like a bookmaker's.
+        # An exchange's market is read from both sides of its book; one without lay prices, with some for some outcomes
+        # only, or far from its back prices, is too thin to refer to.
         self.two_sided = self.exchange & self.has_lay.any(axis=0)
         self.implied = self._read_from_both_sides() if self.anybody_lays else self.asked.copy()
+        self.implied[:, self.exchange & ~self.two_sided] = np.nan
         if self.several_win.any():
             self.implied[..., self.several_win] = np.nan
-        self.weight = np.where(self.exchange & ~self.two_sided, np.minimum(self.weight, 1.0), self.weight)
         # The newest among those that could be referred to, the judged one included: a price that has just moved is not
         # held against others that have not been confirmed since.
         sums = np.add.reduce(self.implied, axis=0)  # NaN where one is missing
