@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 import bet_intel.notifier.app
 import bet_intel.odds_ingest.app
 import bet_intel.shared.outbox
+from bet_intel.api.domain.accounts import EVERYTHING
 from bet_intel.api.read_model import totals
 from bet_intel.api.retention import ReadModelRetention
 from bet_intel.api.settings import ApiSettings
@@ -196,7 +197,7 @@ async def test_status_costs_the_same_however_much_has_closed(served: Gateway) ->
         queries: list[str] = []
         async with served.api.database.snapshot() as connection:
             with connection.query_logger(lambda record: queries.append(record.query)):
-                await totals(connection)
+                await totals(connection, EVERYTHING)
         plan = await served.database.fetchval(f"explain (analyze, buffers, format json) {queries[-1]}")
         return int(json.loads(plan)[0]["Plan"]["Shared Hit Blocks"])
 
