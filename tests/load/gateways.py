@@ -11,6 +11,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from bet_intel.compose.cluster.fleet import answers
 from drills.stage import Stage
 
 _KIND = "api.serve"
@@ -67,10 +68,11 @@ class Used:
 
 
 def read(stage: Stage) -> Reading:
+    """Of those that answer: one that was killed a moment ago is being started again."""
     found = {}
     for member in stage.members(_KIND):
         pid = stage.pid(member.name)
-        if pid is None:
+        if pid is None or not answers(member):
             continue
         with urllib.request.urlopen(f"http://127.0.0.1:{member.port}/metrics", timeout=10) as answer:
             found[member.name] = said(pid, answer.read().decode())
