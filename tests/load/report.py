@@ -25,8 +25,8 @@ _METHOD = """\
 # Load
 
 `make load` starts a cluster of real servers on the loopback interface, plays a recording to it (a minute of market
-every second), and has `wrk` ask through nginx, over connections that stay open, for a bounded time with one, two and
-three gateways. Load, nginx, gateways, all other services and the servers share the processors of one machine.
+every six seconds), and has `wrk` ask through nginx, over connections that stay open, for a bounded time with one, two
+and three gateways. Load, nginx, gateways, all other services and the servers share the processors of one machine.
 
 "CPU" is the gateways' own time for a request, "hits" the answers of the response cache that nobody had to make.
 `make load ARGS="--write"` writes this page anew."""
