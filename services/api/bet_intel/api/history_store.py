@@ -127,7 +127,7 @@ async def append(connection: Writer, changes: Sequence[PriceChange]) -> None:
 
 
 async def note_quiet(connection: Writer, boards: Sequence[Came]) -> None:
-    """Keep that newer boards came which changed nothing: what they would have changed may have yet to come."""
+    """Keep that boards came which changed nothing."""
     if boards:
         await connection.execute(
             """
@@ -155,6 +155,22 @@ async def quiet_after(connection: Writer, market: MarketOf, revision: int) -> tu
         revision,
     )
     return None if row is None else (row["revision"], row["as_of"])
+
+
+async def delete_quiet(connection: Writer, before: datetime) -> int:
+    """Delete some of the boards that changed nothing and came before; returns how many."""
+    deleted: int = await connection.fetchval(
+        """
+        with deleted as (
+            delete from quiet_board where ctid = any(array(
+                select ctid from quiet_board where as_of < $1 limit 1000
+            )) returning 1
+        )
+        select count(*) from deleted
+        """,
+        before,
+    )
+    return deleted
 
 
 async def date_back(connection: Writer, board: Came) -> None:

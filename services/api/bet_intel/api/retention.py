@@ -12,13 +12,15 @@ from bet_intel.api import audit_store, closing_store, read_model, usage_store
 from bet_intel.api import retention_store as store
 from bet_intel.api.account_store import delete_dead_keys
 from bet_intel.api.closed_store import CLOSED
-from bet_intel.api.history_store import HISTORY
+from bet_intel.api.history_store import HISTORY, delete_quiet
 from bet_intel.api.settings import ApiSettings
 from bet_intel.api.store import FEED
 from bet_intel.api.subscription_store import delete_deliveries
 from bet_intel.shared.postgres import Database
 from bet_intel.shared.retention import Kept, delete_old, first_day_kept, forget_dead_letters, source_time, turn_over
 
+_QUIET = 1
+"""Days for which a board may come late."""
 _DEAD_KEYS = 30
 """Days for which a key that has ended is still shown."""
 
@@ -40,6 +42,8 @@ class ReadModelRetention:
             await self._closed_opportunities(at)
             before = at - timedelta(days=self.settings.events_retention)
             await delete_old(self.database, partial(store.delete_events, before=before), "events")
+            before = at - timedelta(days=_QUIET)
+            await delete_old(self.database, partial(delete_quiet, before=before), "boards without a change")
             before = at - timedelta(days=self.settings.closings_retention)
             await delete_old(self.database, partial(closing_store.delete_old, before=before), "closing lines")
         before = now - timedelta(days=self.settings.deliveries_retention)

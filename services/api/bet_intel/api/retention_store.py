@@ -16,8 +16,6 @@ async def delete_events(connection: Writer, before: datetime) -> int:
             where (status = 'closed' or revision = 0) and as_of < $1
                 and not exists (select from opportunity where event_id = sporting_event.id)
             order by id limit 100 for update skip locked
-        ), quiet as (
-            delete from quiet_board using over where event_id = over.id
         ), deleted as (
             delete from sporting_event using over where sporting_event.id = over.id returning 1
         )

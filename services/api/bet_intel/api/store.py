@@ -1,8 +1,8 @@
 """SQL that writes the read model. Every statement takes a whole micro-batch.
 
-Locks are always taken in the order event, freshness, market, set, opportunity, combination, closed opportunity and its
-count, bookmaker, feed position, and within a table by key, so that projecting transactions never wait for each other in
-a circle.
+Locks are always taken in the order event, freshness, quiet board, market, set, opportunity, combination, closed
+opportunity and its count, bookmaker, feed position, and within a table by key, so that projecting transactions never
+wait for each other in a circle.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -18,6 +18,7 @@ from bet_intel.shared.postgres.connections import (
     DRIVER_ERRORS,
     Connection,
     DatabaseUnavailableError,
+    PoolBusyError,
     PrimaryUnavailableError,
     Reader,
     Writer,
@@ -169,6 +170,8 @@ class Database:
         try:
             async with opened(after) as connection:
                 return await ask(connection)
+        except PoolBusyError:
+            raise  # nothing was lost: who has waited once is not made to wait again
         except DatabaseUnavailableError:
             if self._single is not None:
                 raise
