@@ -17,7 +17,8 @@ class Asker:
         self._open: dict[str, asyncpg.Connection[asyncpg.Record]] = {}
         self._turns: dict[str, asyncio.Lock] = {}
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, name="asker", daemon=True).start()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="asker", daemon=True)
+        self._thread.start()
 
     def number(self, dsn: str, query: str) -> int:
         """The first column of the first row.
@@ -32,6 +33,14 @@ class Asker:
             raise ServerError(f"the database does not answer within {_SECONDS:g} s") from None
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise ServerError(f"the database: {error}") from error
+
+    def close(self) -> None:
+        """Nothing is asked any more."""
+        for connection in self._open.values():
+            self._loop.call_soon_threadsafe(connection.terminate)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
     async def _number(self, dsn: str, query: str) -> int:
         async with self._turns.setdefault(dsn, asyncio.Lock()):

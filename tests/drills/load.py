@@ -10,6 +10,7 @@ one of its process until the program runs, which on a busy machine takes tenths 
 import asyncio
 import os
 import sys
+import traceback
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
@@ -99,7 +100,8 @@ class Load:
         finally:
             if not waiting.done():
                 waiting.cancel()
-        if waiting.cancelled() or not waiting.done():
+        if not waiting.done() or waiting.cancelled():
+            self._listening.result()  # what it said may not have been understood
             raise ServerError("the load's process ended before its end")
         return waiting.result()
 
@@ -139,6 +141,8 @@ async def _work(url: str) -> None:
         asking = [asyncio.create_task(one.run()) for one in (reads, writes)]
         others = [asyncio.create_task(one.run()) for one in followers]
         others.append(asyncio.create_task(_say_positions(followers)))
+        for task in (*asking, *others):
+            task.add_done_callback(_end_of)
         # Its end is the end of who started us.
         async for order in orders:
             if order == b"end\n":
@@ -147,14 +151,19 @@ async def _work(url: str) -> None:
                 await asyncio.gather(*asking)
                 _say(_Said(ended=True))
             else:
-                for task in others:
-                    if task.done():
-                        task.result()  # it never ends by itself: what it raises is said
                 heard = [one.heard for one in followers]
                 _say(_Said(told=Found(reads.times, writes.times, writes.acknowledged, writes.stale, heard)))
         for task in (*asking, *others):
             task.cancel()
         await asyncio.wait({*asking, *others})
+
+
+def _end_of(task: asyncio.Task[None]) -> None:
+    """A client that fails ends the process, which says why: nobody is to wait for what does not come."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        traceback.print_exception(error)
+        sys.stderr.flush()
+        os._exit(1)
 
 
 async def _say_positions(followers: list[Follower]) -> None:

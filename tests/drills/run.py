@@ -74,7 +74,7 @@ def staged(
         try:
             yield stage
         finally:
-            stage.end_beside()
+            stage.close()
     finally:
         for name, value in before.items():
             if value is None:

@@ -141,11 +141,31 @@ class Stage:
     def end_beside(self) -> None:
         """In order; what it started itself is ended with it."""
         while self._beside:
-            group = self._beside.pop()
-            with suppress(ProcessLookupError):
-                os.killpg(group.pid, signal.SIGTERM)
-            group.wait(_STOP_SECONDS)
-            self.until(lambda pid=group.pid: not _lives(pid), _STOP_SECONDS, "what was started beside ends")  # type: ignore[misc]  # a lambda's default has no type
+            group = self._beside[-1]
+            try:
+                self._signal(group, signal.SIGTERM)
+            except StageError:
+                self._signal(group, signal.SIGKILL)
+                raise
+            finally:
+                self._beside.pop()
+
+    def _signal(self, group: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+        """
+        Raises:
+            StageError: it does not end of it.
+        """
+        with suppress(ProcessLookupError):
+            os.killpg(group.pid, number)
+        ended = lambda: group.poll() is not None and not _lives(group.pid)  # noqa: E731 - said where it is asked
+        self.until(ended, _STOP_SECONDS, "what was started beside ends")
+
+    def close(self) -> None:
+        """What was started beside is ended, and nothing is asked any more."""
+        try:
+            self.end_beside()
+        finally:
+            self._asker.close()
 
     def sql(self, service: str, query: str) -> list[list[str]]:
         """Rows of a service's database on the primary, each a list of texts.

@@ -122,6 +122,18 @@ async def test_who_sends_no_whole_request_does_not_stay(
     writer.close()
 
 
+async def test_a_body_without_an_end_is_refused_so_that_it_is_heard(served: Gateway) -> None:
+    reader, writer = await connected(served)
+    writer.write(
+        b"POST /v1/devig HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: 4000000\r\n\r\n"
+    )
+    for _ in range(30):
+        writer.write(bytes(100_000))
+    status, _ = await told(reader)
+    assert status.startswith(b"HTTP/1.1 413"), status
+    writer.close()
+
+
 async def test_who_sends_nothing_does_not_stay(served: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Protocol, "head_seconds", 0.05)
     reader, writer = await connected(served)

@@ -3,12 +3,15 @@
 import asyncio
 import gzip
 import re
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import NoReturn
 
 import httpx
 import pytest
 
+from bet_intel.api.protocol import Protocol
 from bet_intel.shared.messaging import Message
 from fixtures.api_gateway import MIGRATIONS, Gateway, gateway_on
 from fixtures.api_messages import Market, Offer, odds_changed, opportunities_updated
@@ -228,10 +231,21 @@ class Raw:
             yield cls(reader, writer)
         finally:
             writer.close()
-            await writer.wait_closed()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
     def write(self, data: bytes) -> None:
         self._writer.write(data)
+
+    async def send_on(self, data: bytes) -> NoReturn:
+        """The same again and again, whenever there is room for it."""
+        while True:
+            self._writer.write(data)
+            await self._writer.drain()
+
+    async def rest(self) -> bytes:
+        """What comes until it is closed."""
+        return await self._reader.read()
 
     async def answer(self) -> tuple[str, bytes]:
         """Head and body of the next one."""
@@ -307,6 +321,49 @@ async def test_the_same_bytes_within_another_request_are_no_request(make_databas
             assert (await closed.client.get(LIST, headers={"X-API-Key": key})).status_code == 200
             assert (await connection.ask(asked))[0].startswith("HTTP/1.1 4")
             assert (await connection.ask(asked))[1] == known[1]
+
+
+async def test_the_same_bytes_as_the_body_of_what_is_answered_are_no_request(make_database: MakeDatabase) -> None:
+    async with gateway_on(await make_database(MIGRATIONS), access="keys", operator_token=TOKEN) as closed:
+        await closed.tell(odds_changed(Market()), offers(1, 3))
+        asked = f"GET {LIST} HTTP/1.1\r\nHost: test\r\nX-API-Key: {await key_of(closed, 50)}\r\n\r\n".encode()
+        async with Raw.to(closed) as connection:
+            known = [await connection.ask(asked) for _ in range(3)][-1]
+            head = f"POST {LIST} HTTP/1.1\r\nHost: test\r\nContent-Length: {len(asked)}\r\n\r\n"
+            assert (await connection.ask(head.encode()))[0].startswith("HTTP/1.1 4")
+            connection.write(asked)  # its body, which nobody waits for
+            again = await connection.ask(asked)
+            assert again[1] == known[1]
+            assert left(again[0]) == left(known[0]) - 1, "one of the two was a request"
+
+
+async def test_who_asks_in_the_same_bytes_stays_as_long_as_he_asks(
+    make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Protocol, "keep_alive_seconds", 0.3)
+    async with gateway_on(await make_database(MIGRATIONS), access="keys", operator_token=TOKEN) as closed:
+        await closed.tell(odds_changed(Market()), offers(1, 3))
+        asked = f"GET {LIST} HTTP/1.1\r\nHost: test\r\nX-API-Key: {await key_of(closed, 10**5)}\r\n\r\n".encode()
+        async with Raw.to(closed) as connection:
+            begin = time.monotonic()
+            while time.monotonic() < begin + 1.0:
+                assert (await connection.ask(asked))[0].startswith("HTTP/1.1 200")
+            async with asyncio.timeout(10):
+                assert await connection.rest() == b""
+
+
+async def test_who_does_not_read_what_he_is_sent_does_not_stay(
+    make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Protocol, "unread_seconds", 0.05)
+    async with gateway_on(await make_database(MIGRATIONS), access="keys", operator_token=TOKEN) as closed:
+        await closed.tell(odds_changed(Market()), offers(1, 30))
+        asked = f"GET {LIST} HTTP/1.1\r\nHost: test\r\nX-API-Key: {await key_of(closed, 10**5)}\r\n\r\n".encode()
+        async with Raw.to(closed) as connection:
+            await connection.ask(asked)
+            async with asyncio.timeout(30):
+                with pytest.raises(ConnectionError):
+                    await connection.send_on(100 * asked)
 
 
 async def test_the_same_bytes_with_a_key_that_was_revoked(make_database: MakeDatabase) -> None:

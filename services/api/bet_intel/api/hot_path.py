@@ -21,7 +21,7 @@ from bet_intel.api.middleware import REQUEST_ID, Observe, RequestMetrics, is_acc
 from bet_intel.api.problems import KeyInUrlError, UnauthorizedError
 from bet_intel.api.ready_answers import AnswerKey, RawHeaders, ReadyAnswer, ReadyAnswers, Reply
 from bet_intel.api.request_limits import RequestLimits, carry_standing, standing_of
-from bet_intel.api.whole_writes import cycle_of, takes_whole, write_whole
+from bet_intel.api.whole_writes import HeadEnds, cycle_of, takes_whole, write_whole
 from bet_intel.shared.rate_limits import Standing
 from bet_intel.shared.times import Monotonic
 
@@ -70,6 +70,7 @@ class HotPath:
         self._was_ready = was_ready
         self._monotonic = monotonic
         self._new_id = new_id
+        self.ends = HeadEnds()
         self._observers: dict[tuple[str, int], Observe] = {}
         # By their digest: they hold keys, which are kept nowhere as they are.
         self._questions: dict[bytes, _Question] = {}
@@ -79,7 +80,7 @@ class HotPath:
             await self._app(scope, receive, send)
             return
         started = self._monotonic()
-        headers: Headers = dict(scope["headers"])
+        headers = _firsts(scope)
         found = self._found(scope, headers, started)
         more = None if found is None else await self._counted(scope, found.caller)
         if found is None or more is None:
@@ -99,7 +100,7 @@ class HotPath:
         if scope["method"] != "GET" or not takes_whole(cycle):
             return False
         started = self._monotonic()
-        headers: Headers = dict(scope["headers"])
+        headers = _firsts(scope)
         found = self._found(scope, headers, started)
         if found is None or self._keeper.digest(scope) is None:
             return False
@@ -112,13 +113,13 @@ class HotPath:
         answer = found.answer
         reply = answer.reply(headers.get(b"accept-encoding"), headers.get(b"if-none-match"))
         own = self._own(headers, self._limits.headers(found.caller, standing))
-        write_whole(cycle, reply.head + _lines(own), reply.body)
+        write_whole(cycle, reply.head + _lines(own), reply.body, self.ends)
         self._observe(answer.route, reply.status, self._monotonic() - started)
         return True
 
     def remember(self, data: bytes, scope: Scope) -> None:
         """Take note of what `data` asks: all of a request that :meth:`answer_now` has answered, and nothing else."""
-        headers: Headers = dict(scope["headers"])
+        headers = _firsts(scope)
         # Who names his requests sends other bytes each time.
         if len(data) > _LONGEST or REQUEST_ID in headers:
             return
@@ -138,6 +139,8 @@ class HotPath:
     def answer_again(self, data: bytes) -> tuple[bytes, bytes] | Standing | None:
         """Head (but for what uvicorn adds) and body of the answer to a request that was remembered; how it stands,
         where it was counted and refused; None where it is to be parsed."""
+        if len(data) > _LONGEST:
+            return None
         question = self._questions.get(hashlib.sha256(data).digest())
         if question is None:
             return None
@@ -190,7 +193,7 @@ class HotPath:
         own = self._own(headers, more)
         cycle = cycle_of(send)
         if cycle is not None:
-            write_whole(cycle, reply.head + _lines(own), reply.body)
+            write_whole(cycle, reply.head + _lines(own), reply.body, self.ends)
             return
         await send({"type": "http.response.start", "status": reply.status, "headers": [*reply.headers, *own]})
         await send({"type": "http.response.body", "body": reply.body})
@@ -208,6 +211,11 @@ class HotPath:
             observe = self._observers[route, status] = self._metrics.observer(route, "GET", status)
         observe(seconds)
         self._was_ready()
+
+
+def _firsts(scope: Scope) -> Headers:
+    """The headers by name; of several of one name the first, as whoever answers the long way takes it."""
+    return dict(reversed(scope["headers"]))
 
 
 def _lines(headers: RawHeaders) -> bytes:

@@ -13,12 +13,13 @@ from bet_intel.api.lengths import LONGEST_HEAD, LONGEST_REQUEST
 from bet_intel.api.problems import MALFORMED, MEDIA_TYPE, TOO_LONG_A_HEAD, TOO_SLOW, Unread
 from bet_intel.api.request_limits import carry_standing
 from bet_intel.api.security import HEADERS
-from bet_intel.api.whole_writes import pieces_of
 from bet_intel.shared.rate_limits import Standing
 
 _log = structlog.get_logger(__name__)
 
 _HEAD_SECONDS = 10.0
+_KEEP_ALIVE_SECONDS = 30.0
+_UNREAD_SECONDS = 30.0
 _LINGER_SECONDS = 2.0
 """How long what still comes is thrown away after a refusal: closed at once, what was written might not arrive."""
 
@@ -28,18 +29,22 @@ class Protocol(HttpToolsProtocol):
     and also what is no HTTP with a problem.
 
     A client has `head_seconds` for the head of a request, from when it connects or begins to send one; once a request
-    is answered, as long for what it still sends of its body. What is too long or too slow ends its connection. Nothing
-    of this costs anything where a request comes in one piece.
+    is answered, as long for what it still sends of its body; and `unread_seconds` to read some of what it is sent. What
+    is too long or too slow ends its connection. Where a request comes in one piece, this costs a few comparisons.
     """
 
     head_seconds = _HEAD_SECONDS
+    keep_alive_seconds = _KEEP_ALIVE_SECONDS
+    unread_seconds = _UNREAD_SECONDS
     # uvicorn declares them as if they were there before the first request.
     scope: HTTPScope | None  # type: ignore[assignment]
     cycle: RequestResponseCycle | None  # type: ignore[assignment]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self.timeout_keep_alive = self.keep_alive_seconds  # type: ignore[assignment]  # uvicorn has whole seconds
         self._deadline: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
         self._read_of: object = None
         self._read = 0
         self._is_refused = False
@@ -60,7 +65,22 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._await_nothing()
+        self._is_read()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        # Nothing else ends it: who is answered waits until he reads, and so does a connection that is closed.
+        self._unread = self.loop.call_later(self.unread_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._is_read()
+        super().resume_writing()
+
+    def _is_read(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
@@ -95,8 +115,8 @@ class Protocol(HttpToolsProtocol):
         left = self._heard_at + self.timeout_keep_alive - self.loop.time()
         if left > 0:
             self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
-        else:
-            super().timeout_keep_alive_handler()
+        elif not self.transport.is_closing():
+            self._close()
 
     def _remember(self, data: bytes) -> None:
         if self._answered is not None and self._hot is not None:
@@ -112,7 +132,7 @@ class Protocol(HttpToolsProtocol):
         if isinstance(answer, Standing):
             self._counted = answer
             return False
-        self.transport.writelines(pieces_of(*answer, self.server_state.default_headers))
+        self.transport.writelines(hot.ends.pieces(*answer, self.server_state.default_headers))
         if self._deadline is not None:
             self._await_nothing()
         if self.timeout_keep_alive_task is None:
@@ -144,8 +164,10 @@ class Protocol(HttpToolsProtocol):
     def _check_length(self) -> None:
         if self._is_reading_head():
             self._refuse(TOO_LONG_A_HEAD)
+        elif self._read > LONGEST_REQUEST and self._is_answering():
+            self._close()
         elif self._read > LONGEST_REQUEST:
-            self.transport.close()
+            self._linger()  # the answer, that it is too long, is on its way
 
     def _await_head(self) -> None:
         if self._deadline is None and not self.transport.is_closing():
@@ -163,18 +185,29 @@ class Protocol(HttpToolsProtocol):
         elif self._is_reading_head():
             self._refuse(TOO_SLOW)
         else:
-            self.transport.close()
+            self._close()
+
+    def _close(self) -> None:
+        """At once, but for what is written and not yet read: that has a moment."""
+        self.transport.close()
+        if self._unread is None:
+            self._unread = self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
+
+    def _linger(self) -> None:
+        """Throw away for a moment what still comes: what was written would not arrive otherwise."""
+        self._is_refused = True
+        if self.transport.can_write_eof() and not self.transport.is_closing():
+            self.transport.write_eof()
+        self._await_nothing()
+        self._deadline = self.loop.call_later(_LINGER_SECONDS, self._close)
 
     def _refuse(self, problem: Unread) -> None:
         """Answer what is not read to its end and close; only close while another answer is under way."""
         if self._is_answering() or not self.transport.can_write_eof():
-            self.transport.close()
+            self._close()
         elif not self.transport.is_closing():
-            self._is_refused = True
             self.transport.write(_whole(problem))
-            self.transport.write_eof()
-            self._await_nothing()
-            self._deadline = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+            self._linger()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         if self._counted is not None:

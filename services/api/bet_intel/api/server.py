@@ -64,7 +64,6 @@ async def serve(
             access_log=False,
             log_config=None,
             server_header=False,
-            timeout_keep_alive=30,
             timeout_graceful_shutdown=grace_seconds,
             forwarded_allow_ips=trusted_proxies,
             http=Protocol,

@@ -11,6 +11,22 @@ _COPIED = 4096
 """Bytes of a body that are quicker copied than handed over as another piece."""
 
 
+class HeadEnds:
+    """How a head ends that is ready but for what uvicorn adds, which is another list each second: kept for as long."""
+
+    def __init__(self) -> None:
+        self._of: DefaultHeaders | None = None
+        self._end = b""
+
+    def pieces(self, head: bytes, body: bytes, default_headers: DefaultHeaders) -> tuple[bytes, ...]:
+        """What goes over the wire: a large body is not copied to stand behind its head."""
+        if self._of is not default_headers:
+            self._of = default_headers
+            self._end = b"".join([*[b"%b: %b\r\n" % header for header in default_headers], b"\r\n"])
+        start = head + self._end
+        return (start, body) if len(body) > _COPIED else (start + body,)
+
+
 def cycle_of(send: Send) -> RequestResponseCycle | None:
     """The request that `send` answers, where an answer to it can be written whole now."""
     cycle = getattr(send, "__self__", None)
@@ -22,35 +38,14 @@ def takes_whole(cycle: RequestResponseCycle) -> bool:
     return not (cycle.response_started or cycle.disconnected or cycle.flow.write_paused) and cycle.keep_alive
 
 
-def write_whole(cycle: RequestResponseCycle, head: bytes, body: bytes) -> None:
+def write_whole(cycle: RequestResponseCycle, head: bytes, body: bytes, ends: HeadEnds) -> None:
     """Write an answer whose head is ready as it goes over the wire, but for its last empty line, to a request that
     takes it whole.
 
     uvicorn checks and joins the headers of every answer anew, which is a third of what a ready one costs.
     """
-    cycle.transport.writelines(pieces_of(head, body, cycle.default_headers))
+    cycle.transport.writelines(ends.pieces(head, body, cycle.default_headers))
     cycle.response_started = cycle.response_complete = True
     cycle.waiting_for_100_continue = False
     cycle.message_event.set()
     cycle.on_response()
-
-
-def pieces_of(head: bytes, body: bytes, default_headers: DefaultHeaders) -> tuple[bytes, ...]:
-    """What goes over the wire: a large body is not copied to stand behind its head."""
-    start = head + _last_lines(default_headers)
-    return (start, body) if len(body) > _COPIED else (start + body,)
-
-
-def _last_lines(default_headers: DefaultHeaders) -> bytes:
-    """What uvicorn adds to every answer, which is another list each second, and the empty line that ends a head."""
-    if _Last.of is not default_headers:
-        _Last.of = default_headers
-        _Last.lines = b"".join([*[b"%b: %b\r\n" % header for header in default_headers], b"\r\n"])
-    return _Last.lines
-
-
-class _Last:
-    """The lines made last, and of what: they are the same for all answers of a second."""
-
-    of: DefaultHeaders | None = None
-    lines = b"\r\n"
