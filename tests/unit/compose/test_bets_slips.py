@@ -23,6 +23,11 @@ def reasons(*rows: str, american: bool = False) -> list[str]:
     return [one.reason for one in refused]
 
 
+def test_money_may_have_a_decimal_comma() -> None:
+    (body,) = bodies(ROW.replace("10,21.00", '"10,5","21,05"'))
+    assert (body["stake"], body["returned"]) == ("10.5", "21.05")
+
+
 def test_a_row_is_a_bet() -> None:
     (body,) = bodies(ROW, "")
     reference = body.pop("reference")
@@ -78,6 +83,13 @@ def test_american_odds_are_taken_when_they_are_announced_and_never_read_as_decim
     assert ["--american" in reason for reason in reasons(*rows)] == [True, True]
 
 
+def test_a_minus_sign_is_one_however_it_is_printed() -> None:
+    row = ROW.replace("2.10", "\N{MINUS SIGN}110").replace("h2h,home,,", "spreads,home,\N{MINUS SIGN}1.5,")
+    (body,) = bodies(row, american=True)
+    assert (body["price"], body["line"]) == (pytest.approx(1.9090909), -1.5)
+    assert "--american" in reasons(row)[0]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
@@ -88,6 +100,11 @@ def test_american_odds_are_taken_when_they_are_announced_and_never_read_as_decim
         ("2026-04-16T12:00:00Z", "yesterday", "is not a time"),
         ("h2h,home,,", "spreads,someone,1.5,", "could be either side's"),
         ("2.10", "0.9", "is not a decimal price"),
+        ("2.10", "nan", "price 'nan' is not a finite number"),
+        ("2.10", "inf", "price 'inf' is not a finite number"),
+        ("h2h,home,,", "totals,over,nan,", "point 'nan' is not a finite number"),
+        ("10,21.00", '"1,000",21.00', "stake '1,000' could be thousands or thousandths"),
+        ("10,21.00", '10,"2,100"', "returned '2,100' could be thousands or thousandths"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_its_reason(before: str, after: str, said: str) -> None:

@@ -3,6 +3,8 @@
 import csv
 import hashlib
 import io
+import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -38,6 +40,9 @@ _NEEDED = ("bookmaker", "market", "outcome", "price", "stake")
 _AS_THEY_ARE = ("market", "period", "subject", "event_id", "sport", "league", "home", "away", "note")
 
 
+_THOUSANDS = re.compile(r"[+-]?\d+,\d{3}")
+_MINUS = "\N{MINUS SIGN}"
+"""As spreadsheets and bookmakers' pages print it."""
 _AMERICAN = 100
 """American odds begin here: a whole number without a sign from here on may be one, and a decimal price as well."""
 
@@ -175,9 +180,10 @@ def _line(cells: Mapping[str, str], outcome: str) -> float | None:
 
 
 def _price(text: str, *, american: bool) -> float:
+    text = text.replace(_MINUS, "-")
     if american:
         return float(american_to_decimal(_number("odds", text)))
-    if text.startswith(("+", "-", "−")) or (number := _number("price", text)) <= 1:
+    if text.startswith(("+", "-")) or (number := _number("price", text)) <= 1:
         raise ValueError(f"{text!r} is not a decimal price: American odds need --american")
     if number >= _AMERICAN and text.isdecimal():
         raise ValueError(
@@ -187,6 +193,8 @@ def _price(text: str, *, american: bool) -> float:
 
 
 def _money(field: str, text: str) -> Decimal:
+    if _THOUSANDS.fullmatch(text):
+        raise ValueError(f"{field} {text!r} could be thousands or thousandths: write it without the comma")
     try:
         return Decimal(_with_point(text))
     except InvalidOperation as error:
@@ -195,9 +203,12 @@ def _money(field: str, text: str) -> Decimal:
 
 def _number(field: str, text: str) -> float:
     try:
-        return float(_with_point(text))
+        number = float(_with_point(text.replace(_MINUS, "-")))
     except ValueError as error:
         raise ValueError(f"{field} {text!r} is not a number") from error
+    if not math.isfinite(number):
+        raise ValueError(f"{field} {text!r} is not a finite number")
+    return number
 
 
 def _with_point(text: str) -> str:
