@@ -191,6 +191,25 @@ async def test_a_start_that_moves_earlier_takes_what_stood_then(engine: Engine) 
     assert rows(body, "markets")[0]["reason"] == ""
 
 
+async def test_after_a_start_that_moves_earlier_a_line_that_stood_unchanged_is_as_fresh_as_its_neighbour(
+    engine: Engine,
+) -> None:
+    feed = Feed()
+    told = [feed.shows(0, totals(8.0)), feed.shows(20, totals(8.0, 8.5)), feed.shows(40, totals(8.0, 8.5))]
+    assert await fixed(engine, *told) == []
+    feed.event = moved(feed.event, minutes(30))
+    (body,) = await fixed(engine, feed.shows(45, totals(8.0, 8.5)))
+    told_of = {one["line"]: (one["as_of_us"], one["reason"]) for one in rows(body, "markets")}
+    assert told_of == {
+        None: (minutes(0).isoformat(), ""),
+        8.0: (minutes(0).isoformat(), ""),
+        8.5: (minutes(20).isoformat(), ""),
+    }
+    chances = [one["consensus"] for one in rows(body, "outcomes")]
+    assert len(chances) == 6
+    assert None not in chances
+
+
 async def test_an_event_of_which_nothing_more_is_told_is_swept_when_source_time_has_passed_it(engine: Engine) -> None:
     feed, other = Feed(), Feed(sporting_event("2", start=minutes(500)))
     await fixed(engine, feed.shows(64, at(2.0)), other.shows(64, at(2.0)))

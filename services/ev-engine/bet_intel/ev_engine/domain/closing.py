@@ -47,20 +47,21 @@ class ClosingMarket(NamedTuple):
 def closing_markets(event: SportingEvent, candidates: Sequence[Candidate], profile: Profile) -> list[ClosingMarket]:
     """Price what was on offer at the start, in the order of the keys.
 
-    The lines of a market are priced together, as of the newest answer that showed one of them: which is its main one is
-    asked of all of them. Another market may have closed at another time.
+    The lines of a market are priced together, since which is its main one is asked of all of them; each is as of the
+    newest answer that is known to have shown it. These may differ: where the start has moved to before an answer, it is
+    only known since when each board had stood. What had gone by the start has been withdrawn: no age need say so.
     """
     by_market: defaultdict[tuple[str, str, str], list[Candidate]] = defaultdict(list)
     for one in candidates:
         by_market[one.key.market, one.key.period, one.key.subject].append(one)
-    offered = [(one, max(lines, key=_as_of).as_of) for lines in map(_last, by_market.values()) for one in lines]
+    offered = [one for lines in by_market.values() for one in _last(lines)]
     if not offered:
         return []
-    # One pass over all of them at one time, to which each market's times are moved: ages stay what they are.
-    at = max(closed for _, closed in offered)
-    boards = {one.key: _board(one, to=at - closed) for one, closed in offered}
+    # One pass over all of them at one time, to which each line's times are moved: ages stay what they are.
+    at = max(one.as_of for one in offered)
+    boards = {one.key: _board(one, to=at - one.as_of) for one in offered}
     (priced,) = price([EventBoards(event, at, 0, {}, boards)], profile)
-    as_of = {one.key: one.as_of for one, _ in offered}
+    as_of = {one.key: one.as_of for one in offered}
     closed = [ClosingMarket(as_of[market.key], market) for market in priced.markets]
     return sorted(closed, key=lambda one: _order(one.market.key))
 
@@ -72,10 +73,6 @@ def _last(lines: Sequence[Candidate]) -> Sequence[Candidate]:
         return offered
     last = max(one.withdrawn for one in lines if one.withdrawn is not None)
     return [one for one in lines if one.withdrawn == last]
-
-
-def _as_of(candidate: Candidate) -> datetime:
-    return candidate.as_of
 
 
 def _order(key: MarketKey) -> tuple[str, str, str, float]:
