@@ -147,6 +147,21 @@ async def test_a_line_that_was_withdrawn_after_an_earlier_start_was_on_offer_at_
     assert closed(body) == [(8.0, "main"), (8.5, "alternate")]
 
 
+async def test_a_withdrawal_after_the_start_that_an_earlier_release_noted_withdraws_nothing(engine: Engine) -> None:
+    feed = Feed()
+    await fixed(engine, feed.shows(64, totals(8.0, 8.5)))
+    async with engine.database.transaction() as connection:
+        await connection.execute(
+            """
+            insert into withdrawn_line (event_id, market, period, line, subject, as_of, revision)
+            select event_id, market, period, line, subject, $1, closing_revision + 1 from line where line = 8.0
+            """,
+            minutes(66),
+        )
+    (body,) = await fixed(engine, feed.shows(67, totals(8.5)))
+    assert closed(body) == [(8.0, "main"), (8.5, "alternate")]
+
+
 async def test_who_takes_more_money_weighs_more_in_the_closing_price_as_it_does_on_the_board(engine: Engine) -> None:
     prices = {"alpha": 2.0, "beta": 2.02, "gamma": 2.1, "delta": 2.12}
     limits = {"alpha": 50.0, "beta": 100.0, "gamma": 100.0, "delta": 5000.0}

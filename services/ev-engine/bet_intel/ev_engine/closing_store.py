@@ -58,9 +58,12 @@ async def candidates(connection: Writer, ids: Collection[str]) -> dict[str, list
         select line.event_id, line.market, line.period, line.line, line.subject,
             closing_as_of, closing_board, closing_updated, withdrawn_line.as_of as withdrawn
         from line
+        join event on event.id = line.event_id
+        -- One of after the start withdrew nothing that closes: earlier releases note them too, beside this one.
         left join withdrawn_line on withdrawn_line.event_id = line.event_id and withdrawn_line.market = line.market
             and withdrawn_line.period = line.period and withdrawn_line.line is not distinct from line.line
             and withdrawn_line.subject = line.subject and withdrawn_line.revision > line.closing_revision
+            and withdrawn_line.as_of <= event.commence_time
         where line.event_id = any($1::text[]) and closing_board is not null
         order by line.event_id, line.market, line.period, line.subject, line.line
         """,
