@@ -62,6 +62,15 @@ def test_a_lay_is_a_bet_on_the_other_side_of_the_price() -> None:
     assert (clv(bet(side="lay", price=1.9), told, "consensus").raw or 0) > 0 > (found.raw or 0)
 
 
+def test_by_the_worst_case_a_lay_is_held_against_the_higher_end_of_the_band() -> None:
+    lines = closing_lines(closing_line_fixed(h2h(1.95, 0.5), revision=4).data)
+    (market,) = lines.markets
+    told = msgspec.structs.replace(lines, markets=[market._replace(method="worst_case")])
+    found = clv(bet(side="lay"), told, "consensus")
+    assert (found.closing_fair, found.no_vig) == (pytest.approx(0.51), pytest.approx((2.1 / 1.1) * 0.49 - 1))
+    assert clv(bet(), told, "consensus").closing_fair == 0.5
+
+
 def test_points_of_a_lay_count_the_other_way_round() -> None:
     backed, laid = (judged(bet("totals", "Over", 8.5, side=side), total(9.0)) for side in ("back", "lay"))
     assert (backed.points, laid.points) == (0.5, -0.5)

@@ -127,7 +127,7 @@ class _Line:
         self.net = net_price(board.back, commission)
         self.ev = expected_value(market.fair.leave_one_out, self.net) * market.fair.terms.standing
         lay_net = lay_as_back(board.lay, commission)
-        self.ev_lay = expected_value(1.0 - market.fair.leave_one_out, lay_net) * market.fair.terms.standing
+        self.ev_lay = expected_value(1.0 - market.fair.laid, lay_net) * market.fair.terms.standing
         self.age = [(to_us(self.boards.as_of) - us) / 1e6 if us else None for us in board.updated_us.tolist()]
 
     def report(self) -> Line:

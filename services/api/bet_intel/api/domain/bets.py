@@ -21,6 +21,7 @@ NO_LINE = "line_not_offered"
 NO_OUTCOME = "outcome_not_offered"
 NO_FAIR_PRICE = "no_fair_price"
 NOT_SEEN = "not_of_your_tier"
+_WORST_CASE = "worst_case"
 _SPREADS = "spreads"
 _HOME, _AWAY, _OVER, _UNDER = "home", "away", "over", "under"
 
@@ -151,13 +152,14 @@ def clv(bet: Bet, lines: ClosingLines | None, profile: str) -> Clv:
     outcome = next((each for each in at_line.outcomes if _plain(each.outcome) == _plain(bet.outcome)), None)
     if outcome is None:
         return told._replace(reason=NO_OUTCOME)
-    return _against(bet, outcome, told)
+    return _against(bet, outcome, at_line.method, told)
 
 
-def _against(bet: Bet, outcome: ClosingOutcome, told: Clv) -> Clv:
+def _against(bet: Bet, outcome: ClosingOutcome, method: str, told: Clv) -> Clv:
     lays = bet.side == LAY
     prices = (each.lay if lays else each.back for each in outcome.prices if each.bookmaker == bet.bookmaker)
-    price, fair = next(prices, None), outcome.consensus
+    # By the worst case the consensus is the lowest probability, which would flatter a lay: the highest is its own.
+    price, fair = next(prices, None), outcome.band_high if lays and method == _WORST_CASE else outcome.consensus
     wins = None if fair is None else 1.0 - fair if lays else fair
     return told._replace(
         raw=None if price is None else bet.value / _value(price, bet.side) - 1.0,
