@@ -11,6 +11,7 @@ from bet_intel.compose.backtest.probabilities import pooled
 from bet_intel.compose.backtest.recorded import Recorded
 from bet_intel.compose.backtest.study import Question, study
 from bet_intel.ev_engine.domain.boards import Board, EventBoards, MarketKey, MarketStatus, SportingEvent
+from bet_intel.ev_engine.domain.priced import Side
 from bet_intel.ev_engine.domain.pricing import price
 from bet_intel.ev_engine.domain.profile import STARTING, Override, Profile
 from bet_intel.odds import Method
@@ -63,9 +64,9 @@ def test_a_profile_gives_what_the_engine_gives(profile: Profile) -> None:
     np.testing.assert_allclose(fair, engine, rtol=0, atol=1e-12)
 
 
-def recorded(key: MarketKey, *seen: Board) -> Recorded:
-    """One market of as many events, each seen once, half an hour before its start."""
-    found = Recorded(Profile(), 0.02)
+def recorded(key: MarketKey, *seen: Board, profile: Profile = STARTING["consensus"]) -> Recorded:
+    """One market of as many events, each seen once, hours before its start."""
+    found = Recorded(profile, 0.02)
     for number, one in enumerate(seen):
         event = SportingEvent(f"{number:03}", "made_up", "soccer", "soccer_epl", "EPL", START, "Home", "Away")
         state = EventBoards(event, AS_OF, 1, {}, {key: one})
@@ -88,6 +89,24 @@ def test_the_pool_of_a_recording_knows_ages_limits_and_lay_prices() -> None:
         np.testing.assert_array_equal(
             pooled(sample.opening.by_book, sample, profile)[:, 0], engine.markets[0].fair.consensus
         )
+
+
+@pytest.mark.parametrize("still_there", [True, False])
+def test_by_the_worst_case_a_lay_is_held_against_the_highest_probability_at_the_start(still_there: bool) -> None:
+    others = {name: {"Away": 1.20, "Home": 4.60} for name in ("alpha", "beta", "gamma", "delta")}
+    back = {**others, "smarkets": {"Away": 1.26, "Home": 3.50}}
+    told = board(back, {"smarkets": {"Away": 1.28, "Home": 3.60}}, as_of=AS_OF)
+    worst = Profile(method=Method.WORST_CASE)
+    found = recorded(KEY, told, profile=worst)
+    if not still_there:
+        event = SportingEvent("000", "made_up", "soccer", "soccer_epl", "EPL", START, "Home", "Away")
+        for priced in price([EventBoards(event, AS_OF, 2, {}, {KEY: board(others, as_of=AS_OF)})], worst):
+            found.take_priced(priced)
+    (usual,) = price([found.boards["000", KEY]], Profile())
+    (one,) = (one for one in usual.markets[0].opportunities if one.side is Side.LAY)
+    bets = found.bets("h2h", 2, resamples=10, seed=1)
+    assert bets.bets == 1
+    assert bets.closing_ev.value == pytest.approx(3.60 / 2.60 * (1.0 - one.band_high) - 1.0)
 
 
 def test_where_two_outcomes_win_probabilities_add_up_to_two() -> None:

@@ -24,7 +24,7 @@ from bet_intel.ev_engine.domain.priced import PricedMarket, Side
 from bet_intel.ev_engine.domain.pricing import PricedEvent, price
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.ev_engine.domain.winners import winners
-from bet_intel.odds import FloatArray
+from bet_intel.odds import FloatArray, Method
 from bet_intel.odds_ingest.domain.quotes import EventOdds
 
 _Market = tuple[str, MarketKey]
@@ -145,10 +145,12 @@ class Recorded:
         # A lay at d is a bet at d / (d − 1) that the outcome does not come.
         price = bet.price / (bet.price - 1.0) if lays else bet.price
         if bet.bookmaker not in board.bookmakers:
-            p = float(closing.fair.consensus[o])
+            worst = self.profile.method is Method.WORST_CASE
+            p = float((closing.fair.band_high if lays and worst else closing.fair.consensus)[o])
             return price * (1.0 - p if lays else p) - 1.0, math.nan
         b = board.bookmakers.index(bet.bookmaker)
-        p, last = float(closing.fair.leave_one_out[o, b]), float((board.lay if lays else board.back)[o, b])
+        p = float((closing.fair.laid if lays else closing.fair.leave_one_out)[o, b])
+        last = float((board.lay if lays else board.back)[o, b])
         return price * (1.0 - p if lays else p) - 1.0, price / (last / (last - 1.0) if lays else last) - 1.0
 
 
