@@ -91,6 +91,28 @@ def test_the_pool_of_a_recording_knows_ages_limits_and_lay_prices() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("favourite", "even"),
+    [
+        ({"Away": 6.0, "Draw": 4.0, "Home": 1.5}, {"Away": 2.9, "Draw": 2.9, "Home": 2.9}),
+        # Neither price is left.
+        ({"Away": 1.9, "Home": 1.9}, {"Away": 2.0, "Home": 1.96}),
+    ],
+)
+def test_where_an_error_takes_an_outcome_there_is_no_consensus_and_the_others_have_theirs(
+    favourite: dict[str, float], even: dict[str, float]
+) -> None:
+    (sample,) = recorded(KEY, board({"alpha": favourite}, as_of=AS_OF), board({"alpha": even}, as_of=AS_OF)).samples()
+    by_book = np.where(sample.opening.by_book < 1.95, np.nan, sample.opening.by_book)
+    without, whole = pooled(by_book, sample, Profile()).T
+    assert np.isnan(without).all()
+    np.testing.assert_array_equal(whole, pooled(sample.opening.by_book, sample, Profile())[:, 1])
+    assert whole.sum() == pytest.approx(1.0)
+    question = Question({"consensus": Profile()}, "alpha", Method.POWER, 0.02, errors=0.5, resamples=10, seed=1)
+    differences = study(sample, question, None, lambda _: None).differences
+    assert {one.error for one in differences} >= {"none", "American read as decimal"}
+
+
 @pytest.mark.parametrize("still_there", [True, False])
 def test_by_the_worst_case_a_lay_is_held_against_the_highest_probability_at_the_start(still_there: bool) -> None:
     others = {name: {"Away": 1.20, "Home": 4.60} for name in ("alpha", "beta", "gamma", "delta")}

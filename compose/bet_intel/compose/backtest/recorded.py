@@ -115,12 +115,13 @@ class Recorded:
             columns = [books.index(book) for book in board.bookmakers]
             told[name] = replace(known, boards={**known.boards, key: replace(board, back=by_book[:, columns, m])})
         found = {
-            (event.boards.event.id, market.key): market.fair.consensus
+            (event.boards.event.id, market.key): market
             for event in price(list(told.values()), profile)
             for market in event.markets
         }
         ids = {name: boards.event.id for name, boards in told.items()}
-        return np.stack([found[ids[at[0], self.boards[at].as_of], at[1]] for at in group], axis=1)
+        markets = [found.get((ids[at[0], self.boards[at].as_of], at[1])) for at in group]
+        return np.stack([_consensus(self.first[at], one) for at, one in zip(group, markets, strict=True)], axis=1)
 
     def bets(self, market: str, outcomes: int, resamples: int, seed: int) -> ValueBets:
         """Every opportunity at its first sighting, judged by the consensus of the others at the start."""
@@ -152,6 +153,13 @@ class Recorded:
         p = float((closing.fair.laid if lays else closing.fair.leave_one_out)[o, b])
         last = float((board.lay if lays else board.back)[o, b])
         return price * (1.0 - p if lays else p) - 1.0, price / (last / (last - 1.0) if lays else last) - 1.0
+
+
+def _consensus(opening: PricedMarket, told: PricedMarket | None) -> FloatArray:
+    """(outcomes,) of `opening`; NaN where what was told is of other outcomes, or of none: prices may be missing."""
+    if told is None or told.board.outcomes != opening.board.outcomes:
+        return np.full(len(opening.board.outcomes), np.nan)
+    return told.fair.consensus
 
 
 def _by_book(board: Board, books: Sequence[str]) -> FloatArray:
