@@ -7,7 +7,7 @@ at the start, which is the reference itself for the closing, so that only openin
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -169,15 +169,3 @@ def _by_book(board: Board, books: Sequence[str]) -> FloatArray:
         board.back[:, places[book]] if book in places else np.full(len(board.outcomes), np.nan) for book in books
     ]
     return np.stack(columns, axis=1)
-
-
-Answers = Iterable[tuple[Sequence[EventOdds], datetime]]
-
-
-def play(answers: Answers, profile: Profile, min_ev: float, step: Callable[[int], None]) -> Recorded:
-    """Take every answer in turn; `step` is told after each."""
-    recorded = Recorded(profile, min_ev)
-    for events, as_of in answers:
-        recorded.take(events, as_of)
-        step(1)
-    return recorded
