@@ -1,5 +1,6 @@
 """The pool of a backtest is the one the engine makes."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -12,7 +13,7 @@ from bet_intel.compose.backtest.recorded import Recorded
 from bet_intel.compose.backtest.study import Question, study
 from bet_intel.ev_engine.domain.boards import Board, EventBoards, MarketKey, MarketStatus, SportingEvent
 from bet_intel.ev_engine.domain.priced import Side
-from bet_intel.ev_engine.domain.pricing import price
+from bet_intel.ev_engine.domain.pricing import PricedEvent, price
 from bet_intel.ev_engine.domain.profile import STARTING, Override, Profile
 from bet_intel.odds import Method
 from fixtures.engine_boards import board
@@ -111,6 +112,29 @@ def test_where_an_error_takes_an_outcome_there_is_no_consensus_and_the_others_ha
     question = Question({"consensus": Profile()}, "alpha", Method.POWER, 0.02, errors=0.5, resamples=10, seed=1)
     differences = study(sample, question, None, lambda _: None).differences
     assert {one.error for one in differences} >= {"none", "American read as decimal"}
+
+
+def test_of_an_event_no_more_is_priced_than_the_lines_of_the_market_that_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    even = board({name: {"Over": 1.9, "Under": 1.9} for name in ("alpha", "beta", "gamma")}, as_of=AS_OF)
+    winner = board({name: {"Away": 1.9, "Home": 1.9} for name in ("alpha", "beta", "gamma")}, as_of=AS_OF)
+    lines = {MarketKey("totals", "full", line, ""): even for line in (8.0, 8.5)}
+    found = Recorded(Profile(), 0.02)
+    event = SportingEvent("1", "made_up", "baseball", "baseball_mlb", "MLB", START, "Home", "Away")
+    for priced in price([EventBoards(event, AS_OF, 1, {}, {KEY: winner, **lines})], found.profile):
+        found.take_priced(priced)
+    head_to_head, totals = found.samples()
+    asked: list[set[MarketKey]] = []
+
+    def noted(events: Sequence[EventBoards], profile: Profile) -> list[PricedEvent]:
+        asked.append({key for one in events for key in one.boards})
+        return price(events, profile)
+
+    monkeypatch.setattr("bet_intel.compose.backtest.recorded.price", noted)
+    for sample in (head_to_head, totals):
+        assert pooled(sample.opening.by_book, sample, Profile()) == pytest.approx(0.5)
+    assert asked == [{KEY}, set(lines)]
 
 
 @pytest.mark.parametrize("still_there", [True, False])

@@ -109,9 +109,7 @@ class Recorded:
             event_id, key = at
             boards, board = self.boards[at], self.first[at].board
             name = event_id, boards.as_of
-            # All lines of the event, which say what is the main one.
-            event = replace(boards.event, id=f"{event_id} {boards.as_of}")
-            known = told.get(name) or replace(boards, event=event)
+            known = told.get(name) or _of_market(boards, key.market, id=f"{event_id} {boards.as_of}")
             columns = [books.index(book) for book in board.bookmakers]
             told[name] = replace(known, boards={**known.boards, key: replace(board, back=by_book[:, columns, m])})
         found = {
@@ -153,6 +151,12 @@ class Recorded:
         p = float((closing.fair.laid if lays else closing.fair.leave_one_out)[o, b])
         last = float((board.lay if lays else board.back)[o, b])
         return price * (1.0 - p if lays else p) - 1.0, price / (last / (last - 1.0) if lays else last) - 1.0
+
+
+def _of_market(boards: EventBoards, market: str, *, id: str) -> EventBoards:
+    """All lines of a market, which say what is the main one, and nothing else of the event."""
+    lines = {key: board for key, board in boards.boards.items() if key.market == market}
+    return replace(boards, event=replace(boards.event, id=id), boards=lines)
 
 
 def _consensus(opening: PricedMarket, told: PricedMarket | None) -> FloatArray:
