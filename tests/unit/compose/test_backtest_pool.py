@@ -46,7 +46,11 @@ def made_up() -> Football:
 
 
 _OTHERWISE = Override(sport="soccer", market="h2h", weights={"bet365": 9.0, "pinnacle": 0.0})
-PROFILES = {**STARTING, "overridden": Profile(overrides=(_OTHERWISE,))}
+PROFILES = {
+    **STARTING,
+    "overridden": Profile(overrides=(_OTHERWISE,)),
+    "worst case": Profile(method=Method.WORST_CASE),
+}
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)

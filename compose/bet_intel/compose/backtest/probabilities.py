@@ -4,7 +4,7 @@ import numpy as np
 
 from bet_intel.compose.backtest.sample import Sample
 from bet_intel.ev_engine.domain.profile import Profile
-from bet_intel.odds import DevigStatus, FloatArray, Method, consensus, devig
+from bet_intel.odds import DevigStatus, FloatArray, Method, consensus, devig, fair_prices
 
 
 def devigged(price: FloatArray, method: Method, winning: int = 1) -> FloatArray:
@@ -34,4 +34,8 @@ def pooled(by_book: FloatArray, sample: Sample, profile: Profile) -> FloatArray:
         sharp = np.array([book.sharp for book in known])[:, np.newaxis]
         # Where a sharp bookmaker is complete nobody else is asked.
         weight[~sharp & ((weight > 0.0) & sharp).any(axis=0)] = 0.0
+    if here.method is Method.WORST_CASE:
+        # It bounds pools by several models: a pool of bounds is another number.
+        told = fair_prices(1.0 / by_book, weight, method=here.method, target=float(sample.winning))
+        return told.consensus.probability
     return consensus(fair, weight, target=float(sample.winning)).probability

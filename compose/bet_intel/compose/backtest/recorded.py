@@ -118,7 +118,7 @@ class Recorded:
             for market in event.markets
         }
         ids = {name: boards.event.id for name, boards in told.items()}
-        markets = [found.get((ids[at[0], self.boards[at].as_of], at[1])) for at in group]
+        markets = [found[ids[at[0], self.boards[at].as_of], at[1]] for at in group]
         return np.stack([_consensus(self.first[at], one) for at, one in zip(group, markets, strict=True)], axis=1)
 
     def bets(self, market: str, outcomes: int, resamples: int, seed: int) -> ValueBets:
@@ -159,9 +159,9 @@ def _of_market(boards: EventBoards, market: str, *, id: str) -> EventBoards:
     return replace(boards, event=replace(boards.event, id=id), boards=lines)
 
 
-def _consensus(opening: PricedMarket, told: PricedMarket | None) -> FloatArray:
-    """(outcomes,) of `opening`; NaN where what was told is of other outcomes, or of none: prices may be missing."""
-    if told is None or told.board.outcomes != opening.board.outcomes:
+def _consensus(opening: PricedMarket, told: PricedMarket) -> FloatArray:
+    """(outcomes,) of `opening`; NaN where prices are missing, so that what was told is of other outcomes."""
+    if told.board.outcomes != opening.board.outcomes:
         return np.full(len(opening.board.outcomes), np.nan)
     return told.fair.consensus
 
