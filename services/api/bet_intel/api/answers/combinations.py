@@ -21,7 +21,9 @@ class CombinationLeg(msgspec.Struct, frozen=True, kw_only=True):
     net_price: Annotated[float, Meta(description="Odds after the bookmaker's commission.")]
     limit: Annotated[float | None, Meta(description="Largest stake taken, where the feed tells.")]
     share: Annotated[float, Meta(description="Of the whole stake, exactly.")]
-    stake: Annotated[Decimal, Meta(description="Of the stake asked for, rounded to the step.")]
+    stake: Annotated[
+        Decimal, Meta(description="Of the stake asked for, rounded to the step; of a lay at d, to d − 1 steps.")
+    ]
     profit: Annotated[Decimal, Meta(description="What all legs together win or lose when only this one wins.")]
     fair_probability: Annotated[
         float | None, Meta(description="That the bet wins, by the bookmakers but this one; null where none can say.")

@@ -20,11 +20,13 @@ from bet_intel.shared.postgres import Reader
 
 Class = Literal["take", "marginal", "no_ev", "suspect"]
 Amount = Annotated[float, Meta(gt=0, le=10_000_000)]
+Step = Annotated[float, Meta(ge=0.0001, le=10_000_000)]
 
 _COMMON = """\
 Prices are fresh, net of commission, and of two bookmakers at least. Stakes are those of `stake` in all, rounded to \
-`step` and within the limits that bookmakers tell; what is said to be won or lost is after rounding. A `suspect` one \
-holds a price too good to be true, and is listed only when `class` asks for it."""
+`step` (of a lay at d, whose stake is a liability, to `step` · (d − 1)) and within the limits that bookmakers tell; \
+what is said to be won or lost is after rounding. A `suspect` one holds a price too good to be true, and is listed \
+only when `class` asks for it."""
 
 
 class CombinationQuery(Query, frozen=True):
@@ -43,7 +45,9 @@ class CombinationQuery(Query, frozen=True):
     starts_before: Annotated[Time, Meta(description="Only events that start before.")] | None = None
     odds_format: Annotated[OddsFormat, Meta(description="Format of price and net_price.")] = "decimal"
     stake: Annotated[Amount, Meta(description="Money on all legs together.")] = 1000.0
-    step: Annotated[Amount, Meta(description="Stakes are multiples of it: 1, 0.01, …")] = 1.0
+    step: Annotated[
+        Step, Meta(description="Stakes are multiples of it: 1, 0.01, …; of a lay at d, of it times d − 1.")
+    ] = 1.0
     limit: Limit = 50
     cursor: Cursor | None = None
 
