@@ -1,7 +1,10 @@
 """Arbitrages, low holds, middles and explanations: from the engine's own message to what a client is answered."""
 
+from decimal import Decimal
+
 import pytest
 
+from bet_intel.ev_engine.domain.profile import Profile
 from fixtures.api_gateway import Gateway, served
 from fixtures.api_messages import Market, odds_changed
 from fixtures.combination_messages import ARBITRAGE, FAIR, LOW_HOLD, LOWER, UPPER, Engine
@@ -39,10 +42,20 @@ async def test_stakes_that_rounding_turns_into_a_loss_make_no_arbitrage(served: 
     await served.tell(engine.tells({H2H: ARBITRAGE}))
     assert (await served.get("/v1/arbitrage", stake=3))["data"] == []
     assert len((await served.get("/v1/arbitrage", stake=3, step=0.01))["data"]) == 1
+    # What wins less than half a cent wins.
+    (small,) = (await served.get("/v1/arbitrage", stake=0.1, step=0.001))["data"]
+    assert small["stakes"]["worst_profit"] == "0.00"
     # A middle may lose: it is listed with any stakes.
     await served.tell(engine.tells({line("totals", 8.5): LOWER, line("totals", 9.5): UPPER}))
     (middle,) = (await served.get("/v1/middles", stake=3))["data"]
     assert middle["stakes"]["worst_profit"].startswith("-")
+
+
+async def test_a_step_finer_than_any_currency_is_refused(served: Gateway) -> None:
+    await served.tell(Engine().tells({H2H: ARBITRAGE}))
+    (one,) = (await served.get("/v1/arbitrage", stake=10_000_000, step=0.0001))["data"]
+    assert float(one["stakes"]["total"]) == pytest.approx(10_000_000)
+    assert (await served.problem("/v1/arbitrage?step=1e-30", 400))["parameter"] == "step"
 
 
 async def test_filters_choose_and_pages_go_on(served: Gateway) -> None:
@@ -91,6 +104,30 @@ async def test_the_stream_tells_of_those_of_an_ev_and_when_they_leave_it(served:
         await served.tell(odds_changed(Market()))
         for one in (few, none):
             assert [event.name for event in await one.events(1)] == ["odds.changed"]
+
+
+async def test_the_stream_begins_with_none_that_its_stakes_turn_into_a_loss_and_tells_of_none_that_opens(
+    served: Gateway,
+) -> None:
+    """2.000 and 2.001 win one in 4000, which steps of 1 in 1000 take away; 2.06 and 2.08 win more."""
+    engine = Engine(Profile(stake=Decimal(1_000_000), stake_step=Decimal("0.01")))
+    thin = board({**FAIR, "low": {"Away": 2.0, "Home": 1.8}, "high": {"Away": 1.8, "Home": 2.001}})
+    kinds = "arbitrage.opened,arbitrage.updated"
+    async with streaming(served.client, type=kinds) as early:
+        assert (await early.event()).data["combinations"] == []
+        await served.tell(engine.tells({H2H: thin}))
+        assert (await served.get("/v1/arbitrage"))["data"] == []
+        (fine,) = (await served.get("/v1/arbitrage", step=0.01))["data"]
+        async with streaming(served.client, type=kinds) as late:
+            assert (await late.event()).data["combinations"] == []
+            await served.tell(engine.tells({H2H: ARBITRAGE}))
+            await served.tell(engine.tells({H2H: thin}))
+            for follower in (early, late):
+                better, worse = await follower.events(2)
+                assert [one.name for one in (better, worse)] == ["arbitrage.updated"] * 2
+                assert better.data["id"] == worse.data["id"] == fine["id"]
+                # Who was told of it learns that it is none any more.
+                assert [float(one.data["stakes"]["worst_profit"]) > 0 for one in (better, worse)] == [True, False]
 
 
 async def test_the_stream_tells_of_them(served: Gateway) -> None:

@@ -38,16 +38,39 @@ class Staking(NamedTuple):
 def listed(rows: Iterable[Record], odds_format: OddsFormat, staking: Staking) -> list[Combination]:
     """Those of `rows` that are what they are called with these stakes too: an arbitrage that rounding, or a limit,
     turns into a loss is none."""
-    every = (shown(row, odds_format, staking) for row in rows)
-    return [one for one in every if one.kind != _ARBITRAGE or one.stakes.worst_profit > 0]
+    return [one for row in rows if (one := shown(row, odds_format, staking)) is not None]
 
 
-def shown(row: Record | Mapping[str, Any], odds_format: OddsFormat, staking: Staking) -> Combination:
+def shown(row: Record | Mapping[str, Any], odds_format: OddsFormat, staking: Staking) -> Combination | None:
+    """None where it is none with these stakes (`listed`)."""
+    legs = _legs(row)
+    placed = _rounded(legs, staking)
+    # Not as it is shown, in cents: less than half a cent that is won is no loss.
+    if row["kind"] == _ARBITRAGE and placed.worst <= 0:
+        return None
+    return _shown(row, legs, placed, odds_format, staking)
+
+
+def moved(row: Mapping[str, Any], odds_format: OddsFormat, staking: Staking) -> Combination:
+    """As `shown`, whatever it wins: an update of what somebody may have been shown before."""
+    legs = _legs(row)
+    return _shown(row, legs, _rounded(legs, staking), odds_format, staking)
+
+
+def _legs(row: Record | Mapping[str, Any]) -> list[Leg]:
     """A row has its legs as JSON text and its times as times; an entry of the feed is decoded JSON."""
     told = row["legs"]
-    legs = msgspec.json.decode(told, type=list[Leg]) if isinstance(told, str) else msgspec.convert(told, list[Leg])
+    return msgspec.json.decode(told, type=list[Leg]) if isinstance(told, str) else msgspec.convert(told, list[Leg])
+
+
+def _rounded(legs: Sequence[Leg], staking: Staking) -> Stakes:
     steps = [liability_step(staking.step, leg.price) if leg.side == LAY else staking.step for leg in legs]
-    placed = rounded_stakes([leg.net_price for leg in legs], staking.stake, steps, [leg.limit for leg in legs])
+    return rounded_stakes([leg.net_price for leg in legs], staking.stake, steps, [leg.limit for leg in legs])
+
+
+def _shown(
+    row: Record | Mapping[str, Any], legs: Sequence[Leg], placed: Stakes, odds_format: OddsFormat, staking: Staking
+) -> Combination:
     newest = _time(row["newest"] if "newest" in row.keys() else row["as_of"])  # noqa: SIM118 - a Record is no mapping
     window = None
     if row["window_low"] is not None:

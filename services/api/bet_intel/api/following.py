@@ -8,7 +8,7 @@ import msgspec
 from sse_starlette import ServerSentEvent
 
 from bet_intel.api.answers import Opportunity
-from bet_intel.api.combination_members import Staking, legs_of, shown
+from bet_intel.api.combination_members import Staking, legs_of, moved, shown
 from bet_intel.api.feed import Entry, FeedId
 from bet_intel.api.members import members
 from bet_intel.api.query import OddsFormat
@@ -106,7 +106,13 @@ def _combination(
         if entry.kind.endswith(".closed"):
             data = OpportunityGone(payload["id"], payload["event_id"], payload["close_reason"], payload["closed_at"])
         else:
-            data = CombinationMoved(**msgspec.structs.asdict(shown(payload, odds_format, Staking())))
+            # One that opens is told as it would be listed. An update is told in any case: what it turns into a loss may
+            # have been listed until now, and its stakes say so.
+            tell = shown if entry.kind.endswith(".opened") else moved
+            combination = tell(payload, odds_format, Staking())
+            if combination is None:
+                return None
+            data = CombinationMoved(**msgspec.structs.asdict(combination))
         entry.frames[odds_format,] = frame(entry.kind, data, FeedId(epoch, entry.seq))
     return entry.frames[odds_format,]
 

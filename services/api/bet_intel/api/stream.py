@@ -16,8 +16,7 @@ from prometheus_client import Counter as Count
 
 from bet_intel.api import read_model
 from bet_intel.api.answers import Combination, Opportunity
-from bet_intel.api.combination_members import Staking
-from bet_intel.api.combination_members import shown as combination
+from bet_intel.api.combination_members import Staking, listed
 from bet_intel.api.combination_reads import CombinationFilter, combinations
 from bet_intel.api.domain.accounts import Caller
 from bet_intel.api.feed import Entry, FeedId, FeedTail, entry
@@ -223,7 +222,7 @@ class Streams:
             view=which.view,
         )
         rows = await combinations(connection, chosen, None, _EVERY_OPPORTUNITY)
-        return [combination(row, wanted.odds_format, Staking()) for row in rows]
+        return listed(rows, wanted.odds_format, Staking())
 
     async def _stored(self, at: FeedId) -> list[Entry] | None:
         """The next entries behind `at` as the database has them; None where they are not there any more."""
