@@ -111,10 +111,11 @@ def _combination(
             tell = shown if entry.kind.endswith(".opened") else moved
             combination = tell(payload, odds_format, Staking())
             if combination is None:
+                entry.frames[odds_format,] = b""
                 return None
             data = CombinationMoved(**msgspec.structs.asdict(combination))
         entry.frames[odds_format,] = frame(entry.kind, data, FeedId(epoch, entry.seq))
-    return entry.frames[odds_format,]
+    return entry.frames[odds_format,] or None
 
 
 def _of_event(entry: Entry, epoch: int, which: OpportunityFilter) -> bytes | None:
