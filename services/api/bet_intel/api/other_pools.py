@@ -17,10 +17,9 @@ Table = Mapping[str, Sequence[Any]]
 
 
 class OtherPool(NamedTuple):
-    """The pool without one bookmaker; probabilities by outcome, NaN where there is none. `members`: share, and whether
-    it was left out as an outlier, by the bookmaker's row."""
+    """The pool without one bookmaker: the ends of its band by outcome, NaN where there is none. `members`: share, and
+    whether it was left out as an outlier, by the bookmaker's row."""
 
-    probability: Sequence[float]
     low: Sequence[float]
     high: Sequence[float]
     members: dict[int, tuple[float, bool]]
@@ -137,7 +136,6 @@ class _Pooled:
         pool, ends = self._fair.leave_one_out, self._fair.leave_one_out_band
         members = zip(pool.share[b, :, 0].tolist(), pool.outlier[b, :, 0].tolist(), strict=True)
         return OtherPool(
-            pool.probability[b, :, 0].tolist(),
             ends.lowest[b, :, 0].tolist(),
             ends.highest[b, :, 0].tolist(),
             dict(zip(self._bookmakers, members, strict=True)),

@@ -14,7 +14,7 @@ from bet_intel.ev_engine.domain.lines import Terms
 from bet_intel.ev_engine.domain.pools import Pooled
 from bet_intel.ev_engine.domain.priced import BoolArray, Estimate, Offers, Priced, PricedMarket, Refusal, Side
 from bet_intel.ev_engine.domain.tensors import Entry, Group, Scopes
-from bet_intel.odds import Method, expected_value
+from bet_intel.odds import expected_value
 
 _ALTERNATE = "alternate_"
 
@@ -79,6 +79,7 @@ class Judged:
         self.fair = pooled.fair
         self.estimates = estimates(pooled, profile)
         self.without, self.lowest, self.highest = pooled.without, pooled.lowest, pooled.highest
+        self.laid = pooled.laid
         self._estimated = {m for m, _ in self.estimates}
         if self.estimates:
             self._take_estimates()
@@ -86,7 +87,6 @@ class Judged:
         worst_case = self.profile.judges_by_the_worse_end
         self.judged_by = self.lowest if worst_case else self.without
         self.judged_by_lay = self.highest if worst_case else self.without
-        self.pooled_lay = self.highest if self.profile.method is Method.WORST_CASE else self.without
         self.worst = expected_value(self.lowest, group.net)
         self.ev = self.worst if worst_case else expected_value(self.without, group.net)
         # NaN where nobody takes a lay.
@@ -107,6 +107,7 @@ class Judged:
         self.without, self.lowest, self.highest = (each.copy() for each in (self.without, self.lowest, self.highest))
         for (m, b), one in self.estimates.items():
             self.without[:, b, m], self.lowest[:, b, m], self.highest[:, b, m] = one.fair, one.lowest, one.highest
+        self.laid = self.highest if self.pooled.laid is self.pooled.highest else self.without
 
     def market(self, m: int) -> PricedMarket:
         entry, pooled = self.group.entries[m], self.pooled
@@ -115,7 +116,7 @@ class Judged:
             n = len(entry.board.bookmakers)
             fair = fair._replace(
                 leave_one_out=self.without[:, :n, m],
-                laid=self.pooled_lay[:, :n, m],
+                laid=self.laid[:, :n, m],
                 estimates={b: one for (of, b), one in self.estimates.items() if of == m},
             )
         judged = [
@@ -212,7 +213,7 @@ class Judged:
             side=one.side,
             estimate=estimate,
             confidence=confidence(
-                float(self.without[o, b, m]) if backs else 1.0 - float(self.pooled_lay[o, b, m]),
+                float(self.without[o, b, m]) if backs else 1.0 - float(self.laid[o, b, m]),
                 net,
                 (low, high),
                 dispersion,

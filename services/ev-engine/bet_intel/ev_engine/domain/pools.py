@@ -22,6 +22,8 @@ class Pooled:
         self.without = fair.leave_one_out.probability.swapaxes(0, 1)  # (outcomes, bookmaker left out, markets)
         self.lowest = fair.leave_one_out_band.lowest.swapaxes(0, 1)
         self.highest = fair.leave_one_out_band.highest.swapaxes(0, 1)
+        self.laid = self.highest if method is Method.WORST_CASE else self.without
+        """What a lay is held against."""
         self.back, self.back_bookmaker = _best(np.where(stale, np.nan, group.net))
         # NaN where nobody offers one.
         self.lay, self.lay_bookmaker = np.full_like(self.back, np.nan), np.zeros_like(self.back_bookmaker)
@@ -78,7 +80,7 @@ class Pooled:
             band_high=fair.consensus_band.highest[:, m],
             devigged=fair.devigged[:, :books, m],
             leave_one_out=self.without[:, :books, m],
-            laid=(self.highest if fair.method is Method.WORST_CASE else self.without)[:, :books, m],
+            laid=self.laid[:, :books, m],
             share=pool.share[:books, m],
             overround=fair.overround[:books, m],
             left_out=self.left_out(m),
