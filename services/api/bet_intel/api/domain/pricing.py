@@ -91,7 +91,9 @@ class PricingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
         Annotated[bool, Meta(description="Judge against sharp bookmakers and exchanges alone, where there are any.")]
         | None
     ) = None
-    worst_case: Annotated[bool, Meta(description="Judge by the lower end of the band.")] | None = None
+    worst_case: Annotated[bool, Meta(description="Judge by the lower end of the band, a lay by the higher.")] | None = (
+        None
+    )
     kelly_fraction: Annotated[float, Meta(gt=0, le=1, description="The part of the Kelly stake staked.")] | None = None
     stake_cap: (
         Annotated[float, Meta(gt=0, le=1, description="The largest share of the bankroll on one event.")] | None

@@ -142,11 +142,12 @@ class Profile:
     """One way to price. `revision` is that of the settings it came from (0: the starting values).
 
     `sharp_references`: judge against sharp bookmakers and exchanges alone, in markets where one of the former, or
-    `min_references` of the latter, can be referred to. `worst_case`: judge by the lower end of the band. `low_hold` and
-    `middle_cost`: how far the inverse net prices of a low hold and of a middle may add up to more than 1. `stake` in
-    `stake_step`s is what an arbitrage must still profit from after rounding. `overrides`: what is otherwise in some
-    sports and markets (`at`). `limit_weight`: the power of a bookmaker's limit by which its weight grows, 0 for none.
-    `slopes`, by league or sport, and `estimate_divergence`: how a line is judged by others that somebody prices.
+    `min_references` of the latter, can be referred to. `worst_case`: judge by the lower end of the band, a lay by the
+    higher. `low_hold` and `middle_cost`: how far the inverse net prices of a low hold and of a middle may add up to
+    more than 1. `stake` in `stake_step`s is what an arbitrage must still profit from after rounding. `overrides`: what
+    is otherwise in some sports and markets (`at`). `limit_weight`: the power of a bookmaker's limit by which its weight
+    grows, 0 for none. `slopes`, by league or sport, and `estimate_divergence`: how a line is judged by others that
+    somebody prices.
     """
 
     name: str = CONSENSUS
