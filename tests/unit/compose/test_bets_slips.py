@@ -103,6 +103,7 @@ def test_a_minus_sign_is_one_however_it_is_printed() -> None:
         ("2.10", "nan", "price 'nan' is not a finite number"),
         ("2.10", "inf", "price 'inf' is not a finite number"),
         ("h2h,home,,", "totals,over,nan,", "point 'nan' is not a finite number"),
+        ("10,21.00", "nan,21.00", "stake 'nan' is not a finite number"),
         ("10,21.00", '"1,000",21.00', "stake '1,000' could be thousands or thousandths"),
         ("10,21.00", '10,"2,100"', "returned '2,100' could be thousands or thousandths"),
     ],

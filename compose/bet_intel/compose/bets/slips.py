@@ -196,9 +196,12 @@ def _money(field: str, text: str) -> Decimal:
     if _THOUSANDS.fullmatch(text):
         raise ValueError(f"{field} {text!r} could be thousands or thousandths: write it without the comma")
     try:
-        return Decimal(_with_point(text))
+        amount = Decimal(_with_point(text))
     except InvalidOperation as error:
         raise ValueError(f"{field} {text!r} is not a number") from error
+    if not amount.is_finite():
+        raise ValueError(f"{field} {text!r} is not a finite number")
+    return amount
 
 
 def _number(field: str, text: str) -> float:
