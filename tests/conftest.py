@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
+import structlog
 
 import fixtures.servers
 from fixtures.postgres import make_database, numbers, open_folder, postgres, templates
@@ -79,3 +80,11 @@ def no_key() -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith("BET_INTEL_ODDS_API_")]:
             environment.delenv(name)
         yield
+
+
+@pytest.fixture(autouse=True)
+def own_log_settings() -> Iterator[None]:
+    """What a test's commands set of logging is set for that test: others look for what is logged."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
