@@ -127,7 +127,7 @@ async def append(connection: Writer, changes: Sequence[PriceChange]) -> None:
 
 
 async def note_quiet(connection: Writer, boards: Sequence[Came]) -> None:
-    """Keep that boards came which changed nothing."""
+    """Keep that boards came which changed no price."""
     if boards:
         await connection.execute(
             """
@@ -158,12 +158,12 @@ async def quiet_after(connection: Writer, market: MarketOf, revision: int) -> tu
 
 
 async def delete_quiet(connection: Writer, before: datetime) -> int:
-    """Delete some of the boards that changed nothing and came before; returns how many."""
+    """Delete some of the boards that changed no price and came before; returns how many."""
     deleted: int = await connection.fetchval(
         """
         with deleted as (
             delete from quiet_board where ctid = any(array(
-                select ctid from quiet_board where as_of < $1 limit 1000
+                select ctid from quiet_board where as_of < $1 limit 5000
             )) returning 1
         )
         select count(*) from deleted

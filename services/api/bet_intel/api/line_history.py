@@ -3,8 +3,8 @@
 What a newer board changes is found by comparing it with the board before. A board that comes late is compared with what
 the history knew before it, and the board after it gets entries for what went back to where it was. A board that was
 told again before it came the first time was dated too late, and is dated back. Of a board that changed no price there
-is no entry. One that changed nothing at all was told because a board before it did, which has yet to come: that it came
-is kept for a day, so that what comes late stands until then, whichever process is told of it.
+is no entry, but that it came is kept for an hour: one before it may have yet to come, and what that changed stood until
+then, whichever process is told of it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,7 +54,7 @@ class LineHistory:
                 if change.revision > newest.revision:
                     now = offers(change.board.quotes)
                     moved = changes(newest.offers, now, update, change)
-                    if not moved and now == newest.offers:
+                    if not moved:
                         quiet.append(Came(market, change.revision, update.as_of))
                     entries += moved
                     newest = KnownMarket(change.revision, update.as_of, now)
@@ -101,11 +101,9 @@ async def _append_late(connection: Writer, update: OddsUpdate, change: MarketCha
         return
     known = await history_store.last_known(connection, [market], before=change.revision)
     before = known.get(market, _NOTHING).offers
-    now = offers(change.board.quotes)
-    entries = changes(before, now, update, change, late=True)
+    entries = changes(before, offers(change.board.quotes), update, change, late=True)
     if not entries:
-        if now == before:
-            await history_store.note_quiet(connection, [Came(market, change.revision, update.as_of)])
+        await history_store.note_quiet(connection, [Came(market, change.revision, update.as_of)])
         return
     # The first board behind this one that is known to have come, if the history knows none before it.
     quiet = await history_store.quiet_after(connection, market, change.revision)

@@ -19,8 +19,8 @@ from bet_intel.api.subscription_store import delete_deliveries
 from bet_intel.shared.postgres import Database
 from bet_intel.shared.retention import Kept, delete_old, first_day_kept, forget_dead_letters, source_time, turn_over
 
-_QUIET = 1
-"""Days for which a board may come late."""
+_QUIET = timedelta(hours=1)
+"""For so long a board may come late. Where limits are told, most polls tell one that changed no price."""
 _DEAD_KEYS = 30
 """Days for which a key that has ended is still shown."""
 
@@ -42,7 +42,7 @@ class ReadModelRetention:
             await self._closed_opportunities(at)
             before = at - timedelta(days=self.settings.events_retention)
             await delete_old(self.database, partial(store.delete_events, before=before), "events")
-            before = at - timedelta(days=_QUIET)
+            before = at - _QUIET
             await delete_old(self.database, partial(delete_quiet, before=before), "boards without a change")
             before = at - timedelta(days=self.settings.closings_retention)
             await delete_old(self.database, partial(closing_store.delete_old, before=before), "closing lines")

@@ -1,8 +1,8 @@
 -- migrate:up
 set lock_timeout = '5s';
 
--- Boards that came and changed nothing of what was known. That they were told says that a board before them has yet to
--- come: what that one changed stood until the first board behind it.
+-- Boards that came and changed no price of what was known. One before them may have yet to come: what that one changed
+-- stood until the first board behind it.
 create table quiet_board (
     event_id text not null references sporting_event on delete cascade,
     market   text not null,
