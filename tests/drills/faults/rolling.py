@@ -23,8 +23,9 @@ def _roll(stage: Stage) -> None:
         before = {member: stage.pid(member.name) for member in together if member is not None}
         for member in before:
             stage.terminate(member.name)
-        back = lambda: all(_is_back(stage, *one) for one in before.items())  # noqa: B023, E731 - asked in this turn
-        stage.until(back, _BACK_SECONDS, f"{', '.join(member.name for member in before)} are back")
+        for member, pid in before.items():
+            back = lambda: _is_back(stage, member, pid)  # noqa: B023, E731 - asked in this turn
+            stage.until(back, _BACK_SECONDS, f"{member.name} is back (it was {pid})")
 
 
 def _is_back(stage: Stage, member: Member, before: int | None) -> bool:
