@@ -36,11 +36,16 @@ class Asker:
 
     def close(self) -> None:
         """Nothing is asked any more."""
-        for connection in self._open.values():
-            self._loop.call_soon_threadsafe(connection.terminate)
+        asyncio.run_coroutine_threadsafe(self._hang_up(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    async def _hang_up(self) -> None:
+        while self._open:
+            self._open.popitem()[1].terminate()
+        # A loop closes a socket in the turn after it is asked to.
+        await asyncio.sleep(0)
 
     async def _number(self, dsn: str, query: str) -> int:
         async with self._turns.setdefault(dsn, asyncio.Lock()):
