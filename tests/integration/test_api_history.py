@@ -33,12 +33,25 @@ def answer(revision: int, *quotes: tuple[str, str, float], market: str = "h2h", 
     return odds_changed(board, revision=revision, as_of=AS_OF + timedelta(minutes=revision))
 
 
+def restated(revision: int, told_at: int, *quotes: tuple[str, str, float]) -> Message:
+    """The board of minute `revision` told once more, as it stood at minute `told_at`."""
+    books = {book: 30.0 for book, _, _ in quotes}
+    board = Market(revision=revision, restated=True, quotes=quotes, seconds_old=books)
+    return odds_changed(board, revision=told_at, as_of=AS_OF + timedelta(minutes=told_at))
+
+
 def short(items: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
     return [(item["revision"], item["bookmaker"]["key"], item["outcome"], item["price"]) for item in items]
 
 
 async def history(gateway: Gateway, **parameters: str | float) -> list[tuple[Any, ...]]:
     return short((await gateway.get(PATH, **parameters))["data"])
+
+
+async def dates(gateway: Gateway) -> list[tuple[str, float | None, str]]:
+    """Of what, at which price, since when."""
+    entries = (await gateway.get(PATH))["data"]
+    return [(entry["bookmaker"]["key"], entry["price"], entry["changed_at"][11:16]) for entry in entries]
 
 
 async def test_only_what_changed_is_told_and_what_went_away_too(served: Gateway) -> None:
@@ -199,16 +212,18 @@ async def test_a_late_board_that_changed_nothing_ends_what_comes_later_still(ser
 async def test_a_board_that_is_told_again_before_it_came_the_first_time_is_dated_back(served: Gateway) -> None:
     await served.tell(answer(1, ("alpha", HOME, 2.0), ("beta", HOME, 2.1)))
     quotes = (("beta", HOME, 2.1),)
-    again = Market(revision=2, restated=True, quotes=quotes, seconds_old={"beta": 30.0})
-    await served.tell(odds_changed(again, revision=3, as_of=AS_OF + timedelta(minutes=3)))
+    await served.tell(restated(2, 3, *quotes))
     for _ in range(2):
         await served.tell(answer(2, *quotes))
-    entries = (await served.get(PATH))["data"]
-    assert [(entry["bookmaker"]["key"], entry["price"], entry["changed_at"][11:16]) for entry in entries] == [
-        ("alpha", 2.0, "18:01"),
-        ("beta", 2.1, "18:01"),
-        ("alpha", None, "18:02"),
-    ]
+    assert await dates(served) == [("alpha", 2.0, "18:01"), ("beta", 2.1, "18:01"), ("alpha", None, "18:02")]
+
+
+async def test_it_is_dated_back_though_the_board_behind_it_came_too(served: Gateway) -> None:
+    await served.tell(answer(1, ("alpha", HOME, 2.0)))
+    await served.tell(restated(2, 4, ("alpha", HOME, 2.2)))
+    await served.tell(answer(5, ("alpha", HOME, 2.3)))
+    await served.tell(answer(2, ("alpha", HOME, 2.2)))
+    assert await dates(served) == [("alpha", 2.0, "18:01"), ("alpha", 2.2, "18:02"), ("alpha", 2.3, "18:05")]
 
 
 Board = dict[tuple[str, str], float]
@@ -247,15 +262,21 @@ async def test_history_gives_every_board_in_whatever_order_they_came(make_databa
     messages = [
         answer(revision, *((*offer, price) for offer, price in board.items())) for revision, board in wanted.items()
     ]
-    told = [*messages, *rng.sample(messages, 4)]
+    again = [
+        restated(revision, rng.randint(revision, 12), *((*offer, price) for offer, price in wanted[revision].items()))
+        for revision in rng.sample(sorted(wanted), 4)
+    ]
+    told = [*messages, *rng.sample(messages, 4), *again]
     rng.shuffle(told)
     async with gateway(make_database) as served:
         while told:
             # Batches of several messages, as they come when the projector is behind.
             await served.tell(*[told.pop() for _ in range(min(len(told), rng.randint(1, 4)))])
-        entries = await history(served, limit=200)
+        listed = (await served.get(PATH, limit=200))["data"]
         for revision, board in wanted.items():
-            assert as_of_revision(entries, revision) == board, revision
+            assert as_of_revision(short(listed), revision) == board, revision
+        for entry in listed:
+            assert entry["changed_at"] == f"2026-04-16T18:{entry['revision']:02}:00Z", entry
 
 
 async def test_history_outlives_the_read_model(served: Gateway) -> None:

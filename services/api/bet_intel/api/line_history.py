@@ -98,6 +98,8 @@ async def _append_late(connection: Writer, update: OddsUpdate, change: MarketCha
     market = (update.event.id, change.key)
     around = await history_store.around(connection, market, change.revision)
     if around.is_known:
+        # Told again, and what came behind that too, before it came the first time.
+        await history_store.date_back(connection, Came(market, change.revision, update.as_of))
         return
     known = await history_store.last_known(connection, [market], before=change.revision)
     before = known.get(market, _NOTHING).offers
