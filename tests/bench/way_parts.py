@@ -17,7 +17,7 @@ from bench.matches import PROVIDER, odds
 from bench.servers import NoDeadLetters, connector
 from bench.system import System
 from bet_intel.api.feed import FEED_MOVED, FeedTail
-from bet_intel.api.following import told
+from bet_intel.api.following import Wanted, told
 from bet_intel.api.projector import Projector
 from bet_intel.api.read_model import OpportunityFilter
 from bet_intel.ev_engine.closing_lines import ClosingLines
@@ -44,8 +44,9 @@ _READY_SECONDS = 5.0
 _MATCH = 10_000
 """A match of its own, which nobody else speaks of."""
 _HOP = Queue("bench.hop", "bench.hop.v1")
-_EVERYTHING = OpportunityFilter("consensus", min_ev=0.0)
-_STREAMED = ("opportunity.opened", "opportunity.updated")
+_WANTED = Wanted(
+    OpportunityFilter("consensus", min_ev=0.0), frozenset({"opportunity.opened", "opportunity.updated"}), "decimal"
+)
 
 
 class _KeptOutbox(Outbox):
@@ -176,7 +177,7 @@ class Parts:
         begin = time.perf_counter()
         await self.tail.look()
         entries = self.tail.after(at, 100) or []
-        frames = [told(entry, at.epoch, _EVERYTHING, _STREAMED, "decimal") for entry in entries]
+        frames = [told(entry, at.epoch, _WANTED) for entry in entries]
         self._note("tail", begin)
         if not any(frames):
             raise RuntimeError("the change has changed no opportunity")

@@ -111,6 +111,7 @@ class Api:
     draining: bool = False
     asgi: ASGIApp = field(init=False)
     usage: Usage = field(init=False)
+    streams: Streams = field(init=False)
     operations: tuple[Operation, ...] = ()
 
     def drain(self) -> None:
@@ -128,6 +129,7 @@ class Api:
             group.create_task(self.demand.run(), name="api demand")
             group.create_task(self.resync.run(), name="api resync")
             group.create_task(self.usage.run(), name="api usage")
+            group.create_task(self.streams.run(), name="api streams")
 
     async def best(self, limit: int) -> OpportunityList:
         """The first `limit` (at most 200) of what `/v1/opportunities` answers without parameters.
@@ -199,6 +201,7 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         api = Api(tail, cache, ready, heart, database, outbox, demand, keys, ticker, retention, resync, connections)
         parts = _parts(settings, engines, api)
         api.usage = Usage(database, parts.request_limits, engines.clock)
+        api.streams = parts.streams
         api.operations = _operations(api, parts, engines)
         api.asgi = _gateway(api, parts, settings, engines)
         await outbox.recover()

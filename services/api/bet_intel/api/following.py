@@ -1,8 +1,9 @@
 """What one follower of the feed is told: entries against the filters, and the frames they become. Pure."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 from sse_starlette import ServerSentEvent
@@ -32,9 +33,23 @@ EventKind = Literal[
     "closing.fixed",
 ]
 COMBINATIONS = ("arbitrage", "low_hold", "middle")
+BY_DEFAULT: tuple[EventKind, ...] = tuple(
+    kind for kind in get_args(EventKind) if not kind.startswith(("low_hold.", "middle."))
+)
 ODDS_CHANGED = "odds.changed"
 CLOSING_FIXED = "closing.fixed"
 CLOSED = "opportunity.closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a follower asked for."""
+
+    which: OpportunityFilter
+    kinds: frozenset[str]
+    odds_format: OddsFormat
+    least_combined_ev: float | None = None
+    """Of what has several legs."""
 
 
 def frame(event: str, data: msgspec.Struct, id: FeedId | None) -> bytes:
@@ -43,26 +58,20 @@ def frame(event: str, data: msgspec.Struct, id: FeedId | None) -> bytes:
     return ServerSentEvent(text, event=event, id=None if id is None else str(id), sep="\n").encode()
 
 
-def told(
-    entry: Entry,
-    epoch: int,
-    which: OpportunityFilter,
-    kinds: Collection[str],
-    odds_format: OddsFormat,
-    least_combined_ev: float | None = None,
-) -> bytes | None:
-    """The frame of `entry` for a follower with these filters; None where it is none of his business.
+def told(entry: Entry, epoch: int, wanted: Wanted) -> bytes | None:
+    """The frame of `entry` for a follower; None where it is none of his business.
 
     An update is told when the opportunity is, or was until now, in the list that the filters give; `listed` says
     whether it is. One that closes is told when it was in the list. Frames are kept with the entry: many followers ask
     for the same.
     """
-    if entry.kind not in kinds:
+    which, odds_format = wanted.which, wanted.odds_format
+    if entry.kind not in wanted.kinds:
         return None
     if entry.kind in (ODDS_CHANGED, CLOSING_FIXED):
         return _of_event(entry, epoch, which)
     if entry.kind.partition(".")[0] in COMBINATIONS:
-        return _combination(entry, epoch, which, odds_format, least_combined_ev)
+        return _combination(entry, epoch, wanted)
     payload = entry.payload
     if not _selects(
         which, payload, payload["event_id"], [payload["market"]], [payload["bookmaker"]], payload["profile"]
@@ -84,11 +93,9 @@ def told(
     return entry.frames[key]
 
 
-def _combination(
-    entry: Entry, epoch: int, which: OpportunityFilter, odds_format: OddsFormat, least_ev: float | None
-) -> bytes | None:
-    """By what is not a number of one price: EV and odds of the filters are those of single prices, `least_ev` is of
-    several legs."""
+def _combination(entry: Entry, epoch: int, wanted: Wanted) -> bytes | None:
+    """By what is not a number of one price: EV and odds of the filters are those of single prices."""
+    which, odds_format, least_ev = wanted.which, wanted.odds_format, wanted.least_combined_ev
     payload = entry.payload
     markets = {payload["market"], *(leg["market"] for leg in payload["legs"])}
     if not _selects(which, payload, payload["event_id"], markets, legs_of(payload), payload["profile"]):

@@ -1,14 +1,16 @@
 """One follower's stream: where it begins, what it is told, and when it is told to begin anew.
 
 The feed's numbering is the same on every gateway, so a follower may go on at any of them. Nobody keeps a queue for him:
-he reads from the entries that the tail keeps, at the speed at which his connection takes them.
+he reads from the entries that the tail keeps, at the speed at which his connection takes them; where he has read all,
+`fanout` tells him what comes.
 """
 
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
@@ -19,12 +21,11 @@ from bet_intel.api.answers import Combination, Opportunity
 from bet_intel.api.combination_members import Staking, listed
 from bet_intel.api.combination_reads import CombinationFilter, combinations
 from bet_intel.api.domain.accounts import Caller
+from bet_intel.api.fanout import Fanout, Outlet
 from bet_intel.api.feed import Entry, FeedId, FeedTail, entry
-from bet_intel.api.following import COMBINATIONS, frame, told
+from bet_intel.api.following import COMBINATIONS, Wanted, frame, told
 from bet_intel.api.members import members
 from bet_intel.api.problems import NoPlaceError
-from bet_intel.api.query import OddsFormat
-from bet_intel.api.read_model import OpportunityFilter
 from bet_intel.api.stream_events import OpportunitySnapshot, StreamHeartbeat
 from bet_intel.shared.postgres import Database, DatabaseUnavailableError, Reader
 from bet_intel.shared.service_metrics import Hops
@@ -44,17 +45,6 @@ START = "start"
 UNKNOWN_POSITION = "unknown_position"
 TOO_OLD = "too_old"
 TOO_SLOW = "too_slow"
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a follower asked for."""
-
-    which: OpportunityFilter
-    kinds: frozenset[str]
-    odds_format: OddsFormat
-    least_combined_ev: float | None = None
-    """Of what has several legs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +82,18 @@ class Streams:
         self._open = 0
         self._followers = Gauge("bet_intel_api_stream_followers", "Streams that are open.", registry=registry)
         self._followers.set_function(lambda: self._open)
+        seconds = streaming.heartbeat_seconds
+        self._fanout = Fanout(tail, _frames, self._heartbeat, seconds, holds, monotonic, hops)
         self._snapshots = Count(
             "bet_intel_api_stream_snapshots", "Snapshots given to followers.", ["reason"], registry=registry
         )
 
-    def follow(self, wanted: Wanted, last_event_id: str | None, caller: Caller) -> AsyncIterator[bytes]:
-        """The stream of a new follower.
+    async def run(self) -> None:
+        """Tell followers what is new, until cancelled or the tail is closed."""
+        await self._fanout.run()
+
+    def follow(self, wanted: Wanted, last_event_id: str | None, caller: Caller) -> Callable[[Outlet], Awaitable[None]]:
+        """What writes the stream of a new follower into an outlet, to its end.
 
         Raises:
             NoPlaceError: this gateway has as many as it takes, or as the caller may have.
@@ -107,14 +103,13 @@ class Streams:
             raise NoPlaceError(told, _COME_BACK_AFTER)
         if self._open >= self._streaming.followers:
             raise NoPlaceError("This gateway has as many streams as it takes; try again shortly.", _COME_BACK_AFTER)
-        return self._counted(wanted, last_event_id, caller)
+        return partial(self._counted, wanted, last_event_id, caller)
 
-    async def _counted(self, wanted: Wanted, last_event_id: str | None, caller: Caller) -> AsyncIterator[bytes]:
+    async def _counted(self, wanted: Wanted, last_event_id: str | None, caller: Caller, outlet: Outlet) -> None:
         self._open += 1
         self._of[caller.counted_as] += 1
         try:
-            async for chunk in self._stream(wanted, last_event_id, caller):
-                yield chunk
+            await self._stream(wanted, last_event_id, caller, outlet)
         except (DatabaseUnavailableError, TimeoutError) as error:
             # The answer has begun: its end tells the client to come back with its id.
             _log.warning("stream ended", reason=str(error) or type(error).__name__)
@@ -124,8 +119,8 @@ class Streams:
             if not self._of[caller.counted_as]:
                 del self._of[caller.counted_as]
 
-    async def _stream(self, wanted: Wanted, last_event_id: str | None, caller: Caller) -> AsyncIterator[bytes]:
-        yield f"retry: {self._streaming.retry_ms}\n\n".encode()
+    async def _stream(self, wanted: Wanted, last_event_id: str | None, caller: Caller, outlet: Outlet) -> None:
+        await outlet.send(f"retry: {self._streaming.retry_ms}\n\n".encode())
         at, reason = await self._beginning(last_event_id)
         is_live = False
         due = self._monotonic() + self._streaming.heartbeat_seconds
@@ -134,7 +129,7 @@ class Streams:
             if at is None:
                 at, parts = await self._snapshot(wanted, reason)
                 for part in parts:
-                    yield part
+                    await outlet.send(part)
                 is_live = False
             entries = self._tail.after(at, _BATCH)
             if entries is None:
@@ -147,14 +142,17 @@ class Streams:
             else:
                 is_live = len(entries) < _BATCH
             if entries:
-                chunk = self._frames(entries, at, wanted)
+                chunk = _frames(entries, at, wanted)
                 at = FeedId(at.epoch, entries[-1].seq)
                 if chunk:
-                    yield chunk
+                    await outlet.send(chunk)
                     if is_live:
                         self._hops.reached("client", entries[-1].as_of)
             if self._monotonic() >= due:
-                yield self._heartbeat(at)
+                await outlet.send(self._heartbeat(at))
+                due = self._monotonic() + self._streaming.heartbeat_seconds
+            elif not entries and is_live:
+                at = await self._fanout.follow(wanted, caller, outlet, at)
                 due = self._monotonic() + self._streaming.heartbeat_seconds
             elif not entries:
                 await self._tail.moved(at, max(0.0, due - self._monotonic()))
@@ -242,12 +240,12 @@ class Streams:
             return UNKNOWN_POSITION
         return TOO_SLOW if is_live else TOO_OLD
 
-    def _frames(self, entries: Collection[Entry], at: FeedId, wanted: Wanted) -> bytes:
-        asked = (wanted.which, wanted.kinds, wanted.odds_format, wanted.least_combined_ev)
-        frames = (told(each, at.epoch, *asked) for each in entries)
-        # One write for all of them: that is what costs.
-        return b"".join(each for each in frames if each is not None)
-
     def _heartbeat(self, at: FeedId) -> bytes:
         position = self._tail.position
         return frame("heartbeat", StreamHeartbeat(position.as_of if position else None), at)
+
+
+def _frames(entries: Collection[Entry], at: FeedId, wanted: Wanted) -> bytes:
+    frames = (told(each, at.epoch, wanted) for each in entries)
+    # One write for all of them: that is what costs.
+    return b"".join(each for each in frames if each is not None)

@@ -1,12 +1,14 @@
 """An answer that is ready as bytes, written past the checks that uvicorn makes of every header of every answer."""
 
+import weakref
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from starlette.types import Send
+from starlette.types import Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 DefaultHeaders: TypeAlias = Sequence[tuple[bytes, bytes]]
+_CYCLE = "bet_intel.cycle"
 _COPIED = 4096
 """Bytes of a body that are quicker copied than handed over as another piece."""
 
@@ -49,3 +51,17 @@ def write_whole(cycle: RequestResponseCycle, head: bytes, body: bytes, ends: Hea
     cycle.waiting_for_100_continue = False
     cycle.message_event.set()
     cycle.on_response()
+
+
+def carry_cycle(scope: Scope, send: Send) -> None:
+    """Put the request that `send` answers where :func:`cycle_in` finds it, whatever is wrapped around `send`."""
+    cycle = getattr(send, "__self__", None)
+    if isinstance(cycle, RequestResponseCycle):
+        # It has the scope: they are not to keep each other.
+        scope[_CYCLE] = weakref.ref(cycle)
+
+
+def cycle_in(scope: Scope) -> RequestResponseCycle | None:
+    """The request of this scope, where it is known."""
+    found = scope.get(_CYCLE)
+    return None if found is None else found()

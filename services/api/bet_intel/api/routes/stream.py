@@ -2,22 +2,18 @@
 
 from typing import Annotated
 
-import structlog
 from msgspec import Meta
-from sse_starlette import EventSourceResponse, ServerSentEvent
-from sse_starlette.sse import SendTimeoutError
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from bet_intel.api.auth import caller_of
 from bet_intel.api.demand import Demand
 from bet_intel.api.domain.accounts import STREAM
-from bet_intel.api.following import EventKind
+from bet_intel.api.following import BY_DEFAULT, EventKind, Wanted
 from bet_intel.api.operation import Operation
 from bet_intel.api.query import Ev, parse
 from bet_intel.api.routes.opportunities import OpportunityFilters
-from bet_intel.api.stream import Streams, Wanted
+from bet_intel.api.stream import Streams
 from bet_intel.api.stream_events import (
     ClosingFixed,
     CombinationMoved,
@@ -27,9 +23,8 @@ from bet_intel.api.stream_events import (
     OpportunitySnapshot,
     StreamHeartbeat,
 )
+from bet_intel.api.stream_response import StreamResponse
 
-_PING_SECONDS = 15
-_SEND_SECONDS = 30.0
 _DESCRIPTION = """\
 Server-sent events. It begins with `snapshot`: the open opportunities that the filters select, in parts. Then comes what
 changes: `opportunity.opened`, `opportunity.updated`, `opportunity.closed`; `odds.changed` for an event whose prices
@@ -46,18 +41,6 @@ possible another `snapshot` comes, and says why. A reader that is too slow is gi
 for half a minute is disconnected."""
 
 
-_log = structlog.get_logger(__name__)
-
-
-class _Stream(EventSourceResponse):
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        except SendTimeoutError:
-            # Unfinished, so that the server closes the connection.
-            _log.info("follower disconnected: it took nothing", seconds=_SEND_SECONDS)
-
-
 class StreamQuery(OpportunityFilters, frozen=True):
     type: Annotated[
         tuple[EventKind, ...],
@@ -65,16 +48,7 @@ class StreamQuery(OpportunityFilters, frozen=True):
             max_length=14,
             description="Which events, separated by commas; by default all but those of low holds and middles.",
         ),
-    ] = (
-        "opportunity.opened",
-        "opportunity.updated",
-        "opportunity.closed",
-        "arbitrage.opened",
-        "arbitrage.updated",
-        "arbitrage.closed",
-        "odds.changed",
-        "closing.fixed",
-    )
+    ] = BY_DEFAULT
     min_combined_ev: (
         Annotated[
             Ev, Meta(description="Least EV per unit staked of what has several legs, as min_ev of /v1/arbitrage.")
@@ -89,12 +63,7 @@ def operations(streams: Streams, demand: Demand) -> tuple[Operation, ...]:
         demand.asked_for(asked.sport, asked.league)
         caller = caller_of(request)
         wanted = Wanted(asked.which(caller.view), frozenset(asked.type), asked.odds_format, asked.min_combined_ev)
-        return _Stream(
-            streams.follow(wanted, request.headers.get("last-event-id"), caller),
-            ping=_PING_SECONDS,
-            ping_message_factory=lambda: ServerSentEvent(comment="ping", sep="\n"),
-            send_timeout=_SEND_SECONDS,
-        )
+        return StreamResponse(streams.follow(wanted, request.headers.get("last-event-id"), caller))
 
     return (
         Operation(
