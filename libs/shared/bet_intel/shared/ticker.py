@@ -99,6 +99,8 @@ class Ticker:
                 async with self._database.direct() as session:
                     await self._contend(session)
             except UnavailableError as error:
+                # A duty's last word may have taken the cancellation's place.
+                heed_cancellation(error)
                 _log.warning("ticker has no database", ticker=self._name, reason=str(error))
             await asyncio.sleep(self._timing.beat)
 
@@ -199,6 +201,7 @@ def periodically(seconds: float, name: str, tick: Callable[[], Awaitable[None]])
             except NotLeadingError:
                 raise
             except UnavailableError as error:
+                heed_cancellation(error)
                 _log.warning("periodic work waits", work=name, reason=str(error))
             await asyncio.sleep(seconds)
 

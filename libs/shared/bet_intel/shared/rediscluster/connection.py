@@ -15,6 +15,7 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisClusterException, RedisError
 
 from bet_intel.shared.rediscluster.losing import tell_losses
+from bet_intel.shared.runtime import heed_cancellation
 from bet_intel.shared.times import Monotonic
 
 _log = structlog.get_logger(__name__)
@@ -102,6 +103,7 @@ class Redis:
             async with asyncio.timeout(self._deadline):
                 return (await call(),)
         except LOST as error:
+            heed_cancellation(error)
             self._rests_until[node] = self._monotonic() + self._rest
             self._losses.labels(use, "lost").inc()
             _log.warning("redis does not answer", use=use, node=node, reason=str(error) or type(error).__name__)
@@ -145,6 +147,7 @@ async def connected(url: str, monotonic: Monotonic, registry: CollectorRegistry)
             async with asyncio.timeout(_OPEN_SECONDS):
                 await client.initialize()
         except LOST as error:
+            heed_cancellation(error)
             _log.warning("redis is not there yet", reason=str(error) or type(error).__name__)
         yield Redis(client, monotonic, losses)
     finally:

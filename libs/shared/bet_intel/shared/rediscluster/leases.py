@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry, Counter
 from bet_intel.shared.rate_limits import UNCOUNTED, Quota, RateLimit, Standing
 from bet_intel.shared.rediscluster.connection import LOST, Address
 from bet_intel.shared.rediscluster.losing import tell_losses
+from bet_intel.shared.runtime import heed_cancellation
 from bet_intel.shared.times import Monotonic
 
 _log = structlog.get_logger(__name__)
@@ -147,6 +148,7 @@ class LeasedQuota:
                         return lease.standing(self._monotonic())
                 _, resets_at = await self._rest(caller)
         except LOST as error:
+            heed_cancellation(error)
             self._rests_until = self._monotonic() + _REST
             self._opened.labels(self._name).inc()
             _log.warning("rate limit not counted", limit=self._name, reason=str(error) or type(error).__name__)
@@ -234,6 +236,7 @@ class RedisRateLimits:
                 if isinstance(bridge, RedispyBridge):
                     await bridge.storage.initialize()
         except LOST as error:
+            heed_cancellation(error)
             _log.warning("redis is not there yet", reason=str(error) or type(error).__name__)
 
     async def aclose(self) -> None:

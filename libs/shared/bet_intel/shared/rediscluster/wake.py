@@ -9,7 +9,7 @@ import structlog
 from redis.asyncio.cluster import RedisCluster
 
 from bet_intel.shared.rediscluster.connection import LOST
-from bet_intel.shared.runtime import TaskGroup
+from bet_intel.shared.runtime import TaskGroup, heed_cancellation
 
 _log = structlog.get_logger(__name__)
 
@@ -64,6 +64,7 @@ class RedisWake:
                     async with asyncio.timeout(_SEND_SECONDS):
                         await self._client.spublish(_CHANNEL, topic)
                 except LOST as error:
+                    heed_cancellation(error)
                     _log.debug("others are not woken", topic=topic, reason=str(error))
 
     async def _listen(self) -> None:
@@ -71,6 +72,7 @@ class RedisWake:
             try:
                 await self._hear()
             except LOST as error:
+                heed_cancellation(error)
                 _log.debug("nobody is heard", reason=str(error))
             # What was rung meanwhile is not heard.
             for topic in tuple(self._listeners):

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from redis.asyncio.cluster import RedisCluster
 
 from bet_intel.shared.rediscluster.connection import LOST
-from bet_intel.shared.runtime import every
+from bet_intel.shared.runtime import every, heed_cancellation
 
 _EVERY_SECONDS = 10.0
 _ANSWER_SECONDS = 2.0
@@ -45,6 +45,7 @@ class RedisWatch:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 told: Mapping[str, Any] = await self._client.cluster_info(target_nodes=RedisCluster.RANDOM)
         except LOST as error:
+            heed_cancellation(error)
             _log.debug("the state of redis is not known", reason=str(error))
             told = {}
         self._ok.set(told.get("cluster_state") == "ok")
@@ -55,7 +56,8 @@ class RedisWatch:
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 told = await self._client.info(target_nodes=node)
-        except LOST:
+        except LOST as error:
+            heed_cancellation(error)
             self._up.labels(node.name).set(0)
             return
         self._up.labels(node.name).set(1)
