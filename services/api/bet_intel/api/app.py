@@ -117,6 +117,7 @@ class Api:
     def drain(self) -> None:
         self.draining = True
         self.tail.close()
+        self.streams.close()
 
     async def run(self) -> None:
         async with TaskGroup() as group:

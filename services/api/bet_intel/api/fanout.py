@@ -36,12 +36,14 @@ class Outlet(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Follower:
-    """`at` is what he was told up to; `let_go` is done when he is to read on by himself."""
+    """`at` is what he was told up to; `let_go` is done when he is to read on by himself, and `misses` a heartbeat
+    then."""
 
     caller: Caller
     outlet: Outlet
     at: FeedId
     let_go: "asyncio.Future[None]"
+    misses: bool = False
 
     def release(self) -> None:
         if not self.let_go.done():
@@ -49,11 +51,11 @@ class _Follower:
 
 
 class _News(NamedTuple):
-    """What is behind a place: as bytes, the place that they end at, and the last entry."""
+    """What is behind a place: as bytes, the place that they end at, and the last entry where they tell of any."""
 
     chunk: bytes
     at: FeedId
-    last: Entry | None
+    told: Entry | None
 
 
 @dataclass(slots=True)
@@ -71,8 +73,9 @@ class Fanout:
     _groups: dict[Wanted, set[_Follower]] = field(default_factory=dict)
     """By what they asked for: what is new is the same for all of a group."""
 
-    async def follow(self, wanted: Wanted, caller: Caller, outlet: Outlet, at: FeedId) -> FeedId:
-        """Be told what comes behind `at` until it has to be read by oneself; returns what was told up to."""
+    async def follow(self, wanted: Wanted, caller: Caller, outlet: Outlet, at: FeedId) -> tuple[FeedId, bool]:
+        """Be told what comes behind `at` until it has to be read by oneself; returns what was told up to, and whether
+        a heartbeat is due that was not told."""
         follower = _Follower(caller, outlet, at, asyncio.get_running_loop().create_future())
         group = self._groups.setdefault(wanted, set())
         group.add(follower)
@@ -82,43 +85,52 @@ class Fanout:
             group.discard(follower)
             if not group and self._groups.get(wanted) is group:
                 del self._groups[wanted]
-        return follower.at
+        return follower.at, follower.misses
 
-    async def run(self) -> None:
-        due = self.monotonic() + self.heartbeat_seconds
-        at = self.tail.place
-        while not self.tail.closed:
-            await self.tail.moved(at, max(0.0, due - self.monotonic()))
-            at = self.tail.place
-            beats = self.monotonic() >= due
-            if beats:
-                due = self.monotonic() + self.heartbeat_seconds
-            for wanted in tuple(self._groups):
-                await self._tell(wanted, beats=beats)
+    def close(self) -> None:
+        """Let everybody go, also where nobody tells them any more."""
         for group in self._groups.values():
             for follower in group:
                 follower.release()
 
-    async def _tell(self, wanted: Wanted, *, beats: bool) -> None:
-        news: dict[FeedId, _News | None] = {}
-        for number, follower in enumerate(tuple(self._groups.get(wanted, ())), 1):
-            if follower.let_go.done():
-                continue
-            if not self.holds(follower.caller):
-                follower.release()
-                continue
-            if follower.at not in news:
-                news[follower.at] = self._news(follower.at, wanted, beats=beats)
-            new = news[follower.at]
-            if new is None or (new.chunk and not follower.outlet.write(new.chunk)):
-                follower.release()
-            else:
-                follower.at = new.at
-            if number % _AT_ONCE == 0:
-                await asyncio.sleep(0)
-        for new in news.values():
-            if new is not None and new.chunk and new.last is not None:
-                self.hops.reached("client", new.last.as_of)
+    async def run(self) -> None:
+        due = self.monotonic() + self.heartbeat_seconds
+        at, nudges = self.tail.place, self.tail.nudges
+        while not self.tail.closed:
+            await self.tail.moved(at, max(0.0, due - self.monotonic()), nudges)
+            # Of before the round: what happens within it has not met those who were told by then.
+            at, nudges = self.tail.place, self.tail.nudges
+            beats = self.monotonic() >= due
+            if beats:
+                due = self.monotonic() + self.heartbeat_seconds
+            await self._round(beats=beats)
+        self.close()
+
+    async def _round(self, *, beats: bool) -> None:
+        told = 0
+        for wanted in tuple(self._groups):
+            news: dict[FeedId, _News | None] = {}
+            for follower in tuple(self._groups.get(wanted, ())):
+                if follower.at not in news:
+                    news[follower.at] = self._news(follower.at, wanted, beats=beats)
+                self._tell(follower, news[follower.at], beats=beats)
+                told += 1
+                if told % _AT_ONCE == 0:
+                    await asyncio.sleep(0)
+            for new in news.values():
+                if new is not None and new.told is not None:
+                    self.hops.reached("client", new.told.as_of)
+
+    def _tell(self, follower: _Follower, new: _News | None, *, beats: bool) -> None:
+        if follower.let_go.done():
+            return
+        if not self.holds(follower.caller):
+            follower.release()
+        elif new is None or (new.chunk and not follower.outlet.write(new.chunk)):
+            follower.misses = beats
+            follower.release()
+        else:
+            follower.at = new.at
 
     def _news(self, at: FeedId, wanted: Wanted, *, beats: bool) -> _News | None:
         """None where it has to be looked up, or is more than one write."""
@@ -127,4 +139,4 @@ class Fanout:
             return None
         end = FeedId(at.epoch, entries[-1].seq) if entries else at
         chunk = self.frames(entries, at, wanted) if entries else b""
-        return _News(chunk + self.heartbeat(end) if beats else chunk, end, entries[-1] if entries else None)
+        return _News(chunk + self.heartbeat(end) if beats else chunk, end, entries[-1] if chunk else None)

@@ -83,7 +83,7 @@ class FeedTail:
         self._looked_at: float | None = None
         self._entries: deque[Entry] = deque()
         self._moved = asyncio.Event()
-        self._nudges = 0
+        self.nudges = 0
         self._seq = Gauge("bet_intel_api_feed_seq", "Newest entry of the feed this gateway knows.", registry=registry)
 
     @property
@@ -145,11 +145,11 @@ class FeedTail:
         start = id.seq + 1 - first
         return [self._entries[place] for place in range(start, min(start + limit, len(self._entries)))]
 
-    async def moved(self, id: FeedId, seconds: float) -> None:
-        """Return when the feed stands behind `id`, when readers are nudged, when the tail is closed, or after
-        `seconds`."""
-        nudges = self._nudges
-        await self._until(lambda: self.place > id or self._nudges != nudges, seconds)
+    async def moved(self, id: FeedId, seconds: float, nudges: int | None = None) -> None:
+        """Return when the feed stands behind `id`, when readers are nudged (where `nudges` are given: have been since
+        there were so many), when the tail is closed, or after `seconds`."""
+        known = self.nudges if nudges is None else nudges
+        await self._until(lambda: self.place > id or self.nudges != known, seconds)
 
     async def changed(self, generation: Generation, seconds: float) -> None:
         """Return when the read model stands elsewhere, when the tail is closed, or after `seconds`."""
@@ -165,7 +165,7 @@ class FeedTail:
 
     def nudge(self) -> None:
         """Let every reader look whether it may still read."""
-        self._nudges += 1
+        self.nudges += 1
         self._tell()
 
     def close(self) -> None:

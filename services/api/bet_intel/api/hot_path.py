@@ -21,7 +21,7 @@ from bet_intel.api.middleware import REQUEST_ID, Observe, RequestMetrics, is_acc
 from bet_intel.api.problems import KeyInUrlError, UnauthorizedError
 from bet_intel.api.ready_answers import AnswerKey, RawHeaders, ReadyAnswer, ReadyAnswers, Reply
 from bet_intel.api.request_limits import RequestLimits, carry_standing, standing_of
-from bet_intel.api.whole_writes import HeadEnds, carry_cycle, cycle_of, takes_whole, write_whole
+from bet_intel.api.whole_writes import HeadEnds, cycle_of, takes_whole, write_whole
 from bet_intel.shared.rate_limits import Standing
 from bet_intel.shared.times import Monotonic
 
@@ -84,7 +84,6 @@ class HotPath:
         found = self._found(scope, headers, started)
         more = None if found is None else await self._counted(scope, found.caller)
         if found is None or more is None:
-            carry_cycle(scope, send)
             await self._app(scope, receive, send)
             return
         answer = found.answer

@@ -13,6 +13,7 @@ from bet_intel.api.lengths import LONGEST_HEAD, LONGEST_REQUEST
 from bet_intel.api.problems import MALFORMED, MEDIA_TYPE, TOO_LONG_A_HEAD, TOO_SLOW, Unread
 from bet_intel.api.request_limits import carry_standing
 from bet_intel.api.security import HEADERS
+from bet_intel.api.whole_writes import carry_cycle
 from bet_intel.shared.rate_limits import Standing
 
 _log = structlog.get_logger(__name__)
@@ -216,6 +217,7 @@ class Protocol(HttpToolsProtocol):
         # An answer without a task has begun to count how long the connection is idle, within what was read together.
         self._unset_keepalive_if_required()
         if not self._is_answered(cycle, app):
+            carry_cycle(cycle)
             super()._start_asgi_task(cycle, app)
 
     def _is_answered(self, cycle: RequestResponseCycle, app: Any) -> bool:

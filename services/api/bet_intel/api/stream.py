@@ -8,7 +8,8 @@ he reads from the entries that the tail keeps, at the speed at which his connect
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -92,8 +93,15 @@ class Streams:
         """Tell followers what is new, until cancelled or the tail is closed."""
         await self._fanout.run()
 
-    def follow(self, wanted: Wanted, last_event_id: str | None, caller: Caller) -> Callable[[Outlet], Awaitable[None]]:
-        """What writes the stream of a new follower into an outlet, to its end.
+    def close(self) -> None:
+        """Let every stream end, once the tail is closed."""
+        self._fanout.close()
+
+    def follow(
+        self, wanted: Wanted, last_event_id: str | None, caller: Caller
+    ) -> AbstractContextManager[Callable[[Outlet], Awaitable[None]]]:
+        """A place for a new follower, and in it what writes his stream into an outlet, to its end. Enter it without
+        waiting for anything: until then the place is not taken.
 
         Raises:
             NoPlaceError: this gateway has as many as it takes, or as the caller may have.
@@ -103,21 +111,28 @@ class Streams:
             raise NoPlaceError(told, _COME_BACK_AFTER)
         if self._open >= self._streaming.followers:
             raise NoPlaceError("This gateway has as many streams as it takes; try again shortly.", _COME_BACK_AFTER)
-        return partial(self._counted, wanted, last_event_id, caller)
+        return self._place(caller, partial(self._write, wanted, last_event_id, caller))
 
-    async def _counted(self, wanted: Wanted, last_event_id: str | None, caller: Caller, outlet: Outlet) -> None:
+    @contextmanager
+    def _place(
+        self, caller: Caller, write: Callable[[Outlet], Awaitable[None]]
+    ) -> Iterator[Callable[[Outlet], Awaitable[None]]]:
         self._open += 1
         self._of[caller.counted_as] += 1
         try:
-            await self._stream(wanted, last_event_id, caller, outlet)
-        except (DatabaseUnavailableError, TimeoutError) as error:
-            # The answer has begun: its end tells the client to come back with its id.
-            _log.warning("stream ended", reason=str(error) or type(error).__name__)
+            yield write
         finally:
             self._open -= 1
             self._of[caller.counted_as] -= 1
             if not self._of[caller.counted_as]:
                 del self._of[caller.counted_as]
+
+    async def _write(self, wanted: Wanted, last_event_id: str | None, caller: Caller, outlet: Outlet) -> None:
+        try:
+            await self._stream(wanted, last_event_id, caller, outlet)
+        except (DatabaseUnavailableError, TimeoutError) as error:
+            # The answer has begun: its end tells the client to come back with its id.
+            _log.warning("stream ended", reason=str(error) or type(error).__name__)
 
     async def _stream(self, wanted: Wanted, last_event_id: str | None, caller: Caller, outlet: Outlet) -> None:
         await outlet.send(f"retry: {self._streaming.retry_ms}\n\n".encode())
@@ -152,8 +167,8 @@ class Streams:
                 await outlet.send(self._heartbeat(at))
                 due = self._monotonic() + self._streaming.heartbeat_seconds
             elif not entries and is_live:
-                at = await self._fanout.follow(wanted, caller, outlet, at)
-                due = self._monotonic() + self._streaming.heartbeat_seconds
+                at, is_due = await self._fanout.follow(wanted, caller, outlet, at)
+                due = self._monotonic() + (0.0 if is_due else self._streaming.heartbeat_seconds)
             elif not entries:
                 await self._tail.moved(at, max(0.0, due - self._monotonic()))
 

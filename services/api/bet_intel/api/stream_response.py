@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -19,26 +20,36 @@ _HEADERS = [
 
 
 class StreamResponse(Response):
-    """`follow` writes the stream, until it ends or the client is gone. Who takes nothing is disconnected by whoever
-    holds the connection (`protocol.Protocol.unread_seconds`)."""
+    """What is in `place` writes the stream, until it ends or the client is gone. Who takes nothing is disconnected by
+    whoever holds the connection (`protocol.Protocol.unread_seconds`)."""
 
-    def __init__(self, follow: Callable[[Outlet], Awaitable[None]]) -> None:
+    def __init__(self, place: AbstractContextManager[Callable[[Outlet], Awaitable[None]]]) -> None:
         super().__init__()
-        self._follow = follow
+        self._place = place
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": _HEADERS})
-        following = asyncio.ensure_future(self._follow(_Sent(send, cycle_in(scope))))
-        leaving = asyncio.ensure_future(_left(receive))
-        try:
-            await asyncio.wait({following, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for one in (following, leaving):
-                one.cancel()
-            await asyncio.wait({following, leaving})
-        if not following.cancelled():
-            following.result()
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        start = {"type": "http.response.start", "status": self.status_code, "headers": _HEADERS}
+        if scope["method"] == "HEAD":
+            await send(start)
+            await send({"type": "http.response.body", "body": b""})
+            return
+        with self._place as follow:
+            await send(start)
+            await _follow(follow(_Sent(send, cycle_in(scope))), receive, send)
+
+
+async def _follow(stream: Awaitable[None], receive: Receive, send: Send) -> None:
+    following = asyncio.ensure_future(stream)
+    leaving = asyncio.ensure_future(_left(receive))
+    try:
+        await asyncio.wait({following, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in (following, leaving):
+            one.cancel()
+        await asyncio.wait({following, leaving})
+    if not following.cancelled():
+        following.result()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 class _Sent:

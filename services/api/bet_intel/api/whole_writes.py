@@ -2,7 +2,7 @@
 
 import weakref
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from starlette.types import Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -53,12 +53,10 @@ def write_whole(cycle: RequestResponseCycle, head: bytes, body: bytes, ends: Hea
     cycle.on_response()
 
 
-def carry_cycle(scope: Scope, send: Send) -> None:
-    """Put the request that `send` answers where :func:`cycle_in` finds it, whatever is wrapped around `send`."""
-    cycle = getattr(send, "__self__", None)
-    if isinstance(cycle, RequestResponseCycle):
-        # It has the scope: they are not to keep each other.
-        scope[_CYCLE] = weakref.ref(cycle)
+def carry_cycle(cycle: RequestResponseCycle) -> None:
+    """Put a request where :func:`cycle_in` finds it in its scope, whatever is wrapped around its `send`."""
+    # It has the scope: they are not to keep each other.
+    cast("Scope", cycle.scope)[_CYCLE] = weakref.ref(cycle)
 
 
 def cycle_in(scope: Scope) -> RequestResponseCycle | None:
