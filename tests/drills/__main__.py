@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import aclosing
 from pathlib import Path
 
 import structlog
@@ -62,10 +63,12 @@ async def _run(chosen: Sequence[Fault], options: argparse.Namespace) -> tuple[li
             f"{'one' if options.small else 'three'} of each server; started in {time.monotonic() - began:.0f} s\n"
         )
         print(head())
-        async for row in drilled(stage, chosen, _say):
-            _say("")
-            rows.append(row)
-            print("\n".join(lines(row, colours=sys.stdout.isatty())), flush=True)
+        # Interrupted, it ends what listens before the loop cancels all there is, which its parts do not bear.
+        async with aclosing(drilled(stage, chosen, _say)) as drilling:
+            async for row in drilling:
+                _say("")
+                rows.append(row)
+                print("\n".join(lines(row, colours=sys.stdout.isatty())), flush=True)
     return rows, time.monotonic() - began
 
 

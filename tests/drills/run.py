@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -127,7 +127,7 @@ async def drilled_once(stage: Stage, fault: Fault, undisturbed: Undisturbed) -> 
         return await play.drill(fault)
 
 
-async def drilled(stage: Stage, faults: Sequence[Fault], say: Callable[[str], None]) -> AsyncIterator[Row]:
+async def drilled(stage: Stage, faults: Sequence[Fault], say: Callable[[str], None]) -> AsyncGenerator[Row, None]:
     """The undisturbed play's row, and then one for each fault."""
     async with playing(stage, say) as play:
         for fault in (UNDISTURBED, *faults):
