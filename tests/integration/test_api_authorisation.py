@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from fixtures.api_accounts import ACCOUNTS, KEYS, OPERATOR, ask, holder, key
+from fixtures.api_accounts import ACCOUNTS, KEYS, OPERATOR, account, ask, holder, key
 from fixtures.api_gateway import MIGRATIONS, NOW, Gateway, gateway_on
 from fixtures.postgres import MakeDatabase
 
@@ -125,15 +125,15 @@ async def world(make_database: MakeDatabase) -> AsyncIterator[World]:
     async with gateway_on(dsn, secrets_key=SecretStr(BOX_KEY), refresh_burst=1000, **KEYS) as gateway:
         holders = {tier: await holder(gateway, tier) for tier in ("free", "basic", "premium")}
         administrator = await holder(gateway, "admin", scopes=["read", "bets", "subscriptions", "refresh", "admin"])
-        account = holders["basic"].account
+        of_basic = holders["basic"].account
         holders |= {
             "admin": administrator,
-            "reader": await key(gateway, account, scopes=["read"]),
-            "better": await key(gateway, account, scopes=["bets"]),
-            "revoked": await key(gateway, account),
+            "reader": await key(gateway, of_basic, scopes=["read"]),
+            "better": await key(gateway, of_basic, scopes=["bets"]),
+            "revoked": await key(gateway, of_basic),
         }
         revoked = holders["revoked"]
-        await ask(gateway, "DELETE", f"{ACCOUNTS}/{account}/keys/{revoked.key_id}", OPERATOR)
+        await ask(gateway, "DELETE", f"{ACCOUNTS}/{of_basic}/keys/{revoked.key_id}", OPERATOR)
         await gateway.api.keys.look()
         headers = {name: one.headers for name, one in holders.items()}
         yield World(gateway, headers | {"anonymous": {}, "operator": OPERATOR})
@@ -151,7 +151,7 @@ async def test_every_route_for_every_caller(world: World) -> None:
     wrong = []
     for (method, path), need in NEEDS.items():
         if (method, path) == ("DELETE", "/v1/admin/accounts/{id}"):
-            continue  # by the same rule as the others, and there would be nobody left
+            continue  # below: there would be nobody left
         made_up = path.replace("{profile}", "consensus").replace("{tier}", "none").replace("{type}", "overloaded")
         for name in ("{id}", "{key}", "{delivery}"):
             made_up = made_up.replace(name, str(uuid4()))
@@ -162,6 +162,41 @@ async def test_every_route_for_every_caller(world: World) -> None:
             if (status == refused) == may or (may and status in (401, 403)) or status >= 500:
                 wrong.append((method, path, caller, may, status))
     assert not wrong
+
+
+async def test_an_account_is_deleted_by_administrators_alone(world: World) -> None:
+    gateway = world.gateway
+    for caller in CALLERS:
+        path = f"{ACCOUNTS}/{await account(gateway, 'free', f'to be deleted by {caller}')}"
+        status = await world.status(caller, "DELETE", path)
+        left = (await ask(gateway, "GET", path, OPERATOR)).status_code
+        if caller in BY_NEED["admin"]:
+            assert (status, left) == (204, 404), caller
+        else:
+            assert (status, left) == (401 if caller in ("anonymous", "revoked") else 403, 200), caller
+    # Nobody gets rid of his own account, but for administrators.
+    for caller in ("free", "basic", "premium"):
+        own = (await ask(gateway, "GET", "/v1/me", dict(world.headers[caller]))).json()["account"]
+        assert await world.status(caller, "DELETE", f"{ACCOUNTS}/{own}") == 403
+        assert (await ask(gateway, "GET", "/v1/me", dict(world.headers[caller]))).json()["account"] == own
+
+
+async def test_a_refresh_is_shown_to_whoever_may_ask_for_one(world: World) -> None:
+    gateway = world.gateway
+    asked = await ask(gateway, "POST", "/v1/refresh", dict(world.headers["premium"]), json={"leagues": ["a"]})
+    assert asked.status_code == 202, asked.text
+    path, asker = asked.headers["location"], world.headers["premium"]
+    another = await holder(gateway, "premium", "another of premium", scopes=["read", "refresh"])
+    own = (await ask(gateway, "GET", path, dict(asker))).json()
+    theirs = await ask(gateway, "GET", path, another.headers)
+    # It belongs to nobody, and does not say who asked.
+    assert (theirs.status_code, theirs.json()) == (200, own)
+    assert own == asked.json()
+    for caller in CALLERS:
+        refused = 401 if caller in ("anonymous", "revoked") else 403
+        expected = 200 if caller in BY_NEED["refresh"] else refused
+        assert await world.status(caller, "GET", path) == expected, caller
+    assert (await ask(gateway, "GET", f"/v1/refreshes/{uuid4()}", another.headers)).status_code == 404
 
 
 @pytest.mark.parametrize("owner", ["free", "basic", "premium", "admin", "operator"])
