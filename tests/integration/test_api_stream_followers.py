@@ -41,13 +41,13 @@ def news(revision: int, offers: int = OFFERS) -> Any:
 
 @asynccontextmanager
 async def reluctant(gateway: Gateway) -> AsyncIterator[asyncio.StreamReader]:
-    """A follower with the least room for what he is sent; nothing is read unless the test does."""
+    """A follower with little room for what he is sent; nothing is read unless the test does."""
     address = gateway.client.base_url
     connection = socket.socket()
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
     connection.setblocking(False)
     await asyncio.get_running_loop().sock_connect(connection, (address.host, address.port))
-    reader, writer = await asyncio.open_connection(sock=connection, limit=4096)
+    reader, writer = await asyncio.open_connection(sock=connection)
     try:
         writer.write(_BEHIND)
         yield reader
