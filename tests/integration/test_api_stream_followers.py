@@ -29,7 +29,7 @@ pytestmark = pytest.mark.integration
 
 OFFERS = 200
 _MEGABYTE = 1_000_000
-_BEHIND = "GET /v1/stream?min_ev=0 HTTP/1.1\r\nHost: test\r\n\r\n".encode()
+_BEHIND = b"GET /v1/stream?min_ev=0 HTTP/1.1\r\nHost: test\r\n\r\n"
 
 
 def news(revision: int, offers: int = OFFERS) -> Any:
@@ -41,13 +41,13 @@ def news(revision: int, offers: int = OFFERS) -> Any:
 
 @asynccontextmanager
 async def reluctant(gateway: Gateway) -> AsyncIterator[asyncio.StreamReader]:
-    """A follower with the least room for what he is sent; nothing is read unless the test does."""
+    """A follower with little room for what he is sent; nothing is read unless the test does."""
     address = gateway.client.base_url
     connection = socket.socket()
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
     connection.setblocking(False)
     await asyncio.get_running_loop().sock_connect(connection, (address.host, address.port))
-    reader, writer = await asyncio.open_connection(sock=connection, limit=4096)
+    reader, writer = await asyncio.open_connection(sock=connection)
     try:
         writer.write(_BEHIND)
         yield reader
@@ -147,9 +147,12 @@ async def test_each_hears_what_he_asked_for(served: Gateway) -> None:
     """Also where more follow than are told in one go."""
     await served.tell(opportunities_updated(Offer("low", ev=0.03), Offer("high", ev=0.08, bookmaker="beta")))
     questions: list[dict[str, Any]] = [{}, {"min_ev": 0.05}, {"bookmaker": "alpha"}, {"odds_format": "american"}]
-    async with AsyncExitStack() as stack, httpx.AsyncClient(
-        base_url=served.client.base_url, trust_env=False, verify=NO_TLS, timeout=30, limits=httpx.Limits()
-    ) as client:
+    async with (
+        AsyncExitStack() as stack,
+        httpx.AsyncClient(
+            base_url=served.client.base_url, trust_env=False, verify=NO_TLS, timeout=30, limits=httpx.Limits()
+        ) as client,
+    ):
         streams = [await stack.enter_async_context(streaming(client, **question)) for question in questions * 30]
         for stream in streams:
             assert (await stream.event()).name == "snapshot"
