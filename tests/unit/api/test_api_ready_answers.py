@@ -110,3 +110,19 @@ async def test_a_database_that_does_not_answer_drops_nothing() -> None:
             await until(lambda: bool(logged), 5.0)
     assert kept.find("one") is not None
     assert kept.counted("_dropped_total") == 0
+
+
+async def test_what_was_made_since_the_read_model_moved_stays_though_nobody_has_asked_again() -> None:
+    kept = Kept()
+    kept.keep("other", asked=1)
+    async with running(kept.answers.run()):
+        await kept.tail.move()
+        kept.keep("just made", asked=0)
+        await until(lambda: kept.is_of_now("other"), 5.0)
+        await until(lambda: kept.tail.waiting == 2, 5.0)
+        assert kept.find("just made") is not None
+        # Whoever has asked for neither since then finds nothing: it would be made for nobody.
+        kept.keep("for nobody", asked=0)
+        await kept.tail.move()
+        await until(lambda: kept.counted("_made_total") == 3, 5.0)
+        assert kept.find("for nobody") is None

@@ -252,9 +252,11 @@ class ReadyAnswers:
         kept = self._kept.get(key)
         if kept is None:
             return  # dropped while others were made
+        if kept.answer.generation == self._tail.generation:
+            return  # made for somebody since the move, so that nobody has had time to ask again
         if not kept.answer.asked:
             self._drop(key)
-        elif kept.answer.generation != self._tail.generation:
+        else:
             answer = await self._made_anew(key, kept)
             if key not in self._kept:
                 return  # dropped while it was made
