@@ -19,10 +19,11 @@ class Shelf:
 
     async def read(self, key: str) -> int:
         self.begun += 1
-        one = (key, asyncio.get_running_loop().create_future())
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        one = (key, answer)
         self.under_way.append(one)
         try:
-            return await one[1]
+            return await answer
         finally:
             self.under_way.remove(one)
 
