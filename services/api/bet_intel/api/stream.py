@@ -40,8 +40,6 @@ _PART = 200
 _EVERY_OPPORTUNITY = 1_000_000
 _COME_BACK_AFTER = 5.0
 _REPLICA_BEHIND = 0.05
-_READS_AT_ONCE = 4
-"""Connections that followers hold: where many begin together, other requests have some too."""
 
 _log = structlog.get_logger(__name__)
 
@@ -54,12 +52,14 @@ TOO_SLOW = "too_slow"
 @dataclass(frozen=True, slots=True)
 class Streaming:
     """How streams go, in seconds and milliseconds: pause between heartbeats, how long a follower whose id is ahead of
-    this gateway's database is kept waiting, and when a client shall come back after a lost connection."""
+    this gateway's database is kept waiting, and when a client shall come back after a lost connection. `followers` are
+    the most at once, `reads` the connections of the database that they hold together."""
 
     heartbeat_seconds: float = 10.0
     ahead_seconds: float = 10.0
     retry_ms: int = 2000
     followers: int = 1000
+    reads: int = 4
 
 
 class Streams:
@@ -92,7 +92,7 @@ class Streams:
             "bet_intel_api_stream_snapshots", "Snapshots given to followers.", ["reason"], registry=registry
         )
         # After a gateway was lost all its followers come at once, most of them with the same question.
-        room = asyncio.Semaphore(_READS_AT_ONCE)
+        room = asyncio.Semaphore(streaming.reads)
         self._shown = SharedReads(self._read_snapshot, room)
         self._pages = SharedReads(self._read_page, room)
 
