@@ -262,3 +262,31 @@ async def test_after_head_the_connection_answers_on(served: Gateway) -> None:
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
     writer.close()
     assert await followers(served) == 0
+
+
+async def test_many_who_begin_together_begin_all_and_leave_room_for_others(make_database: MakeDatabase) -> None:
+    """Also where the database takes longer than a request waits for a connection of the pool."""
+    dsn = await make_database(MIGRATIONS)
+    clock = asyncio.get_running_loop().time
+    async with (
+        gateway_on(dsn, pool_size=6) as gateway,
+        httpx.AsyncClient(
+            base_url=gateway.client.base_url, trust_env=False, verify=NO_TLS, timeout=30, limits=httpx.Limits()
+        ) as client,
+        AsyncExitStack() as stack,
+    ):
+        await gateway.tell(opportunities_updated(Offer()))
+        questions: list[dict[str, Any]] = [{}] * 20 + [{"min_ev": n / 1000} for n in range(20)]
+        async with gateway.database.transaction():
+            await gateway.database.execute("lock table opportunity in access exclusive mode")
+            streams = [await stack.enter_async_context(streaming(client, **question)) for question in questions]
+            begun = clock()
+            while clock() < begun + 2:
+                assert (await client.get("/v1/events")).status_code == 200
+        async with asyncio.timeout(20):
+            for stream in streams:
+                event = await stream.event()
+                assert (event.name, listed(event)) == ("snapshot", ["opportunity-1"])
+        await gateway.tell(opportunities_updated(Offer(ev=0.06), revision=2))
+        for stream in streams:
+            assert [event.name for event in await stream.events(1)] == ["opportunity.updated"]

@@ -240,7 +240,12 @@ def _parts(settings: ApiSettings, engines: Engines, api: Api) -> Parts:
     box = None if settings.secrets_key is None else SecretBox(settings.secrets_key.get_secret_value())
     writes = Writes(api.outbox, box, engines.clock)
     keeper = Gatekeeper(api.keys, settings.access, settings.operator_token)
-    streaming = Streaming(settings.stream_heartbeat_seconds, followers=settings.stream_followers)
+    streaming = Streaming(
+        settings.stream_heartbeat_seconds,
+        followers=settings.stream_followers,
+        # Where many begin together, other requests have connections too.
+        reads=settings.pool_size // 2,
+    )
     limits = engines.limits or InProcessRateLimits(engines.monotonic)
     reads = Reads(api.database, api.cache, api.ready, api.tail, settings.cache_seconds)
     return Parts(

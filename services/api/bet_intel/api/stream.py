@@ -27,6 +27,7 @@ from bet_intel.api.feed import Entry, FeedId, FeedTail, entry
 from bet_intel.api.following import COMBINATIONS, Wanted, frame, told
 from bet_intel.api.members import members
 from bet_intel.api.problems import NoPlaceError
+from bet_intel.api.shared_reads import SharedReads
 from bet_intel.api.stream_events import OpportunitySnapshot, StreamHeartbeat
 from bet_intel.shared.postgres import Database, DatabaseUnavailableError, Reader
 from bet_intel.shared.service_metrics import Hops
@@ -51,12 +52,14 @@ TOO_SLOW = "too_slow"
 @dataclass(frozen=True, slots=True)
 class Streaming:
     """How streams go, in seconds and milliseconds: pause between heartbeats, how long a follower whose id is ahead of
-    this gateway's database is kept waiting, and when a client shall come back after a lost connection."""
+    this gateway's database is kept waiting, and when a client shall come back after a lost connection. `followers` are
+    the most at once, `reads` the connections of the database that they hold together."""
 
     heartbeat_seconds: float = 10.0
     ahead_seconds: float = 10.0
     retry_ms: int = 2000
     followers: int = 1000
+    reads: int = 4
 
 
 class Streams:
@@ -88,6 +91,10 @@ class Streams:
         self._snapshots = Count(
             "bet_intel_api_stream_snapshots", "Snapshots given to followers.", ["reason"], registry=registry
         )
+        # After a gateway was lost all its followers come at once, most of them with the same question.
+        room = asyncio.Semaphore(streaming.reads)
+        self._shown = SharedReads(self._read_snapshot, room)
+        self._pages = SharedReads(self._read_page, room)
 
     async def run(self) -> None:
         """Tell followers what is new, until cancelled or the tail is closed."""
@@ -196,6 +203,10 @@ class Streams:
 
     async def _snapshot(self, wanted: Wanted, reason: str) -> tuple[FeedId, list[bytes]]:
         self._snapshots.labels(reason).inc()
+        return await self._shown((wanted, reason))
+
+    async def _read_snapshot(self, question: tuple[Wanted, str]) -> tuple[FeedId, list[bytes]]:
+        wanted, reason = question
         shown: list[Opportunity] = []
         async with self._database.snapshot() as connection:
             now = await read_model.position(connection)
@@ -239,14 +250,19 @@ class Streams:
 
     async def _stored(self, at: FeedId) -> list[Entry] | None:
         """The next entries behind `at` as the database has them; None where they are not there any more."""
+        entries = await self._pages(at)
+        if entries is not None and not entries:
+            # This replica has not come as far yet.
+            await asyncio.sleep(_REPLICA_BEHIND)
+        return entries
+
+    async def _read_page(self, at: FeedId) -> list[Entry] | None:
         async with self._database.snapshot() as connection:
             now = await read_model.position(connection)
             if now.epoch != at.epoch:
                 return None
             rows = await read_model.feed_entries(connection, at.seq, _PAGE)
         if now.seq <= at.seq:
-            # This replica has not come as far yet.
-            await asyncio.sleep(_REPLICA_BEHIND)
             return []
         return [entry(row) for row in rows] if rows and rows[0]["seq"] == at.seq + 1 else None
 
