@@ -127,7 +127,7 @@ async def test_python_snippets(furnished: Gateway, tmp_path: Path) -> None:
         ("8", " again"),
         ("9", "keep this: whsec_…"),
         ("10", "400 Unknown parameter 'minimum_ev'"),
-        ("11", "snapshot with 1 opportunities\nit goes on with "),
+        ("11", "snapshot with 5 opportunities\nit goes on with "),
         ("12", "basic by True\nanother: True the first until 20"),
     ):
         assert part in printed[number], f"{number}: {printed[number]}"
