@@ -9,6 +9,7 @@ import pytest
 import structlog
 
 import fixtures.servers
+from fixtures.answers_summary import SUMMARY
 from fixtures.postgres import make_database, numbers, open_folder, postgres, templates
 from fixtures.replicas import group
 from fixtures.servers import (
@@ -62,6 +63,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     fixtures.servers.begin(session)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    lines = [str(text) for report in reports for name, text in report.user_properties if name == SUMMARY]
+    if lines:
+        terminalreporter.section("what was asked")
+        terminalreporter.write("\n".join([*lines, ""]))
 
 
 def pytest_configure() -> None:

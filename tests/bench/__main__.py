@@ -19,8 +19,10 @@ from bench import (
     ev_pass,
     fanout,
     gateway,
+    gateway_size,
     growing,
     objects,
+    over_limit,
     polls,
     publishing,
     way,
@@ -30,6 +32,7 @@ from bet_intel.shared import garbage
 
 ROWS = (
     Row("1-4", "a request to the gateway, CPU of its process", gateway.run),
+    Row("4b", "asked for four times a quota", over_limit.run),
     Row("5", "event codec, 1,000 quotes", codec.run),
     Row("6", "devig of 100,000 markets, Shin", devig_speed.run_shin),
     Row("7", "devig of 100,000 markets, every method", devig_speed.run_methods),
@@ -43,6 +46,7 @@ ROWS = (
     Row("14", "from a change of odds to a client of the stream", way.run),
     Row("15", "the stream to 1,000 followers", fanout.run),
     Row("16", "cost against size", ev_pass.run_size),
+    Row("16b", "a request to the gateway, cost against size", gateway_size.run),
     Row("17", "one more process", growing.run),
 )
 _PEERS = (

@@ -1,4 +1,4 @@
-"""A caller with a key, of a tier that sees everything and whose quota no row comes to the end of."""
+"""A caller with a key, of a tier that sees everything; unless a row says so, it comes to no quota's end."""
 
 import asyncio
 import time
@@ -9,8 +9,8 @@ import httpx
 from bench.system import System
 
 _PATIENCE, _POLL_SECONDS = 60.0, 0.02
+_MANY = 1_000_000
 _TIER = {
-    "requests_per_minute": 1_000_000,
     "categories": [],
     "delay_seconds": 0,
     "features": ["exports", "history", "metrics", "refresh"],
@@ -19,12 +19,15 @@ _TIER = {
 }
 
 
-async def caller(started: System, port: int) -> Mapping[str, str]:
+async def caller(
+    started: System, port: int, tier: str = "premium", requests_per_minute: int = _MANY, name: str = "bench"
+) -> Mapping[str, str]:
     """The headers of a caller whose every request is counted, made at the gateway of that port."""
     operator = {"Authorization": f"Bearer {started.operator_token}"}
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=operator, trust_env=False) as client:
-        (await client.put("/v1/admin/tiers/premium", json=_TIER)).raise_for_status()
-        account = await client.post("/v1/admin/accounts", json={"name": "bench", "tier": "premium"})
+        wanted = _TIER | {"requests_per_minute": requests_per_minute}
+        (await client.put(f"/v1/admin/tiers/{tier}", json=wanted)).raise_for_status()
+        account = await client.post("/v1/admin/accounts", json={"name": name, "tier": tier})
         account.raise_for_status()
         made = await client.post(f"/v1/admin/accounts/{account.json()['id']}/keys", json={})
         made.raise_for_status()

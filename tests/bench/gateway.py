@@ -1,4 +1,4 @@
-"""Rows 1 to 4 and 16: what a request costs the gateway, in CPU of its process, beside peers on the same server."""
+"""Rows 1 to 4: what a request costs the gateway, in CPU of its process, beside peers on the same server."""
 
 import asyncio
 import itertools
@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -14,7 +14,7 @@ import asyncpg
 import uvloop
 
 from bench.callers import caller
-from bench.http_load import answers, body, p99, request
+from bench.http_load import CONNECTIONS, answers, body, p99, request
 from bench.measure import Figure
 from bench.servers import connector
 from bench.system import System, system
@@ -23,10 +23,10 @@ from bet_intel.compose.servers.ports import free_ports
 from bet_intel.shared.rabbitmq.bus import RabbitBus
 from fixtures.api_messages import Market, Match, Offer, odds_changed, opportunities_updated
 
-_PATH = "/v1/opportunities"
+PATH = "/v1/opportunities"
 _PER_EVENT = 20
-_HOT, _COLD = 2_000, 200
-_FEW, _MANY = 100, 10_000
+HOT, COLD = 2_000, 200
+_FEW = 100
 _CODING = "br"
 _PATIENCE, _POLL_SECONDS = 120.0, 0.05
 
@@ -40,13 +40,14 @@ class Served:
     asked: Callable[[], Iterable[bytes]]
     number: int
     status: int = 200
+    connections: int = CONNECTIONS
     seconds: list[float] = field(default_factory=list)
     times: list[list[float]] = field(default_factory=list)
 
     async def turn(self, *, counts: bool) -> None:
         requests = list(itertools.islice(self.asked(), self.number))
         before = self.process.seconds()
-        times = await answers(self.port, requests, self.status)
+        times = await answers(self.port, requests, self.status, self.connections)
         spent = self.process.seconds() - before
         if counts:
             self.seconds.append(spent / self.number)
@@ -80,18 +81,15 @@ async def _measure(started: System, rounds: int) -> Sequence[Figure]:
         key = await caller(started, port)
         await fill(_FEW)
         # Of the same opportunities, or it would be another answer.
-        plain = await body(port, request(_PATH, **key))
-        packed = await body(port, request(_PATH, Accept_Encoding=_CODING, **key))
+        plain = await body(port, request(PATH, **key))
+        packed = await body(port, request(PATH, Accept_Encoding=_CODING, **key))
         with tempfile.TemporaryDirectory(prefix="bet-intel-bench-") as folder:
             few = await _ways(started, gateway, port, plain, Path(folder), key)
             await in_turns(few, rounds)
-        await fill(_MANY)
-        many = {name: replace(few[name], seconds=[], times=[]) for name in ("hot", "filtered")}
-        await in_turns(many, rounds)
-    return _figures(few, many, len(packed) / len(plain))
+    return _figures(few, len(packed) / len(plain))
 
 
-def _figures(few: Mapping[str, Served], many: Mapping[str, Served], packed: float) -> Sequence[Figure]:
+def _figures(few: Mapping[str, Served], packed: float) -> Sequence[Figure]:
     hot, fastapi = few["hot"], few["fastapi"]
     slower = median(p99(a) / p99(b) for a, b in zip(fastapi.times, hot.times, strict=True))
     each = ", ".join(f"{name} {median(way.seconds) * 1e6:.0f}" for name, way in few.items())
@@ -103,8 +101,6 @@ def _figures(few: Mapping[str, Served], many: Mapping[str, Served], packed: floa
         Figure("304, against the whole answer", against(hot, few["304"]), 1.15, at_least=True),
         Figure(f"bytes in {_CODING}, of those without", packed, 0.12, at_least=False),
         Figure(f"speed in {_CODING}, against without", against(hot, few["packed"]), 0.8, at_least=True),
-        Figure("16: hot read, 10,000 open against 100", against(many["hot"], hot), 1.2, at_least=False),
-        Figure("16: filtered read, the same", against(many["filtered"], few["filtered"]), 2, at_least=False),
     ]
 
 
@@ -120,23 +116,23 @@ async def _ways(
     for each in ports.values():
         await wait_for(each)
     asked = {
-        "hot": request(_PATH, **key),
-        "304": request(_PATH, If_None_Match="*", **key),
-        "packed": request(_PATH, Accept_Encoding=_CODING, **key),
+        "hot": request(PATH, **key),
+        "304": request(PATH, If_None_Match="*", **key),
+        "packed": request(PATH, Accept_Encoding=_CODING, **key),
     }
     numbers = itertools.count(1)
 
     def unseen() -> Iterable[bytes]:
         """Questions that nobody has asked before, with the same answer."""
-        return (request(f"{_PATH}?min_ev={0.01 + number * 1e-9:.9f}", **key) for number in numbers)
+        return (request(f"{PATH}?min_ev={0.01 + number * 1e-9:.9f}", **key) for number in numbers)
 
     return {
-        "raw": Served(peers["raw"], ports["raw"], lambda: itertools.repeat(asked["hot"]), _HOT),
-        "hot": Served(gateway, port, lambda: itertools.repeat(asked["hot"]), _HOT),
-        "304": Served(gateway, port, lambda: itertools.repeat(asked["304"]), _HOT, 304),
-        "packed": Served(gateway, port, lambda: itertools.repeat(asked["packed"]), _HOT),
-        "fastapi": Served(peers["fastapi"], ports["fastapi"], unseen, _COLD),
-        "filtered": Served(gateway, port, unseen, _COLD),
+        "raw": Served(peers["raw"], ports["raw"], lambda: itertools.repeat(asked["hot"]), HOT),
+        "hot": Served(gateway, port, lambda: itertools.repeat(asked["hot"]), HOT),
+        "304": Served(gateway, port, lambda: itertools.repeat(asked["304"]), HOT, 304),
+        "packed": Served(gateway, port, lambda: itertools.repeat(asked["packed"]), HOT),
+        "fastapi": Served(peers["fastapi"], ports["fastapi"], unseen, COLD),
+        "filtered": Served(gateway, port, unseen, COLD),
     }
 
 
@@ -144,7 +140,7 @@ async def wait_for(port: int) -> None:
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
-            await body(port, request(_PATH))
+            await body(port, request(PATH))
         except ConnectionRefusedError:
             if time.monotonic() > deadline:
                 raise

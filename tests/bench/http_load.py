@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
-_CONNECTIONS = 16
+CONNECTIONS = 16
 _PATIENCE = 120.0
 
 
@@ -15,7 +15,9 @@ def request(path: str, **headers: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-async def answers(port: int, requests: Iterable[bytes], status: int = 200) -> list[float]:
+async def answers(
+    port: int, requests: Iterable[bytes], status: int = 200, connections: int = CONNECTIONS
+) -> list[float]:
     """Send them all, each connection one after the other; seconds that each answer took.
 
     Raises:
@@ -25,16 +27,16 @@ async def answers(port: int, requests: Iterable[bytes], status: int = 200) -> li
     waiting, taken = iter(requests), list[float]()
     expected = f"HTTP/1.1 {status} ".encode()
     async with asyncio.timeout(_PATIENCE):
-        connections = [
+        opened = [
             (await loop.create_connection(lambda: _Connection(expected, waiting, taken), "127.0.0.1", port))[1]
-            for _ in range(_CONNECTIONS)
+            for _ in range(connections)
         ]
         try:
-            for connection in connections:
+            for connection in opened:
                 connection.begin()
-            await asyncio.gather(*(connection.done for connection in connections))
+            await asyncio.gather(*(connection.done for connection in opened))
         finally:
-            for connection in connections:
+            for connection in opened:
                 connection.close()
     return taken
 
@@ -85,7 +87,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         head = self._buffer.find(b"\r\n\r\n")
-        if head < 0 or len(self._buffer) < head + 4 + _length(self._buffer[:head]):
+        if head < 0 or len(self._buffer) < head + 4 + length(self._buffer[:head]):
             return
         if not self._buffer.startswith(self._expected):
             self.done.set_exception(RuntimeError(f"not {self._expected!r}: {bytes(self._buffer[:2000])!r}"))
@@ -104,7 +106,8 @@ class _Connection(asyncio.Protocol):
         self._transport.close()
 
 
-def _length(head: bytes | bytearray) -> int:
+def length(head: bytes | bytearray) -> int:
+    """Bytes of the body that these headers announce."""
     at = head.lower().find(b"\r\ncontent-length:")
     return 0 if at < 0 else int(head[at + 17 :].split(b"\r\n", 1)[0])
 

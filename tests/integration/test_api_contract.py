@@ -16,7 +16,7 @@ from pydantic import SecretStr
 import bet_intel.api
 from bet_intel.api.domain.keys import PREFIX
 from fixtures.api_gateway import MIGRATIONS, Gateway, gateway_on
-from fixtures.api_world import SECRETS_KEY, World, furnish, low_holds
+from fixtures.api_world import QUERIES, SECRETS_KEY, World, furnish, low_holds, named
 from fixtures.postgres import MakeDatabase
 from fixtures.sse import streaming
 
@@ -24,29 +24,7 @@ pytestmark = pytest.mark.integration
 
 EXAMPLES = Path(bet_intel.api.__file__).with_name("examples.json")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-QUERIES = {
-    "explainPrice": {"outcome": "Harbour City", "bookmaker": "alpha", "market": "h2h"},
-    "getClv": {"by": "bookmaker"},
-    "exportHistory": {"outcome": "Over"},
-}
 _FIRST_LINES = 3
-
-
-def named(world: World, path: str) -> dict[str, str]:
-    """What stands for the parameters of a path."""
-    if "/accounts/" in path:
-        known = {"id": world.account, "key": world.key}
-    elif "/subscriptions/" in path:
-        known = {"id": world.subscription, "delivery": world.delivery}
-    elif "/bets/" in path:
-        known = {"id": world.bet}
-    elif "/refreshes/" in path:
-        known = {"id": world.refresh}
-    elif "/opportunities/" in path:
-        known = {"id": world.opportunity}
-    else:
-        known = {"id": world.event, "profile": "sharp", "type": "not-found", "tier": "basic"}
-    return {name: value for name, value in known.items() if f"{{{name}}}" in path}
 
 
 async def recorded(gateway: Gateway) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 from pydantic import SecretStr
 
+from fixtures.api_accounts import KEYS, OPERATOR, TOKEN, holder
 from fixtures.api_gateway import MIGRATIONS, Gateway, gateway_on
 from fixtures.api_world import SECRETS_KEY, furnish
 from fixtures.postgres import MakeDatabase
@@ -19,7 +20,7 @@ from fixtures.postgres import MakeDatabase
 pytestmark = pytest.mark.integration
 
 GUIDE = Path(__file__).parents[2] / "docs/api/guide.md"
-SHELL = "export BET_INTEL_URL\nset -euo pipefail\n"
+SHELL = "set -euo pipefail\n"
 
 
 class Snippet(NamedTuple):
@@ -43,8 +44,12 @@ def snippets() -> list[Snippet]:
 
 @pytest.fixture
 async def furnished(make_database: MakeDatabase) -> AsyncIterator[Gateway]:
-    async with gateway_on(await make_database(MIGRATIONS), secrets_key=SecretStr(SECRETS_KEY)) as gateway:
+    settings = KEYS | {"secrets_key": SecretStr(SECRETS_KEY), "stream_heartbeat_seconds": 0.5}
+    async with gateway_on(await make_database(MIGRATIONS), **settings) as gateway:
+        gateway.client.headers.update(OPERATOR)
         await furnish(gateway, settings=False)
+        reader = await holder(gateway, "premium")
+        gateway.client.headers.update(reader.headers)
         yield gateway
 
 
@@ -52,7 +57,13 @@ async def said(gateway: Gateway, folder: Path, *command: str) -> str:
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=folder,
-        env={**os.environ, "BET_INTEL_URL": str(gateway.client.base_url), "NO_PROXY": "127.0.0.1"},
+        env={
+            **os.environ,
+            "BET_INTEL_URL": str(gateway.client.base_url),
+            "BET_INTEL_KEY": gateway.client.headers["Authorization"].removeprefix("Bearer "),
+            "BET_INTEL_ADMIN_KEY": TOKEN,
+            "NO_PROXY": "127.0.0.1",
+        },
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -62,21 +73,22 @@ async def said(gateway: Gateway, folder: Path, *command: str) -> str:
     return out.decode()
 
 
-def test_ten_questions_each_in_both_languages() -> None:
+def test_twelve_questions_each_in_both_languages() -> None:
     questions: dict[str, list[str]] = {}
     for snippet in snippets():
         questions.setdefault(snippet.question, []).append(snippet.language)
-    assert questions.pop("") == ["bash", "python setup"]
-    assert len(questions) == 10
+    assert questions.pop("") == ["bash setup", "python setup"]
+    assert len(questions) == 12
     assert all(languages == ["bash", "python"] for languages in questions.values()), questions
 
 
 @pytest.mark.skipif(shutil.which("curl") is None and not os.environ.get("CI"), reason="curl is not installed")
 async def test_shell_snippets(furnished: Gateway, tmp_path: Path) -> None:
-    answers = {}
+    answers, setup = {}, next(snippet.code for snippet in snippets() if snippet.language == "bash setup")
     for snippet in snippets():
-        if snippet.language == "bash":
-            answers[snippet.question] = await said(furnished, tmp_path, "bash", "-c", SHELL + snippet.code)
+        if snippet.language in ("bash", "bash setup"):
+            code = setup + (snippet.code if snippet.language == "bash" else "")
+            answers[snippet.question] = await said(furnished, tmp_path, "bash", "-c", SHELL + code)
     numbered = {question.partition(".")[0]: answer for question, answer in answers.items()}
     for number, part in (
         ("", '"ready"'),
@@ -90,6 +102,8 @@ async def test_shell_snippets(furnished: Gateway, tmp_path: Path) -> None:
         ("8", '"clv":'),
         ("9", '"secret":"whsec_'),
         ("10", '"remedy":'),
+        ("11", "event: snapshot"),
+        ("12", '"tier":{"name":"premium"'),
     ):
         assert part in numbered[number], f"{number}: {numbered[number]}"
 
@@ -113,5 +127,7 @@ async def test_python_snippets(furnished: Gateway, tmp_path: Path) -> None:
         ("8", " again"),
         ("9", "keep this: whsec_…"),
         ("10", "400 Unknown parameter 'minimum_ev'"),
+        ("11", "snapshot with 5 opportunities\nit goes on with "),
+        ("12", "basic by True\nanother: True the first until 20"),
     ):
         assert part in printed[number], f"{number}: {printed[number]}"

@@ -298,9 +298,14 @@ def _operations(api: Api, parts: Parts, engines: Engines) -> tuple[Operation, ..
 
 
 def contract() -> bytes:
-    """The OpenAPI document, without a gateway: nothing of what would answer is called."""
+    """The OpenAPI document, without a gateway."""
+    return openapi.document(described())
+
+
+def described() -> tuple[Operation, ...]:
+    """The operations, without a gateway: nothing of what would answer may be called."""
     absent: Any = _Absent()
-    return openapi.document(_operations(absent, absent, absent))
+    return _operations(absent, absent, absent)
 
 
 class _Absent:

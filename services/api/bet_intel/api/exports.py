@@ -12,7 +12,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from bet_intel.api import export_reads
-from bet_intel.api.export_formats import Format, writer
+from bet_intel.api.export_formats import Writer
 from bet_intel.api.export_reads import Statement
 from bet_intel.api.operation import Reads
 from bet_intel.api.problems import NoPlaceError, TooLargeError
@@ -35,13 +35,12 @@ class Bounds(NamedTuple):
 
 
 class Export(NamedTuple):
-    """What is exported: a statement, and how a row of it is shown."""
+    """What is exported: a statement, and how a row of it is shown and written."""
 
     name: str
     statement: Statement
-    structure: type[msgspec.Struct]
     shown: Callable[[Record], msgspec.Struct]
-    format: Format
+    writer: Writer
 
 
 class Exports:
@@ -111,10 +110,10 @@ class _Exported(StreamingResponse):
     def __init__(self, exports: Exports, request: Request, export: Export) -> None:
         self.exports, self.request, self.export = exports, request, export
         headers = {
-            "Content-Disposition": f'attachment; filename="{export.name}.{export.format}"',
+            "Content-Disposition": f'attachment; filename="{export.name}.{export.writer.name}"',
             "Cache-Control": "no-store",
         }
-        super().__init__(_nothing(), headers=headers, media_type=writer(export.format, export.structure).media_type)
+        super().__init__(_nothing(), headers=headers, media_type=export.writer.media_type)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         sent = super().__call__
@@ -125,11 +124,10 @@ class _Exported(StreamingResponse):
 
 
 async def _written(export: Export, batches: AsyncIterator[list[Record]]) -> AsyncIterator[bytes]:
-    written = writer(export.format, export.structure)
-    if head := written.head():
+    if head := export.writer.head():
         yield head
     async for batch in batches:
-        yield written.rows([export.shown(row) for row in batch])
+        yield export.writer.rows([export.shown(row) for row in batch])
 
 
 async def _nothing() -> AsyncIterator[bytes]:

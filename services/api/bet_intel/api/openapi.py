@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from bet_intel.api.auth import API_KEY_HEADER
+from bet_intel.api.dated_schemas import has_date_format, in_either_format
 from bet_intel.api.domain.accounts import Need
 from bet_intel.api.operation import JSON, Operation
 from bet_intel.api.paging import LINK, is_paged
@@ -56,6 +57,8 @@ def document(operations: Sequence[Operation]) -> bytes:
         if each is not None
     ]
     _, schemas = msgspec.json.schema_components([*told, Problem], ref_template=_REF)
+    dated = [operation.answer for operation in operations if operation.answer and has_date_format(operation.query)]
+    schemas |= in_either_format(dated, schemas)
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(

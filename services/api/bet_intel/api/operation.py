@@ -13,6 +13,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bet_intel.api import date_format
 from bet_intel.api.auth import caller_of
 from bet_intel.api.domain.accounts import Caller, Need
 from bet_intel.api.feed import FeedTail
@@ -115,7 +116,8 @@ class Reads:
             question = _question(request)
             answer = await self.once(request, lambda connection: handle(connection, question, asked))
             link = link_to_next(request, getattr(answer, "next_cursor", None))
-            return Response(msgspec.json.encode(answer), headers=self._headers() | link, media_type=JSON)
+            body = date_format.encoded(answer, asked.times)
+            return Response(body, headers=self._headers() | link, media_type=JSON)
 
         return respond
 
@@ -140,7 +142,7 @@ class Reads:
 
             async def answered() -> bytes:
                 answer = await self._database.read(lambda connection: handle(connection, question, asked), after)
-                return msgspec.json.encode(answer)
+                return date_format.encoded(answer, asked.times)
 
             key = self._key(path, asked, question.caller)
             if key and self._is_shown(after):

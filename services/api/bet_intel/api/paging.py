@@ -9,14 +9,14 @@ from msgspec import Meta
 from starlette.requests import Request
 
 from bet_intel.api import cursor
-from bet_intel.api.query import Cursor, Limit, Query
+from bet_intel.api.query import Cursor, Limit, Query, ReadQuery
 
 LINK = "Link"
 Item = TypeVar("Item")
 _MOST = 200
 
 
-class ShortListQuery(Query, frozen=True):
+class ShortListQuery(ReadQuery, frozen=True):
     """Parameters of a list that mostly fits on one page."""
 
     limit: Limit = _MOST

@@ -21,6 +21,7 @@ QueryT = TypeVar("QueryT", bound="Query")
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
 TextList = Annotated[tuple[Text, ...], Meta(max_length=50)]
 OddsFormat = Literal["decimal", "american"]
+DateFormat = Literal["iso", "unix"]
 Time = Annotated[datetime, Meta(tz=True)]
 """ISO-8601 with a zone, or seconds since 1970."""
 Ev = Annotated[float, Meta(ge=-1, le=1000)]
@@ -28,8 +29,11 @@ Odds = Annotated[float, Meta(gt=1, le=1_000_000)]
 Line = Annotated[float, Meta(ge=-100_000, le=100_000)]
 Limit = Annotated[int, Meta(ge=1, le=200, description="Most items in one answer.")]
 Cursor = Annotated[str, Meta(min_length=1, max_length=500, description="`next_cursor` of the answer before.")]
+DateFormatChoice = Annotated[
+    DateFormat, Meta(description="Format of every time in the answer: ISO-8601 in UTC, or seconds since 1970.")
+]
 
-_PER_PAGE = frozenset({"limit", "cursor", "odds_format"})
+_PER_PAGE = frozenset({"limit", "cursor", "odds_format", "date_format"})
 
 
 class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,12 +46,23 @@ class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The parameters that choose what is in a list: those a cursor is bound to."""
         return {name: value for name, value in self._items() if name not in _PER_PAGE}
 
+    @property
+    def times(self) -> DateFormat:
+        """The format of times in the answer: ISO-8601 where there is no parameter for it."""
+        return getattr(self, "date_format", "iso")
+
     def canonical(self) -> str:
         """The same text for every spelling of the same question."""
         return msgspec.json.encode(dict(self._items())).decode()
 
     def _items(self) -> list[tuple[str, Any]]:
         return [(name, _canonical(getattr(self, name))) for name in sorted(self.__struct_fields__)]
+
+
+class ReadQuery(Query, frozen=True):
+    """Parameters of what answers times."""
+
+    date_format: DateFormatChoice = "iso"
 
 
 class _Parameter(msgspec.Struct, frozen=True):

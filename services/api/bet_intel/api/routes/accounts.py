@@ -18,7 +18,7 @@ from bet_intel.api.bodies import check_json, decoded, received
 from bet_intel.api.domain.accounts import ADMIN
 from bet_intel.api.operation import READING, NoParameters, Operation, Question, Reads
 from bet_intel.api.problems import NotFoundError, TakenError
-from bet_intel.api.query import Cursor, Limit, Query, Time, parse
+from bet_intel.api.query import Cursor, Limit, ReadQuery, Time, parse
 from bet_intel.api.writes import IDEMPOTENCY, Written
 from bet_intel.shared.outbox import UnitOfWork
 from bet_intel.shared.postgres import Reader, Writer
@@ -30,7 +30,7 @@ ID = {"id": "Id of the account."}
 _EXAMPLE = '{"name": "Example Ltd", "tier": "basic"}'
 
 
-class AccountQuery(Query, frozen=True):
+class AccountQuery(ReadQuery, frozen=True):
     tier: Annotated[TierName, Meta(description="Only accounts of this tier.")] | None = None
     limit: Limit = 50
     cursor: Cursor | None = None
@@ -65,7 +65,7 @@ class _Accounts:
         next_cursor = cursor.encode((page[-1].created_at, UUID(page[-1].id)), asked) if more else None
         return AccountList([Account(*row) for row in page], next_cursor)
 
-    async def get(self, connection: Reader, question: Question, _asked: NoParameters) -> Account:
+    async def get(self, connection: Reader, question: Question, _asked: ReadQuery) -> Account:
         id = known_id(question.path)
         row = await store.get(connection, id)
         if row is None:
@@ -142,7 +142,8 @@ def operations(reads: Reads, administration: Administration, clock: Clock) -> tu
             "getAccount",
             "administration",
             "One account",
-            reads.plain(NoParameters, accounts.get),
+            reads.plain(ReadQuery, accounts.get),
+            query=ReadQuery,
             path_parameters=ID,
             answer=Account,
             problems=(400, 401, 403, 404, 503),

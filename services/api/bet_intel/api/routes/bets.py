@@ -24,7 +24,7 @@ from bet_intel.api.domain.model import EventFacts
 from bet_intel.api.domain.odds_format import rendered, rendered_or_none
 from bet_intel.api.operation import READING, NoParameters, Operation, Question, Reads
 from bet_intel.api.problems import BodyError, NotFoundError, ParameterError, TakenError
-from bet_intel.api.query import Cursor, Limit, OddsFormat, Query, TextList, Time, parse
+from bet_intel.api.query import Cursor, Limit, OddsFormat, Query, ReadQuery, TextList, Time, parse
 from bet_intel.api.read_model import Record
 from bet_intel.api.wire_closing import closing_lines
 from bet_intel.api.writes import IDEMPOTENCY, Writes, Written
@@ -39,7 +39,7 @@ _PLACES = Decimal("0.0001")
 _MOST = Decimal(10) ** 12
 
 
-class OneBetQuery(Query, frozen=True):
+class OneBetQuery(ReadQuery, frozen=True):
     odds_format: Annotated[OddsFormat, Meta(description="Format of price and closing_price.")] = "decimal"
 
 

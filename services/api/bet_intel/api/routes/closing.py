@@ -15,7 +15,7 @@ from bet_intel.api.domain.pricing import Profile
 from bet_intel.api.domain.working import Band
 from bet_intel.api.operation import Operation, Question, Reads
 from bet_intel.api.problems import NotFoundError
-from bet_intel.api.query import OddsFormat, Query, TextList
+from bet_intel.api.query import OddsFormat, ReadQuery, TextList
 from bet_intel.api.wire_closing import closing_lines
 from bet_intel.shared.postgres import Reader
 
@@ -25,7 +25,7 @@ with its band. Fixed when the event has started in source time; a late answer or
 higher revision. `voided` is true, without markets, where the start has moved after they were fixed."""
 
 
-class ClosingQuery(Query, frozen=True):
+class ClosingQuery(ReadQuery, frozen=True):
     market: Annotated[TextList, Meta(description="Markets, separated by commas: h2h, spreads, totals, …")] = ()
     bookmaker: Annotated[
         TextList, Meta(description="Keys of bookmakers whose prices are shown; the consensus is still over all.")

@@ -15,7 +15,7 @@ from bet_intel.api.demand import Demand
 from bet_intel.api.domain.accounts import READING
 from bet_intel.api.domain.pricing import Profile
 from bet_intel.api.operation import Operation, Question, Reads
-from bet_intel.api.query import Cursor, Ev, Limit, OddsFormat, Query, Text, TextList, Time
+from bet_intel.api.query import Cursor, Ev, Limit, OddsFormat, ReadQuery, Text, TextList, Time
 from bet_intel.shared.postgres import Reader
 
 Class = Literal["take", "marginal", "no_ev", "suspect"]
@@ -29,7 +29,7 @@ what is said to be won or lost is after rounding. A `suspect` one holds a price 
 only when `class` asks for it."""
 
 
-class CombinationQuery(Query, frozen=True):
+class CombinationQuery(ReadQuery, frozen=True):
     """Filters, and the stakes to be shown."""
 
     sport: Annotated[TextList, Meta(description="Sports, separated by commas.")] = ()

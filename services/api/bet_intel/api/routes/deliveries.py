@@ -15,7 +15,7 @@ from bet_intel.api.bodies import received
 from bet_intel.api.domain.accounts import SUBSCRIPTIONS
 from bet_intel.api.operation import READING, NoParameters, Operation, Question, Reads
 from bet_intel.api.problems import BodyError, NotFoundError, TooManyRequestsError
-from bet_intel.api.query import Cursor, Limit, Query, Time, parse
+from bet_intel.api.query import Cursor, Limit, ReadQuery, Time, parse
 from bet_intel.api.read_model import Record
 from bet_intel.api.routes.subscriptions import known_id, unknown
 from bet_intel.api.telling import delivery_requested
@@ -30,7 +30,7 @@ _ID = {"id": "Id of the subscription."}
 _DELIVERY = _ID | {"delivery": "Id of the delivery."}
 
 
-class DeliveryQuery(Query, frozen=True):
+class DeliveryQuery(ReadQuery, frozen=True):
     limit: Limit = 50
     cursor: Cursor | None = None
 
@@ -52,7 +52,7 @@ class _Deliveries:
         last: tuple[datetime, str] | None = (page[-1]["created_at"], page[-1]["id"]) if more else None
         return DeliveryList([_delivery(row) for row in page], cursor.encode(last, asked) if last is not None else None)
 
-    async def get(self, connection: Reader, question: Question, _asked: NoParameters) -> Delivery:
+    async def get(self, connection: Reader, question: Question, _asked: ReadQuery) -> Delivery:
         id = known_id(question.path)
         if await store.get(connection, question.caller.account, id) is None:
             raise unknown(id)
@@ -114,8 +114,9 @@ def operations(reads: Reads, writes: Writes, limit: RateLimit, clock: Clock) -> 
             "getDelivery",
             "subscriptions",
             "What has become of one message",
-            reads.plain(NoParameters, deliveries.get),
+            reads.plain(ReadQuery, deliveries.get),
             "It appears as soon as the notifier has heard of it.",
+            query=ReadQuery,
             path_parameters=_DELIVERY,
             answer=Delivery,
             problems=(400, 404, 503),

@@ -18,7 +18,7 @@ from bet_intel.api.domain.pricing import Profile
 from bet_intel.api.domain.working import DELAYED, Band, FairMarket, FairOutcome
 from bet_intel.api.operation import Operation, Question, Reads
 from bet_intel.api.problems import NotFoundError, ParameterError
-from bet_intel.api.query import Cursor, Limit, OddsFormat, Query, TextList, Time
+from bet_intel.api.query import Cursor, Limit, OddsFormat, ReadQuery, TextList, Time
 from bet_intel.api.read_model import EventFilter, Record
 from bet_intel.api.rendering import MarketBoard, market_odds
 from bet_intel.api.working import SetWorking
@@ -27,7 +27,7 @@ from bet_intel.shared.postgres import Reader
 _STARTS_BEFORE = "Only events that start before: ISO-8601 or unix seconds."
 
 
-class EventQuery(Query, frozen=True):
+class EventQuery(ReadQuery, frozen=True):
     sport: Annotated[TextList, Meta(description="Sports, separated by commas.")] = ()
     league: Annotated[TextList, Meta(description="Leagues, separated by commas.")] = ()
     status: Annotated[
@@ -43,7 +43,7 @@ class EventQuery(Query, frozen=True):
             raise ParameterError("starts_before", "starts_before is not after starts_after: nothing can match.")
 
 
-class EventOddsQuery(Query, frozen=True):
+class EventOddsQuery(ReadQuery, frozen=True):
     market: Annotated[TextList, Meta(description="Markets, separated by commas: h2h, spreads, totals, …")] = ()
     bookmaker: Annotated[
         TextList, Meta(description="Keys of bookmakers whose prices are shown; the consensus is still over all.")

@@ -14,7 +14,7 @@ from bet_intel.api.domain.odds_format import rendered_or_none
 from bet_intel.api.domain.pricing import Profile
 from bet_intel.api.operation import Operation, Question, Reads
 from bet_intel.api.problems import NotFoundError
-from bet_intel.api.query import Line, OddsFormat, Query, Text
+from bet_intel.api.query import Line, OddsFormat, ReadQuery, Text
 from bet_intel.api.rendering import in_format
 from bet_intel.api.working import SetWorking
 from bet_intel.shared.postgres import Reader
@@ -26,7 +26,7 @@ the price is worth against it, and the gate that refused it. `market`, `outcome`
 /v1/events/{id}/odds. The sentences have decimal odds."""
 
 
-class ExplainQuery(Query, frozen=True, kw_only=True):
+class ExplainQuery(ReadQuery, frozen=True, kw_only=True):
     market: Annotated[Text, Meta(description="Market: h2h, spreads, totals, …")] = "h2h"
     period: Annotated[Text, Meta(description="Period of the market.")] = "full"
     line: Annotated[Line, Meta(description="Point of a total, the home side's point of a spread.")] | None = None

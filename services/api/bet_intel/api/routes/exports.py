@@ -16,12 +16,12 @@ from bet_intel.api.answers.exports import ExportedOpportunity, ExportedPriceChan
 from bet_intel.api.auth import caller_of
 from bet_intel.api.domain.accounts import EXPORTS
 from bet_intel.api.domain.odds_format import rendered, rendered_or_none
-from bet_intel.api.export_formats import CSV, NDJSON, Format
+from bet_intel.api.export_formats import CSV, NDJSON, Format, writer
 from bet_intel.api.export_reads import ExportedHistory
 from bet_intel.api.exports import Export, Exports
 from bet_intel.api.operation import Operation
 from bet_intel.api.problems import ParameterError
-from bet_intel.api.query import OddsFormat, Query, TextList, Time, parse
+from bet_intel.api.query import DateFormatChoice, OddsFormat, Query, ReadQuery, TextList, Time, parse
 from bet_intel.api.read_model import Record
 from bet_intel.api.routes.opportunities import OpportunityFilters
 
@@ -33,6 +33,7 @@ FileFormat = Annotated[Format, Meta(description="csv, or ndjson: one JSON object
 
 
 class OpportunityExportQuery(OpportunityFilters, frozen=True):
+    date_format: DateFormatChoice = "iso"
     format: FileFormat = "csv"
     state: Annotated[Literal["open", "closed"], Meta(description="Those that are open, or those that are over.")] = (
         "open"
@@ -48,7 +49,7 @@ class OpportunityExportQuery(OpportunityFilters, frozen=True):
         _check_period(self.since, self.until)
 
 
-class HistoryExportQuery(Query, frozen=True):
+class HistoryExportQuery(ReadQuery, frozen=True):
     format: FileFormat = "csv"
     event: Annotated[TextList, Meta(description="Ids of events, separated by commas.")] = ()
     market: Annotated[TextList, Meta(description="Markets, separated by commas: h2h, spreads, totals, …")] = ()
@@ -72,14 +73,18 @@ def operations(exports: Exports) -> tuple[Operation, ...]:
             else export_reads.closed_opportunities(which, asked.since, asked.until)
         )
         shown = partial(_opportunity, asked.odds_format)
-        return exports.response(request, Export("opportunities", statement, ExportedOpportunity, shown, asked.format))
+        return exports.response(
+            request, Export("opportunities", statement, shown, writer(asked.format, ExportedOpportunity, asked.times))
+        )
 
     async def history(request: Request) -> Response:
         asked = parse(request.url.query, HistoryExportQuery)
         which = ExportedHistory(asked.event, asked.market, asked.bookmaker, asked.outcome, asked.since, asked.until)
         shown = partial(_price_change, asked.odds_format)
         statement = export_reads.history(which)
-        return exports.response(request, Export("history", statement, ExportedPriceChange, shown, asked.format))
+        return exports.response(
+            request, Export("history", statement, shown, writer(asked.format, ExportedPriceChange, asked.times))
+        )
 
     return (
         _export(

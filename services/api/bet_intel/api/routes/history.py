@@ -14,7 +14,7 @@ from bet_intel.api.domain.odds_format import rendered_or_none
 from bet_intel.api.history_reads import HistoryFilter
 from bet_intel.api.operation import Operation, Question, Reads
 from bet_intel.api.problems import CursorError, NotFoundError, ParameterError
-from bet_intel.api.query import Cursor, Limit, Line, OddsFormat, Query, Text, TextList, Time
+from bet_intel.api.query import Cursor, Limit, Line, OddsFormat, ReadQuery, Text, TextList, Time
 from bet_intel.api.read_model import Record
 from bet_intel.shared.postgres import Reader
 
@@ -32,7 +32,7 @@ class _Position(NamedTuple):
     event_id: cursor.Id
 
 
-class HistoryQuery(Query, frozen=True):
+class HistoryQuery(ReadQuery, frozen=True):
     market: Annotated[TextList, Meta(description="Markets, separated by commas: h2h, spreads, totals, …")] = ()
     period: Annotated[Text, Meta(description="Period: full, h1, …")] | None = None
     line: Annotated[Line, Meta(description="Line: a total's point, the home side's spread.")] | None = None

@@ -8,6 +8,7 @@ from bet_intel.api.answers.accounts import DayUsage, Me, TierList
 from bet_intel.api.domain.accounts import READING, Need
 from bet_intel.api.key_directory import KeyDirectory
 from bet_intel.api.operation import NoParameters, Operation, Question, Reads
+from bet_intel.api.query import ReadQuery
 from bet_intel.shared.postgres import Reader
 from bet_intel.shared.times import Clock
 
@@ -20,7 +21,7 @@ class _Me:
     keys: KeyDirectory
     clock: Clock
 
-    async def show(self, connection: Reader, question: Question, _asked: NoParameters) -> Me:
+    async def show(self, connection: Reader, question: Question, _asked: ReadQuery) -> Me:
         caller = question.caller
         row = None if caller.key is None else await account_store.get(connection, caller.account)
         since = self.clock().astimezone(UTC).date() - timedelta(days=_DAYS - 1)
@@ -47,8 +48,9 @@ def operations(reads: Reads, keys: KeyDirectory, clock: Clock) -> tuple[Operatio
             "getMe",
             "account",
             "Who asks: tier, scopes and usage",
-            reads.plain(NoParameters, me.show),
+            reads.plain(ReadQuery, me.show),
             "Also without a key. What is left of the quota of the minute is in the RateLimit header of every answer.",
+            query=ReadQuery,
             answer=Me,
             problems=(400, 401, 503),
             need=ANYBODY,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from bet_intel.api import cursor, read_model
+from bet_intel.api import cursor, date_format, read_model
 from bet_intel.api.answers import Opportunity, OpportunityDetail, OpportunityList
 from bet_intel.api.demand import Demand
 from bet_intel.api.domain.accounts import EVERYTHING, READING, View
@@ -20,7 +20,19 @@ from bet_intel.api.members import members, of_opportunity
 from bet_intel.api.operation import Encoded, Operation, Question, Reads
 from bet_intel.api.prepared import list_of
 from bet_intel.api.problems import NotFoundError, ParameterError
-from bet_intel.api.query import Cursor, Ev, Limit, Odds, OddsFormat, Query, Text, TextList, Time
+from bet_intel.api.query import (
+    Cursor,
+    DateFormatChoice,
+    Ev,
+    Limit,
+    Odds,
+    OddsFormat,
+    Query,
+    ReadQuery,
+    Text,
+    TextList,
+    Time,
+)
 from bet_intel.api.read_model import OpportunityFilter, Record
 from bet_intel.api.rendering import in_format
 from bet_intel.api.working import SetWorking
@@ -94,12 +106,13 @@ class OpportunityFilters(Query, frozen=True):
 
 
 class OpportunityQuery(OpportunityFilters, frozen=True):
+    date_format: DateFormatChoice = "iso"
     sort: Annotated[Sort, Meta(description=_SORT)] = "ev"
     limit: Limit = 50
     cursor: Cursor | None = None
 
 
-class OpportunityDetailQuery(Query, frozen=True):
+class OpportunityDetailQuery(ReadQuery, frozen=True):
     odds_format: Annotated[OddsFormat, Meta(description="Format of every price in the answer.")] = "decimal"
 
 
@@ -138,13 +151,13 @@ async def _list(demand: Demand, connection: Reader, question: Question, asked: O
     if asked.event is None:
         demand.asked_for(asked.sport, asked.league)
     view = question.caller.view
-    if asked.odds_format == "decimal":
+    if asked.odds_format == "decimal" and asked.times == "iso":
         rows, as_of = await _rows(connection, asked, view, prepared=True)
         if all(row["prepared"] is not None for row in rows):
             next_cursor = _next(rows, asked)
             return Encoded(list_of(rows[: asked.limit], next_cursor, as_of), next_cursor)
     listing = await listed(connection, asked, view)
-    return Encoded(msgspec.json.encode(listing), listing.next_cursor)
+    return Encoded(date_format.encoded(listing, asked.times), listing.next_cursor)
 
 
 async def listed(connection: Reader, asked: OpportunityQuery, view: View = EVERYTHING) -> OpportunityList:

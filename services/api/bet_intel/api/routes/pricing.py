@@ -7,7 +7,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bet_intel.api import write_store
+from bet_intel.api import date_format, write_store
 from bet_intel.api.administration import Administration, Done
 from bet_intel.api.answers import PricingDocument
 from bet_intel.api.bodies import check_json, decoded, received
@@ -15,7 +15,7 @@ from bet_intel.api.domain.accounts import ADMIN
 from bet_intel.api.domain.pricing import PROFILES, PricingSettings
 from bet_intel.api.operation import JSON, NoParameters, Operation, Reads
 from bet_intel.api.problems import BodyError, NotFoundError, PreconditionError
-from bet_intel.api.query import parse
+from bet_intel.api.query import ReadQuery, parse
 from bet_intel.api.read_model import Record
 from bet_intel.api.telling import pricing_settings_changed
 from bet_intel.api.writes import Written
@@ -31,14 +31,14 @@ _LONGEST = 262_144
 
 def operations(reads: Reads, administration: Administration, clock: Clock) -> tuple[Operation, ...]:
     async def show(request: Request) -> Response:
-        parse(request.url.query, NoParameters)
+        asked = parse(request.url.query, ReadQuery)
         profile = _profile(request.path_params)
 
         async def read(connection: Reader) -> PricingDocument:
             return _document(profile, await write_store.pricing(connection, profile))
 
         document = await reads.once(request, read)
-        return Response(msgspec.json.encode(document), 200, {"ETag": _etag(document.revision)}, JSON)
+        return Response(date_format.encoded(document, asked.times), 200, {"ETag": _etag(document.revision)}, JSON)
 
     async def put(request: Request) -> Response:
         parse(request.url.query, NoParameters)
@@ -79,6 +79,7 @@ def operations(reads: Reads, administration: Administration, clock: Clock) -> tu
             "How prices are judged",
             show,
             f"{operator}Revision 0 stands for the starting values.",
+            query=ReadQuery,
             path_parameters=_PROFILE,
             answer=PricingDocument,
             problems=(400, 401, 403, 404, 503),

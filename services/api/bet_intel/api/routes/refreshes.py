@@ -15,7 +15,7 @@ from bet_intel.api.bodies import decoded, received
 from bet_intel.api.domain.accounts import REFRESH
 from bet_intel.api.operation import NoParameters, Operation, Question, Reads
 from bet_intel.api.problems import NotFoundError, TooManyRequestsError
-from bet_intel.api.query import TextList, parse
+from bet_intel.api.query import ReadQuery, TextList, parse
 from bet_intel.api.read_model import Record
 from bet_intel.api.wire import refresh_requested
 from bet_intel.api.writes import IDEMPOTENCY, Writes, Written
@@ -75,8 +75,9 @@ def operations(reads: Reads, writes: Writes, limit: RateLimit, clock: Clock) -> 
             "getRefresh",
             "operation",
             "What came of a refresh",
-            reads.plain(NoParameters, _get),
+            reads.plain(ReadQuery, _get),
             "Kept for a day.",
+            query=ReadQuery,
             path_parameters={"id": "Id of the refresh."},
             answer=Refresh,
             problems=(400, 404, 503),
@@ -85,7 +86,7 @@ def operations(reads: Reads, writes: Writes, limit: RateLimit, clock: Clock) -> 
     )
 
 
-async def _get(connection: Reader, question: Question, _asked: NoParameters) -> Refresh:
+async def _get(connection: Reader, question: Question, _asked: ReadQuery) -> Refresh:
     unknown = NotFoundError.of("refresh", question.path["id"], "they are kept for a day.")
     try:
         id = str(UUID(question.path["id"]))

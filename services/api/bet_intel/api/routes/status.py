@@ -18,14 +18,15 @@ from bet_intel.api.answers import (
     Status,
 )
 from bet_intel.api.domain.accounts import READING
-from bet_intel.api.operation import NoParameters, Operation, Question, Reads
+from bet_intel.api.operation import Operation, Question, Reads
+from bet_intel.api.query import ReadQuery
 from bet_intel.api.read_model import Record
 from bet_intel.shared.postgres import Reader
 from bet_intel.shared.times import Clock
 
 
 def operations(reads: Reads, clock: Clock) -> tuple[Operation, ...]:
-    async def status(connection: Reader, question: Question, _asked: NoParameters) -> Status:
+    async def status(connection: Reader, question: Question, _asked: ReadQuery) -> Status:
         now = clock()
         providers = await read_model.providers(connection)
         heartbeats = await read_model.heartbeats(connection)
@@ -50,8 +51,9 @@ def operations(reads: Reads, clock: Clock) -> tuple[Operation, ...]:
             "getStatus",
             "operation",
             "Providers, services and the read model",
-            reads.plain(NoParameters, status),
+            reads.plain(ReadQuery, status),
             "What is behind this gateway. Whether this process can serve is /readyz.",
+            query=ReadQuery,
             answer=Status,
             need=READING,
         ),

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
-import msgspec
 from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bet_intel.api import cursor
+from bet_intel.api import cursor, date_format
 from bet_intel.api import subscription_store as store
 from bet_intel.api.answers import CreatedSubscription, Subscription, SubscriptionList
 from bet_intel.api.auth import caller_of
@@ -28,7 +27,7 @@ from bet_intel.api.problems import (
     PreconditionError,
     UnconfiguredError,
 )
-from bet_intel.api.query import Cursor, Limit, Query, Time, parse
+from bet_intel.api.query import Cursor, Limit, ReadQuery, Time, parse
 from bet_intel.api.subscription_telling import held_view
 from bet_intel.api.telling import subscription_changed, subscription_deleted
 from bet_intel.api.writes import IDEMPOTENCY, Writes, Written
@@ -58,7 +57,7 @@ class SubscriptionBody(Rule, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return Rule(**{name: getattr(self, name) for name in Rule.__struct_fields__})
 
 
-class SubscriptionQuery(Query, frozen=True):
+class SubscriptionQuery(ReadQuery, frozen=True):
     limit: Limit = 50
     cursor: Cursor | None = None
 
@@ -113,14 +112,13 @@ class _Subscriptions:
         )
 
     async def get(self, request: Request) -> Response:
-        parse(request.url.query, NoParameters)
+        asked = parse(request.url.query, ReadQuery)
         id, account = known_id(request.path_params), caller_of(request).account
         row = await self.reads.once(request, lambda connection: store.get(connection, account, id))
         if row is None:
             raise unknown(id)
-        return Response(
-            msgspec.json.encode(Subscription(**_members(row))), 200, {"ETag": _etag(row)}, "application/json"
-        )
+        body = date_format.encoded(Subscription(**_members(row)), asked.times)
+        return Response(body, 200, {"ETag": _etag(row)}, "application/json")
 
     async def replace(self, request: Request) -> Response:
         parse(request.url.query, NoParameters)
@@ -204,6 +202,7 @@ def operations(reads: Reads, writes: Writes, box: SecretBox | None, most: int, c
             "subscriptions",
             "One subscription",
             subscriptions.get,
+            query=ReadQuery,
             path_parameters=_ID,
             answer=Subscription,
             problems=(400, 404, 503),

@@ -15,7 +15,7 @@ from bet_intel.api.bodies import check_json, decoded, received
 from bet_intel.api.domain.accounts import ADMIN, Tier
 from bet_intel.api.operation import READING, NoParameters, Operation, Question, Reads
 from bet_intel.api.problems import BodyError, NotFoundError
-from bet_intel.api.query import Cursor, Limit, Query, Text, parse
+from bet_intel.api.query import Cursor, Limit, ReadQuery, Text, parse
 from bet_intel.api.read_model import Record
 from bet_intel.api.writes import Written
 from bet_intel.shared.outbox import UnitOfWork
@@ -29,7 +29,7 @@ _EXAMPLE = (
 )
 
 
-class AuditQuery(Query, frozen=True):
+class AuditQuery(ReadQuery, frozen=True):
     subject: Annotated[Text, Meta(description="Id of the account, name of the tier or profile.")] | None = None
     actor: Annotated[Text, Meta(description="Id of the account that did it; operator; local.")] | None = None
     act: Annotated[Text, Meta(description="What was done: account.created, key.revoked, …")] | None = None
