@@ -48,12 +48,10 @@ def spoiled(rng: np.random.Generator, outcomes: int, books: int, markets: int, m
     return Boards(implied, is_mid, weights)
 
 
-def distance_of_the_last(fair: FairPrices, said: FloatArray | None = None) -> FloatArray:
-    """How far the last book, or what it `said` (n, m), is from the median of the others in log-odds (m,), NaN where it
-    has no fair numbers."""
+def distance_of_the_last(fair: FairPrices) -> FloatArray:
+    """How far the last book is from the median of the others in log-odds (m,), NaN where it has no fair numbers."""
     log_odds = np.log(fair.devigged / (1.0 - fair.devigged))
-    own = log_odds[:, -1] if said is None else np.log(said / (1.0 - said))
-    apart: FloatArray = np.abs(own - np.median(log_odds[:, :-1], axis=1)).max(axis=0)
+    apart: FloatArray = np.abs(log_odds[:, -1] - np.median(log_odds[:, :-1], axis=1)).max(axis=0)
     return apart
 
 
@@ -70,7 +68,8 @@ def test_it_is_named_and_moves_nothing(mistake: str, seed: int, outcomes: int, b
     # What leaves no margin is held against the others as it stands.
     unmargined = fair.status[-1] == DevigStatus.NO_OVERROUND
     np.testing.assert_array_equal(unmargined[absurd & ~priced], True)
-    far = distance_of_the_last(fair, board.implied[:, -1]) > ABSURD
+    times = np.log(board.implied[:, -1] / np.median(fair.devigged[:, :-1], axis=1))
+    far = np.abs(times).max(axis=0) > ABSURD
     np.testing.assert_array_equal(named[unmargined & far], True)
     if mistake == "american as decimal":
         np.testing.assert_array_equal(named[unmargined], True)

@@ -261,15 +261,16 @@ def unmargined_outliers(implied: FloatArray, weight: FloatArray, pool: Pool, rul
     """Who is too far from each `pool` (l, ...) among books that are not in it, because their prices `implied`
     (n, b, m) leave no margin: (l, b, m). `weight` (l, b, m), 0 for the books that are not asked about.
 
-    Without a margin to remove, a price is held against the pool as it stands: one that is longer by half, or an
-    American one read as decimal, is an error, and a book whose prices are a little generous is none.
+    Without a margin to remove, a price is held against the fair one as it stands, by how many times it is as long: in
+    log-odds two percent more of a short price would be far. One that is longer by half, or an American one read as
+    decimal, is an error.
     """
     outlier = np.zeros(weight.shape, dtype=np.bool_)
     enough = pool.books_used >= rule.outlier_from_books - 1  # the judged one is another
     level, book, market = np.nonzero((weight > 0.0) & enough[:, np.newaxis])
     if level.size:
         said, fair = implied[:, book, market], pool.probability[level, :, market].T
-        apart = np.abs(np.log(said / (1.0 - said)) - np.log(fair / (1.0 - fair)))
+        apart = np.abs(np.log(said / fair))
         limit = np.maximum(rule.outlier_scale * _MAD_TO_SIGMA * pool.dispersion[level, market], rule.outlier_floor)
         outlier[level, book, market] = (apart > limit).any(axis=0)
     return outlier
