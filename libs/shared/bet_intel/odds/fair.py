@@ -10,7 +10,7 @@ import numpy as np
 
 from bet_intel.odds.arrays import BoolArray, FloatArray, StatusArray, refuse, require_target
 from bet_intel.odds.band import Band, band
-from bet_intel.odds.devig import DISTINCT_MODELS, DevigStatus, Method, devig_each
+from bet_intel.odds.devig import DISTINCT_MODELS, DevigStatus, Method, devig_stacked
 from bet_intel.odds.pooling import (
     DEFAULT_RULE,
     Pool,
@@ -109,22 +109,20 @@ def devigged_books(
     methods = dict.fromkeys((_pooled_by(method), *band_methods))
     methods.pop(Method.WORST_CASE, None)
     columns = np.ascontiguousarray(implied).reshape(outcomes, books * markets)
-    by_method = devig_each(columns, methods, target)
-    probability = np.array([one.probability for one in by_method.values()])
-    status = np.array([one.status for one in by_method.values()])
-    own = by_method[_pooled_by(method)]
+    each = devig_stacked(columns, tuple(methods), target)
+    probability, parameter, status = each.probability, each.parameter[0], each.status
     if is_mid is not None and (mids := np.flatnonzero(is_mid)).size:
         # The sum of a mid is noise around the target on either side: its margin model is division for every method.
         probability[..., mids], status[:, mids] = _scaled(columns[:, mids], status[0, mids], target)
-        own.parameter[mids] = np.nan
+        parameter[mids] = np.nan
     probability = probability.reshape(len(methods), *implied.shape)
     status = status.reshape(len(methods), books, markets)
     return DeviggedBooks(
         tuple(methods),
         target,
         probability,
-        own.parameter.reshape(books, markets),
-        own.overround.reshape(books, markets),
+        parameter.reshape(books, markets),
+        each.overround.reshape(books, markets),
         status,
         log_odds_of(probability, (status == DevigStatus.OK)[:, np.newaxis]),
         implied,
