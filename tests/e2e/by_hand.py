@@ -413,8 +413,8 @@ def pooled(opinions: Mapping[str, Opinion]) -> Pool | None:
     weights = {b: opinions[b].weight for b in books}
     far, dispersion = _distances(lam, weights)
     outliers: set[str] = set()
-    kept = weights
-    while len(kept) >= 4 and (named := {b for b in kept if any(apart > far[o] for o, apart in _apart(lam, kept, b))}):
+    kept, spare = weights, (len(weights) - 1) // 2
+    while len(kept) >= 4 and (named := _furthest(lam, kept, far, spare - len(outliers))):
         outliers |= named
         kept = {b: w for b, w in kept.items() if b not in named}
         far, _ = _distances(lam, kept)
@@ -426,6 +426,14 @@ def pooled(opinions: Mapping[str, Opinion]) -> Pool | None:
         mean = centre + sum(s * max(-reach, min(reach, lam[b][o] - centre)) for b, s in share.items())
         raw.append(1 / (1 + math.exp(-mean)))
     return Pool({o: p / sum(raw) for o, p in zip(outcomes, raw, strict=True)}, share, frozenset(outliers), dispersion)
+
+
+def _furthest(
+    lam: Mapping[str, Sequence[float]], weights: Mapping[str, float], far: Sequence[float], most: int
+) -> set[str]:
+    """The bookmakers beyond the limit of any outcome, the furthest in limits where these are more than `most`."""
+    times = {b: max(apart / far[o] for o, apart in _apart(lam, weights, b)) for b in weights}
+    return {b for b in sorted(times, key=lambda b: -times[b])[:most] if times[b] > 1}
 
 
 def _distances(lam: Mapping[str, Sequence[float]], weights: Mapping[str, float]) -> tuple[list[float], float]:

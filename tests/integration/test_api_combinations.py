@@ -112,7 +112,7 @@ async def test_the_stream_begins_with_none_that_its_stakes_turn_into_a_loss_and_
     """2.000 and 2.001 win one in 4000, which steps of 1 in 1000 take away; 2.06 and 2.08 win more."""
     engine = Engine(Profile(stake=Decimal(1_000_000), stake_step=Decimal("0.01")))
     thin = board({**FAIR, "low": {"Away": 2.0, "Home": 1.8}, "high": {"Away": 1.8, "Home": 2.001}})
-    kinds = "arbitrage.opened,arbitrage.updated"
+    kinds = "arbitrage.opened,arbitrage.updated,arbitrage.closed"
     async with streaming(served.client, type=kinds) as early:
         assert (await early.event()).data["combinations"] == []
         await served.tell(engine.tells({H2H: thin}))
@@ -122,12 +122,13 @@ async def test_the_stream_begins_with_none_that_its_stakes_turn_into_a_loss_and_
             assert (await late.event()).data["combinations"] == []
             await served.tell(engine.tells({H2H: ARBITRAGE}))
             await served.tell(engine.tells({H2H: thin}))
+            await served.tell(engine.tells({H2H: ARBITRAGE}))
             for follower in (early, late):
-                better, worse = await follower.events(2)
-                assert [one.name for one in (better, worse)] == ["arbitrage.updated"] * 2
-                assert better.data["id"] == worse.data["id"] == fine["id"]
-                # Who was told of it learns that it is none any more.
-                assert [float(one.data["stakes"]["worst_profit"]) > 0 for one in (better, worse)] == [True, False]
+                told = await follower.events(3)
+                assert [one.name for one in told] == ["arbitrage.opened", "arbitrage.closed", "arbitrage.opened"]
+                assert {one.data["id"] for one in told} == {fine["id"]}
+                assert told[1].data["close_reason"] == "rounded_away"
+                assert all(float(one.data["stakes"]["worst_profit"]) > 0 for one in (told[0], told[2]))
 
 
 async def test_the_stream_tells_of_them(served: Gateway) -> None:

@@ -18,9 +18,12 @@ from bet_intel.api.working import SetWorking
 from bet_intel.compose.pricing.boards import price_answer
 from bet_intel.ev_engine.domain.gates import REFUSING
 from bet_intel.ev_engine.domain.lives import live_on
-from bet_intel.ev_engine.domain.priced import Side
+from bet_intel.ev_engine.domain.pools import Pooled
+from bet_intel.ev_engine.domain.priced import PricedMarket, Side
 from bet_intel.ev_engine.domain.pricing import PricedEvent
 from bet_intel.ev_engine.domain.profile import STARTING, Profile
+from bet_intel.ev_engine.domain.tensors import Entry, Group, Scopes
+from bet_intel.ev_engine.domain.winners import winners
 from bet_intel.ev_engine.wire_sets import opportunities_updated
 from bet_intel.odds import Method
 from bet_intel.odds_ingest.domain.answer_time import answer_time
@@ -115,6 +118,16 @@ def test_what_is_told_of_a_price_is_what_the_engine_found() -> None:
                 assert working.verdict == "not_judged" or working.reason == reason
 
 
+def pooled_by_the_engine(event: PricedEvent, market: PricedMarket) -> Pooled:
+    """The engine's pools of one market, of which it tells the ends of the band for opportunities alone."""
+    scopes = Scopes(event.profile)
+    entry = Entry(event.boards, market.key, market.board, frozenset(), market.category)
+    group = Group([entry], scopes, winners(market.key.market))
+    stale = group.stale(scopes)
+    weight = np.where(stale | group.not_asked(scopes, stale), 0.0, group.weight)
+    return Pooled(group, weight, stale, event.profile.method)
+
+
 @pytest.mark.parametrize("profile", [*STARTING.values(), replace(STARTING["consensus"], method=Method.WORST_CASE)])
 def test_the_pool_that_judged_any_price_is_made_again_exactly(profile: Profile) -> None:
     """Of every price, whether an opportunity, refused or neither."""
@@ -122,6 +135,7 @@ def test_the_pool_that_judged_any_price_is_made_again_exactly(profile: Profile) 
     for event in islice(priced_by(profile), 0, None, 3):
         told = SetWorking(opportunities_updated((event,), live_on({}, (event,)), 1).data)
         for market in event.markets:
+            pooled = pooled_by_the_engine(event, market)
             for o, b in np.argwhere(~np.isnan(market.fair.leave_one_out) & ~np.isnan(market.board.back)).tolist()[::5]:
                 outcome, bookmaker = market.board.outcomes[o], market.board.bookmakers[b]
                 working = told.price(MarketKey(*market.key), outcome, bookmaker, profile.name)
@@ -130,15 +144,19 @@ def test_the_pool_that_judged_any_price_is_made_again_exactly(profile: Profile) 
                 assert working.band.low is not None
                 assert working.band.high is not None
                 by_the_pool = float(market.fair.leave_one_out[o, b])
-                by = working.band.low if profile.judges_by_the_worse_end else by_the_pool
+                away = market.fair.estimates.get(b)
+                ends = (pooled.lowest[o, b, 0], pooled.highest[o, b, 0])
+                if away is not None:
+                    ends = (away.lowest[o], away.highest[o])
+                assert (working.band.low, working.band.high) == pytest.approx(ends, abs=1e-12)
+                by = ends[0] if profile.judges_by_the_worse_end else by_the_pool
                 assert working.fair_probability == pytest.approx(by, abs=1e-12)
                 assert working.band.low - 1e-12 <= by_the_pool <= working.band.high + 1e-12
                 assert working.ev is not None
                 if working.verdict != "opportunity":  # whose EV counts how often its line returns the stake
                     assert working.ev == pytest.approx(working.fair_probability * (working.net_price or 0) - 1.0)
                     assert (working.ev > 1e-12) == (working.verdict == "refused")
-                    assert working.ev_worst == pytest.approx(working.band.low * (working.net_price or 0) - 1.0)
-                away = market.fair.estimates.get(b)
+                    assert working.ev_worst == pytest.approx(ends[0] * (working.net_price or 0) - 1.0)
                 assert working.estimated_half_points == (None if away is None else away.half_points)
                 weights = {one.bookmaker: one.leave_one_out_weight for one in working.bookmakers}
                 assert weights[bookmaker] == 0.0

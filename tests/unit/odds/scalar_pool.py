@@ -33,10 +33,10 @@ def weighted_median(values: Sequence[float], shares: Sequence[float]) -> float:
 
 def limits(
     books: Sequence[Sequence[float]], weights: Sequence[float], rule: PoolingRule
-) -> tuple[list[bool], list[float], float]:
-    """Which book is an outlier, the distance from which one is by outcome, and the dispersion."""
+) -> tuple[list[float], list[float], float]:
+    """How far each book is in limits (above 1 it is an outlier), the limit by outcome, and the dispersion."""
     shares = capped(weights, max(rule.median_share, 1.0 / len(books)))
-    named = [False] * len(books)
+    furthest = [0.0] * len(books)
     far: list[float] = []
     dispersion = 0.0
     for outcome in range(len(books[0])):
@@ -47,8 +47,14 @@ def limits(
         dispersion = max(dispersion, mad)
         far.append(max(rule.outlier_scale * 1.4826 * mad, rule.outlier_floor))
         judged = len(books) >= rule.outlier_from_books
-        named = [a or (judged and b > far[-1]) for a, b in zip(named, apart, strict=True)]
-    return named, far, dispersion
+        furthest = [max(a, b / far[-1] if judged else 0.0) for a, b in zip(furthest, apart, strict=True)]
+    return furthest, far, dispersion
+
+
+def most_beyond(furthest: Sequence[float], spare: int) -> set[int]:
+    """The outliers, no more than `spare` of them."""
+    ranked = sorted(range(len(furthest)), key=lambda index: -furthest[index])
+    return {index for index in ranked[:spare] if furthest[index] > 1.0}
 
 
 def bounded_mean(values: Sequence[float], shares: Sequence[float], reach: float) -> float:
@@ -63,15 +69,16 @@ def scalar_pool(
     books: Sequence[Sequence[float]], weights: Sequence[float], rule: PoolingRule, target: float = 1.0
 ) -> tuple[list[float], list[float], list[bool], float]:
     """Probabilities, shares, outliers and dispersion from complete books of positive weight."""
-    named, far, dispersion = limits(books, weights, rule)
-    outliers = list(named)
-    while any(named):
-        left = [index for index, outlier in enumerate(outliers) if not outlier]
-        again, far, _ = limits([books[index] for index in left], [weights[index] for index in left], rule)
-        named = [False] * len(books)
-        for index, value in zip(left, again, strict=True):
-            named[index] = value
-        outliers = [a or b for a, b in zip(outliers, named, strict=True)]
+    furthest, far, dispersion = limits(books, weights, rule)
+    spare = (len(books) - 1) // 2  # a majority stays
+    named = most_beyond(furthest, spare)
+    out: set[int] = set(named)
+    while named:
+        left = [index for index in range(len(books)) if index not in out]
+        furthest, far, _ = limits([books[index] for index in left], [weights[index] for index in left], rule)
+        named = {left[index] for index in most_beyond(furthest, spare - len(out))}
+        out |= named
+    outliers = [index in out for index in range(len(books))]
 
     kept = [0.0 if outlier else weight for weight, outlier in zip(weights, outliers, strict=True)]
     books_used = sum(weight > 0.0 for weight in kept)

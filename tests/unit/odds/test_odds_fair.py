@@ -121,6 +121,9 @@ def test_both_pools_at_once_are_those_of_one_after_the_other(
     ):
         for field in fields(found):
             values, wanted = getattr(found, field.name), getattr(expected, field.name)
+            if field.name == "outlier":  # what leaves no margin is held against the pool, and is not in it
+                unmargined = (result.status == DevigStatus.NO_OVERROUND) & (weight > 0.0)
+                values = values & ~unmargined
             np.testing.assert_allclose(values, wanted, rtol=1e-12, atol=1e-13, err_msg=field.name)
 
 

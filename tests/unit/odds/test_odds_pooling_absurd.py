@@ -65,8 +65,16 @@ def test_it_is_named_and_moves_nothing(mistake: str, seed: int, outcomes: int, b
     assert absurd.any()
     named = fair.consensus.outlier[-1]
     np.testing.assert_array_equal(named[absurd & priced], True)
-    # What leaves no margin has no opinion, and says so.
-    np.testing.assert_array_equal(fair.status[-1][absurd & ~priced], DevigStatus.NO_OVERROUND)
+    # What leaves no margin is held against the others as it stands.
+    unmargined = fair.status[-1] == DevigStatus.NO_OVERROUND
+    np.testing.assert_array_equal(unmargined[absurd & ~priced], True)
+    times = np.log(board.implied[:, -1] / np.median(fair.devigged[:, :-1], axis=1))
+    far = np.abs(times).max(axis=0) > ABSURD
+    np.testing.assert_array_equal(named[unmargined & far], True)
+    if mistake == "american as decimal":
+        np.testing.assert_array_equal(named[unmargined], True)
+    # Nobody's price is an outlier of the pool without it.
+    assert not fair.leave_one_out.outlier[-1, -1].any()
     if mistake in ("sides swapped", "placeholder"):
         assert priced.all()
     moved = np.abs(fair.consensus.probability - fair.leave_one_out.probability[-1]).max(axis=0)
@@ -78,3 +86,23 @@ def test_an_honest_board_keeps_nearly_everybody(seed: int, books: int) -> None:
     board = spoiled(np.random.default_rng(seed), 2, books, 200, "sides swapped", 1.0)
     honest = fair_prices(board.implied[:, :-1], board.weight[:-1], band_methods=())
     assert honest.consensus.outlier.mean() < 0.01
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(5, 14))
+def test_prices_that_are_a_little_generous_are_without_margin_and_no_outlier(seed: int, books: int) -> None:
+    board = spoiled(np.random.default_rng(seed), 2, books, 40, "sides swapped", 1.0)
+    board.implied[:, -1] = fair_prices(board.implied, board.weight, band_methods=()).devigged[:, 0] * 0.98
+    generous = fair_prices(board.implied, board.weight, band_methods=())
+    assert (generous.status[-1] == DevigStatus.NO_OVERROUND).all()
+    assert not generous.consensus.outlier[-1].any()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(4, 12), st.integers(2, 30), st.floats(0.05, 1.5))
+def test_a_majority_is_never_named(seed: int, books: int, outcomes: int, spread: float) -> None:
+    """Of many outcomes every bookmaker is far from the median on one."""
+    rng = np.random.default_rng(seed)
+    fair = np.exp(rng.normal(0.0, 1.0, (outcomes, 1, 20)) + rng.normal(0.0, spread, (outcomes, books, 20)))
+    implied = (fair / fair.sum(axis=0)) ** (1.0 / 1.05)
+    pool = fair_prices(implied, np.ones((books, 20)), band_methods=()).consensus
+    assert (2 * pool.outlier.sum(axis=0) < books).all()
+    assert (2 * pool.books_used > books).all()

@@ -6,15 +6,15 @@ that cannot be devigged says why in its status.
 """
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Self
 
 import numpy as np
 
 from bet_intel.odds import margin
-from bet_intel.odds.arrays import BoolArray, FloatArray, StatusArray, require_target
+from bet_intel.odds.arrays import FloatArray, IntArray, StatusArray, require_target
 
 _CHUNK_QUOTES = 32_768
 _LEAST_MARKETS = 256
@@ -124,23 +124,53 @@ def devig_each(implied: FloatArray, methods: Iterable[Method], target: float = 1
 
     ValueError: as :func:`devig`; KeyError: `Method.WORST_CASE`, which is no model.
     """
+    each = devig_stacked(implied, tuple(methods), target)
+    return {method: each.of(place) for place, method in enumerate(each.methods)}
+
+
+@dataclass(frozen=True, slots=True)
+class DeviggedEach:
+    """The same m markets by q methods: probability (q, n, m), parameter and status (q, m), overround (m,), each as in
+    :class:`Devigged`, by the place of each method."""
+
+    methods: tuple[Method, ...]
+    probability: FloatArray
+    parameter: FloatArray
+    overround: FloatArray
+    status: StatusArray
+
+    def of(self, place: int) -> Devigged:
+        probability, parameter, status = self.probability[place], self.parameter[place], self.status[place]
+        return Devigged(self.methods[place], probability, parameter, self.overround, status)
+
+    def part(self, markets: slice) -> Self:
+        """Some of the markets, as views."""
+        return type(self)(
+            self.methods,
+            self.probability[..., markets],
+            self.parameter[:, markets],
+            self.overround[markets],
+            self.status[:, markets],
+        )
+
+
+def devig_stacked(implied: FloatArray, methods: tuple[Method, ...], target: float = 1.0) -> DeviggedEach:
+    """:func:`devig_each` with the methods on an axis in front."""
     outcomes, markets = _checked_shape(implied, target)
+    shape = len(methods), markets
+    probability, parameter = np.empty((len(methods), outcomes, markets)), np.empty(shape)
+    whole = DeviggedEach(methods, probability, parameter, np.empty(markets), np.empty(shape, dtype=np.int8))
+    left: dict[int, list[IntArray]] = {}
     size = max(_LEAST_MARKETS, _CHUNK_QUOTES // outcomes)
-    if markets <= size:
-        chunk = _Chunk(np.ascontiguousarray(implied), target)
-        return {method: _finished(implied, chunk.by(method), target) for method in methods}
-    whole = {method: _empty(method, implied.shape) for method in methods}
-    left: dict[Method, BoolArray] = {method: np.zeros(markets, dtype=np.bool_) for method in whole}
     for begin in range(0, markets, size):
-        part = slice(begin, begin + size)
-        chunk = _Chunk(np.ascontiguousarray(implied[:, part]), target)
-        for method, into in whole.items():
-            one = chunk.by(method)
-            into.probability[:, part], into.parameter[part] = one.devigged.probability, one.devigged.parameter
-            into.overround[part], into.status[part] = chunk.overround, one.devigged.status
-            if one.left is not None:
-                left[method][part] = one.left
-    return {method: _finished(implied, _Part(whole[method], left[method]), target) for method in whole}
+        for place, columns in _devig_chunk(implied, whole, slice(begin, begin + size), target):
+            left.setdefault(place, []).append(columns)
+    for place, found in left.items():
+        columns = np.concatenate(found)
+        apart, one = devig(implied[:, columns], methods[place], target), whole.of(place)
+        one.probability[:, columns] = apart.probability
+        one.parameter[columns], one.status[columns] = apart.parameter, apart.status
+    return whole
 
 
 def _checked_shape(implied: FloatArray, target: float) -> tuple[int, int]:
@@ -149,28 +179,6 @@ def _checked_shape(implied: FloatArray, target: float) -> tuple[int, int]:
     outcomes, markets = implied.shape
     require_target(target, outcomes)
     return outcomes, markets
-
-
-class _Part(NamedTuple):
-    """`left` (m,): the markets that are to be solved anew, because they take their method longer than the others."""
-
-    devigged: Devigged
-    left: BoolArray | None
-
-
-def _finished(implied: FloatArray, part: _Part, target: float) -> Devigged:
-    """With what is left solved, in place."""
-    whole, left = part
-    if left is not None and left.any():
-        apart = devig(implied[:, left], whole.method, target)
-        whole.probability[:, left] = apart.probability
-        whole.parameter[left], whole.status[left] = apart.parameter, apart.status
-    return whole
-
-
-def _empty(method: Method, shape: tuple[int, ...]) -> Devigged:
-    markets = shape[1]
-    return Devigged(method, np.empty(shape), np.empty(markets), np.empty(markets), np.empty(markets, dtype=np.int8))
 
 
 def _worst_case(implied: FloatArray, target: float) -> Devigged:
@@ -186,67 +194,67 @@ def _worst_case(implied: FloatArray, target: float) -> Devigged:
     return Devigged(Method.WORST_CASE, lowest, np.full(status.shape, np.nan), bound.overround, status)
 
 
-class _Chunk:
-    """Markets to be devigged by one method or several: which of them have a margin to take out is found once."""
-
-    def __init__(self, r: FloatArray, target: float) -> None:
-        self._target = target
-        total = np.add.reduce(r, axis=0)
-        self.overround = total - target
-        # Three numbers tell whether every market of the chunk has a margin to take out: the usual case, without masks.
-        if r.min() >= _SMALLEST and r.max() <= 1.0 - _SMALLEST and self.overround.min() > EXACT_SUM:
-            self._r, self._total, self._columns = r, total, None
+def _devig_chunk(
+    implied: FloatArray, whole: DeviggedEach, part: slice, target: float
+) -> Iterator[tuple[int, IntArray]]:
+    """Devig the markets `part`, into `whole`. Yields the place of a method and the markets that take it longer than the
+    others: these are to be solved anew, as a batch of their own."""
+    r = np.ascontiguousarray(implied[:, part])
+    into = whole.part(part)
+    total = np.add.reduce(r, axis=0)
+    np.subtract(total, target, out=into.overround)
+    columns: slice | IntArray = slice(None)
+    # Three numbers tell whether every market of the chunk has a margin to take out: the usual case, without masks.
+    if r.min() >= _SMALLEST and r.max() <= 1.0 - _SMALLEST and into.overround.min() > EXACT_SUM:
+        into.status[:] = DevigStatus.OK
+    else:
+        columns = _settle_unmargined(r, into)
+        if not columns.size:
             return
-        complete = ((r >= _SMALLEST) & (r <= 1.0 - _SMALLEST)).all(axis=0)
-        self.overround = np.where(complete, self.overround, np.nan)
-        self._columns = np.flatnonzero(complete & (self.overround > EXACT_SUM))
-        fair = complete & (np.abs(self.overround) <= EXACT_SUM)
-        self._fair = fair if fair.any() else None
-        self._as_they_stand = np.where(fair, r, np.nan)
-        status = np.where(complete, DevigStatus.NO_OVERROUND, DevigStatus.INCOMPLETE).astype(np.int8)
-        status[fair] = DevigStatus.OK
-        self._status = status
-        self._r = np.ascontiguousarray(r[:, self._columns])
-        self._total = np.add.reduce(self._r, axis=0)
-
-    def by(self, method: Method) -> _Part:
-        if self._columns is None:
-            return self._solved(method)
-        probability, status = self._as_they_stand.copy(), self._status.copy()
-        parameter = np.full(status.shape, np.nan)
-        if self._fair is not None:
-            parameter[self._fair] = _NEUTRAL_PARAMETER[method]
-        left = None
-        if self._columns.size:
-            solved, solved_left = self._solved(method)
-            probability[:, self._columns] = solved.probability
-            parameter[self._columns], status[self._columns] = solved.parameter, solved.status
-            if solved_left is not None:
-                left = np.zeros(status.shape, dtype=np.bool_)
-                left[self._columns] = solved_left
-        return _Part(Devigged(method, probability, parameter, self.overround, status), left)
-
-    def _solved(self, method: Method) -> _Part:
-        """The markets that have a margin to take out."""
-        result = _MODELS[method](self._r, self._total, self._target)
-        status = _verdict(result, self._target)
-        if result.converged is not None and (status == DevigStatus.NOT_CONVERGED).any():
-            _forget(result, status)
-        return _Part(Devigged(method, result.probability, result.parameter, self.overround, status), result.left)
+        r, total = np.ascontiguousarray(r[:, columns]), total[columns]
+    for place, method in enumerate(whole.methods):
+        result = _MODELS[method](r, total, target)
+        verdict = _verdict(result, target)
+        if verdict is not None:
+            into.status[place, columns] = verdict
+        into.probability[place][:, columns] = result.probability
+        into.parameter[place, columns] = result.parameter
+        if result.left is not None:
+            left = result.left.nonzero()[0]
+            yield place, part.start + (left if isinstance(columns, slice) else columns[left])
 
 
-def _verdict(result: margin.FairColumns, target: float) -> StatusArray:
+def _settle_unmargined(r: FloatArray, into: DeviggedEach) -> IntArray:
+    """The columns that have a margin to take out. What methods do not differ in is filled in for all of them at once:
+    the others, and that these are solved."""
+    complete = ((r >= _SMALLEST) & (r <= 1.0 - _SMALLEST)).all(axis=0)
+    into.overround[~complete] = np.nan
+    margined = complete & (into.overround > EXACT_SUM)
+    fair = complete & (np.abs(into.overround) <= EXACT_SUM)
+    into.status[:] = np.where(margined | fair, DevigStatus.OK, DevigStatus.NO_OVERROUND)
+    into.status[:, ~complete] = DevigStatus.INCOMPLETE
+    into.probability[:], into.parameter[:] = np.where(fair, r, np.nan), np.nan
+    if fair.any():
+        into.parameter[:, fair] = [[_NEUTRAL_PARAMETER[method]] for method in into.methods]
+    return margined.nonzero()[0]
+
+
+def _verdict(result: margin.FairColumns, target: float) -> StatusArray | None:
+    """The status of each market; None where every one is OK."""
     p = result.probability
     if result.converged is None:
         if p.min() > 0.0:
-            return np.zeros(p.shape[1], dtype=np.int8)  # DevigStatus.OK
+            return None
         return np.where((p > 0.0).all(axis=0), DevigStatus.OK, DevigStatus.NEGATIVE).astype(np.int8)
-    solved = result.converged & (np.abs(p.sum(axis=0) - target) <= EXACT_SUM * p.shape[0])
+    solved = result.converged & (np.abs(np.add.reduce(p, axis=0) - target) <= EXACT_SUM * p.shape[0])
     if solved.all() and p.min() > 0.0 and p.max() < 1.0:
-        return np.zeros(p.shape[1], dtype=np.int8)
+        return None
     inside = ((p > 0.0) & (p < 1.0)).all(axis=0)
     verdict = np.where(inside, DevigStatus.OK, DevigStatus.NEGATIVE)
-    return np.where(solved, verdict, DevigStatus.NOT_CONVERGED).astype(np.int8)
+    status = np.where(solved, verdict, DevigStatus.NOT_CONVERGED).astype(np.int8)
+    if not solved.all():
+        _forget(result, status)
+    return status
 
 
 def _forget(result: margin.FairColumns, status: StatusArray) -> None:

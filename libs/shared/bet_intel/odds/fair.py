@@ -10,13 +10,14 @@ import numpy as np
 
 from bet_intel.odds.arrays import BoolArray, FloatArray, StatusArray, refuse, require_target
 from bet_intel.odds.band import Band, band
-from bet_intel.odds.devig import DISTINCT_MODELS, DevigStatus, Method, devig_each
+from bet_intel.odds.devig import DISTINCT_MODELS, DevigStatus, Method, devig_stacked
 from bet_intel.odds.pooling import (
     DEFAULT_RULE,
     Pool,
     PoolingRule,
     log_odds_of,
     pooled_probability,
+    unmargined_outliers,
     weigh,
     with_and_without_each,
 )
@@ -51,7 +52,8 @@ class DeviggedBooks:
     """m markets of n outcomes, from b books, devigged by each of `methods`: what no weight of a book changes.
 
     probability (q, n, b, m), and status (q, b, m): as in :class:`Devigged`, by the place of each method. parameter,
-    overround (b, m): by the first method. log_odds (q, n, b, m): 0 where the status is not OK.
+    overround (b, m): by the first method. log_odds (q, n, b, m): 0 where the status is not OK. implied (n, b, m): what
+    was devigged.
     """
 
     methods: tuple[Method, ...]
@@ -61,6 +63,7 @@ class DeviggedBooks:
     overround: FloatArray
     status: StatusArray
     log_odds: FloatArray
+    implied: FloatArray
 
 
 def fair_prices(
@@ -77,10 +80,10 @@ def fair_prices(
 
     A weight of 0 shows a book without using it (a stale one, say). Where `is_mid` (b, m) the column is the mid of back
     and lay of an exchange: it carries no margin and is only brought to the target by division, whatever its sum. Any
-    other book without overround is reported (NO_OVERROUND) and not pooled. `band_methods` are the methods of the band;
-    `method` always takes part in it. By `Method.WORST_CASE` books are pooled by power, and every probability of a book
-    or a pool is then the lowest over the band's methods: it sums to less than the target. ValueError: shapes that do
-    not fit, a weight that is negative or not finite.
+    other book without overround is reported (NO_OVERROUND) and not pooled; far from the pool it is an outlier as well.
+    `band_methods` are the methods of the band; `method` always takes part in it. By `Method.WORST_CASE` books are
+    pooled by power, and every probability of a book or a pool is then the lowest over the band's methods: it sums to
+    less than the target. ValueError: shapes that do not fit, a weight that is negative or not finite.
     """
     books = devigged_books(implied, is_mid=is_mid, method=method, band_methods=band_methods, target=target)
     return fair_prices_of(books, weight, method=method, rule=rule)
@@ -106,24 +109,23 @@ def devigged_books(
     methods = dict.fromkeys((_pooled_by(method), *band_methods))
     methods.pop(Method.WORST_CASE, None)
     columns = np.ascontiguousarray(implied).reshape(outcomes, books * markets)
-    by_method = devig_each(columns, methods, target)
-    probability = np.array([one.probability for one in by_method.values()])
-    status = np.array([one.status for one in by_method.values()])
-    own = by_method[_pooled_by(method)]
+    each = devig_stacked(columns, tuple(methods), target)
+    probability, parameter, status = each.probability, each.parameter[0], each.status
     if is_mid is not None and (mids := np.flatnonzero(is_mid)).size:
         # The sum of a mid is noise around the target on either side: its margin model is division for every method.
         probability[..., mids], status[:, mids] = _scaled(columns[:, mids], status[0, mids], target)
-        own.parameter[mids] = np.nan
+        parameter[mids] = np.nan
     probability = probability.reshape(len(methods), *implied.shape)
     status = status.reshape(len(methods), books, markets)
     return DeviggedBooks(
         tuple(methods),
         target,
         probability,
-        own.parameter.reshape(books, markets),
-        own.overround.reshape(books, markets),
+        parameter.reshape(books, markets),
+        each.overround.reshape(books, markets),
         status,
         log_odds_of(probability, (status == DevigStatus.OK)[:, np.newaxis]),
+        implied,
     )
 
 
@@ -147,6 +149,10 @@ def fair_prices_of(
     bands = band(books.methods, pooled, flagged, weighed.share)
     probability, parameter = books.probability[0], books.parameter
     pool = weighed.pool(pooled[0])
+    unmargined = np.where(books.status[0] == DevigStatus.NO_OVERROUND, weight, 0.0)
+    if np.count_nonzero(unmargined):
+        each = with_and_without_each(unmargined)
+        pool = replace(pool, outlier=pool.outlier | unmargined_outliers(books.implied, each, pool, rule))
     if method is Method.WORST_CASE:
         probability = np.fmin.reduce(np.where(flagged[:, np.newaxis], np.nan, books.probability))
         parameter = np.full(weight.shape, np.nan)

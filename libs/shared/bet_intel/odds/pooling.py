@@ -9,7 +9,8 @@ Both work in log-odds, λ = ln(p/(1 − p)), per outcome:
    that it stays among the sound books when two of five are wrong; and MAD, the plain median of |λ − median| over the
    books present;
 2. a book further than max(3 · 1.4826 · MAD, 0.20) from the median on any outcome is an *outlier* and is not used; the
-   others are judged again as if it had never been there, from 1. on, until nobody is named;
+   others are judged again as if it had never been there, from 1. on, until nobody is named, or more would leave no
+   majority: of those only the furthest are named;
 3. shares of the weights of the others, none above 40 % where three or more books are left;
 4. the median of λ by these shares, and from it the mean of the distances by the shares, none counting for more than a
    twentieth of an outlier's; back to probabilities, divided by their sum over outcomes.
@@ -81,9 +82,10 @@ class Pool:
 
     Shapes for :func:`consensus`; :func:`leave_one_out` puts the book left out in front, (b, ...). probability (n, m):
     NaN where no book is left. share (b, m): share of the weight in the final mean, 0 where not used, summing to 1.
-    outlier (b, m): excluded by the rule. dispersion (m,): MAD in log-odds over all books with weight, outliers
-    included, the largest over outcomes; NaN without books. books_used (m,): books with a share. drawn_in (n, m): what
-    bounding the distances adds to the mean of the log-odds by the shares, 0 where every book is within reach.
+    outlier (b, m): excluded by the rule; of fair prices also :func:`unmargined_outliers`. dispersion (m,): MAD in
+    log-odds over all books with weight, outliers included, the largest over outcomes; NaN without books. books_used
+    (m,): books with a share. drawn_in (n, m): what bounding the distances adds to the mean of the log-odds by the
+    shares, 0 where every book is within reach.
     """
 
     probability: FloatArray
@@ -184,7 +186,11 @@ def weigh(log_odds: FloatArray, weight: FloatArray, rule: PoolingRule) -> Weighe
     """
     order, ordered = log_odds.argsort(axis=1), log_odds.copy()
     ordered.sort(axis=1)
-    outlier, limit, dispersion = _judge_books(log_odds, ordered, order, weight, rule)
+    distance, limit, dispersion = _judge_books(log_odds, ordered, order, weight, rule)
+    # A median is of a majority: a book that priced many outcomes has as many chances to lie beyond a limit, and the
+    # last one left would be told as what all of them think.
+    spare = (np.add.reduce((weight > 0.0).astype(np.intp), axis=1) - 1) // 2
+    outlier = _furthest(distance, spare)
     kept = np.where(outlier, 0.0, weight)
     # A book is named against the others: without those just named, what is left is judged again as if they had never
     # been there, until nobody is named any more. So a named book moves neither the median nor the limit of the rest.
@@ -193,7 +199,8 @@ def weigh(log_odds: FloatArray, weight: FloatArray, rule: PoolingRule) -> Weighe
         level, market = np.nonzero(named)
         left = kept[level, :, market].T[np.newaxis]
         again = _judge_books(log_odds[:, :, market], ordered[:, :, market], order[:, :, market], left, rule)
-        more = again[0][0].T
+        already = np.add.reduce(outlier[level, :, market].astype(np.intp), axis=1)
+        more = _furthest(again[0], (spare[level, market] - already)[np.newaxis])[0].T
         limit[level, :, market] = again[1][0].T
         outlier[level, :, market] |= more
         kept[level, :, market] = np.where(more, 0.0, kept[level, :, market])
@@ -209,9 +216,10 @@ def weigh(log_odds: FloatArray, weight: FloatArray, rule: PoolingRule) -> Weighe
 
 def _judge_books(
     log_odds: FloatArray, ordered: FloatArray, order: IntArray, weight: FloatArray, rule: PoolingRule
-) -> tuple[BoolArray, FloatArray, FloatArray]:
-    """Who is an outlier among the books with `weight` (l, b, m), the distance from which one is (l, n, m), and
-    the MAD (l, m). `order` (n, b, m) sorts the books by `log_odds`, and `ordered` are these."""
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """How far the books with `weight` (l, b, m) are from the median in limits, on the outcome where it is most: above
+    1 one is an outlier; 0 where none is judged. The limit (l, n, m), and the MAD (l, m). `order` (n, b, m) sorts the
+    books by `log_odds`, and `ordered` are these."""
     present = weight > 0.0
     count = np.add.reduce(present.astype(np.intp), axis=1)  # (l, m); summing booleans takes twice as long
     median_ceiling = np.maximum(rule.median_share, 1.0 / np.maximum(count, 1))[:, np.newaxis]
@@ -220,9 +228,19 @@ def _judge_books(
     np.abs(distance, out=distance)
     mad = _median_of_present(distance, present, count)
     limit = np.maximum(rule.outlier_scale * _MAD_TO_SIGMA * mad, rule.outlier_floor)
-    beyond = np.logical_or.reduce(distance > limit[:, :, np.newaxis], axis=1)
-    outlier = beyond & present & (count >= rule.outlier_from_books)[:, np.newaxis]
-    return outlier, limit, np.where(count > 0, np.maximum.reduce(mad, axis=1), np.nan)
+    distance /= limit[:, :, np.newaxis]
+    judged = present & (count >= rule.outlier_from_books)[:, np.newaxis]
+    furthest = np.where(judged, np.maximum.reduce(distance, axis=1), 0.0)
+    return furthest, limit, np.where(count > 0, np.maximum.reduce(mad, axis=1), np.nan)
+
+
+def _furthest(distance: FloatArray, spare: IntArray) -> BoolArray:
+    """The outliers by their `distance` in limits (l, b, m), no more than the `spare` (l, m) furthest."""
+    outlier: BoolArray = distance > 1.0
+    if np.count_nonzero(outlier) and (np.add.reduce(outlier.astype(np.intp), axis=1) > spare).any():
+        rank = (-distance).argsort(axis=1, kind="stable").argsort(axis=1)
+        outlier &= rank < spare[:, np.newaxis]
+    return outlier
 
 
 def _drawn_in(
@@ -237,6 +255,25 @@ def _drawn_in(
     np.maximum(beyond, 0.0, out=beyond)
     drawn: FloatArray = -np.einsum("lbm,lnbm->lnm", share, np.copysign(beyond, distance, out=beyond))
     return drawn
+
+
+def unmargined_outliers(implied: FloatArray, weight: FloatArray, pool: Pool, rule: PoolingRule) -> BoolArray:
+    """Who is too far from each `pool` (l, ...) among books that are not in it, because their prices `implied`
+    (n, b, m) leave no margin: (l, b, m). `weight` (l, b, m), 0 for the books that are not asked about.
+
+    Without a margin to remove, a price is held against the fair one as it stands, by how many times it is as long: in
+    log-odds two percent more of a short price would be far. One that is longer by half, or an American one read as
+    decimal, is an error.
+    """
+    outlier = np.zeros(weight.shape, dtype=np.bool_)
+    enough = pool.books_used >= rule.outlier_from_books - 1  # the judged one is another
+    level, book, market = np.nonzero((weight > 0.0) & enough[:, np.newaxis])
+    if level.size:
+        said, fair = implied[:, book, market], pool.probability[level, :, market].T
+        apart = np.abs(np.log(said / fair))
+        limit = np.maximum(rule.outlier_scale * _MAD_TO_SIGMA * pool.dispersion[level, market], rule.outlier_floor)
+        outlier[level, book, market] = (apart > limit).any(axis=0)
+    return outlier
 
 
 def log_odds_of(probability: FloatArray, counts: BoolArray) -> FloatArray:

@@ -14,17 +14,20 @@ def capped_shares(weight: FloatArray, ceiling: FloatArray) -> FloatArray:
     to their weights, until none is above. A ceiling must leave room: ceiling × books with weight ≥ 1. A market without
     any weight has shares of 0.
     """
-    total = np.add.reduce(weight, axis=-2, keepdims=True)
-    share: FloatArray = np.divide(weight, total, out=np.zeros(weight.shape), where=total > 0.0)
-    capped = np.zeros(weight.shape, dtype=np.bool_)
-    for _ in range(weight.shape[-2]):  # each round but the last puts at least one more book at the ceiling
-        above = share > ceiling + _ROUNDING
-        if not np.count_nonzero(above):
-            break
-        capped |= above
+    share = _divided(weight, np.add.reduce(weight, axis=-2, keepdims=True))
+    highest = ceiling + _ROUNDING
+    capped = above = share > highest
+    while np.count_nonzero(above):  # each round puts at least one more book at the ceiling
         rest = np.where(capped, 0.0, weight)
-        rest_total = np.add.reduce(rest, axis=-2, keepdims=True)
         left = 1.0 - ceiling * np.add.reduce(capped.astype(np.float64), axis=-2, keepdims=True)
-        divided = np.divide(rest * left, rest_total, out=np.zeros(weight.shape), where=rest_total > 0.0)
-        share = np.where(capped, ceiling, divided)
+        share = np.where(capped, ceiling, _divided(rest * left, np.add.reduce(rest, axis=-2, keepdims=True)))
+        above = share > highest
+        capped = capped | above
     return share
+
+
+def _divided(weight: FloatArray, total: FloatArray) -> FloatArray:
+    """`weight` / `total`, 0 where there is none."""
+    if total.min() > 0.0:
+        return weight / total
+    return np.divide(weight, total, out=np.zeros(weight.shape), where=total > 0.0)

@@ -51,10 +51,9 @@ def shown(row: Record | Mapping[str, Any], odds_format: OddsFormat, staking: Sta
     return _shown(row, legs, placed, odds_format, staking)
 
 
-def moved(row: Mapping[str, Any], odds_format: OddsFormat, staking: Staking) -> Combination:
-    """As `shown`, whatever it wins: an update of what somebody may have been shown before."""
-    legs = _legs(row)
-    return _shown(row, legs, _rounded(legs, staking), odds_format, staking)
+def is_one(kind: str, legs: Any, staking: Staking) -> bool:
+    """Whether `legs`, as a row or an entry tells them, are with these stakes what they are called (`listed`)."""
+    return kind != _ARBITRAGE or _rounded(_legs({"legs": legs}), staking).worst > 0
 
 
 def _legs(row: Record | Mapping[str, Any]) -> list[Leg]:

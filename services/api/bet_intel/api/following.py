@@ -9,7 +9,7 @@ import msgspec
 from sse_starlette import ServerSentEvent
 
 from bet_intel.api.answers import Opportunity
-from bet_intel.api.combination_members import Staking, legs_of, moved, shown
+from bet_intel.api.combination_members import Staking, is_one, legs_of, shown
 from bet_intel.api.feed import Entry, FeedId
 from bet_intel.api.members import members
 from bet_intel.api.query import OddsFormat
@@ -39,6 +39,9 @@ BY_DEFAULT: tuple[EventKind, ...] = tuple(
 ODDS_CHANGED = "odds.changed"
 CLOSING_FIXED = "closing.fixed"
 CLOSED = "opportunity.closed"
+ROUNDED_AWAY = "rounded_away"
+"""Why an arbitrage closes that the stakes turn into a loss."""
+_KIND = ("kind",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +69,12 @@ def told(entry: Entry, epoch: int, wanted: Wanted) -> bytes | None:
     for the same.
     """
     which, odds_format = wanted.which, wanted.odds_format
+    if entry.kind.partition(".")[0] in COMBINATIONS:
+        return _combination(entry, epoch, wanted)
     if entry.kind not in wanted.kinds:
         return None
     if entry.kind in (ODDS_CHANGED, CLOSING_FIXED):
         return _of_event(entry, epoch, which)
-    if entry.kind.partition(".")[0] in COMBINATIONS:
-        return _combination(entry, epoch, wanted)
     payload = entry.payload
     if not _selects(
         which, payload, payload["event_id"], [payload["market"]], [payload["bookmaker"]], payload["profile"]
@@ -97,6 +100,11 @@ def _combination(entry: Entry, epoch: int, wanted: Wanted) -> bytes | None:
     """By what is not a number of one price: EV and odds of the filters are those of single prices."""
     which, odds_format, least_ev = wanted.which, wanted.odds_format, wanted.least_combined_ev
     payload = entry.payload
+    if not any(kind.startswith(f"{payload['kind']}.") for kind in wanted.kinds):
+        return None
+    kind = _as_listed(entry)
+    if kind not in wanted.kinds:
+        return None
     markets = {payload["market"], *(leg["market"] for leg in payload["legs"])}
     if not _selects(which, payload, payload["event_id"], markets, legs_of(payload), payload["profile"]):
         return None
@@ -110,19 +118,33 @@ def _combination(entry: Entry, epoch: int, wanted: Wanted) -> bytes | None:
         return None
     if (odds_format,) not in entry.frames:
         data: msgspec.Struct
-        if entry.kind.endswith(".closed"):
-            data = OpportunityGone(payload["id"], payload["event_id"], payload["close_reason"], payload["closed_at"])
+        combination = None if kind.endswith(".closed") else shown(payload, odds_format, Staking())
+        if combination is None:
+            reason, at = payload.get("close_reason", ROUNDED_AWAY), payload.get("closed_at") or payload["as_of"]
+            data = OpportunityGone(payload["id"], payload["event_id"], reason, at)
         else:
-            # One that opens is told as it would be listed. An update is told in any case: what it turns into a loss may
-            # have been listed until now, and its stakes say so.
-            tell = shown if entry.kind.endswith(".opened") else moved
-            combination = tell(payload, odds_format, Staking())
-            if combination is None:
-                entry.frames[odds_format,] = b""
-                return None
             data = CombinationMoved(**msgspec.structs.asdict(combination))
-        entry.frames[odds_format,] = frame(entry.kind, data, FeedId(epoch, entry.seq))
-    return entry.frames[odds_format,] or None
+        entry.frames[odds_format,] = frame(kind, data, FeedId(epoch, entry.seq))
+    return entry.frames[odds_format,]
+
+
+def _as_listed(entry: Entry) -> str:
+    """The kind of what `entry` is for a follower, "" where it is nothing: what the stakes turn into a loss is no
+    arbitrage, so that it closes when it becomes one and opens when it is none any more."""
+    if _KIND not in entry.frames:
+        entry.frames[_KIND] = _kind_as_listed(entry.kind, entry.payload).encode()
+    return entry.frames[_KIND].decode()
+
+
+def _kind_as_listed(kind: str, payload: Mapping[str, Any]) -> str:
+    of, _, what = kind.partition(".")
+    # Of one that closes the legs are those that it had; an entry of before these were told is taken for a listed one.
+    legs_before = payload["legs"] if what == "closed" else payload.get("legs_before")
+    was = what != "opened" and (legs_before is None or is_one(of, legs_before, Staking()))
+    now = what != "closed" and is_one(of, payload["legs"], Staking())
+    if now:
+        return f"{of}.updated" if was else f"{of}.opened"
+    return f"{of}.closed" if was else ""
 
 
 def _of_event(entry: Entry, epoch: int, which: OpportunityFilter) -> bytes | None:

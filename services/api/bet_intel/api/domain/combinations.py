@@ -45,7 +45,7 @@ def changed(known: Mapping[str, KnownCombination], sets: Sequence[OpportunitySet
             if before is None:
                 entries.append(_entry("opened", each, one))
             elif (before.ev, before.class_, _prices(before.legs)) != (one.ev, one.class_, _prices(one.legs)):
-                entries.append(_entry("updated", each, one, before.ev))
+                entries.append(_entry("updated", each, one, before))
         for id, before in sorted(known.items()):
             if before.event_id == each.event.id and id not in still_open:
                 gone.append(id)
@@ -57,14 +57,17 @@ def _prices(legs: Sequence[Leg]) -> list[tuple[str, float]]:
     return [(leg.bookmaker, leg.price) for leg in legs]
 
 
-def _entry(what: str, of_set: OpportunitySet, one: OpenCombination, ev_before: float | None = None) -> FeedEntry:
-    """The combination with everything that is shown of it, under the names of the read model's columns, and the EV that
-    it had."""
+def _entry(
+    what: str, of_set: OpportunitySet, one: OpenCombination, before: KnownCombination | None = None
+) -> FeedEntry:
+    """The combination with everything that is shown of it, under the names of the read model's columns, and the EV and
+    the legs that it had."""
     event = of_set.event
     payload: dict[str, Any] = msgspec.to_builtins(one, builtin_types=(datetime,))
     payload |= {"league_title": event.league_title, "home": event.home, "away": event.away}
-    if ev_before is not None:
-        payload["ev_before"] = ev_before
+    if before is not None:
+        payload["ev_before"] = before.ev
+        payload["legs_before"] = msgspec.to_builtins(before.legs, builtin_types=(datetime,))
     return FeedEntry(f"{one.kind}.{what}", one.event_id, one.as_of, payload)
 
 

@@ -31,7 +31,8 @@ changes: `opportunity.opened`, `opportunity.updated`, `opportunity.closed`; `odd
 moved; `closing.fixed` for one whose closing lines were fixed or voided; `heartbeat` every few seconds. `arbitrage.` \
 `opened`, `updated` and `closed` tell of several legs; so do, where `type` asks, those of `low_hold.` and `middle.`. \
 Those that are open are in the snapshot. Their least EV is `min_combined_ev`; filters of EV and odds, and of class but \
-for `suspect`, do not look at them. The filters are those of /v1/opportunities; an update is told as long as the \
+for `suspect`, do not look at them. An arbitrage that rounded stakes turn into a loss closes, `rounded_away`, and \
+opens when it wins again. The filters are those of /v1/opportunities; an update is told as long as the \
 opportunity is in the list they give, and once more, with `listed` false, when it leaves it. `odds.changed` and \
 `closing.fixed` look at sport, league, event, market and starts_before alone. `payload` says of each what its data is: \
 `snapshot`, all there is, or `delta`, what has changed of it.

@@ -96,13 +96,13 @@ class Pooled:
         """Why each bookmaker of a market is not in its consensus, "" where it is."""
         known = self._left_outs.get(m)
         if known is None:
-            books = range(len(self.group.entries[m].board.bookmakers))
-            known = self._left_outs[m] = tuple(self._left_out(b, m) for b in books)
+            shares = self.fair.consensus.share[: len(self.group.entries[m].board.bookmakers), m].tolist()
+            reasons = ("" if share > 0.0 else self._left_out(b, m) for b, share in enumerate(shares))
+            known = self._left_outs[m] = tuple(reasons)
         return known
 
     def _left_out(self, b: int, m: int) -> str:
-        if self.fair.consensus.share[b, m] > 0:
-            return ""
+        """Why a bookmaker without a share has none."""
         if self.fair.consensus.outlier[b, m]:
             return "outlier_excluded"
         if self.group.several_win[m]:
