@@ -18,22 +18,27 @@ from fixtures.waiting import until
 
 pytestmark = pytest.mark.integration
 
+_TOGETHER = 90
 _FAILURES = 3
 """After which nginx leaves a gateway out."""
 
 
 class Upstream:
-    """A gateway that answers with its name; `broken`, it takes a request and dies of it; `frozen`, it says nothing."""
+    """A gateway that answers with its name; `broken`, it takes a request and dies of it; `frozen`, it says nothing;
+    `together`, it answers so many requests when the last of them is there."""
 
-    def __init__(self, name: str, *, broken: bool = False, frozen: bool = False) -> None:
+    def __init__(self, name: str, *, broken: bool = False, frozen: bool = False, together: int = 1) -> None:
         self.name = name
         self.broken = broken
         self.frozen = frozen
         self.taken: list[str] = []
+        self.connections = 0
+        self.all_there = asyncio.Barrier(together)
         self.port = 0
         self.event = asyncio.Event()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         try:
             while request := await reader.readuntil(b"\r\n\r\n"):
                 head = request.decode()
@@ -48,6 +53,7 @@ class Upstream:
                     await self.event.wait()
                     writer.write(b"data: two\n\n")
                     return
+                await self.all_there.wait()
                 writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(self.name)}\r\n\r\n{self.name}".encode())
         except asyncio.IncompleteReadError:
             return
@@ -85,6 +91,17 @@ async def test_requests_go_to_every_gateway_and_name_the_client(folder: ServersF
     assert answers == {"first", "second"}
     assert all("x-forwarded-for: 127.0.0.1\r\n" in head.lower() for head in first.taken + second.taken)
     assert not any("1.2.3.4" in head for head in first.taken + second.taken)
+
+
+async def test_connections_to_a_gateway_are_used_again_however_many_ask_together(folder: ServersFolder) -> None:
+    gateway = Upstream("gateway", together=_TOGETHER)
+    async with listening(gateway) as one, await start(folder, [one]) as client:
+        for _ in range(3):
+            async with asyncio.TaskGroup() as group:
+                for _ in range(_TOGETHER):
+                    group.create_task(client.get("/v1/events"))
+
+    assert (len(gateway.taken), gateway.connections) == (3 * _TOGETHER, _TOGETHER)
 
 
 async def test_who_takes_more_than_a_share_is_told_as_the_gateways_tell(

@@ -9,7 +9,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bet_intel.api.app import Api, open_api
-from bet_intel.api.server import THIS_MACHINE, PortError, listen, serve
+from bet_intel.api.server import THIS_MACHINE, PortError, listen, serve, take_what_has_gathered
 from bet_intel.api.settings import ApiSettings
 from bet_intel.shared.engines import Engines
 from bet_intel.shared.entry import load, owner_dsn
@@ -42,6 +42,7 @@ async def _serving(engines: Engines) -> AsyncIterator[Opened]:
         listening = listen(settings.host, settings.port)
     except PortError as error:
         raise StartError(str(error).replace("--port", "BET_INTEL_API_PORT")) from error
+    take_what_has_gathered()
     async with open_api(load(ApiSettings), engines) as api:
         yield Opened(lambda: _serve(api, listening, settings.trusted_proxies))
 
