@@ -10,11 +10,13 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
+import structlog
 
 from bet_intel.shared.inprocess import InProcessBus
 from bet_intel.shared.messaging import Message, UnavailableError
-from bet_intel.shared.runtime import TaskGroup, every, heed_cancellation, stop_signals
+from bet_intel.shared.runtime import TaskGroup, every, heed_cancellation, stop_signals, tell_who_is_left
 from fixtures.engines import ODDS_QUEUE, KeptInMemory
+from fixtures.waiting import running, until
 
 BEGINS_ANEW = """
 import asyncio, os, signal, sys
@@ -151,3 +153,27 @@ async def test_a_group_that_is_cancelled_while_a_member_fails_still_ends() -> No
     told.set()
     await asyncio.wait({task}, timeout=10)
     assert task.cancelled()
+
+
+async def test_a_process_that_does_not_end_tells_where_each_of_its_tasks_waits() -> None:
+    loop = asyncio.get_running_loop()
+    stopped, never = loop.create_future(), loop.create_future()
+
+    async def read_the_answer() -> None:
+        await never
+
+    async def ask() -> None:
+        await read_the_answer()
+
+    asking = asyncio.create_task(ask(), name="asking")
+    with structlog.testing.capture_logs() as logged:
+        async with running(tell_who_is_left(stopped, 0.01)):
+            await asyncio.sleep(0)
+            assert not logged
+            stopped.set_result("SIGTERM")
+            await until(lambda: bool(logged))
+    never.set_result(None)
+    await asking
+    assert logged[0]["event"] == "still ending"
+    coroutines = [place.rpartition(":")[0].rpartition(".")[2] for place in logged[0]["tasks"]["asking"].split(" > ")]
+    assert coroutines[:2] == ["ask", "read_the_answer"]

@@ -9,8 +9,8 @@ import os
 import random
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,13 +32,15 @@ from bet_intel.shared.rabbitmq.bus import RabbitBus
 from bet_intel.shared.rabbitmq.connection import Connector, Nodes
 from bet_intel.shared.rediscluster.connection import RedisAddressError
 from bet_intel.shared.rediscluster.engines import RedisEngines, open_redis
-from bet_intel.shared.runtime import TaskGroup, hold_stop_signals, stop_signals
+from bet_intel.shared.runtime import TaskGroup, hold_stop_signals, stop_signals, tell_who_is_left
 from bet_intel.shared.service_metrics import show_build
 from bet_intel.shared.settings import Settings
 from bet_intel.shared.times import system_clock
 from bet_intel.shared.wake import InProcessWake
 
 _CACHE_ENTRIES = 2048
+_LONG_END = 10.0
+"""Seconds after which a process that was asked to stop tells what it still waits for."""
 
 _log = structlog.get_logger(__name__)
 
@@ -162,7 +164,7 @@ async def run(service: Service, kind: str, settings: ProcessSettings) -> str | N
     show_build(registry, service.name, kind)
     process = service.types[kind]
     with stop_signals() as stopped:
-        async with AsyncExitStack() as stack:
+        async with _telling_who_is_left(stopped), AsyncExitStack() as stack:
             redis = await _redis(settings, registry, stack)
             distributed = _distributed(service, kind, settings, registry, redis)
             stage = _Stage(process, distributed)
@@ -186,6 +188,15 @@ async def run(service: Service, kind: str, settings: ProcessSettings) -> str | N
             renewal = None
     _log.info("stopped", service=service.name, process=kind)
     return renewal
+
+
+@asynccontextmanager
+async def _telling_who_is_left(stopped: "asyncio.Future[str]") -> AsyncIterator[None]:
+    telling = asyncio.create_task(tell_who_is_left(stopped, _LONG_END), name="telling who is left")
+    try:
+        yield
+    finally:
+        telling.cancel()
 
 
 async def _redis(settings: ProcessSettings, registry: CollectorRegistry, stack: AsyncExitStack) -> RedisEngines | None:

@@ -6,9 +6,14 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
+from typing import Any
+
+import structlog
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TURNS_SECONDS = 0.05
+
+_log = structlog.get_logger(__name__)
 
 
 @contextmanager
@@ -46,6 +51,33 @@ async def hold_stop_signals(received: "asyncio.Future[str]") -> bool:
     # One that came just before is told by the loop in its next turns.
     await asyncio.wait({received}, timeout=_TURNS_SECONDS)
     return not received.done()
+
+
+async def tell_who_is_left(stopped: "asyncio.Future[str]", seconds: float) -> None:
+    """Log, every `seconds` after the process was asked to stop, what it still waits for, until cancelled."""
+    await asyncio.wait({stopped})
+    while True:
+        await asyncio.sleep(seconds)
+        me = asyncio.current_task()
+        left = {task.get_name(): " > ".join(awaits(task)) for task in asyncio.all_tasks() if task is not me}
+        _log.warning("still ending", tasks=left)
+
+
+def awaits(task: "asyncio.Task[Any]") -> Iterator[str]:
+    """Where a task waits: each coroutine and the line at which it waits for the next one."""
+    one: Any = task.get_coro()
+    while one is not None:
+        # A coroutine, a generator, or an asynchronous generator: each has its own names for the same things.
+        frame = next(
+            (found for name in ("cr_frame", "gi_frame", "ag_frame") if (found := getattr(one, name, None))), None
+        )
+        if frame is None:
+            yield type(one).__name__
+            return
+        yield f"{frame.f_code.co_qualname}:{frame.f_lineno}"
+        one = next(
+            (found for name in ("cr_await", "gi_yieldfrom", "ag_await") if (found := getattr(one, name, None))), None
+        )
 
 
 async def every(seconds: float, tick: Callable[[], Awaitable[None]]) -> None:
