@@ -8,11 +8,12 @@ from typing import Any, Literal, get_args
 import msgspec
 from sse_starlette import ServerSentEvent
 
+from bet_intel.api import date_format
 from bet_intel.api.answers import Opportunity
 from bet_intel.api.combination_members import Staking, is_one, legs_of, shown
 from bet_intel.api.feed import Entry, FeedId
 from bet_intel.api.members import members
-from bet_intel.api.query import OddsFormat
+from bet_intel.api.query import DateFormat, OddsFormat
 from bet_intel.api.read_model import OpportunityFilter
 from bet_intel.api.stream_events import ClosingFixed, CombinationMoved, Followed, OddsMoved, OpportunityGone
 
@@ -53,11 +54,12 @@ class Wanted:
     odds_format: OddsFormat
     least_combined_ev: float | None = None
     """Of what has several legs."""
+    times: DateFormat = "iso"
 
 
-def frame(event: str, data: msgspec.Struct, id: FeedId | None) -> bytes:
+def frame(event: str, data: msgspec.Struct, id: FeedId | None, times: DateFormat) -> bytes:
     """An event of the stream."""
-    text = msgspec.json.encode(data).decode()
+    text = date_format.encoded(data, times).decode()
     return ServerSentEvent(text, event=event, id=None if id is None else str(id), sep="\n").encode()
 
 
@@ -68,13 +70,13 @@ def told(entry: Entry, epoch: int, wanted: Wanted) -> bytes | None:
     whether it is. One that closes is told when it was in the list. Frames are kept with the entry: many followers ask
     for the same.
     """
-    which, odds_format = wanted.which, wanted.odds_format
+    which, odds_format, times = wanted.which, wanted.odds_format, wanted.times
     if entry.kind.partition(".")[0] in COMBINATIONS:
         return _combination(entry, epoch, wanted)
     if entry.kind not in wanted.kinds:
         return None
     if entry.kind in (ODDS_CHANGED, CLOSING_FIXED):
-        return _of_event(entry, epoch, which)
+        return _of_event(entry, epoch, which, times)
     payload = entry.payload
     if not _selects(
         which, payload, payload["event_id"], [payload["market"]], [payload["bookmaker"]], payload["profile"]
@@ -85,14 +87,14 @@ def told(entry: Entry, epoch: int, wanted: Wanted) -> bytes | None:
     listed = entry.kind != CLOSED and _numbers(which, payload)
     if not (listed or was_listed):
         return None
-    key = (listed, odds_format)
+    key = (listed, odds_format, times)
     if key not in entry.frames:
         data: msgspec.Struct
         if entry.kind == CLOSED:
             data = OpportunityGone(payload["id"], payload["event_id"], payload["close_reason"], payload["closed_at"])
         else:
             data = Followed(listed, Opportunity(**members(payload, odds_format)))
-        entry.frames[key] = frame(entry.kind, data, FeedId(epoch, entry.seq))
+        entry.frames[key] = _framed(entry, epoch, entry.kind, data, times)
     return entry.frames[key]
 
 
@@ -116,7 +118,8 @@ def _combination(entry: Entry, epoch: int, wanted: Wanted) -> bytes | None:
     # As one of one price: also when it leaves the list that the filter gives. One that closes has the EV that it had.
     if least_ev is not None and max(payload["ev"], payload.get("ev_before", payload["ev"])) < least_ev:
         return None
-    if (odds_format,) not in entry.frames:
+    key = (odds_format, wanted.times)
+    if key not in entry.frames:
         data: msgspec.Struct
         combination = None if kind.endswith(".closed") else shown(payload, odds_format, Staking())
         if combination is None:
@@ -124,8 +127,14 @@ def _combination(entry: Entry, epoch: int, wanted: Wanted) -> bytes | None:
             data = OpportunityGone(payload["id"], payload["event_id"], reason, at)
         else:
             data = CombinationMoved(**msgspec.structs.asdict(combination))
-        entry.frames[odds_format,] = frame(kind, data, FeedId(epoch, entry.seq))
-    return entry.frames[odds_format,]
+        entry.frames[key] = _framed(entry, epoch, kind, data, wanted.times)
+    return entry.frames[key]
+
+
+def _framed(entry: Entry, epoch: int, kind: str, data: msgspec.Struct, times: DateFormat) -> bytes:
+    # The times of an entry are text, as ISO-8601 has them.
+    timed = data if times == "iso" else msgspec.convert(msgspec.to_builtins(data), type(data))
+    return frame(kind, timed, FeedId(epoch, entry.seq), times)
 
 
 def _as_listed(entry: Entry) -> str:
@@ -147,19 +156,19 @@ def _kind_as_listed(kind: str, payload: Mapping[str, Any]) -> str:
     return f"{of}.closed" if was else ""
 
 
-def _of_event(entry: Entry, epoch: int, which: OpportunityFilter) -> bytes | None:
+def _of_event(entry: Entry, epoch: int, which: OpportunityFilter, times: DateFormat) -> bytes | None:
     payload = entry.payload
     if not _selects(which, payload, entry.event_id, payload["markets"]):
         return None
-    if () not in entry.frames:
+    if (times,) not in entry.frames:
         which_event = (entry.event_id, payload["sport"], payload["league"], payload["revision"])
         data: msgspec.Struct
         if entry.kind == CLOSING_FIXED:
             data = ClosingFixed(*which_event, payload["voided"], payload["markets"], entry.as_of)
         else:
             data = OddsMoved(*which_event, payload["markets"], entry.as_of)
-        entry.frames[()] = frame(entry.kind, data, FeedId(epoch, entry.seq))
-    return entry.frames[()]
+        entry.frames[times,] = _framed(entry, epoch, entry.kind, data, times)
+    return entry.frames[times,]
 
 
 def _selects(

@@ -57,7 +57,13 @@ def document(operations: Sequence[Operation]) -> bytes:
         if each is not None
     ]
     _, schemas = msgspec.json.schema_components([*told, Problem], ref_template=_REF)
-    dated = [operation.answer for operation in operations if operation.answer and has_date_format(operation.query)]
+    dated = [
+        each
+        for operation in operations
+        if has_date_format(operation.query)
+        for each in (operation.answer, *operation.structures)
+        if each is not None
+    ]
     schemas |= in_either_format(dated, schemas)
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:

@@ -11,7 +11,7 @@ from bet_intel.api.demand import Demand
 from bet_intel.api.domain.accounts import STREAM
 from bet_intel.api.following import BY_DEFAULT, EventKind, Wanted
 from bet_intel.api.operation import Operation
-from bet_intel.api.query import Ev, parse
+from bet_intel.api.query import DateFormatChoice, Ev, parse
 from bet_intel.api.routes.opportunities import OpportunityFilters
 from bet_intel.api.stream import Streams
 from bet_intel.api.stream_events import (
@@ -43,6 +43,7 @@ for half a minute is disconnected."""
 
 
 class StreamQuery(OpportunityFilters, frozen=True):
+    date_format: DateFormatChoice = "iso"
     type: Annotated[
         tuple[EventKind, ...],
         Meta(
@@ -63,7 +64,8 @@ def operations(streams: Streams, demand: Demand) -> tuple[Operation, ...]:
         asked = parse(request.url.query, StreamQuery)
         demand.asked_for(asked.sport, asked.league)
         caller = caller_of(request)
-        wanted = Wanted(asked.which(caller.view), frozenset(asked.type), asked.odds_format, asked.min_combined_ev)
+        which, kinds = asked.which(caller.view), frozenset(asked.type)
+        wanted = Wanted(which, kinds, asked.odds_format, asked.min_combined_ev, asked.times)
         return StreamResponse(streams.follow(wanted, request.headers.get("last-event-id"), caller))
 
     return (
