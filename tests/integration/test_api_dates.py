@@ -64,7 +64,9 @@ async def test_every_read_in_seconds_says_the_same(furnished: tuple[Gateway, Wor
     asked = set()
     for path, operations in document["paths"].items():
         read = operations.get("get", {"parameters": []})
-        if path.startswith(("/v1/exports", "/v1/stream")) or all(one["name"] != "date_format" for one in read["parameters"]):
+        if path.startswith(("/v1/exports", "/v1/stream")) or all(
+            one["name"] != "date_format" for one in read["parameters"]
+        ):
             continue
         where, more = path.format(**named(world, path)), QUERIES.get(read["operationId"], {})
         iso, unix = await gateway.get(where, **more), await gateway.get(where, **more, date_format="unix")

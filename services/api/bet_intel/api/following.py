@@ -10,7 +10,8 @@ from sse_starlette import ServerSentEvent
 
 from bet_intel.api import date_format
 from bet_intel.api.answers import Opportunity
-from bet_intel.api.combination_members import Staking, is_one, legs_of, shown
+from bet_intel.api.combination_members import Staking, is_one, shown
+from bet_intel.api.domain.accounts import View
 from bet_intel.api.feed import Entry, FeedId
 from bet_intel.api.members import members
 from bet_intel.api.query import DateFormat, OddsFormat
@@ -40,9 +41,9 @@ BY_DEFAULT: tuple[EventKind, ...] = tuple(
 ODDS_CHANGED = "odds.changed"
 CLOSING_FIXED = "closing.fixed"
 CLOSED = "opportunity.closed"
-ROUNDED_AWAY = "rounded_away"
-"""Why an arbitrage closes that the stakes turn into a loss."""
-_KIND = ("kind",)
+ROUNDED_AWAY, OUT_OF_VIEW = "rounded_away", "out_of_view"
+"""Why an arbitrage closes that the stakes turn into a loss, and what has a leg that the follower does not see."""
+_WINNING = ("winning",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,26 +105,26 @@ def _combination(entry: Entry, epoch: int, wanted: Wanted) -> bytes | None:
     payload = entry.payload
     if not any(kind.startswith(f"{payload['kind']}.") for kind in wanted.kinds):
         return None
-    kind = _as_listed(entry)
+    kind, reason = _as_listed(entry, which.view)
     if kind not in wanted.kinds:
         return None
-    markets = {payload["market"], *(leg["market"] for leg in payload["legs"])}
-    if not _selects(which, payload, payload["event_id"], markets, legs_of(payload), payload["profile"]):
-        return None
-    if not all(which.view.has(leg["category"]) for leg in payload["legs"]):
+    # As one of one price: also when it leaves the list that the filters give. One that closes is as it was.
+    legs = [*payload["legs"], *payload.get("legs_before", ())]
+    markets, bookmakers = {payload["market"], *(leg["market"] for leg in legs)}, {leg["bookmaker"] for leg in legs}
+    if not _selects(which, payload, payload["event_id"], markets, bookmakers, payload["profile"]):
         return None
     # A low hold is of no class that is asked for; what holds a price too good to be true is told to those who ask.
-    if payload["class"] == "suspect" and which.classes and "suspect" not in which.classes:
+    is_suspect = {payload["class"], payload.get("class_before", payload["class"])} == {"suspect"}
+    if is_suspect and which.classes and "suspect" not in which.classes:
         return None
-    # As one of one price: also when it leaves the list that the filter gives. One that closes has the EV that it had.
     if least_ev is not None and max(payload["ev"], payload.get("ev_before", payload["ev"])) < least_ev:
         return None
-    key = (odds_format, wanted.times)
+    key = (kind, reason, odds_format, wanted.times)
     if key not in entry.frames:
         data: msgspec.Struct
-        combination = None if kind.endswith(".closed") else shown(payload, odds_format, Staking())
+        combination = None if reason else shown(payload, odds_format, Staking())
         if combination is None:
-            reason, at = payload.get("close_reason", ROUNDED_AWAY), payload.get("closed_at") or payload["as_of"]
+            at = payload.get("closed_at") or payload["as_of"]
             data = OpportunityGone(payload["id"], payload["event_id"], reason, at)
         else:
             data = CombinationMoved(**msgspec.structs.asdict(combination))
@@ -137,23 +138,34 @@ def _framed(entry: Entry, epoch: int, kind: str, data: msgspec.Struct, times: Da
     return frame(kind, timed, FeedId(epoch, entry.seq), times)
 
 
-def _as_listed(entry: Entry) -> str:
-    """The kind of what `entry` is for a follower, "" where it is nothing: what the stakes turn into a loss is no
-    arbitrage, so that it closes when it becomes one and opens when it is none any more."""
-    if _KIND not in entry.frames:
-        entry.frames[_KIND] = _kind_as_listed(entry.kind, entry.payload).encode()
-    return entry.frames[_KIND].decode()
-
-
-def _kind_as_listed(kind: str, payload: Mapping[str, Any]) -> str:
-    of, _, what = kind.partition(".")
+def _as_listed(entry: Entry, view: View) -> tuple[str, str]:
+    """The kind of what `entry` is for a follower, "" where it is nothing, and why it closes for him: what the stakes
+    turn into a loss is no arbitrage, and what he does not see is not there, so that it closes when it becomes such and
+    opens when it is so no more."""
+    payload = entry.payload
+    of, _, what = entry.kind.partition(".")
     # Of one that closes the legs are those that it had; an entry of before these were told is taken for a listed one.
-    legs_before = payload["legs"] if what == "closed" else payload.get("legs_before")
-    was = what != "opened" and (legs_before is None or is_one(of, legs_before, Staking()))
-    now = what != "closed" and is_one(of, payload["legs"], Staking())
-    if now:
-        return f"{of}.updated" if was else f"{of}.opened"
-    return f"{of}.closed" if was else ""
+    before = payload["legs"] if what == "closed" else payload.get("legs_before")
+    won, wins = _winning(entry, of, before)
+    sees = _sees(view, payload["legs"])
+    was = what != "opened" and won and (sees if before is None else _sees(view, before))
+    if what != "closed" and wins and sees:
+        return (f"{of}.updated" if was else f"{of}.opened"), ""
+    reason = payload.get("close_reason") or (OUT_OF_VIEW if wins else ROUNDED_AWAY)
+    return (f"{of}.closed", reason) if was else ("", "")
+
+
+def _winning(entry: Entry, of: str, before: Any) -> tuple[bool, bool]:
+    """Whether it was, and is, with the stakes of the list what it is called. Kept with the entry, as frames are."""
+    if _WINNING not in entry.frames:
+        won = before is None or is_one(of, before, Staking())
+        entry.frames[_WINNING] = bytes((won, is_one(of, entry.payload["legs"], Staking())))
+    won, wins = entry.frames[_WINNING]
+    return bool(won), bool(wins)
+
+
+def _sees(view: View, legs: Any) -> bool:
+    return all(view.has(leg["category"]) for leg in legs)
 
 
 def _of_event(entry: Entry, epoch: int, which: OpportunityFilter, times: DateFormat) -> bytes | None:

@@ -32,8 +32,9 @@ moved; `closing.fixed` for one whose closing lines were fixed or voided; `heartb
 `opened`, `updated` and `closed` tell of several legs; so do, where `type` asks, those of `low_hold.` and `middle.`. \
 Those that are open are in the snapshot. Their least EV is `min_combined_ev`; filters of EV and odds, and of class but \
 for `suspect`, do not look at them. An arbitrage that rounded stakes turn into a loss closes, `rounded_away`, and \
-opens when it wins again. The filters are those of /v1/opportunities; an update is told as long as the \
-opportunity is in the list they give, and once more, with `listed` false, when it leaves it. `odds.changed` and \
+what has a leg that your tier does not see any more, `out_of_view`; it opens when that is over. The filters are those \
+of /v1/opportunities; an update is told as long as the opportunity is in the list they give, and once more, with \
+`listed` false, when it leaves it; one of several legs too, without `listed`. `odds.changed` and \
 `closing.fixed` look at sport, league, event, market and starts_before alone. `payload` says of each what its data is: \
 `snapshot`, all there is, or `delta`, what has changed of it.
 
