@@ -182,7 +182,11 @@ def _fair(price: PriceWorking, fair: float) -> str:
     if band.low is not None and band.high is not None:
         width = f", between {_percent(band.low)} and {_percent(band.high)} over the methods"
     consensus = price.consensus_probability
+    left_out = next((one.left_out_reason for one in price.bookmakers if one.judged), None)
     every = "" if consensus is None else f"; with {price.title} the consensus is {_percent(consensus)}"
+    if left_out and consensus is not None:
+        why = REASONS.get(left_out, left_out)
+        every = f"; the consensus is {_percent(consensus)}, also without {price.title}, because {why}"
     end = "high" if price.side == LAY else "low"
     pooled = f"Pooled, by the {end} end of the band," if price.worst_case else "Pooled"
     return f"{pooled} that is a fair probability of {_percent(fair)}, odds of {1 / fair:.3f}{width}{every}."

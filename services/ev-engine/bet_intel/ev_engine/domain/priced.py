@@ -118,7 +118,7 @@ class FairMarket(NamedTuple):
     (o, b), what a lay is held against, which is the same but by the method of the worst case: the highest there.
     `share`, `overround`: (b,), shares of the consensus; `left_out`: why a bookmaker is not in it, "" where it is.
     `terms`: how the market's bets are settled. `weight`: (b,), what shares are
-    made of, 0 where a bookmaker is not pooled; `mid`: (b,), whose prices are the middle of back and lay; `winning`: how
+    made of, 0 where a bookmaker is not pooled but for want of a margin; `mid`: (b,), whose prices are the middle of back and lay; `winning`: how
     many outcomes win. `estimates`: by the bookmaker whose prices are judged by other lines.
     """
 
