@@ -30,8 +30,9 @@ class Estimate:
     """What other bookmakers' prices of other lines say of one that too few of them price.
 
     `fair`, `lowest`, `highest`: (o,). `lines`: the lines it is taken from, `half_points` how far the nearest is;
-    `parts`: their markets, and what the pool of each counts for. `shares`: of the pools there, by bookmaker; `outliers`:
-    who is left out there, and in none of them; `references`, `sharp` and `dispersion` are those of the weaker of them.
+    `parts`: their markets, and what the pool of each counts for. `shares`: of the pools there, by bookmaker;
+    `outliers`: who is left out there, and in none of them; `references`, `sharp` and `dispersion` are those of the
+    weaker of them.
     `implied`: (o,), the median of what the others ask for the same outcome at this very line, NaN where nobody does.
     """
 
