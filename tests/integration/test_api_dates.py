@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, get_args
 
 import pytest
@@ -92,22 +93,23 @@ async def test_exports_in_seconds(furnished: tuple[Gateway, World]) -> None:
 
 async def test_a_stream_in_seconds_tells_the_same(make_database: MakeDatabase) -> None:
     """Also who hears it from the same entry, or comes back with an id."""
-    engine, everything = Engine(), {"type": ",".join(get_args(EventKind)), "min_ev": -1}
+    engine, kinds = Engine(), ",".join(get_args(EventKind))
     async with gateway_on(await make_database(MIGRATIONS), stream_heartbeat_seconds=0.1) as gateway:
+        followed = partial(streaming, gateway.client, type=kinds, min_ev=-1)
         await gateway.tell(odds_changed(Market()), opportunities_updated(Offer()), engine.tells({H2H: ARBITRAGE}))
         async with (
-            streaming(gateway.client, **everything) as iso,
-            streaming(gateway.client, **everything, date_format="unix") as unix,
+            followed() as iso,
+            followed(date_format="unix") as unix,
         ):
             (begun,), (dated,) = await iso.events(1), await unix.events(1)
             assert dated.data == in_seconds(begun.data)
             assert begun.data["opportunities"]
             assert begun.data["combinations"]
-            later = {"revision": 2, "as_of": AS_OF + timedelta(seconds=1)}
+            later = AS_OF + timedelta(seconds=1)
             await gateway.tell(
-                odds_changed(Market(), **later),
-                opportunities_updated(Offer(ev=0.07), Offer("opportunity-2"), **later),
-                opportunities_updated(closed={"opportunity-1": "no_ev"}, **later | {"revision": 3}),
+                odds_changed(Market(), revision=2, as_of=later),
+                opportunities_updated(Offer(ev=0.07), Offer("opportunity-2"), revision=2, as_of=later),
+                opportunities_updated(closed={"opportunity-1": "no_ev"}, revision=3, as_of=later),
                 engine.tells({H2H: LOW_HOLD}),
                 closing_line_fixed(),
             )
@@ -116,7 +118,7 @@ async def test_a_stream_in_seconds_tells_the_same(make_database: MakeDatabase) -
             assert names >= {"odds.changed", "arbitrage.closed", "low_hold.opened", "closing.fixed"}
             assert names >= {f"opportunity.{what}" for what in ("opened", "updated", "closed")}
             dated_told = await unix.events(len(told))
-            async with streaming(gateway.client, dated.id, **everything, date_format="unix") as back:
+            async with followed(dated.id, date_format="unix") as back:
                 for again in (dated_told, await back.events(len(told))):
                     assert [one.data for one in again] == [in_seconds(one.data) for one in told]
             while (beat := await unix.event()).name != "heartbeat":

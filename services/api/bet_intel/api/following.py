@@ -160,8 +160,8 @@ def _winning(entry: Entry, of: str, before: Any) -> tuple[bool, bool]:
     if _WINNING not in entry.frames:
         won = before is None or is_one(of, before, Staking())
         entry.frames[_WINNING] = bytes((won, is_one(of, entry.payload["legs"], Staking())))
-    won, wins = entry.frames[_WINNING]
-    return bool(won), bool(wins)
+    verdicts = entry.frames[_WINNING]
+    return bool(verdicts[0]), bool(verdicts[1])
 
 
 def _sees(view: View, legs: Any) -> bool:

@@ -174,11 +174,13 @@ class _Pooled:
         """Of the pool without a bookmaker, which is that of all where it has no price here."""
         if self._fair is None:
             return {}
-        pool, without = self._fair.consensus, ...
+        consensus, without = self._fair.consensus, self._fair.leave_one_out
+        share, outlier = consensus.share, consensus.outlier
         if bookmaker in self._bookmakers:
-            pool, without = self._fair.leave_one_out, self._bookmakers.index(bookmaker)
-        share, outlier = (each[without][..., 0].tolist() for each in (pool.share, pool.outlier))
-        return dict(zip(self._bookmakers, zip(share, outlier, strict=True), strict=True))
+            b = self._bookmakers.index(bookmaker)
+            share, outlier = without.share[b], without.outlier[b]
+        members = zip(share[:, 0].tolist(), outlier[:, 0].tolist(), strict=True)
+        return dict(zip(self._bookmakers, members, strict=True))
 
 
 def _fair(market: PooledMarket) -> FairPrices:
