@@ -3,15 +3,22 @@
 import csv
 import re
 from collections.abc import AsyncIterator, Iterator
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, get_args
 
 import pytest
 from pydantic import SecretStr
 
+from bet_intel.api.following import EventKind
 from fixtures.api_gateway import MIGRATIONS, Gateway, gateway_on
+from fixtures.api_messages import AS_OF, Market, Offer, odds_changed, opportunities_updated
 from fixtures.api_world import QUERIES, SECRETS_KEY, World, furnish, low_holds, named
+from fixtures.closing_messages import closing_line_fixed
+from fixtures.combination_messages import ARBITRAGE, LOW_HOLD, Engine
+from fixtures.engine_boards import H2H
 from fixtures.postgres import MakeDatabase
+from fixtures.sse import streaming
 
 pytestmark = pytest.mark.integration
 
@@ -58,7 +65,9 @@ async def test_every_read_in_seconds_says_the_same(furnished: tuple[Gateway, Wor
     asked = set()
     for path, operations in document["paths"].items():
         read = operations.get("get", {"parameters": []})
-        if path.startswith("/v1/exports") or all(one["name"] != "date_format" for one in read["parameters"]):
+        if path.startswith(("/v1/exports", "/v1/stream")) or all(
+            one["name"] != "date_format" for one in read["parameters"]
+        ):
             continue
         where, more = path.format(**named(world, path)), QUERIES.get(read["operationId"], {})
         iso, unix = await gateway.get(where, **more), await gateway.get(where, **more, date_format="unix")
@@ -80,6 +89,41 @@ async def test_exports_in_seconds(furnished: tuple[Gateway, World]) -> None:
         for iso, unix in zip(rows["iso"], rows["unix"], strict=True):
             for name, text in iso.items():
                 assert unix[name] == (f"{in_seconds(text):.0f}" if _is_time(text) else text), (path, name)
+
+
+async def test_a_stream_in_seconds_tells_the_same(make_database: MakeDatabase) -> None:
+    """Also who hears it from the same entry, or comes back with an id."""
+    engine, kinds = Engine(), ",".join(get_args(EventKind))
+    async with gateway_on(await make_database(MIGRATIONS), stream_heartbeat_seconds=0.1) as gateway:
+        followed = partial(streaming, gateway.client, type=kinds, min_ev=-1)
+        await gateway.tell(odds_changed(Market()), opportunities_updated(Offer()), engine.tells({H2H: ARBITRAGE}))
+        async with (
+            followed() as iso,
+            followed(date_format="unix") as unix,
+        ):
+            (begun,), (dated,) = await iso.events(1), await unix.events(1)
+            assert dated.data == in_seconds(begun.data)
+            assert begun.data["opportunities"]
+            assert begun.data["combinations"]
+            later = AS_OF + timedelta(seconds=1)
+            await gateway.tell(
+                odds_changed(Market(), revision=2, as_of=later),
+                opportunities_updated(Offer(ev=0.07), Offer("opportunity-2"), revision=2, as_of=later),
+                opportunities_updated(closed={"opportunity-1": "no_ev"}, revision=3, as_of=later),
+                engine.tells({H2H: LOW_HOLD}),
+                closing_line_fixed(),
+            )
+            told = await iso.events(10)
+            names = {event.name for event in told}
+            assert names >= {"odds.changed", "arbitrage.closed", "low_hold.opened", "closing.fixed"}
+            assert names >= {f"opportunity.{what}" for what in ("opened", "updated", "closed")}
+            dated_told = await unix.events(len(told))
+            async with followed(dated.id, date_format="unix") as back:
+                for again in (dated_told, await back.events(len(told))):
+                    assert [one.data for one in again] == [in_seconds(one.data) for one in told]
+            while (beat := await unix.event()).name != "heartbeat":
+                pass
+            assert isinstance(beat.data["as_of"], int | float)
 
 
 async def test_a_list_in_seconds_goes_on_in_seconds(furnished: tuple[Gateway, World]) -> None:

@@ -64,7 +64,7 @@ def test_a_cursor_does_not_look_at_the_format() -> None:
 
 def test_every_read_with_times_has_the_choice_and_no_other() -> None:
     for operation in described():
-        if operation.method == "GET" and operation.media_type != "text/event-stream":
+        if operation.method == "GET":
             answers = [operation.answer] if operation.answer else operation.structures
             has_times = any(times_of(answer) for answer in answers)
             assert has_date_format(operation.query) == has_times, operation.path
@@ -73,6 +73,12 @@ def test_every_read_with_times_has_the_choice_and_no_other() -> None:
 def test_the_contract_tells_of_both() -> None:
     schemas = msgspec.json.decode(contract())["components"]["schemas"]
     either = [{"type": "string", "format": "date-time"}, {"type": "number"}]
+    for name, member in (
+        ("OpportunityGone", "closed_at"),
+        ("CombinationMoved", "as_of"),
+        ("ExportedOpportunity", "as_of"),
+    ):
+        assert schemas[name]["properties"][member]["anyOf"] == either
     assert schemas["Peak"]["properties"]["at"] == {"anyOf": either}
     as_of = schemas["OpportunityList"]["properties"]["as_of"]
     assert as_of == {"anyOf": [*either, {"type": "null"}], "description": as_of["description"]}

@@ -158,9 +158,14 @@ def test_the_pool_that_judged_any_price_is_made_again_exactly(profile: Profile) 
                     assert (working.ev > 1e-12) == (working.verdict == "refused")
                     assert working.ev_worst == pytest.approx(ends[0] * (working.net_price or 0) - 1.0)
                 assert working.estimated_half_points == (None if away is None else away.half_points)
+                told_outliers = [one.leave_one_out_outlier for one in working.bookmakers if away is None]
+                named = pooled.fair.leave_one_out.outlier[b, : len(market.board.bookmakers), 0]
+                assert told_outliers in ([], named.tolist())
                 weights = {one.bookmaker: one.leave_one_out_weight for one in working.bookmakers}
                 assert weights[bookmaker] == 0.0
-                assert away is not None or sum(weights.values()) == pytest.approx(1.0)
+                asked = {bookmaker: 0.0} if away is None else {bookmaker: 0.0} | dict(away.shares)
+                assert away is None or weights == pytest.approx(dict.fromkeys(weights, 0.0) | asked, abs=1e-12)
+                assert sum(weights.values()) == pytest.approx(1.0)
                 seen, estimated = seen + 1, estimated + (away is not None)
     assert seen > 100
     assert estimated or profile.sharp_references

@@ -147,8 +147,3 @@ def _placed(amount: Decimal) -> Decimal:
 
 def _time(value: datetime | str) -> datetime:
     return value if isinstance(value, datetime) else msgspec.convert(value, datetime)
-
-
-def legs_of(payload: Mapping[str, Any]) -> Sequence[str]:
-    """The bookmakers of an entry's legs."""
-    return [leg["bookmaker"] for leg in payload["legs"]]

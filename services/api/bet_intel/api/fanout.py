@@ -65,7 +65,7 @@ class Fanout:
 
     tail: FeedTail
     frames: Callable[[Collection[Entry], FeedId, Wanted], bytes]
-    heartbeat: Callable[[FeedId], bytes]
+    heartbeat: Callable[[FeedId, Wanted], bytes]
     heartbeat_seconds: float
     holds: Callable[[Caller], bool]
     monotonic: Monotonic
@@ -139,4 +139,4 @@ class Fanout:
             return None
         end = FeedId(at.epoch, entries[-1].seq) if entries else at
         chunk = self.frames(entries, at, wanted) if entries else b""
-        return _News(chunk + self.heartbeat(end) if beats else chunk, end, entries[-1] if chunk else None)
+        return _News(chunk + self.heartbeat(end, wanted) if beats else chunk, end, entries[-1] if chunk else None)

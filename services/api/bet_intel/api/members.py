@@ -87,6 +87,7 @@ def of_opportunity(row: Record, working: Working) -> PriceWorking:
         push_probability=row["push"],
         confidence=row["confidence"],
         estimated_half_points=row["half_points"],
+        estimated_lines=working.estimated_lines,
         as_of=working.as_of,
         method=working.method,
         books_used=working.books_used,

@@ -39,9 +39,10 @@ _PROBLEMS = {
 
 
 class Example(msgspec.Struct, frozen=True):
-    """A question and its answer: parameters of the path, the body that was sent, and what came back."""
+    """A question and its answer: parameters of the path and the query, the body that was sent, and what came back."""
 
     path: Mapping[str, str] = {}
+    query: Mapping[str, str] = {}
     body: Any = None
     answer: Any = None
 
@@ -57,7 +58,13 @@ def document(operations: Sequence[Operation]) -> bytes:
         if each is not None
     ]
     _, schemas = msgspec.json.schema_components([*told, Problem], ref_template=_REF)
-    dated = [operation.answer for operation in operations if operation.answer and has_date_format(operation.query)]
+    dated = [
+        each
+        for operation in operations
+        if has_date_format(operation.query)
+        for each in (operation.answer, *operation.structures)
+        if each is not None
+    ]
     schemas |= in_either_format(dated, schemas)
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
@@ -126,7 +133,11 @@ def _operation(operation: Operation, example: Example) -> dict[str, Any]:
         "tags": [operation.tag],
         "summary": operation.summary,
         **described,
-        "parameters": [*_path_parameters(operation, example), *_query_parameters(operation), *_headers(operation)],
+        "parameters": [
+            *_path_parameters(operation, example),
+            *_query_parameters(operation, example),
+            *_headers(operation),
+        ],
         **_request_body(operation, example),
         "responses": _responses(operation, example),
     }
@@ -146,12 +157,13 @@ def _path_parameters(operation: Operation, example: Example) -> list[dict[str, A
     ]
 
 
-def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
+def _query_parameters(operation: Operation, example: Example) -> list[dict[str, Any]]:
     (root,), components = msgspec.json.schema_components([operation.query], ref_template=_REF)
     described = components[operation.query.__name__] if components else root
     needed = described.get("required", [])
     return [
         _query_parameter(name, schema, required=name in needed)
+        | ({"example": example.query[name]} if name in example.query else {})
         for name, schema in described.get("properties", {}).items()
     ]
 

@@ -4,6 +4,7 @@ A set tells each bookmaker's prices and weight: what the others think without an
 that the engine used. To tell every such pool would multiply a set by the number of bookmakers.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,32 +17,38 @@ from bet_intel.odds import BoolArray, FairPrices, FloatArray, Method, exchange_m
 Table = Mapping[str, Sequence[Any]]
 
 
+Members = dict[int, tuple[float, bool]]
+"""Share in a pool, and whether it was left out as an outlier, by the bookmaker's row."""
+
+
 class OtherPool(NamedTuple):
-    """The pool without one bookmaker: the ends of its band by outcome, NaN where there is none. `members`: share, and
-    whether it was left out as an outlier, by the bookmaker's row."""
+    """The pool without one bookmaker: the ends of its band by outcome, NaN where there is none."""
 
     low: Sequence[float]
     high: Sequence[float]
-    members: dict[int, tuple[float, bool]]
+    members: Members
 
 
 class Opinion(NamedTuple):
     """What a price is judged by, None where nobody else gives it a fair price; its band over methods, None where the
     set is of before weights were told; the pool's shares and outliers by bookmaker, none where it is judged by other
-    lines; and how far these are."""
+    lines and the set is of before these were told; how far these are, and the rows of their markets."""
 
     fair: float | None
     band: Band | None = None
-    pool: dict[int, tuple[float, bool]] = {}  # noqa: RUF012 - never written to
+    pool: Members = {}  # noqa: RUF012 - never written to
     half_points: float | None = None
+    lines: Sequence[int] = ()
 
 
 class Opinions:
     """What other bookmakers think of the prices of a set."""
 
-    def __init__(self, tables: Mapping[str, Table], strings: Sequence[str]) -> None:
+    def __init__(self, tables: Mapping[str, Table], strings: Sequence[str], pooled_as: Sequence[int]) -> None:
+        """`pooled_as`: for each row of markets the one that tells its references."""
         self._tables = tables
         self._strings = strings
+        self._pooled_as = pooled_as
         self._markets: dict[int, _Pooled | None] = {}
 
     def of(self, market: int, outcome: int | None, bookmaker: int, *, lays: bool, worst_case: bool) -> Opinion:
@@ -53,7 +60,7 @@ class Opinions:
             return Opinion(fair)
         o = outcome - self._tables["outcomes"]["market"].index(market)
         found = Opinion(fair, Band(number(pool.low[o]), number(pool.high[o])), pool.members)
-        found = self._estimated(outcome, bookmaker, fair) or found
+        found = self._estimated(market, outcome, bookmaker, fair) or found
         if worst_case and found.band is not None:
             return found._replace(fair=found.band.high if lays else found.band.low)
         return found
@@ -65,21 +72,49 @@ class Opinions:
         row = next((row for row, pair in enumerate(pairs) if pair == (outcome, bookmaker)), None)
         return dict(zip(judged["price"], judged["fair"], strict=True)).get(row)
 
-    def _estimated(self, outcome: int, bookmaker: int, fair: float) -> Opinion | None:
+    def lines(self, market: int, bookmaker: int) -> list[tuple[int, float]]:
+        """The rows of the markets by which a bookmaker's prices of `market` are judged instead, and what the pool of
+        each counts for; none where they are judged by their own."""
+        first = self._estimate_row(self._tables["outcomes"]["market"].index(market), bookmaker)
+        told = self._tables["estimate_lines"]
+        rows = zip(told["estimate"], told["market"], told["part"], strict=True)
+        return [(line, part) for estimate, line, part in rows if estimate == first]
+
+    def _estimate_row(self, outcome: int, bookmaker: int) -> int | None:
         told = self._tables["estimates"]
         pairs = zip(told["outcome"], told["bookmaker"], strict=True)
-        row = next((row for row, pair in enumerate(pairs) if pair == (outcome, bookmaker)), None)
+        return next((row for row, pair in enumerate(pairs) if pair == (outcome, bookmaker)), None)
+
+    def _estimated(self, market: int, outcome: int, bookmaker: int, fair: float) -> Opinion | None:
+        told, row = self._tables["estimates"], self._estimate_row(outcome, bookmaker)
         if row is None:
             return None
-        return Opinion(fair, Band(told["low"][row], told["high"][row]), {}, told["half_points"][row])
+        lines = self.lines(market, bookmaker)
+        band, members = Band(told["low"][row], told["high"][row]), self._members_there(lines, bookmaker)
+        return Opinion(fair, band, members, told["half_points"][row], [line for line, _ in lines])
+
+    def _members_there(self, lines: Sequence[tuple[int, float]], bookmaker: int) -> Members:
+        """Of the pools of other lines, each as much as it counts for."""
+        shares: defaultdict[int, float] = defaultdict(float)
+        outliers = set()
+        for market, part in lines:
+            pooled = self._pools(self._pooled_as[market])
+            for book, (share, outlier) in ({} if pooled is None else pooled.members(bookmaker)).items():
+                shares[book] += part * share
+                if outlier:
+                    outliers.add(book)
+        return {book: (share, book in outliers and not share) for book, share in shares.items()}
 
     def _pool(self, market: int, bookmaker: int) -> OtherPool | None:
+        pooled = self._pools(market)
+        return None if pooled is None else pooled.without(bookmaker)
+
+    def _pools(self, market: int) -> "_Pooled | None":
         if market not in self._markets:
             method = self._strings[self._tables["markets"]["method_s"][market]]
             told = told_market(self._tables, market, method)
             self._markets[market] = None if told is None else _Pooled(told)
-        pooled = self._markets[market]
-        return None if pooled is None else pooled.without(bookmaker)
+        return self._markets[market]
 
 
 class PooledMarket(NamedTuple):
@@ -132,14 +167,20 @@ class _Pooled:
         """None where it has no price in this market, or the market one outcome."""
         if self._fair is None or bookmaker not in self._bookmakers:
             return None
-        b = self._bookmakers.index(bookmaker)
-        pool, ends = self._fair.leave_one_out, self._fair.leave_one_out_band
-        members = zip(pool.share[b, :, 0].tolist(), pool.outlier[b, :, 0].tolist(), strict=True)
-        return OtherPool(
-            ends.lowest[b, :, 0].tolist(),
-            ends.highest[b, :, 0].tolist(),
-            dict(zip(self._bookmakers, members, strict=True)),
-        )
+        b, ends = self._bookmakers.index(bookmaker), self._fair.leave_one_out_band
+        return OtherPool(ends.lowest[b, :, 0].tolist(), ends.highest[b, :, 0].tolist(), self.members(bookmaker))
+
+    def members(self, bookmaker: int) -> Members:
+        """Of the pool without a bookmaker, which is that of all where it has no price here."""
+        if self._fair is None:
+            return {}
+        consensus, without = self._fair.consensus, self._fair.leave_one_out
+        share, outlier = consensus.share, consensus.outlier
+        if bookmaker in self._bookmakers:
+            b = self._bookmakers.index(bookmaker)
+            share, outlier = without.share[b], without.outlier[b]
+        members = zip(share[:, 0].tolist(), outlier[:, 0].tolist(), strict=True)
+        return dict(zip(self._bookmakers, members, strict=True))
 
 
 def _fair(market: PooledMarket) -> FairPrices:

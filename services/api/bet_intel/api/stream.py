@@ -171,7 +171,7 @@ class Streams:
                     if is_live:
                         self._hops.reached("client", entries[-1].as_of)
             if self._monotonic() >= due:
-                await outlet.send(self._heartbeat(at))
+                await outlet.send(self._heartbeat(at, wanted))
                 due = self._monotonic() + self._streaming.heartbeat_seconds
             elif not entries and is_live:
                 at, is_due = await self._fanout.follow(wanted, caller, outlet, at)
@@ -221,6 +221,7 @@ class Streams:
                 "snapshot",
                 OpportunitySnapshot(reason, number, len(cut), now.as_of, part, combined if number == len(cut) else []),
                 id if number == len(cut) else None,
+                wanted.times,
             )
             for number, part in enumerate(cut, 1)
         ]
@@ -271,9 +272,9 @@ class Streams:
             return UNKNOWN_POSITION
         return TOO_SLOW if is_live else TOO_OLD
 
-    def _heartbeat(self, at: FeedId) -> bytes:
+    def _heartbeat(self, at: FeedId, wanted: Wanted) -> bytes:
         position = self._tail.position
-        return frame("heartbeat", StreamHeartbeat(position.as_of if position else None), at)
+        return frame("heartbeat", StreamHeartbeat(position.as_of if position else None), at, wanted.times)
 
 
 def _frames(entries: Collection[Entry], at: FeedId, wanted: Wanted) -> bytes:

@@ -1,5 +1,6 @@
 """A stored opportunities.updated → the working it holds. Pure."""
 
+from collections.abc import Sequence, Set
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from bet_intel.api.domain.working import (
     PriceWorking,
     Working,
 )
-from bet_intel.api.other_pools import Opinions
+from bet_intel.api.other_pools import Members, Opinions
 from bet_intel.api.wire_values import bookmakers_of, market_keys, number, pools_of, time
 from bet_intel.events.v1.opportunities_updated_pb2 import OpportunitiesUpdated
 from bet_intel.odds import expected_value, lay_as_back, net_price
@@ -51,7 +52,7 @@ class SetWorking:
         self._tables: dict[str, dict[str, list[Any]]] = {
             name: {column: values.tolist() for column, values in table.items()} for name, table in tables.items()
         }
-        self._opinions = Opinions(self._tables, self._strings)
+        self._opinions = Opinions(self._tables, self._strings, self._pool)
 
     @property
     def odds_revision(self) -> int:
@@ -75,7 +76,8 @@ class SetWorking:
         opportunities = self._tables["opportunities"]
         markets = self._tables["markets"]
         market = self._tables["outcomes"]["market"][opportunities["outcome"][row]]
-        pool = self._leave_one_out_pool(row)
+        pool, judged = self._leave_one_out_pool(row), opportunities["bookmaker"][row]
+        lines = [line for line, _ in self._opinions.lines(self._pool[market], judged)]
         return Working(
             as_of=from_us(self._message.as_of_us),
             odds_revision=self._message.odds_revision,
@@ -90,8 +92,9 @@ class SetWorking:
                 sum(weight > 0 for weight, _ in pool.values()),
             ),
             outcomes=self._outcomes(market),
-            bookmakers=self._market_bookmakers(market, opportunities["bookmaker"][row], pool),
+            bookmakers=self._market_bookmakers(market, judged, pool, lines),
             gates=self._gates(row),
+            estimated_lines=self._lines(lines),
         )
 
     def _pricing_revision(self, profile: str) -> int:
@@ -200,6 +203,7 @@ class SetWorking:
             push_probability=terms.push,
             confidence=terms.confidence,
             estimated_half_points=away,
+            estimated_lines=self._lines(opinion.lines),
             worst_case=worst_case,
             fair_probability=fair,
             consensus_probability=shown.consensus_probability,
@@ -211,7 +215,7 @@ class SetWorking:
             books_used=self._tables["markets"]["books_used"][market],
             dispersion=number(self._tables["markets"]["dispersion"][market]),
             outcomes=outcomes,
-            bookmakers=self._market_bookmakers(market, book, pool),
+            bookmakers=self._market_bookmakers(market, book, pool, opinion.lines),
             gates=gates,
         )
 
@@ -290,7 +294,7 @@ class SetWorking:
 
     def _prices(self, name: str, market: int) -> list[BookmakerPrice]:
         """The prices of an outcome; `market` is the row that tells them."""
-        prices, references = self._tables["prices"], self._tables["references"]
+        prices = self._tables["prices"]
         outcomes = self._tables["outcomes"]
         rows = range(len(outcomes["market"]))
         wanted = {
@@ -298,13 +302,7 @@ class SetWorking:
             for row in rows
             if outcomes["market"][row] == market and self._strings[outcomes["outcome_s"][row]] == name
         }
-        confirmed = {
-            bookmaker: us
-            for of_market, bookmaker, us in zip(
-                references["market"], references["bookmaker"], references["last_update_us"], strict=True
-            )
-            if of_market == market
-        }
+        confirmed = self._confirmed({market})
         return [
             BookmakerPrice(
                 bookmaker=self._bookmakers[prices["bookmaker"][row]][0],
@@ -318,11 +316,23 @@ class SetWorking:
             if of_outcome in wanted
         ]
 
+    def _confirmed(self, markets: Set[int]) -> dict[int, int]:
+        """When (µs) each bookmaker last confirmed its prices, the oldest of them."""
+        told = self._tables["references"]
+        found: dict[int, int] = {}
+        for market, bookmaker, us in zip(told["market"], told["bookmaker"], told["last_update_us"], strict=True):
+            if market in markets:
+                found[bookmaker] = min(us, found.get(bookmaker, us))
+        return found
+
+    def _lines(self, markets: Sequence[int]) -> list[float]:
+        return [line for row in markets if (line := self._keys[row].line) is not None]
+
     def _age(self, us: int) -> float | None:
         return (self._message.as_of_us - us) / 1e6 if us else None
 
     def _market_bookmakers(
-        self, market: int, judged: int, pool: dict[int, tuple[float, bool]]
+        self, market: int, judged: int, pool: Members, lines: Sequence[int]
     ) -> list[BookmakerWorking]:
         references = self._tables["references"]
         workings = []
@@ -348,13 +358,14 @@ class SetWorking:
                     judged=bookmaker == judged,
                 )
             )
-        # Who was asked about a line by another line, and does not price this one.
+        # Who was asked about a line by another line, and does not price this one; as old as the older of its prices.
+        confirmed = self._confirmed({self._pool[line] for line in lines})
         workings += [
             BookmakerWorking(
                 bookmaker=self._bookmakers[bookmaker][0],
                 title=self._bookmakers[bookmaker][1],
-                last_update=None,
-                age_seconds=None,
+                last_update=time(confirmed.get(bookmaker, 0)),
+                age_seconds=self._age(confirmed.get(bookmaker, 0)),
                 overround=None,
                 consensus_weight=0.0,
                 left_out_reason=None,
@@ -367,8 +378,7 @@ class SetWorking:
         ]
         return workings
 
-    def _leave_one_out_pool(self, opportunity: int) -> dict[int, tuple[float, bool]]:
-        """Bookmaker's row → share and whether it was left out as an outlier."""
+    def _leave_one_out_pool(self, opportunity: int) -> Members:
         pool = self._tables["leave_one_out"]
         return {
             pool["bookmaker"][row]: (pool["weight"][row], bool(pool["outlier"][row]))

@@ -1,6 +1,7 @@
 """An event's set of opportunities, as `opportunities.updated` tells it."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -16,6 +17,7 @@ from bet_intel.ev_engine.domain.pricing import PricedEvent
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.ev_engine.domain.stakes import Bet, stakes
 from bet_intel.ev_engine.wire import SOURCE, fill_bookmakers, market_columns, wire_event
+from bet_intel.ev_engine.wire_estimates import ToldMarket, fill_estimates
 from bet_intel.events.v1.opportunities_updated_pb2 import OpportunitiesUpdated
 from bet_intel.shared.columns import Strings, fill
 from bet_intel.shared.messaging import Message
@@ -78,12 +80,12 @@ class _Filling:
         self._strings = strings
         self._bookmakers = bookmakers
         self._rows = rows
-        self._market_row: dict[tuple[str, MarketKey], int] = {}
+        self._market_rows: defaultdict[str, dict[MarketKey, int]] = defaultdict(dict)
         self._first_outcome: list[int] = []
         self._pooled_as: list[int] = []
         count = 0
         for number, row in enumerate(rows):
-            self._market_row[row.profile.name, row.market.key] = number
+            self._market_rows[row.profile.name][row.market.key] = number
             self._first_outcome.append(count)
             self._pooled_as.append(self._same_pool(number))
             count += len(row.market.board.outcomes)
@@ -97,13 +99,13 @@ class _Filling:
             if name in seen or name == row.profile.name:
                 continue
             seen.add(name)
-            at = self._market_row.get((name, row.market.key))
+            at = self._market_rows[name].get(row.market.key)
             if at is not None and self._pooled_as[at] == at and _pooled_alike(self._rows[at], row):
                 return at
         return number
 
     def _outcome(self, profile: str, market: PricedMarket, outcome: int) -> int:
-        return self._first_outcome[self._market_row[profile, market.key]] + outcome
+        return self._first_outcome[self._market_rows[profile][market.key]] + outcome
 
     def markets(self) -> None:
         strings, rows = self._strings, self._rows
@@ -181,23 +183,11 @@ class _Filling:
         known = np.flatnonzero(~np.isnan(without.astype(np.float64)))
         fill(self._body.judged, price=known, fair=without[known])
 
-        self._estimates(told)
-
-    def _estimates(self, told: Sequence[tuple[int, PricedMarket]]) -> None:
-        rows = [
-            (self._first_outcome[number] + o, self._bookmakers[market.board.bookmakers[b]], o, one)
+        estimated = [
+            ToldMarket(market, self._first_outcome[number], self._market_rows[self._rows[number].profile.name])
             for number, market in told
-            for b, one in market.fair.estimates.items()
-            for o in range(len(market.board.outcomes))
         ]
-        fill(
-            self._body.estimates,
-            outcome=[outcome for outcome, _, _, _ in rows],
-            bookmaker=[book for _, book, _, _ in rows],
-            low=[float(one.lowest[o]) for _, _, o, one in rows],
-            high=[float(one.highest[o]) for _, _, o, one in rows],
-            half_points=[one.half_points for _, _, _, one in rows],
-        )
+        fill_estimates(self._body, estimated, self._bookmakers)
 
     def refusals(self) -> None:
         for side, table, gates in (
@@ -312,7 +302,7 @@ class _Filling:
             self._body.combinations,
             id_s=strings.rows(life.id for life in lives),
             kind_s=strings.rows(one.kind for one in found),
-            market=[self._market_row[one.profile, one.combination.market.key] for _, one in change.combined],
+            market=[self._market_rows[one.profile][one.combination.market.key] for _, one in change.combined],
             cost=[one.cost for one in found],
             ev=[one.ev for one in found],
             class_s=strings.rows(one.ev_class for one in found),
@@ -381,7 +371,7 @@ def joined(arrays: "Iterable[npt.NDArray[np.generic]]") -> "npt.NDArray[Any]":
 def _pool(market: PricedMarket, one: Priced) -> "Iterable[tuple[str, float, bool]]":
     """Who was asked about a price, with their shares, and who was left out as an outlier."""
     if one.estimate is not None:
-        return [(book, share, False) for book, share in one.estimate.shares.items()]
+        return [(book, share, book in one.estimate.outliers) for book, share in one.estimate.shares.items()]
     return zip(market.board.bookmakers, one.shares.tolist(), one.outliers.tolist(), strict=True)
 
 

@@ -59,6 +59,7 @@ class OpportunitiesUpdated(_message.Message):
     ESTIMATES_FIELD_NUMBER: _builtins.int
     REFUSAL_GATES_FIELD_NUMBER: _builtins.int
     REFUSED_LAY_GATES_FIELD_NUMBER: _builtins.int
+    ESTIMATE_LINES_FIELD_NUMBER: _builtins.int
     as_of_us: _builtins.int
     """Source time that ages, starts and expiry were judged against."""
     revision: _builtins.int
@@ -119,6 +120,8 @@ class OpportunitiesUpdated(_message.Message):
     def refusal_gates(self) -> Global___RefusalGateColumns: ...
     @_builtins.property
     def refused_lay_gates(self) -> Global___RefusedLayGateColumns: ...
+    @_builtins.property
+    def estimate_lines(self) -> Global___EstimateLineColumns: ...
     def __init__(
         self,
         *,
@@ -152,10 +155,11 @@ class OpportunitiesUpdated(_message.Message):
         estimates: Global___EstimateColumns | None = ...,
         refusal_gates: Global___RefusalGateColumns | None = ...,
         refused_lay_gates: Global___RefusedLayGateColumns | None = ...,
+        estimate_lines: Global___EstimateLineColumns | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["bookmakers", b"bookmakers", "certainties", b"certainties", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "estimates", b"estimates", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "legs", b"legs", "markets", b"markets", "opportunities", b"opportunities", "outcomes", b"outcomes", "pooling", b"pooling", "prices", b"prices", "profiles", b"profiles", "reference_weights", b"reference_weights", "references", b"references", "refusal_gates", b"refusal_gates", "refusals", b"refusals", "refused_lay_gates", b"refused_lay_gates", "refused_lays", b"refused_lays", "same_pools", b"same_pools", "terms", b"terms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bookmakers", b"bookmakers", "certainties", b"certainties", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "estimate_lines", b"estimate_lines", "estimates", b"estimates", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "legs", b"legs", "markets", b"markets", "opportunities", b"opportunities", "outcomes", b"outcomes", "pooling", b"pooling", "prices", b"prices", "profiles", b"profiles", "reference_weights", b"reference_weights", "references", b"references", "refusal_gates", b"refusal_gates", "refusals", b"refusals", "refused_lay_gates", b"refused_lay_gates", "refused_lays", b"refused_lays", "same_pools", b"same_pools", "terms", b"terms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_us", b"as_of_us", "bookmakers", b"bookmakers", "certainties", b"certainties", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "estimates", b"estimates", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "legs", b"legs", "markets", b"markets", "odds_revision", b"odds_revision", "opportunities", b"opportunities", "outcomes", b"outcomes", "pooling", b"pooling", "prices", b"prices", "pricing_revision", b"pricing_revision", "profiles", b"profiles", "reference_weights", b"reference_weights", "references", b"references", "refusal_gates", b"refusal_gates", "refusals", b"refusals", "refused_lay_gates", b"refused_lay_gates", "refused_lays", b"refused_lays", "revision", b"revision", "same_pools", b"same_pools", "strings", b"strings", "terms", b"terms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_us", b"as_of_us", "bookmakers", b"bookmakers", "certainties", b"certainties", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "estimate_lines", b"estimate_lines", "estimates", b"estimates", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "legs", b"legs", "markets", b"markets", "odds_revision", b"odds_revision", "opportunities", b"opportunities", "outcomes", b"outcomes", "pooling", b"pooling", "prices", b"prices", "pricing_revision", b"pricing_revision", "profiles", b"profiles", "reference_weights", b"reference_weights", "references", b"references", "refusal_gates", b"refusal_gates", "refusals", b"refusals", "refused_lay_gates", b"refused_lay_gates", "refused_lays", b"refused_lays", "revision", b"revision", "same_pools", b"same_pools", "strings", b"strings", "terms", b"terms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -872,7 +876,7 @@ class ReferenceWeightColumns(_message.Message):
     WEIGHT_FIELD_NUMBER: _builtins.int
     MID_FIELD_NUMBER: _builtins.int
     weight: _builtins.bytes
-    """0 where it is not pooled"""
+    """0 where it is not pooled, but for want of a margin"""
     mid: _builtins.bytes
     """1 = read from the middle of its back and lay prices"""
     def __init__(
@@ -923,6 +927,35 @@ class EstimateColumns(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EstimateColumns: _TypeAlias = EstimateColumns  # noqa: Y015
+
+@_typing.final
+class EstimateLineColumns(_message.Message):
+    """The lines that prices were judged by, one or two of each market and bookmaker: at the first of its `estimates`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ESTIMATE_FIELD_NUMBER: _builtins.int
+    MARKET_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
+    estimate: _builtins.bytes
+    market: _builtins.bytes
+    """the line, as the same profile judges it"""
+    part: _builtins.bytes
+    """what its pool counts for, of 1"""
+    def __init__(
+        self,
+        *,
+        estimate: _builtins.bytes = ...,
+        market: _builtins.bytes = ...,
+        part: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate", "market", b"market", "part", b"part"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EstimateLineColumns: _TypeAlias = EstimateLineColumns  # noqa: Y015
 
 @_typing.final
 class RefusalGateColumns(_message.Message):

@@ -34,8 +34,8 @@ class CombinationChange(NamedTuple):
 
 
 def changed(known: Mapping[str, KnownCombination], sets: Sequence[OpportunitySet]) -> CombinationChange:
-    """Compare what is open, by id, with the newer `sets` of the same events. One whose prices, EV and class are as
-    before is no news."""
+    """Compare what is open, by id, with the newer `sets` of the same events. One whose EV and class, prices, limits and
+    categories are as before is no news."""
     gone: list[str] = []
     entries: list[FeedEntry] = []
     for each in sets:
@@ -44,7 +44,7 @@ def changed(known: Mapping[str, KnownCombination], sets: Sequence[OpportunitySet
             before = known.get(one.id)
             if before is None:
                 entries.append(_entry("opened", each, one))
-            elif (before.ev, before.class_, _prices(before.legs)) != (one.ev, one.class_, _prices(one.legs)):
+            elif (before.ev, before.class_, _told(before.legs)) != (one.ev, one.class_, _told(one.legs)):
                 entries.append(_entry("updated", each, one, before))
         for id, before in sorted(known.items()):
             if before.event_id == each.event.id and id not in still_open:
@@ -53,20 +53,23 @@ def changed(known: Mapping[str, KnownCombination], sets: Sequence[OpportunitySet
     return CombinationChange(gone, entries)
 
 
-def _prices(legs: Sequence[Leg]) -> list[tuple[str, float]]:
-    return [(leg.bookmaker, leg.price) for leg in legs]
+def _told(legs: Sequence[Leg]) -> list[tuple[str, float, float | None, str]]:
+    """What of the legs is news: also the limits, which decide whether stakes make a loss of an arbitrage, and the
+    categories, which decide who sees it."""
+    return [(leg.bookmaker, leg.price, leg.limit, leg.category) for leg in legs]
 
 
 def _entry(
     what: str, of_set: OpportunitySet, one: OpenCombination, before: KnownCombination | None = None
 ) -> FeedEntry:
-    """The combination with everything that is shown of it, under the names of the read model's columns, and the EV and
-    the legs that it had."""
+    """The combination with everything that is shown of it, under the names of the read model's columns, and the EV,
+    the class and the legs that it had."""
     event = of_set.event
     payload: dict[str, Any] = msgspec.to_builtins(one, builtin_types=(datetime,))
     payload |= {"league_title": event.league_title, "home": event.home, "away": event.away}
     if before is not None:
         payload["ev_before"] = before.ev
+        payload["class_before"] = before.class_
         payload["legs_before"] = msgspec.to_builtins(before.legs, builtin_types=(datetime,))
     return FeedEntry(f"{one.kind}.{what}", one.event_id, one.as_of, payload)
 

@@ -78,7 +78,7 @@ def explain(price: PriceWorking) -> list[str]:
     if left_out:
         sentences.append(f"Not asked: {_listed([_why(one) for one in left_out])}.")
     if price.estimated_half_points is not None:
-        sentences.append(_estimated(price.estimated_half_points))
+        sentences.append(_estimated(price.estimated_half_points, price.estimated_lines))
     if price.fair_probability is not None:
         sentences.append(_fair(price, price.fair_probability))
     sentences.append(_verdict(price))
@@ -182,7 +182,11 @@ def _fair(price: PriceWorking, fair: float) -> str:
     if band.low is not None and band.high is not None:
         width = f", between {_percent(band.low)} and {_percent(band.high)} over the methods"
     consensus = price.consensus_probability
+    left_out = next((one.left_out_reason for one in price.bookmakers if one.judged), None)
     every = "" if consensus is None else f"; with {price.title} the consensus is {_percent(consensus)}"
+    if left_out and consensus is not None:
+        why = REASONS.get(left_out, left_out)
+        every = f"; the consensus is {_percent(consensus)}, also without {price.title}, because {why}"
     end = "high" if price.side == LAY else "low"
     pooled = f"Pooled, by the {end} end of the band," if price.worst_case else "Pooled"
     return f"{pooled} that is a fair probability of {_percent(fair)}, odds of {1 / fair:.3f}{width}{every}."
@@ -223,10 +227,14 @@ def _per(price: PriceWorking) -> str:
     return "per unit of liability" if price.side == LAY else "per unit staked"
 
 
-def _estimated(half_points: float) -> str:
+def _estimated(half_points: float, lines: Sequence[float]) -> str:
     if half_points == 0:
         return "Too few others price this line under its name: it is judged by the same line under another."
-    return f"Too few others price this line: it is judged by other lines, the nearest {half_points:g} half points away."
+    named = f" ({' and '.join(f'{line:g}' for line in lines)})" if lines else ""
+    return (
+        f"Too few others price this line: it is judged by other lines{named}, the nearest {half_points:g} half points "
+        "away."
+    )
 
 
 def _unjudged(reason: str | None) -> str:
@@ -241,6 +249,8 @@ def _unjudged(reason: str | None) -> str:
 
 def _gate(gate: Gate) -> str:
     say = _GATES.get(gate.gate)
+    if gate.gate == "near_median_book" and gate.value is None:
+        return "no bookmaker is in the consensus of this line, whose median it could be held against"
     value = float("inf") if gate.value is None else gate.value
     bound = float("inf") if gate.bound is None else gate.bound
     return gate.gate if say is None else say(value, bound)

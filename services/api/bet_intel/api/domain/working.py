@@ -13,6 +13,7 @@ from msgspec import Meta
 DELAYED = "delayed"
 """Why something is not told: prices went into it that the caller's tier does not see yet."""
 
+EstimatedLines = Annotated[list[float], Meta(description="The lines that it was judged by, where not by its own.")]
 Probability = Annotated[float, Meta(description="Probability between 0 and 1, not rounded.")]
 
 
@@ -92,6 +93,7 @@ class Working(msgspec.Struct, frozen=True):
     outcomes: list[OutcomeWorking]
     bookmakers: list[BookmakerWorking]
     gates: list[Gate]
+    estimated_lines: EstimatedLines = []
 
 
 class FairOutcome(msgspec.Struct, frozen=True):
@@ -155,6 +157,7 @@ class PriceWorking(msgspec.Struct, frozen=True, kw_only=True):
     estimated_half_points: Annotated[
         float | None, Meta(description="Judged by other lines, the nearest so far away; null: by its own.")
     ] = None
+    estimated_lines: EstimatedLines = []
     worst_case: Annotated[bool, Meta(description="The profile judges by the end of the band that is worse.")] = False
     as_of: datetime
     method: str

@@ -11,7 +11,7 @@ from bet_intel.api.demand import Demand
 from bet_intel.api.domain.accounts import STREAM
 from bet_intel.api.following import BY_DEFAULT, EventKind, Wanted
 from bet_intel.api.operation import Operation
-from bet_intel.api.query import Ev, parse
+from bet_intel.api.query import DateFormatChoice, Ev, parse
 from bet_intel.api.routes.opportunities import OpportunityFilters
 from bet_intel.api.stream import Streams
 from bet_intel.api.stream_events import (
@@ -32,8 +32,9 @@ moved; `closing.fixed` for one whose closing lines were fixed or voided; `heartb
 `opened`, `updated` and `closed` tell of several legs; so do, where `type` asks, those of `low_hold.` and `middle.`. \
 Those that are open are in the snapshot. Their least EV is `min_combined_ev`; filters of EV and odds, and of class but \
 for `suspect`, do not look at them. An arbitrage that rounded stakes turn into a loss closes, `rounded_away`, and \
-opens when it wins again. The filters are those of /v1/opportunities; an update is told as long as the \
-opportunity is in the list they give, and once more, with `listed` false, when it leaves it. `odds.changed` and \
+what has a leg that your tier does not see any more, `out_of_view`; it opens when that is over. The filters are those \
+of /v1/opportunities; an update is told as long as the opportunity is in the list they give, and once more, with \
+`listed` false, when it leaves it; one of several legs too, without `listed`. `odds.changed` and \
 `closing.fixed` look at sport, league, event, market and starts_before alone. `payload` says of each what its data is: \
 `snapshot`, all there is, or `delta`, what has changed of it.
 
@@ -43,6 +44,7 @@ for half a minute is disconnected."""
 
 
 class StreamQuery(OpportunityFilters, frozen=True):
+    date_format: DateFormatChoice = "iso"
     type: Annotated[
         tuple[EventKind, ...],
         Meta(
@@ -63,7 +65,8 @@ def operations(streams: Streams, demand: Demand) -> tuple[Operation, ...]:
         asked = parse(request.url.query, StreamQuery)
         demand.asked_for(asked.sport, asked.league)
         caller = caller_of(request)
-        wanted = Wanted(asked.which(caller.view), frozenset(asked.type), asked.odds_format, asked.min_combined_ev)
+        which, kinds = asked.which(caller.view), frozenset(asked.type)
+        wanted = Wanted(which, kinds, asked.odds_format, asked.min_combined_ev, asked.times)
         return StreamResponse(streams.follow(wanted, request.headers.get("last-event-id"), caller))
 
     return (

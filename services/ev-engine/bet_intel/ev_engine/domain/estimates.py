@@ -139,9 +139,12 @@ class _Estimates:
         first = view is not None and view.above == 0
         pools = [self._references(one.market, one.column) for one in near]
         shares: defaultdict[str, float] = defaultdict(float)
+        outliers: set[str] = set()
         for one, part in zip(near, parts, strict=True):
-            for book, share in self._shares(one):
+            for book, share, outlier in self._members(one):
                 shares[book] += part * share
+                if outlier:
+                    outliers.add(book)
         # By the worst case `fair` is the lowest of going over: of the other side the lowest is another number.
         is_bound = self._pooled.fair.method is Method.WORST_CASE
         return Estimate(
@@ -150,7 +153,9 @@ class _Estimates:
             highest=_both(highest, 1.0 - lowest, first=first),
             lines=tuple(line for one in near if (line := self._entries[one.market].key.line) is not None),
             half_points=min(abs(one.half_points) for one in near),
+            parts=tuple((self._entries[one.market].key, part) for one, part in zip(near, parts, strict=True)),
             shares=dict(shares),
+            outliers=frozenset(book for book in outliers if shares[book] == 0.0),
             references=min(references for references, _ in pools),
             sharp=all(sharp for _, sharp in pools),
             dispersion=max(self._dispersion(one) for one in near),
@@ -173,14 +178,12 @@ class _Estimates:
         log_odds: FloatArray = np.log(np.array(p) / (1.0 - np.array(p)))
         return log_odds
 
-    def _shares(self, one: _Neighbour) -> Iterator[tuple[str, float]]:
+    def _members(self, one: _Neighbour) -> Iterator[tuple[str, float, bool]]:
+        """Share of each bookmaker of a line, and whether it was left out as an outlier."""
         fair, books = self._pooled.fair, self._entries[one.market].board.bookmakers
-        share = (
-            fair.consensus.share[:, one.market]
-            if one.column is None
-            else fair.leave_one_out.share[one.column, :, one.market]
-        )
-        return zip(books, share[: len(books)].tolist(), strict=True)
+        pool, judged = (fair.consensus, ...) if one.column is None else (fair.leave_one_out, one.column)
+        share, outlier = (each[judged][..., : len(books), one.market] for each in (pool.share, pool.outlier))
+        return zip(books, share.tolist(), outlier.tolist(), strict=True)
 
     def _dispersion(self, one: _Neighbour) -> float:
         fair = self._pooled.fair

@@ -42,6 +42,12 @@ class Pooled:
         return nanmedian(np.where(self.fair.consensus.share > 0, self.fair.devigged, np.nan))
 
     @cached_property
+    def _weight_told(self) -> FloatArray:
+        """Of who is pooled, or held against the pool for want of a margin. (bookmakers, markets)"""
+        status = self.fair.status
+        return np.where((status == DevigStatus.OK) | (status == DevigStatus.NO_OVERROUND), self.weight, 0.0)
+
+    @cached_property
     def sharp(self) -> BoolArray:
         """Whether a sharp bookmaker is in the pool without each bookmaker. (bookmakers, markets)"""
         used = self.fair.leave_one_out.share > 0.0
@@ -87,7 +93,7 @@ class Pooled:
             dispersion=float(pool.dispersion[m]),
             books_used=used,
             terms=self.lines.terms(m),
-            weight=np.where(fair.status[:books, m] == DevigStatus.OK, self.weight[:books, m], 0.0),
+            weight=self._weight_told[:books, m],
             mid=self.group.two_sided[:books, m],
             winning=int(self.group.winning),
         )

@@ -29,8 +29,10 @@ class Side(StrEnum):
 class Estimate:
     """What other bookmakers' prices of other lines say of one that too few of them price.
 
-    `fair`, `lowest`, `highest`: (o,). `lines`: the lines it is taken from, `half_points` how far the nearest is.
-    `shares`: of the pools there, by bookmaker; `references`, `sharp` and `dispersion` are those of the weaker of them.
+    `fair`, `lowest`, `highest`: (o,). `lines`: the lines it is taken from, `half_points` how far the nearest is;
+    `parts`: their markets, and what the pool of each counts for. `shares`: of the pools there, by bookmaker;
+    `outliers`: who is left out there, and in none of them; `references`, `sharp` and `dispersion` are those of the
+    weaker of them.
     `implied`: (o,), the median of what the others ask for the same outcome at this very line, NaN where nobody does.
     """
 
@@ -39,7 +41,9 @@ class Estimate:
     highest: FloatArray
     lines: tuple[float, ...]
     half_points: float
+    parts: tuple[tuple[MarketKey, float], ...]
     shares: Mapping[str, float]
+    outliers: frozenset[str]
     references: int
     sharp: bool
     dispersion: float
@@ -117,9 +121,9 @@ class FairMarket(NamedTuple):
     (o, b); `leave_one_out`: (o, b), what the others think of an outcome, by the bookmaker left out; `laid`:
     (o, b), what a lay is held against, which is the same but by the method of the worst case: the highest there.
     `share`, `overround`: (b,), shares of the consensus; `left_out`: why a bookmaker is not in it, "" where it is.
-    `terms`: how the market's bets are settled. `weight`: (b,), what shares are
-    made of, 0 where a bookmaker is not pooled; `mid`: (b,), whose prices are the middle of back and lay; `winning`: how
-    many outcomes win. `estimates`: by the bookmaker whose prices are judged by other lines.
+    `terms`: how the market's bets are settled. `weight`: (b,), what shares are made of, 0 where a
+    bookmaker is not pooled but for want of a margin; `mid`: (b,), whose prices are the middle of back and lay;
+    `winning`: how many outcomes win. `estimates`: by the bookmaker whose prices are judged by other lines.
     """
 
     reason: str

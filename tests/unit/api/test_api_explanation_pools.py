@@ -1,0 +1,76 @@
+"""Who was asked about a price, and who was not, whatever became of it."""
+
+import pytest
+
+from bet_intel.api.domain.explanation import explain
+from bet_intel.api.domain.model import MarketKey
+from bet_intel.api.domain.working import PriceWorking
+from bet_intel.api.working import SetWorking
+from fixtures.combination_messages import FAIR, SIX, Engine
+from fixtures.engine_boards import H2H, board, line
+
+ABSURD = board({**FAIR, "low": {"Away": 2.06, "Home": 1.8}, "high": {"Away": 2.9, "Home": 2.86}})
+"""What high asks for adds up to 69 %: two prices of half as much again."""
+
+
+def working(outcome: str, bookmaker: str) -> PriceWorking:
+    told = SetWorking(Engine().tells({H2H: ABSURD}).data)
+    found = told.price(MarketKey(*H2H), outcome, bookmaker, "consensus")
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("outcome", "bookmaker", "verdict"),
+    [("Away", "low", "opportunity"), ("Home", "low", "no_ev"), ("Home", "a", "no_ev")],
+)
+def test_prices_without_margin_that_are_far_off_are_an_outlier_of_every_price(
+    outcome: str, bookmaker: str, verdict: str
+) -> None:
+    found = working(outcome, bookmaker)
+    assert found.verdict == verdict
+    outliers = {one.bookmaker: one.left_out_reason for one in found.bookmakers if one.leave_one_out_outlier}
+    assert outliers == {"high": "outlier_excluded"}
+    assert "Not asked: High, because it is too far from the others." in explain(found)
+
+
+def test_a_price_of_an_outlier_says_that_the_consensus_is_without_it() -> None:
+    found = working("Away", "high")
+    assert (found.verdict, found.class_) == ("opportunity", "suspect")
+    (fair,) = (sentence for sentence in explain(found) if sentence.startswith("Pooled"))
+    assert fair.endswith("the consensus is 50.0 %, also without High, because it is too far from the others.")
+
+
+TWO_LINES = {
+    line("totals", 8.5): board(
+        {name: {"Over": 1.7, "Under": 2.2} for name in SIX} | {"far": {"Over": 4.0, "Under": 1.3}}
+    ),
+    line("totals", 9.5): board({name: {"Over": 1.91, "Under": 1.91} for name in SIX}),
+}
+
+
+@pytest.mark.parametrize(("price", "verdict"), [(2.05, "no_ev"), (3.2, "refused")])
+def test_who_was_asked_about_other_lines_is_told_of_every_price(price: float, verdict: str) -> None:
+    """9.0 is priced by one alone, and lies half way between lines that six price."""
+    thin = board({"alone": {"Over": 1.75, "Under": price}})
+    told = SetWorking(Engine().tells({**TWO_LINES, line("totals", 9.0): thin}).data)
+    found = told.price(MarketKey(*line("totals", 9.0)), "Under", "alone", "consensus")
+    assert found is not None
+    assert (found.verdict, found.estimated_lines) == (verdict, [8.5, 9.5])
+    weights = {one.bookmaker: one.leave_one_out_weight for one in found.bookmakers}
+    assert weights == pytest.approx({"alone": 0.0, "far": 0.0} | dict.fromkeys(SIX, 1 / 6))
+    assert [one.bookmaker for one in found.bookmakers if one.leave_one_out_outlier] == ["far"]
+    assert {one.age_seconds for one in found.bookmakers} == {0.0}
+    said = " ".join(explain(found))
+    assert "Asked, by the method power: A (weight 16.7 %, 0 s old); " in said
+    assert "judged by other lines (8.5 and 9.5), the nearest 1 half points away." in said
+    assert "inf" not in said
+
+
+def test_who_prices_a_line_is_not_asked_there_about_another_of_his_own() -> None:
+    thin = board({"a": {"Over": 1.75, "Under": 2.05}})
+    told = SetWorking(Engine().tells({**TWO_LINES, line("totals", 9.0): thin}).data)
+    found = told.price(MarketKey(*line("totals", 9.0)), "Under", "a", "consensus")
+    assert found is not None
+    weights = {one.bookmaker: one.leave_one_out_weight for one in found.bookmakers}
+    assert weights == pytest.approx({"a": 0.0, "far": 0.0} | dict.fromkeys(SIX[1:], 1 / 5))
