@@ -1,4 +1,7 @@
-"""Rows 1 to 4: what a request costs the gateway, in CPU of its process, beside peers on the same server."""
+"""Rows 1 to 4: what a request costs the gateway, in CPU of its process, beside peers on the same server.
+
+And the turns of such servers, which rows that ask a gateway of another size take too.
+"""
 
 import asyncio
 import itertools

@@ -1,4 +1,4 @@
-"""Servers of a row, which end with it."""
+"""The folder and the RabbitMQ of a row, which end with it; connections to a broker, and what its consumers do without."""
 
 import random
 import tempfile

@@ -1,4 +1,4 @@
-"""The clients of a drill: a bounded load of reads and writes, followers of the stream, and a receiver of webhooks."""
+"""The clients of a drill: a bounded load of reads and of writes, and followers of the stream, each with what it saw."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""One drill from its beginning to its row."""
+"""One drill from its beginning to its row: play, strike, mend, wait until all is quiet, and judge what came of it."""
 
 import asyncio
 import shutil
