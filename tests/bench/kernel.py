@@ -1,5 +1,6 @@
-"""The kernel of the EV pass that row 9 measures, and the memory it takes: a module without the peers, whose imports would
-hide it.
+"""The kernel of the EV pass, which row 9 measures, and the memory it takes.
+
+A module without the peers, whose imports would hide it.
 """
 
 from pathlib import Path

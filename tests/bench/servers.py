@@ -1,4 +1,4 @@
-"""The folder and the RabbitMQ of a row, which end with it; connections to a broker, and what its consumers do without."""
+"""The folder and the RabbitMQ of a row, which end with it; connections to it, and dead letters that none may become."""
 
 import random
 import tempfile
