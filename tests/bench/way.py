@@ -92,7 +92,7 @@ async def _at_pace(way: "_Way") -> list[float]:
     changes = []
     for number in range(_PER_SECOND * _SECONDS):
         due = begin + number / _PER_SECOND
-        await asyncio.sleep(due - loop.time())
+        await asyncio.sleep(due - loop.time())  # the pace is what is asked for
         changes.append(asyncio.ensure_future(way.change(number % _MATCHES, loop.time() - due)))
     return await asyncio.gather(*changes)
 
