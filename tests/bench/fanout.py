@@ -11,6 +11,7 @@ from typing import cast
 import uvloop
 
 from bench.callers import caller
+from bench.connecting import connected
 from bench.gateway import wait_for
 from bench.http_load import p99, request
 from bench.measure import Figure
@@ -160,7 +161,7 @@ async def _sender(started: System, frame: bytes) -> AsyncIterator[_Streams]:
     port = next(free_ports())
     process = started.peer("bench.http_peers", "sender", str(port))
     posted = f"POST / HTTP/1.1\r\nHost: bench\r\nContent-Length: {len(frame)}\r\n\r\n".encode() + frame
-    reader, writer = await _connected(port)
+    reader, writer = await connected(port, _PATIENCE)
 
     async def tell() -> None:
         writer.write(posted)
@@ -184,14 +185,3 @@ async def _followers(port: int, key: Mapping[str, str]) -> AsyncIterator[Sequenc
     finally:
         for one in found:
             one.leave()
-
-
-async def _connected(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            return await asyncio.open_connection("127.0.0.1", port)
-        except ConnectionRefusedError:
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(0.05)

@@ -1,9 +1,11 @@
-"""Rows 1 to 4: what a request costs the gateway, in CPU of its process, beside peers on the same server."""
+"""Rows 1 to 4: what a request costs the gateway, in CPU of its process, beside peers on the same server.
+
+And the turns of such servers, which rows that ask a gateway of another size take too.
+"""
 
 import asyncio
 import itertools
 import tempfile
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ import asyncpg
 import uvloop
 
 from bench.callers import caller
+from bench.connecting import connected
 from bench.http_load import CONNECTIONS, answers, body, p99, request
 from bench.measure import Figure
 from bench.servers import connector
@@ -22,13 +25,14 @@ from bench.worker import Worker
 from bet_intel.compose.servers.ports import free_ports
 from bet_intel.shared.rabbitmq.bus import RabbitBus
 from fixtures.api_messages import Market, Match, Offer, odds_changed, opportunities_updated
+from fixtures.polling import holds_soon
 
 PATH = "/v1/opportunities"
 _PER_EVENT = 20
 HOT, COLD = 2_000, 200
 _FEW = 100
 _CODING = "br"
-_PATIENCE, _POLL_SECONDS = 120.0, 0.05
+_PATIENCE = 120.0
 
 
 @dataclass(slots=True)
@@ -137,16 +141,9 @@ async def _ways(
 
 
 async def wait_for(port: int) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            await body(port, request(PATH))
-        except ConnectionRefusedError:
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(_POLL_SECONDS)
-        else:
-            return
+    _, writer = await connected(port, _PATIENCE)
+    writer.close()
+    await body(port, request(PATH))
 
 
 @asynccontextmanager
@@ -164,13 +161,14 @@ async def reading(started: System, port: int) -> AsyncIterator[Callable[[int], A
             ]
             await bus.publish(odds_changed(Market(), match=match))
             await bus.publish(opportunities_updated(*offers, match=match))
-        deadline = time.monotonic() + _PATIENCE
-        while await database.fetchval("select count(*) from opportunity") < number or await _seq(
-            port
-        ) < await database.fetchval("select seq from feed_position"):
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"the read model does not hold {number} opportunities within {_PATIENCE:g} s")
-            await asyncio.sleep(_POLL_SECONDS)
+
+        async def is_known() -> bool:
+            if await database.fetchval("select count(*) from opportunity") < number:
+                return False
+            return bool(await _seq(port) >= await database.fetchval("select seq from feed_position"))
+
+        if not await holds_soon(_PATIENCE, is_known, every=0.05):
+            raise RuntimeError(f"the read model does not hold {number} opportunities within {_PATIENCE:g} s")
 
     try:
         yield fill

@@ -10,7 +10,9 @@ from bench.measure import Figure, interleaved, times_faster
 from bet_intel.ev_engine.domain.boards import EventBoards
 from bet_intel.ev_engine.domain.pricing import price
 from bet_intel.ev_engine.domain.profile import Profile
-from e2e.by_hand import Board, Line, LineKey, judged
+from e2e.by_hand.boards import Board, LineKey
+from e2e.by_hand.judging import judged
+from e2e.by_hand.lines import Line
 
 _BOOKS = 11
 _EVENTS = 156_000 // (2 * 3 * _BOOKS)

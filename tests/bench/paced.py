@@ -29,7 +29,7 @@ async def paced(port: int, asked: bytes, number: int, rate: float) -> Sequence[A
 
     async def one(place: int) -> Answered:
         due = begin + place / rate
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))  # the rate is what is asked for
         line = await free.get()
         status = await line.ask(asked)
         free.put_nowait(line)

@@ -1,4 +1,4 @@
-"""Servers of a row, which end with it."""
+"""The folder and the RabbitMQ of a row, which end with it; connections to it, and dead letters that none may become."""
 
 import random
 import tempfile

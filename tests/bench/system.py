@@ -1,6 +1,5 @@
 """Processes of the services, on one server of each kind that keeps what it confirms; as many as a row needs."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ from bet_intel.compose.cluster.engines import SMALL, VHOST, Engines
 from bet_intel.compose.cluster.environment import Environment
 from bet_intel.compose.cluster.services import KINDS, ONE_OF_EACH, Source
 from bet_intel.compose.servers.ports import free_ports
+from fixtures.polling import holds_within
 
 _SIZES = msgspec.structs.replace(SMALL, fsync=True)
-_POLL_SECONDS = 0.05
 _SECONDS = 60.0
 
 
@@ -84,8 +83,9 @@ def system() -> Iterator[System]:
 
 
 def wait(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + _SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"not so within {_SECONDS:g} s: {what}")
-        time.sleep(_POLL_SECONDS)
+    """
+    Raises:
+        RuntimeError: it is not so in time.
+    """
+    if not holds_within(_SECONDS, condition, every=0.05):
+        raise RuntimeError(f"not so within {_SECONDS:g} s: {what}")

@@ -16,6 +16,7 @@ from statistics import median, quantiles
 import msgspec
 import uvloop
 
+from bench.connecting import connected
 from bench.matches import PRICES, PROVIDER, odds
 from bench.measure import Figure
 from bench.servers import connector
@@ -91,7 +92,7 @@ async def _at_pace(way: "_Way") -> list[float]:
     changes = []
     for number in range(_PER_SECOND * _SECONDS):
         due = begin + number / _PER_SECOND
-        await asyncio.sleep(due - loop.time())
+        await asyncio.sleep(due - loop.time())  # the pace is what is asked for
         changes.append(asyncio.ensure_future(way.change(number % _MATCHES, loop.time() - due)))
     return await asyncio.gather(*changes)
 
@@ -140,7 +141,7 @@ async def _way(started: System, port: int) -> AsyncIterator[_Way]:
         bus = RabbitBus(connector(started.broker))
         stack.push_async_callback(bus.close)
         outbox = Outbox(database, bus, InProcessTasks(random.Random(1)))
-        reader, writer = await _connected(port)
+        reader, writer = await connected(port, _PATIENCE)
         stack.callback(writer.close)
         writer.write(_STREAM)
         way = _Way(IngestOdds(outbox, Store(), lambda: datetime.now(UTC)), reader)
@@ -149,14 +150,3 @@ async def _way(started: System, port: int) -> AsyncIterator[_Way]:
         yield way
         for task in background:
             task.cancel()
-
-
-async def _connected(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            return await asyncio.open_connection("127.0.0.1", port, limit=2**24)
-        except ConnectionRefusedError:
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(0.05)

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from bet_intel.compose.servers.programs import CLUSTER
 from bet_intel.odds_ingest.providers.simulator.recording import write_recording
 from fixtures.cluster import Cluster, started, until_outcome
 from fixtures.outcome import Outcome, outcome
+from fixtures.polling import holds_within
 from fixtures.servers import need
 from fixtures.system import data_folder, running
 
@@ -27,7 +27,6 @@ _SPEED = 40
 _SEEN_BY = ("api.consume", "api.serve", "odds-ingest.schedule")
 """Without these it cannot be seen how far the recording is: they die last."""
 _SECONDS = 120.0
-_POLL_SECONDS = 0.1
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +75,7 @@ def _kill_supervisor(cluster: Cluster) -> None:
     state = ServersFolder.peek(cluster.folder).read(STATE, ClusterState)
     assert state is not None
     os.kill(state.pid, signal.SIGKILL)
-    deadline = time.monotonic() + _SECONDS
-    while not is_gone(cluster.folder):
-        assert time.monotonic() < deadline, cluster.logs()
-        time.sleep(_POLL_SECONDS)
+    assert holds_within(_SECONDS, lambda: is_gone(cluster.folder)), cluster.logs()
 
 
 def _position(cluster: Cluster) -> int:
@@ -91,6 +87,4 @@ def _position(cluster: Cluster) -> int:
 
 def _until_position(cluster: Cluster, position: int) -> None:
     """While the scheduler or the projector is away, the position does not move: then it is time that counts."""
-    deadline = time.monotonic() + 5.0
-    while _position(cluster) < position and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
+    holds_within(5.0, lambda: _position(cluster) >= position)

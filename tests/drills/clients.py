@@ -1,4 +1,4 @@
-"""The clients of a drill: a bounded load of reads and writes, followers of the stream, and a receiver of webhooks."""
+"""The clients of a drill: a bounded load of reads and of writes, and followers of the stream, each with what it saw."""
 
 import asyncio
 import time
@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import httpx
 
+from drills.pacing import until_moment
 from drills.timeline import Timeline
 
 _READS_PER_SECOND = 20
@@ -20,6 +21,7 @@ _SECONDS = 10.0
 _SILENCE = 3.0
 """A follower who hears nothing, not even a heartbeat, comes back by another way."""
 _PAUSE = 0.1
+"""What a client lets pass before it tries again, so that its tries are no load of their own."""
 _SHOWN = 3
 _PATHS = ("/v1/opportunities?limit=20", "/v1/events?limit=20", "/v1/opportunities?min_ev=0.02&limit=50", "/v1/status")
 _EVERYTHING = {"min_ev": "0", "class": "take,marginal,suspect"}
@@ -41,9 +43,10 @@ class Reads:
                 if self.enough.is_set():
                     return
                 await slots.acquire()
+                asked = time.monotonic()
                 reading = group.create_task(self._read(_PATHS[number % len(_PATHS)]))
                 reading.add_done_callback(lambda _: slots.release())
-                await asyncio.sleep(1 / _READS_PER_SECOND)
+                await until_moment(asked + 1 / _READS_PER_SECOND)
 
     async def _read(self, path: str) -> None:
         began = time.monotonic()
@@ -81,7 +84,7 @@ class Writes:
         while not self.enough.is_set():
             began = time.monotonic()
             await self._write(f"drill-{uuid4()}")
-            await asyncio.sleep(max(0.0, began + _WRITE_EVERY - time.monotonic()))
+            await until_moment(began + _WRITE_EVERY)
 
     async def _write(self, key: str) -> None:
         body = {"name": key, "status": "paused", "webhook": {"url": "http://127.0.0.1:9/hook"}}

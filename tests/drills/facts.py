@@ -1,4 +1,4 @@
-"""What the ledger is written from, read from the cluster. Every function blocks."""
+"""What the ledger is written from, read from the databases and gateways of the cluster. Every function blocks."""
 
 from typing import Any
 

@@ -29,6 +29,7 @@ _Answer = TypeVar("_Answer")
 _TESTS = Path(__file__).parents[1]
 _FOLLOWERS = 3
 _SAY_SECONDS = 0.2
+"""How often it is told how far the followers are: the drill waits for that, and is not to wait for long."""
 _ANSWER_SECONDS = 60.0
 _LINE_BYTES = 2**26
 _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100)

@@ -1,4 +1,4 @@
-"""One drill from its beginning to its row."""
+"""One drill from its beginning to its row: play, strike, mend, wait until all is quiet, and judge what came of it."""
 
 import asyncio
 import shutil
@@ -13,6 +13,7 @@ from drills import facts, ledger
 from drills.drill import Fault
 from drills.ledger import Alerts, Ending, Told
 from drills.load import Found, Load, loading
+from drills.pacing import until_moment
 from drills.recording import mark_of
 from drills.stage import DEAD_TASKS, LETTERS, Stage, StageError
 from drills.table import Row
@@ -29,6 +30,7 @@ _PLAY_SECONDS = 300.0
 _QUIET_SECONDS = 120.0
 _AFTER_SECONDS = 6.0
 _LOOK_SECONDS = 0.5
+"""Between two looks at the alerts, so that looking is no load of its own."""
 _LEAST_GAP = 1.0
 """A shorter one is no disturbance, however quick all else is."""
 _SLACK = 1.5
@@ -149,7 +151,7 @@ class Play:
         moments.struck = moments.mended = time.monotonic()
         await asyncio.to_thread(fault.strike, self.stage)
         if fault.mend is not None:
-            await asyncio.sleep(max(0.0, moments.struck + fault.hold - time.monotonic()))
+            await until_moment(moments.struck + fault.hold)
             await asyncio.to_thread(fault.mend, self.stage)
             self.say(f"{fault.title}: mended")
             moments.mended = time.monotonic()
@@ -164,7 +166,7 @@ class Play:
         self.say("playing")
         await asyncio.to_thread(self.stage.until, played, _PLAY_SECONDS, "the recording is played to its end")
         await asyncio.to_thread(self.stage.finish)
-        await asyncio.sleep(max(0.0, moments.mended + _AFTER_SECONDS - time.monotonic()))
+        await until_moment(moments.mended + _AFTER_SECONDS)
 
     async def _until_quiet(self, load: Load, subscription: str) -> None:
         """Until nothing of the play waits anywhere."""

@@ -1,4 +1,4 @@
-"""A cluster for the drills, and one drill after the other on it."""
+"""A cluster for the drills with what listens to it, and one drill after the other on it."""
 
 import asyncio
 import os

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
@@ -18,7 +17,9 @@ from bet_intel.compose.servers.folder import ServersFolder
 from bet_intel.compose.servers.nginx import Nginx
 from bet_intel.compose.servers.processes import ServerError
 from drills.asking import Asker
+from drills.pacing import let_pass
 from drills.recording import Recording, start_of
+from fixtures.polling import holds_within
 from fixtures.webhooks import Receiver
 
 SCHEDULE = "odds-ingest.schedule"
@@ -33,6 +34,7 @@ _STOP_SECONDS = 40.0
 _HEAL_SECONDS = 180.0
 _CATCH_SECONDS = 15.0
 _THAWED_SECONDS = 0.03
+"""How long it runs on between two looks, which hold it still: long enough to come into its next transaction."""
 _IN_TRANSACTION = "select count(*) from pg_stat_activity where xact_start is not null"
 
 
@@ -102,11 +104,9 @@ class Stage:
             StageError: none of them was in one in time.
         """
         pids = [pid for one in self.members(kind) if (pid := self.pid(one.name)) is not None and only in (None, pid)]
-        deadline = time.monotonic() + _CATCH_SECONDS
-        while not any(self._kill_caught(pid, service) for pid in pids):
-            if time.monotonic() > deadline:
-                raise StageError(f"no {kind} was in a transaction within {_CATCH_SECONDS:g} s")
-            time.sleep(_THAWED_SECONDS)
+        caught = lambda: any(self._kill_caught(pid, service) for pid in pids)  # noqa: E731 - said where it is asked
+        if not holds_within(_CATCH_SECONDS, caught, every=_THAWED_SECONDS):
+            raise StageError(f"no {kind} was in a transaction within {_CATCH_SECONDS:g} s")
 
     def _kill_caught(self, pid: int, service: str) -> bool:
         os.kill(pid, signal.SIGSTOP)
@@ -214,7 +214,7 @@ class Stage:
         """Do it after so many seconds, while the drill goes on; :meth:`finish` waits for it."""
 
         def do() -> None:
-            time.sleep(seconds)
+            let_pass(seconds)
             deed(self)
 
         self._later.append(self._threads.submit(do))
@@ -270,17 +270,19 @@ class Stage:
         Raises:
             StageError: it is not so in time.
         """
-        deadline = time.monotonic() + seconds
-        while True:
+        reason = ""
+
+        def is_so() -> bool:
+            nonlocal reason
             try:
-                if condition():
-                    return
                 reason = ""
+                return condition()
             except ServerError as error:
                 reason = f": {error}"
-            if time.monotonic() > deadline:
-                raise StageError(f"not so within {seconds:g} s: {what}{reason}")
-            time.sleep(_POLL_SECONDS)
+                return False
+
+        if not holds_within(seconds, is_so, every=_POLL_SECONDS):
+            raise StageError(f"not so within {seconds:g} s: {what}{reason}")
 
     @property
     def day(self) -> str:

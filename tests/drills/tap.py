@@ -19,6 +19,8 @@ from bet_intel.shared.rabbitmq.topology import EVENTS, EXCHANGES, Binding, Decla
 from drills.timeline import Timeline
 
 QUEUE = "drills.opportunities-updated"
+_AGAIN_SECONDS = 0.5
+"""Between two tries to reach the broker, which may be what is struck: often enough, and no load of its own."""
 _TOPOLOGY = EXCHANGES | Topology(
     queues=frozenset({quorum_queue(QUEUE)}), bindings=frozenset({Binding(EVENTS, QUEUE, OPPORTUNITIES_UPDATED)})
 )
@@ -66,7 +68,7 @@ class Tap:
                     await raw.ack()
             except (*LOST, aio_pika.exceptions.AMQPError) as error:
                 self.problem = f"{type(error).__name__}: {error}"
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(_AGAIN_SECONDS)
             finally:
                 with contextlib.suppress(*LOST):
                     await closed(connection)

@@ -4,7 +4,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +13,11 @@ import yaml
 
 from bet_intel.compose.servers.ports import free_port
 from drills.stage import Stage, StageError
+from fixtures.polling import holds_within
 
 QUICKER = 60
 _RULES = Path(__file__).parents[2] / "compose/prometheus/rules"
 _START_SECONDS = 10.0
-_POLL_SECONDS = 0.2
 _MINUTES = re.compile(r"(?<=\[)(\d+)m(?=\])|(?<=for: )(\d+)m\b")
 _SECONDS = re.compile(r"(seconds\S* > )(\d+)|(interval: )(\d+)s")
 
@@ -62,11 +61,9 @@ def watching(stage: Stage) -> Iterator[Watch]:
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         url = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + _START_SECONDS
-        while not _is_ready(url):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise StageError("Prometheus does not start")
-            time.sleep(_POLL_SECONDS)
+        holds_within(_START_SECONDS, lambda: process.poll() is not None or _is_ready(url), every=0.2)
+        if not _is_ready(url):
+            raise StageError("Prometheus does not start")
         yield Watch(url)
     finally:
         process.send_signal(signal.SIGTERM)

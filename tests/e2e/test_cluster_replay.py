@@ -7,7 +7,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,22 +27,28 @@ from bet_intel.compose.cluster.fleet import RUNNING
 from bet_intel.compose.cluster.services import KINDS, ONE_OF_EACH
 from bet_intel.compose.observability.catalogue import Catalogue
 from bet_intel.compose.servers.folder import ServersFolder, is_gone
-from bet_intel.compose.servers.postgres import PostgresGroup, PostgresHost
-from bet_intel.compose.servers.processes import Process, ServerError
+from bet_intel.compose.servers.postgres import PostgresGroup
+from bet_intel.compose.servers.processes import Process
 from bet_intel.compose.servers.programs import CLUSTER
 from bet_intel.compose.servers.rabbitmq import RabbitMQ
 from bet_intel.odds_ingest.providers.call_metrics import CallMetrics
 from bet_intel.odds_ingest.providers.simulator.recording import write_recording
-from bet_intel.shared.dramatiq_workers.queues import DramatiqTasks
-from bet_intel.shared.tasks import Task
-from bet_intel.shared.times import system_clock
 from fixtures.cluster import Cluster, by_name, started, until_outcome
-from fixtures.engines import connector
+from fixtures.cluster_databases import counts, emptied, is_primary
 from fixtures.no_tls import NO_TLS
 from fixtures.outcome import Outcome, outcome
 from fixtures.servers import need
 from fixtures.system import data_folder, running
 from fixtures.waiting import until
+from fixtures.waiting_deliveries import (
+    DELIVERIES,
+    NOTIFICATIONS,
+    enqueue,
+    make_deliveries,
+    states,
+    waiting_are,
+    workers_are,
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("cluster-replay")]
 
@@ -50,15 +56,12 @@ _MLB = Path(__file__).parents[3] / "shared/data/odds_api_mlb_5min/mlb_2026-08-04
 _METRICS_PAGE = Path(__file__).parents[2] / "docs/operations/metrics.md"
 _MLB_APART = 24
 """Of its snapshots, five minutes apart, the default run plays so few: 18."""
-_MLB_SECONDS = 600.0
 _SNAPSHOTS = 20
 _COUNTS = {**ONE_OF_EACH, "api.serve": 3, "ev-engine.consume": 2}
-_NOTIFICATIONS = "notifications"
 _SERVICES = frozenset(kind.service for kind in KINDS.values())
 # What the gateway knows from others; what it owns is not told again.
 _READ_MODEL = "sporting_event, bookmaker, provider_status, closing, feed_position, feed, resync_asked"
 _SUBSCRIPTIONS = "select count(*) from subscription"
-_TASKS = 500
 _SECONDS = 90.0
 
 
@@ -130,7 +133,7 @@ def test_status_shows_every_process_of_the_services(cluster: Cluster) -> None:
         *(f"api.serve.{number}" for number in range(1, 4)),
     }
     assert all(processes[f"api.serve.{number}"]["lag"] == 0 for number in range(1, 4)), "the feed stands still"
-    assert {"ev-engine.odds-changed", _NOTIFICATIONS} <= {one["queue"] for one in status["queues"]}
+    assert {"ev-engine.odds-changed", NOTIFICATIONS} <= {one["queue"] for one in status["queues"]}
 
 
 def test_every_process_exposes_the_metrics_that_are_listed(cluster: Cluster) -> None:
@@ -200,16 +203,16 @@ async def test_a_service_has_its_own_queues_at_the_broker_and_no_other(
 
 async def test_workers_follow_the_queue_and_no_task_is_lost(cluster: Cluster) -> None:
     assert (await asyncio.to_thread(cluster, "scale", "notifier.worker=2")).code == 0
-    await until(lambda: _workers(cluster, 2), _SECONDS)
-    ids = _make_deliveries(cluster)
+    await until(lambda: workers_are(cluster, 2), _SECONDS)
+    ids = make_deliveries(cluster)
     group = cluster.group()
     holding = await asyncpg.connect(group.dsn(group.primary, "notifier"))
     # The workers do not come on with a task while somebody else has the table.
     held = holding.transaction()
     await held.start()
     await holding.execute("lock table delivery in access exclusive mode")
-    await _enqueue(cluster, ids)
-    await until(lambda: _waiting(cluster, _TASKS), _SECONDS)
+    await enqueue(cluster, ids)
+    await until(lambda: waiting_are(cluster, DELIVERIES), _SECONDS)
     following = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bet_intel.compose.cli", "cluster", "autoscale", "notifier.worker"),
         *("--calm", "0.5", "--data-dir", str(cluster.folder)),
@@ -218,14 +221,14 @@ async def test_workers_follow_the_queue_and_no_task_is_lost(cluster: Cluster) ->
     assert following.stdout is not None
     said = ""
     try:
-        await until(lambda: _workers(cluster, 8), _SECONDS)
+        await until(lambda: workers_are(cluster, 8), _SECONDS)
         await held.rollback()
         async with asyncio.timeout(_SECONDS):
             # How many there are meanwhile is told by it alone: they may be fewer again before anybody else has looked.
             while "-> 2" not in said:
                 said += (line := (await following.stdout.readline()).decode())
                 assert line, said
-        await until(lambda: _workers(cluster, 2), _SECONDS)
+        await until(lambda: workers_are(cluster, 2), _SECONDS)
     finally:
         # Not by SIGINT: who runs the tests in the background has that ignored.
         following.terminate()
@@ -234,24 +237,8 @@ async def test_workers_follow_the_queue_and_no_task_is_lost(cluster: Cluster) ->
     steps = [(int(one), int(other)) for one, other in re.findall(r"notifier\.worker: (\d+) -> (\d+)", said)]
     assert steps == [(2, 8), *((number, number - 1) for number in range(8, 2, -1))], said
 
-    ended = "select state, count(*) from delivery where subscription_id = 'autoscale' group by state"
-    assert group.sql(group.primary, ended, database="notifier") == f"skipped|{_TASKS}"
+    assert states(cluster) == f"skipped|{DELIVERIES}"
     assert group.sql(group.primary, "select count(*) from dead_letter", database="notifier") == "0"
-
-
-@pytest.mark.skipif(not _MLB.exists(), reason=f"real odds are not here: {_MLB.name}")
-@pytest.mark.drill
-@pytest.mark.xdist_group("cluster-baseball")
-def test_two_days_of_baseball_every_five_minutes() -> None:
-    """Withdrawals, moved starts, lines that come and go, events that end."""
-    source = ("--source", f"replay:{_MLB}", "--speed", "max")
-    with data_folder() as folder, running(folder, *source) as system:
-        system.until_ready()
-        system.until_played(_MLB_SECONDS)
-        expected = outcome(system)
-    assert expected[1], "the recording should end with open opportunities"
-    with started(f"baseball-{os.getpid()}", "--small", "--process", "ev-engine.consume=2", *source) as cluster:
-        until_outcome(cluster, expected, _MLB_SECONDS)
 
 
 def test_what_was_written_is_read_on_every_gateway_while_the_replica_stands_still(cluster: Cluster) -> None:
@@ -281,13 +268,13 @@ async def test_a_promoted_replica_takes_the_writes_and_the_old_primary_alive_get
             await asyncio.to_thread(group.kill, old)
             await asyncio.to_thread(group.promote, new)
             await asyncio.to_thread(group.start_host, old)
-        await until(lambda: _is_primary(group, old), _SECONDS)
+        await until(lambda: is_primary(group, old), _SECONDS)
 
         await until(lambda: _takes_writes(cluster), _SECONDS)
         for _ in range(20):
             await asyncio.to_thread(lambda: cluster.must_show(*cluster.subscribe()))
 
-        assert await _is_primary(group, old), "it should be alive all the while"
+        assert await is_primary(group, old), "it should be alive all the while"
         assert int(group.sql(old, _SUBSCRIPTIONS, database="api")) == before
         assert int(group.sql(new, _SUBSCRIPTIONS, database="api")) > before + 20
         with folder.lock("servers"):
@@ -305,13 +292,13 @@ async def test_databases_emptied_by_hand_heal(cluster: Cluster, embedded: Outcom
     await asyncio.to_thread(cluster.subscribe)
     copies = "select count(*) from subscription"
     known = int(group.sql(group.primary, copies, database="api"))
-    await until(lambda: _counts(group, "notifier", copies, known), _SECONDS)
+    await until(lambda: counts(group, "notifier", copies, known), _SECONDS)
 
     for service, tables in (("api", _READ_MODEL), ("ev_engine", None), ("notifier", None)):
-        await until(lambda service=service, tables=tables: _emptied(group, service, tables), _SECONDS)  # type: ignore[misc]  # defaults keep those of now
+        await until(lambda service=service, tables=tables: emptied(group, service, tables), _SECONDS)  # type: ignore[misc]  # defaults keep those of now
 
     await asyncio.to_thread(until_outcome, cluster, embedded, _SECONDS)
-    await until(lambda: _counts(group, "notifier", copies, known), _SECONDS)
+    await until(lambda: counts(group, "notifier", copies, known), _SECONDS)
 
 
 async def test_what_dies_is_started_again_also_where_nothing_can_be_written(cluster: Cluster) -> None:
@@ -343,7 +330,7 @@ async def test_what_dies_is_started_again_also_where_nothing_can_be_written(clus
     await until(lambda: _takes_writes(cluster), _SECONDS)
     copies = "select count(*) from subscription"
     known = int(group.sql(group.primary, copies, database="api"))
-    await until(lambda: _counts(group, "notifier", copies, known), _SECONDS)
+    await until(lambda: counts(group, "notifier", copies, known), _SECONDS)
     assert log.read_text().count("Is a directory") == 1
 
 
@@ -375,70 +362,6 @@ def _get(queue: str) -> Callable[[AbstractChannel], Awaitable[object]]:
         return await (await channel.get_queue(queue, ensure=False)).get(fail=False)
 
     return get
-
-
-async def _workers(cluster: Cluster, number: int) -> bool:
-    """Whether so many run, and none that is about to stop."""
-    processes = await asyncio.to_thread(cluster.processes)
-    return sum(name.startswith("notifier.worker.") for name in processes) == number
-
-
-async def _waiting(cluster: Cluster, number: int) -> bool:
-    queues = (await asyncio.to_thread(cluster.status))["queues"]
-    waiting = {one["queue"]: int(one["ready"]) + int(one["held"]) for one in queues}
-    return waiting[_NOTIFICATIONS] == number
-
-
-def _make_deliveries(cluster: Cluster) -> list[str]:
-    """As many deliveries as there are tasks: whoever sends one finds that its opportunity has closed, and says so."""
-    group = cluster.group()
-    made = (
-        "insert into delivery "
-        "(key, subscription_id, opportunity_id, event_id, opening, level, channel, next_attempt_at) "
-        # Late enough for nobody else to take it up.
-        "select 'autoscale-' || number, 'autoscale', number, 'no-event', 1, 1, 'log', now() + interval '1 hour' "
-        "from generate_series(1, 500) number returning id"
-    )
-    ids = group.sql(group.primary, made, database="notifier").splitlines()
-    assert len(ids) == _TASKS
-    return ids
-
-
-async def _enqueue(cluster: Cluster, ids: Sequence[str]) -> None:
-    rabbitmq = RabbitMQ.find(ServersFolder.peek(cluster.folder))
-    assert rabbitmq is not None
-    url = rabbitmq.urls(VHOST)[0]
-    tasks = DramatiqTasks(connector(url), system_clock, CollectorRegistry(), queues=[_NOTIFICATIONS])
-    for id in ids:
-        await tasks.enqueue(
-            Task(f"autoscale:{id}", _NOTIFICATIONS, "send_notification", {"delivery_id": int(id), "attempts": 0})
-        )
-    await tasks.close()
-
-
-async def _counts(group: PostgresGroup, service: str, query: str, number: int) -> bool:
-    return await asyncio.to_thread(group.sql, group.primary, query, database=service) == str(number)
-
-
-async def _emptied(group: PostgresGroup, service: str, tables: str | None) -> bool:
-    """False where the service was at work in them."""
-    every = (
-        "select string_agg(relname, ', ') from pg_class where relkind in ('r', 'p') and not relispartition "
-        "and relnamespace = 'public'::regnamespace and relname <> 'schema_migrations'"
-    )
-    try:
-        tables = tables or await asyncio.to_thread(group.sql, group.primary, every, database=service)
-        await asyncio.to_thread(group.sql, group.primary, f"truncate {tables} cascade", database=service)
-    except ServerError:
-        return False
-    return True
-
-
-async def _is_primary(group: PostgresGroup, host: PostgresHost) -> bool:
-    try:
-        return await asyncio.to_thread(group.sql, host, "select pg_is_in_recovery()") == "f"
-    except ServerError:
-        return False
 
 
 async def _takes_writes(cluster: Cluster) -> bool:

@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from e2e import by_hand
+from e2e.by_hand.boards import SKEW, LineKey, as_of, readable_prices
+from e2e.by_hand.judging import PLAUSIBLE, worked
+from e2e.by_hand.lines import STALE, Found, Line
+from e2e.by_hand.pooling import commission
 from fixtures.command import bet_intel
 from fixtures.odds_payloads import SHARED_DATA
 from fixtures.system import data_folder, opportunities, running
@@ -71,15 +74,15 @@ def lines(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
                 yield event["id"].partition(":")[2], market["market"], line
 
 
-def worked(events: Sequence[Mapping[str, Any]]) -> dict[tuple[str, by_hand.LineKey], by_hand.Line]:
-    now = by_hand.as_of(events)
-    return {(event["id"], key): line for event in events for key, line in by_hand.worked(event, now).items()}
+def all_worked(events: Sequence[Mapping[str, Any]]) -> dict[tuple[str, LineKey], Line]:
+    now = as_of(events)
+    return {(event["id"], key): line for event in events for key, line in worked(event, now).items()}
 
 
-def expected(events: Sequence[Mapping[str, Any]]) -> dict[Place, by_hand.Found]:
+def expected(events: Sequence[Mapping[str, Any]]) -> dict[Place, Found]:
     return {
         Place(event, market, line, outcome, book, side): found
-        for (event, (market, line)), one in worked(events).items()
+        for (event, (market, line)), one in all_worked(events).items()
         for (outcome, book, side), found in one.found.items()
     }
 
@@ -92,19 +95,19 @@ def path(request: pytest.FixtureRequest) -> Path:
 
 def test_nothing_that_can_be_read_is_lost(path: Path) -> None:
     events, told = response(path), report(path)
-    readable = [price for event in events for price in by_hand.readable_prices(event)]
+    readable = [price for event in events for price in readable_prices(event)]
     assert told["summary"]["prices"] == len(readable)
     assert {event["id"].partition(":")[2] for event in told["events"]} == {event["id"] for event in events}
-    assert {(event, (market, line["line"])) for event, market, line in lines(path)} == worked(events).keys()
+    assert {(event, (market, line["line"])) for event, market, line in lines(path)} == all_worked(events).keys()
     unread = sum(len(m["outcomes"]) for e in events for b in e["bookmakers"] for m in b["markets"]) - len(readable)
     timeless = {one["where"] for one in told["rejections"] if "minutes after the answer" in one["reason"]}
     assert bool(unread) == (len(told["rejections"]) > len(timeless))
-    now = by_hand.as_of(events)
+    now = as_of(events)
     assert {where.partition(":")[2] for where in timeless} == {
         f"{event['id']}.bookmakers[{book}]"
         for event in events
-        for book, *_, updated in by_hand.readable_prices(event)
-        if (updated - now).total_seconds() > by_hand.SKEW
+        for book, *_, updated in readable_prices(event)
+        if (updated - now).total_seconds() > SKEW
     }
 
 
@@ -137,12 +140,12 @@ def _assert_priced(line: dict[str, Any]) -> None:
 
 
 def test_no_opportunity_is_outside_the_gates(path: Path) -> None:
-    as_of = datetime.fromisoformat(report(path)["as_of"])
+    now = datetime.fromisoformat(report(path)["as_of"])
     starts = {event["id"]: datetime.fromisoformat(event["commence_time"]) for event in response(path)}
     asked = {
         (event["id"], book, market, line, outcome, side): price
         for event in response(path)
-        for book, (market, line), side, outcome, price, _ in by_hand.readable_prices(event)
+        for book, (market, line), side, outcome, price, _ in readable_prices(event)
     }
     for event, market, line in lines(path):
         category = line["category"]
@@ -150,11 +153,11 @@ def test_no_opportunity_is_outside_the_gates(path: Path) -> None:
         for outcome in line["outcomes"]:
             for one in outcome["opportunities"]:
                 book, fair = one["bookmaker"], one["leave_one_out_fair_probability"]
-                assert starts[event] > as_of
+                assert starts[event] > now
                 lays = one["side"] == "lay"
                 assert one["price"] == asked[event, book, market, line["line"], outcome["outcome"], one["side"]]
                 profit = 1 / (one["price"] - 1) if lays else one["price"] - 1
-                net = 1 + profit * (1 - by_hand.commission(book))
+                net = 1 + profit * (1 - commission(book))
                 assert one["net_price"] == pytest.approx(net, abs=1e-4)
                 push = one["push_probability"]
                 assert one["ev_per"] == ("standing_stake" if push is None else "liability" if lays else "stake")
@@ -164,7 +167,7 @@ def test_no_opportunity_is_outside_the_gates(path: Path) -> None:
                     (event, book, market, line["line"], other["outcome"], one["side"]) for other in line["outcomes"]
                 }
                 assert of_book <= asked.keys()
-                assert one["age_seconds"] <= by_hand.STALE[category]
+                assert one["age_seconds"] <= STALE[category]
                 estimated = one["estimated_half_points"] is not None
                 assert estimated or one["books_used"] >= 3 or shares.get("pinnacle", 0) > 0
                 assert 0.0 <= one["confidence"] <= 1.0
@@ -172,7 +175,7 @@ def test_no_opportunity_is_outside_the_gates(path: Path) -> None:
                 assert 0.02 <= fair <= 0.98
                 assert one["ev_worst"] <= one["ev"] + 1e-12
                 assert all(gate["passed"] for gate in one["gates"][:-1])
-                plausible = by_hand.PLAUSIBLE[category]
+                plausible = PLAUSIBLE[category]
                 least, most = {"take": (0.045, plausible), "marginal": (0, 0.045), "suspect": (plausible, 9)}[
                     one["class"]
                 ]
@@ -190,7 +193,7 @@ def test_every_number_is_that_of_a_calculation_by_hand(path: Path) -> None:
     assert consensus == pytest.approx(
         {
             (*place, outcome): probability
-            for place, one in worked(response(path)).items()
+            for place, one in all_worked(response(path)).items()
             if one.consensus is not None
             for outcome, probability in one.consensus.probability.items()
         },
@@ -236,7 +239,7 @@ def test_pushes_are_known_where_half_lines_tell_them() -> None:
     assert 0.0 < sum(points) / len(points) < 0.06
 
 
-def _assert_found(found: Mapping[Place, Any], by_hand: Mapping[Place, by_hand.Found], fair: str) -> None:
+def _assert_found(found: Mapping[Place, Any], by_hand: Mapping[Place, Found], fair: str) -> None:
     assert found.keys() == by_hand.keys()
     for place, one in by_hand.items():
         told = found[place]

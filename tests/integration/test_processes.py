@@ -51,6 +51,24 @@ def environment(vhost: Vhost, dsn: str, **more: str) -> dict[str, str]:
     return {"BET_INTEL_BROKER_URL": vhost.url, "BET_INTEL_SMALL_DSN": dsn, **more}
 
 
+async def letters(database: "asyncpg.Connection[asyncpg.Record]") -> int:
+    """How many dead letters are kept."""
+    return int(await database.fetchval("select count(*) from dead_letter"))
+
+
+async def until_one_is_given_up(database: "asyncpg.Connection[asyncpg.Record]") -> None:
+    async def given_up() -> bool:
+        return await letters(database) == 1
+
+    await until(given_up, timeout=30)
+
+
+async def one_is_given_up(settings: dict[str, str], database: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """A worker runs until it has kept what it could not do."""
+    async with process(SMALL, "worker", settings):
+        await until_one_is_given_up(database)
+
+
 def job(number: int, actor: str = "note") -> Task:
     return Task(f"{actor}:{number}", JOBS, actor, {"number": number})
 
@@ -115,11 +133,7 @@ async def test_a_failing_task_is_kept_and_counted_on_loopback_alone(
 ) -> None:
     await tasks.enqueue(job(7, "failing"))
     async with process(SMALL, "worker", environment(vhost, dsn, BET_INTEL_METRICS_PORT="0")) as worker:
-
-        async def kept() -> bool:
-            return bool(await database.fetchval("select count(*) = 1 from dead_letter"))
-
-        await until(kept, timeout=30)
+        await until_one_is_given_up(database)
         found = worker.says(r"http://127\.0\.0\.1:(\d+)/metrics")
         assert found is not None
         with urllib.request.urlopen(f"http://127.0.0.1:{found[1]}/metrics") as answer:  # noqa: ASYNC210 - loopback
@@ -134,17 +148,12 @@ async def test_redrive_puts_dead_tasks_back(
 ) -> None:
     settings = environment(vhost, dsn)
 
-    async def kept(times: int) -> bool:
-        return bool(await database.fetchval("select count(*) = $1 from dead_letter", times))
-
     await tasks.enqueue(job(7, "failing"))
-    async with process(SMALL, "worker", settings):
-        await until(lambda: kept(1), timeout=30)
+    await one_is_given_up(settings, database)
     async with process(SMALL, "redrive", settings) as redriving:
         assert await redriving.wait() == 0
-    assert await kept(0)
-    async with process(SMALL, "worker", settings):
-        await until(lambda: kept(1), timeout=30)
+    assert await letters(database) == 0
+    await one_is_given_up(settings, database)
 
 
 async def test_redrive_leaves_what_cannot_be_read_and_puts_the_rest_back(
@@ -152,12 +161,8 @@ async def test_redrive_leaves_what_cannot_be_read_and_puts_the_rest_back(
 ) -> None:
     settings = environment(vhost, dsn)
 
-    async def kept(times: int) -> bool:
-        return bool(await database.fetchval("select count(*) = $1 from dead_letter", times))
-
     await tasks.enqueue(job(7, "failing"))
-    async with process(SMALL, "worker", settings):
-        await until(lambda: kept(1), timeout=30)
+    await one_is_given_up(settings, database)
     connection = await connector(vhost.url).connect()
     channel = await connection.channel(publisher_confirms=True)
     await channel.default_exchange.publish(aio_pika.Message(b"\xff no task", message_id="unreadable"), f"{JOBS}.XQ")
@@ -165,7 +170,7 @@ async def test_redrive_leaves_what_cannot_be_read_and_puts_the_rest_back(
         async with process(SMALL, "redrive", settings) as redriving:
             assert await redriving.wait() == 0
             assert redriving.says("dead task cannot be read.*unreadable|unreadable.*dead task cannot be read")
-        assert await kept(0)
+        assert await letters(database) == 0
     dead = await channel.get_queue(f"{JOBS}.XQ")
     assert dead.declaration_result.message_count == 1
     await connection.close()

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import pytest
 
@@ -79,6 +79,23 @@ class Raw:
         return await self.answer()
 
 
+class Caller(NamedTuple):
+    """A gateway, and the list as the caller with the key asks it for."""
+
+    gateway: Gateway
+    key: str
+    asked: bytes
+
+
+@asynccontextmanager
+async def caller(make_database: MakeDatabase, requests_per_minute: int, number: int = 3) -> AsyncIterator[Caller]:
+    """Of a gateway that has so many offers to show."""
+    async with gateway_on(await make_database(MIGRATIONS), access="keys", operator_token=TOKEN) as closed:
+        await closed.tell(odds_changed(Market()), offers(1, number))
+        key = await key_of(closed, requests_per_minute)
+        yield Caller(closed, key, f"GET {LIST} HTTP/1.1\r\nHost: test\r\nX-API-Key: {key}\r\n\r\n".encode())
+
+
 def left(head: str) -> int:
     return int(re.findall(r";r=(\d+)", head)[0])
 
@@ -127,80 +144,63 @@ async def test_the_same_bytes_are_the_same_request(make_database: MakeDatabase) 
 
 
 async def test_the_same_bytes_within_another_request_are_no_request(make_database: MakeDatabase) -> None:
-    async with gateway_on(await make_database(MIGRATIONS), access="keys", operator_token=TOKEN) as closed:
-        await closed.tell(odds_changed(Market()), offers(1, 3))
-        key = await key_of(closed, 50)
-        asked = f"GET {LIST} HTTP/1.1\r\nHost: test\r\nX-API-Key: {key}\r\n\r\n".encode()
-        async with Raw.to(closed) as connection:
-            known = [await connection.ask(asked) for _ in range(3)][-1]
-            head = (
-                f"POST /v1/devig HTTP/1.1\r\nHost: test\r\nX-API-Key: {key}\r\nContent-Type: application/json\r\n"
-                f"Content-Length: {len(asked)}\r\n\r\n"
-            )
-            connection.write(head.encode())
-            # The gateway has its head before the body comes, in a piece of its own.
-            assert (await closed.client.get(LIST, headers={"X-API-Key": key})).status_code == 200
-            assert (await connection.ask(asked))[0].startswith("HTTP/1.1 4")
-            assert (await connection.ask(asked))[1] == known[1]
+    async with caller(make_database, 50) as (closed, key, asked), Raw.to(closed) as connection:
+        known = [await connection.ask(asked) for _ in range(3)][-1]
+        head = (
+            f"POST /v1/devig HTTP/1.1\r\nHost: test\r\nX-API-Key: {key}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(asked)}\r\n\r\n"
+        )
+        connection.write(head.encode())
+        # The gateway has its head before the body comes, in a piece of its own.
+        assert (await closed.client.get(LIST, headers={"X-API-Key": key})).status_code == 200
+        assert (await connection.ask(asked))[0].startswith("HTTP/1.1 4")
+        assert (await connection.ask(asked))[1] == known[1]
 
 
 async def test_the_same_bytes_as_the_body_of_what_is_answered_are_no_request(make_database: MakeDatabase) -> None:
-    async with gateway_on(await make_database(MIGRATIONS), access="keys", operator_token=TOKEN) as closed:
-        await closed.tell(odds_changed(Market()), offers(1, 3))
-        asked = f"GET {LIST} HTTP/1.1\r\nHost: test\r\nX-API-Key: {await key_of(closed, 50)}\r\n\r\n".encode()
-        async with Raw.to(closed) as connection:
-            known = [await connection.ask(asked) for _ in range(3)][-1]
-            head = f"POST {LIST} HTTP/1.1\r\nHost: test\r\nContent-Length: {len(asked)}\r\n\r\n"
-            assert (await connection.ask(head.encode()))[0].startswith("HTTP/1.1 4")
-            connection.write(asked)  # its body, which nobody waits for
-            again = await connection.ask(asked)
-            assert again[1] == known[1]
-            assert left(again[0]) == left(known[0]) - 1, "one of the two was a request"
+    async with caller(make_database, 50) as (closed, _, asked), Raw.to(closed) as connection:
+        known = [await connection.ask(asked) for _ in range(3)][-1]
+        head = f"POST {LIST} HTTP/1.1\r\nHost: test\r\nContent-Length: {len(asked)}\r\n\r\n"
+        assert (await connection.ask(head.encode()))[0].startswith("HTTP/1.1 4")
+        connection.write(asked)  # its body, which nobody waits for
+        again = await connection.ask(asked)
+        assert again[1] == known[1]
+        assert left(again[0]) == left(known[0]) - 1, "one of the two was a request"
 
 
 async def test_who_asks_in_the_same_bytes_stays_as_long_as_he_asks(
     make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Protocol, "keep_alive_seconds", 0.3)
-    async with gateway_on(await make_database(MIGRATIONS), access="keys", operator_token=TOKEN) as closed:
-        await closed.tell(odds_changed(Market()), offers(1, 3))
-        asked = f"GET {LIST} HTTP/1.1\r\nHost: test\r\nX-API-Key: {await key_of(closed, 10**5)}\r\n\r\n".encode()
-        async with Raw.to(closed) as connection:
-            begin = time.monotonic()
-            while time.monotonic() < begin + 1.0:
-                assert (await connection.ask(asked))[0].startswith("HTTP/1.1 200")
-            async with asyncio.timeout(10):
-                assert await connection.rest() == b""
+    async with caller(make_database, 10**5) as (closed, _, asked), Raw.to(closed) as connection:
+        begin = time.monotonic()
+        while time.monotonic() < begin + 1.0:
+            assert (await connection.ask(asked))[0].startswith("HTTP/1.1 200")
+        async with asyncio.timeout(10):
+            assert await connection.rest() == b""
 
 
 async def test_who_does_not_read_what_he_is_sent_does_not_stay(
     make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Protocol, "unread_seconds", 0.05)
-    async with gateway_on(await make_database(MIGRATIONS), access="keys", operator_token=TOKEN) as closed:
-        await closed.tell(odds_changed(Market()), offers(1, 30))
-        asked = f"GET {LIST} HTTP/1.1\r\nHost: test\r\nX-API-Key: {await key_of(closed, 10**5)}\r\n\r\n".encode()
-        async with Raw.to(closed) as connection:
-            await connection.ask(asked)
-            async with asyncio.timeout(30):
-                with pytest.raises(ConnectionError):
-                    await connection.send_on(100 * asked)
+    async with caller(make_database, 10**5, number=30) as (closed, _, asked), Raw.to(closed) as connection:
+        await connection.ask(asked)
+        async with asyncio.timeout(30):
+            with pytest.raises(ConnectionError):
+                await connection.send_on(100 * asked)
 
 
 async def test_the_same_bytes_with_a_key_that_was_revoked(make_database: MakeDatabase) -> None:
-    async with gateway_on(await make_database(MIGRATIONS), access="keys", operator_token=TOKEN) as closed:
-        await closed.tell(odds_changed(Market()), offers(1, 3))
-        key = await key_of(closed, 5000)
-        asked = f"GET {LIST} HTTP/1.1\r\nHost: test\r\nX-API-Key: {key}\r\n\r\n".encode()
-        async with Raw.to(closed) as connection:
-            assert [(await connection.ask(asked))[0][:12] for _ in range(3)] == ["HTTP/1.1 200"] * 3
-            account = (await closed.client.get("/v1/me", headers={"X-API-Key": key})).json()["account"]
-            assert (await closed.client.delete(f"/v1/admin/accounts/{account}", headers=OPERATOR)).is_success
+    async with caller(make_database, 5000) as (closed, key, asked), Raw.to(closed) as connection:
+        assert [(await connection.ask(asked))[0][:12] for _ in range(3)] == ["HTTP/1.1 200"] * 3
+        account = (await closed.client.get("/v1/me", headers={"X-API-Key": key})).json()["account"]
+        assert (await closed.client.delete(f"/v1/admin/accounts/{account}", headers=OPERATOR)).is_success
 
-            async def is_refused() -> bool:
-                return (await connection.ask(asked))[0].startswith("HTTP/1.1 401")
+        async def is_refused() -> bool:
+            return (await connection.ask(asked))[0].startswith("HTTP/1.1 401")
 
-            await until(is_refused)
+        await until(is_refused)
 
 
 async def test_who_shows_a_key_is_answered_the_same_and_counted_once(make_database: MakeDatabase) -> None:
@@ -217,18 +217,11 @@ async def test_who_shows_a_key_is_answered_the_same_and_counted_once(make_databa
             f"Authorization: {key['Authorization']}\r\n\r\n".encode()
             for number, path in enumerate(paths)
         )
-        reader, writer = await asyncio.open_connection(closed.client.base_url.host, closed.client.base_url.port)
-        writer.write(asked)
-        heads = []
-        for _ in paths:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            found = re.search(r"content-length: (\d+)", head, re.IGNORECASE)
-            assert found, head
-            await reader.readexactly(int(found[1]))
-            heads.append(head)
-        writer.close()
+        async with Raw.to(closed) as connection:
+            connection.write(asked)
+            heads = [(await connection.answer())[0] for _ in paths]
         refused = [await closed.client.get(LIST, headers=key) for _ in range(2)]
     assert [re.findall(r"x-request-id: (.*)\r", head) for head in heads] == [[f"id-{n}"] for n in range(len(paths))]
     assert [head[:12] for head in heads] == ["HTTP/1.1 200"] * len(paths)
-    assert [re.findall(r";r=(\d+)", head)[0] for head in heads] == ["6", "5", "4", "3", "2", "1"]
+    assert [left(head) for head in heads] == [6, 5, 4, 3, 2, 1]
     assert [answer.status_code for answer in refused] == [200, 429]

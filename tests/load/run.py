@@ -1,7 +1,6 @@
 """A cluster that plays a recording, and the load on it: bounded runs with one, two and three gateways, the filtered
 views, and a gateway that is killed in the middle."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from bet_intel.compose.cluster import control
 from bet_intel.compose.cluster.engines import Sizes
 from bet_intel.compose.cluster.fleet import answers
 from bet_intel.compose.servers.nginx import Nginx
+from drills.pacing import let_pass
 from drills.recording import Recording
 from drills.run import staged
 from drills.stage import Stage
@@ -98,5 +98,5 @@ def _scale(stage: Stage, number: int) -> None:
 
 
 def _kill(stage: Stage, load: Load) -> None:
-    time.sleep(load.seconds / 2)
+    let_pass(load.seconds / 2)  # the readers have been served for as long before as after
     stage.kill(f"{_KIND}.2")

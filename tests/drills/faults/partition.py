@@ -4,11 +4,11 @@ again."""
 import os
 import shutil
 import subprocess
-import time
 
 from bet_intel.compose.servers.postgres import PostgresHost
 from drills.drill import Bound, Fault
 from drills.namespaces import is_apart
+from drills.pacing import let_pass
 from drills.stage import Stage
 
 _OLD, _COUNTED = "old", "counted"
@@ -17,7 +17,8 @@ _NEXT = "select pg_snapshot_xmax(pg_current_snapshot())"
 session did before it was cut off, it may report when it is ended."""
 _HEALED_AFTER = 4.0
 _SEEN_AFTER = 1.0
-"""By then everybody has seen who is the primary, and thrown away what was under way to the old one."""
+"""By then everybody has seen who is the primary, and thrown away what was under way to the old one. No condition tells:
+what is under way, of those who were cut off, can be seen neither at the old primary nor at them."""
 
 
 def _lacks_network() -> str | None:
@@ -54,7 +55,7 @@ def _heal(stage: Stage) -> None:
     _ip("rule", "del", "pref", "2")
     # It writes what it finds out of the tables, which is nobody's doing.
     stage.engines.postgres.sql(old, "alter system set autovacuum = off", "select pg_reload_conf()")
-    time.sleep(_SEEN_AFTER)
+    let_pass(_SEEN_AFTER)
     stage.notes[_COUNTED] = _next(stage)
 
 

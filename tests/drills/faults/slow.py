@@ -5,12 +5,14 @@ import signal
 import time
 
 from drills.drill import Bound, Fault
+from drills.pacing import let_pass
 from drills.stage import Stage
 
 _QUEUES = ("api.odds-changed", "api.opportunities-updated")
 _DEPTH = "depth"
 _SECONDS = 8.0
 _PERIOD, _AWAKE = 0.5, 0.05
+"""It is the share of the time that makes it slow: held still for the rest of each period."""
 
 
 def _slow_down(stage: Stage) -> None:
@@ -21,10 +23,10 @@ def _slow_down(stage: Stage) -> None:
     try:
         while time.monotonic() < ends:
             _send(pids, signal.SIGSTOP)
-            time.sleep(_PERIOD - _AWAKE)
+            let_pass(_PERIOD - _AWAKE)
             deepest = max(deepest, sum(stage.depths().get(queue, 0) for queue in _QUEUES))
             _send(pids, signal.SIGCONT)
-            time.sleep(_AWAKE)
+            let_pass(_AWAKE)
     finally:
         _send(pids, signal.SIGCONT)
     stage.notes[_DEPTH] = deepest

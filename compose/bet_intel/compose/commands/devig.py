@@ -9,17 +9,7 @@ from cyclopts import Parameter
 from bet_intel.compose.commands.errors import CommandError, UsageError
 from bet_intel.compose.commands.output import complain, odds, percent, print_json, print_table, probability
 from bet_intel.compose.commands.prices import OddsFormat, read_prices
-from bet_intel.odds import DISTINCT_MODELS, Devigged, DevigStatus, Method, decimal_to_american, devig
-
-_PARAMETERS = {
-    Method.ADDITIVE: "margin_per_outcome",
-    Method.POWER: "k",
-    Method.SHIN: "z",
-    Method.ODDS_RATIO: "c",
-    Method.LOGARITHMIC: "ln c",
-    Method.PROBIT: "c",
-    Method.GOTO: "s",
-}
+from bet_intel.odds import DISTINCT_MODELS, PARAMETER_NAMES, Devigged, DevigStatus, Method, decimal_to_american, devig
 
 
 class MarginParameter(msgspec.Struct, frozen=True):
@@ -119,7 +109,7 @@ def _fair(
         read_as,
         winners,
         overround,
-        MarginParameter(_PARAMETERS[method], value) if method in _PARAMETERS else None,
+        MarginParameter(PARAMETER_NAMES[method], value) if method in PARAMETER_NAMES else None,
         status.name.lower(),
         [
             _outcome(price, float(r), float(p), band)

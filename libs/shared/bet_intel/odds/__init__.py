@@ -21,7 +21,16 @@ from bet_intel.odds.conversion import (
     implied_probability,
     net_price,
 )
-from bet_intel.odds.devig import DISTINCT_MODELS, MODELS, Devigged, DevigStatus, Method, devig, devig_each
+from bet_intel.odds.devig import (
+    DISTINCT_MODELS,
+    MODELS,
+    PARAMETER_NAMES,
+    Devigged,
+    DevigStatus,
+    Method,
+    devig,
+    devig_each,
+)
 from bet_intel.odds.ev import (
     exchange_mid,
     expected_value,
@@ -49,6 +58,7 @@ from bet_intel.odds.settlement import (
 __all__ = [
     "DISTINCT_MODELS",
     "MODELS",
+    "PARAMETER_NAMES",
     "Band",
     "BoolArray",
     "DevigStatus",

@@ -90,6 +90,20 @@ _NEUTRAL_PARAMETER: Mapping[Method, float] = MappingProxyType(
 )
 
 
+PARAMETER_NAMES: Mapping[Method, str] = MappingProxyType(
+    {
+        Method.ADDITIVE: "margin_per_outcome",
+        Method.POWER: "k",
+        Method.SHIN: "z",
+        Method.ODDS_RATIO: "c",
+        Method.LOGARITHMIC: "ln c",
+        Method.PROBIT: "c",
+        Method.GOTO: "s",
+    }
+)
+"""By which name the parameter of a method is shown; none where it has no parameter."""
+
+
 @dataclass(frozen=True, slots=True)
 class Devigged:
     """The result of :func:`devig` for m markets of n outcomes.

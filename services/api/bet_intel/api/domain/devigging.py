@@ -1,6 +1,5 @@
 """One bookmaker's prices of a market without their margin, by every method. Pure."""
 
-from types import MappingProxyType
 from typing import Annotated
 
 import msgspec
@@ -9,20 +8,9 @@ from msgspec import Meta
 
 from bet_intel.api.domain.calculator import CalculationError, Format, Written, decimal_odds, fair_price, shown_odds
 from bet_intel.api.domain.working import Band
-from bet_intel.odds import DISTINCT_MODELS, Devigged, DevigStatus, FloatArray, Method, devig
+from bet_intel.odds import DISTINCT_MODELS, PARAMETER_NAMES, Devigged, DevigStatus, FloatArray, Method, devig
 
 _MOST_OUTCOMES = 100
-_PARAMETERS = MappingProxyType(
-    {
-        Method.ADDITIVE: "margin_per_outcome",
-        Method.POWER: "k",
-        Method.SHIN: "z",
-        Method.ODDS_RATIO: "c",
-        Method.LOGARITHMIC: "ln c",
-        Method.PROBIT: "c",
-        Method.GOTO: "s",
-    }
-)
 
 
 class DevigBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -135,7 +123,7 @@ def _bands(found: list[Devigged], outcomes: int) -> list[Band | None]:
 
 def _method(found: Devigged, names: tuple[str, ...], odds_format: str) -> MethodAnswer:
     value = float(found.parameter[0])
-    parameter = MarginParameter(_PARAMETERS[found.method], value) if np.isfinite(value) else None
+    parameter = MarginParameter(PARAMETER_NAMES[found.method], value) if np.isfinite(value) else None
     return MethodAnswer(
         found.method.value,
         DevigStatus(int(found.status[0])).name.lower(),

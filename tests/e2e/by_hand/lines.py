@@ -1,0 +1,70 @@
+"""The working of one line: what kind it is, who is heard, who is late, and the pools that leave one bookmaker out.
+
+Plain numbers; nothing of the project is imported.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from e2e.by_hand.boards import Board, LineKey
+from e2e.by_hand.pooling import Opinion, Pool, opinion_of, pooled
+
+STALE = {"main": 600.0, "alternate": 900.0, "outright": 900.0}
+_BEHIND = 300.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """An opportunity."""
+
+    price: float
+    net: float
+    fair: float
+    ev: float
+    ev_class: str
+    push: float | None
+
+
+@dataclass(frozen=True)
+class Line:
+    """The working of one line. `pools` are by the bookmaker left out, `pushes` by the bookmaker judged (None where it
+    is not known how often its stake is returned), `found` by outcome, bookmaker and side."""
+
+    board: Board
+    category: str
+    opinions: dict[str, Opinion]
+    consensus: Pool | None
+    pools: dict[str, Pool | None]
+    late: frozenset[str]
+    pushes: dict[str, float | None] = field(default_factory=dict)
+    found: dict[tuple[str, str, str], Found] = field(default_factory=dict)
+
+
+def categories(boards: Mapping[LineKey, Board]) -> dict[LineKey, str]:
+    """Of the lines of a market, the one that most bookmakers price freshly is its main one, then the most even."""
+    kinds, lines = {}, defaultdict(list)
+    for (market, line), board in boards.items():
+        kinds[market, line] = "outright" if market == "outrights" else "main" if line is None else "alternate"
+        if line is not None:
+            fresh = [book for book in board.books if board.complete(book) and board.age[book] <= STALE["main"]]
+            first = board.outcomes[0]
+            fair = [
+                1 / board.back[book, first] / sum(1 / board.back[book, o] for o in board.outcomes) for book in fresh
+            ]
+            off_even = abs(sum(fair) / len(fair) - 0.5) if fair else 1.0
+            lines[market].append((-len(fresh), round(off_even, 12), line))
+    for market, candidates in lines.items():
+        kinds[market, min(candidates)[2]] = "main"
+    return kinds
+
+
+def line_of(board: Board, category: str) -> Line:
+    heard = {book: opinion for book in board.books if (opinion := opinion_of(board, book)) is not None}
+    newest = min((max(board.age[book], 0.0) for book in heard), default=0.0)
+    late = frozenset(
+        book for book in board.books if board.age[book] > STALE[category] or board.age[book] - newest > _BEHIND
+    )
+    fresh = {book: opinion for book, opinion in heard.items() if book not in late}
+    pools = {book: pooled({other: fresh[other] for other in fresh if other != book}) for book in board.books}
+    return Line(board, category, heard, pooled(fresh), pools, late)

@@ -1,0 +1,68 @@
+"""Exchanges in the pricing: read from both sides of their books, judged net of commission."""
+
+import pytest
+
+from fixtures.engine_boards import board, found
+from fixtures.engine_pricing import power, priced, shares
+
+
+def test_an_exchange_is_read_from_the_middle_of_its_book_and_judged_net_of_commission() -> None:
+    # Middle of back and lay: A (1/2.06 + 1/2.10)/2 = .4808137, B (1/1.90 + 1/1.94)/2 = .5208899; sum 1.0017036
+    #   A = .4808137/1.0017036 = .4799960
+    # Net of 5 %: 1 + 1.16·.95 = 2.102 where 2.16 is offered.
+    books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma")}
+    back, lay = {"A": 2.06, "B": 1.90}, {"A": 2.10, "B": 1.94}
+    market = priced(board({**books, "betfair_ex_uk": back}, {"betfair_ex_uk": lay}))
+    column = market.board.bookmakers.index("betfair_ex_uk")
+    assert market.fair.devigged[0, column] == pytest.approx(0.4799960, abs=1e-7)
+    assert found(market)["A", "betfair_ex_uk"].net_price == pytest.approx(1 + 1.06 * 0.95)
+    better = priced(board({**books, "betfair_ex_uk": {"A": 2.16, "B": 1.80}}, {"betfair_ex_uk": {"A": 2.2, "B": 1.86}}))
+    one = found(better)["A", "betfair_ex_uk"]
+    assert one.price == 2.16
+    assert one.net_price == pytest.approx(2.102)
+    assert one.ev == pytest.approx(0.5 * 2.102 - 1)
+
+
+def test_an_exchange_counts_double_from_both_sides_and_not_at_all_from_one() -> None:
+    books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma")}
+    back = {**books, "smarkets": {"A": 1.95, "B": 1.95}}
+    both = priced(board(back, {"smarkets": {"A": 2.05, "B": 2.05}}))
+    assert shares(both) == pytest.approx({"alpha": 0.2, "beta": 0.2, "gamma": 0.2, "smarkets": 0.4})
+    one = priced(board(back))
+    assert shares(one) == pytest.approx({**dict.fromkeys(books, 1 / 3), "smarkets": 0.0})
+    assert one.fair.left_out[one.board.bookmakers.index("smarkets")] == "incomplete_market"
+    # What it offers is judged all the same, by the bookmakers.
+    assert found(priced(board({**books, "smarkets": {"A": 2.2, "B": 1.8}}))).keys() == {("A", "smarkets")}
+
+
+@pytest.mark.parametrize(
+    "lay",
+    [
+        {"A": 2.05},  # one outcome only
+        {"A": 3.0, "B": 3.0},  # 1/1.95 − 1/3 = .18 apart: placeholders in an empty book
+    ],
+)
+def test_a_nearly_empty_exchange_is_no_reference(lay: dict[str, float]) -> None:
+    books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma")}
+    market = priced(board({**books, "smarkets": {"A": 1.95, "B": 1.95}}, {"smarkets": lay}))
+    assert shares(market)["smarkets"] == 0.0
+    assert market.fair.left_out[market.board.bookmakers.index("smarkets")] == "incomplete_market"
+
+
+def test_a_crossed_exchange_and_one_of_placeholders_are_no_references() -> None:
+    for back, lay in ((10.0, 1.5), (1000.0, 1001.0)):
+        books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma")}
+        market = priced(board({**books, "smarkets": {"A": back, "B": back}}, {"smarkets": {"A": lay, "B": lay}}))
+        assert market.fair.share[market.board.bookmakers.index("smarkets")] == 0
+
+
+def test_a_price_that_only_beats_the_fair_price_before_commission_is_none() -> None:
+    # .5·2.04 − 1 = .02, but net 1 + 1.04·.95 = 1.988: .5·1.988 − 1 = −.006
+    books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma")}
+    assert found(priced(board({**books, "betfair_ex_uk": {"A": 2.04, "B": 1.90}}))) == {}
+
+
+def test_a_lay_price_is_never_an_opportunity_to_back() -> None:
+    books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma")}
+    market = priced(board(books, {"smarkets": {"A": 2.5, "B": 2.5}}))
+    assert found(market) == {}

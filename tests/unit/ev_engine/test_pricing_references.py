@@ -1,0 +1,101 @@
+"""Which bookmakers a price is judged by, and which are shown and left out: stale, late, or of another market."""
+
+import pytest
+
+from bet_intel.ev_engine.domain.pricing import price
+from bet_intel.ev_engine.domain.profile import Category
+from fixtures.engine_boards import board, boards, found, line
+from fixtures.engine_pricing import PROFILE, power, priced, shares
+
+
+def test_bets_among_a_sharp_book_and_one_other_need_no_third() -> None:
+    market = priced(board({"pinnacle": power(0.5, 0.5), "soft": {"A": 2.06, "B": 1.82}}))
+    assert set(found(market)) == {("A", "soft")}
+    without = priced(board({"alpha": power(0.5, 0.5), "soft": {"A": 2.06, "B": 1.82}}))
+    assert found(without) == {}
+    assert without.refused["A", "soft"] == "too_few_books"
+
+
+def test_a_single_book_is_no_reference_for_itself() -> None:
+    market = priced(board({"alpha": power(0.5, 0.5)}))
+    assert market.fair.reason == ""
+    assert market.refused == {("A", "alpha"): "reference_missing", ("B", "alpha"): "reference_missing"}
+
+
+@pytest.mark.parametrize(("age", "used"), [(600.0, True), (600.001, False)])
+def test_a_stale_book_is_shown_and_not_used(age: float, used: bool) -> None:
+    books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma")}
+    # The others are old as well, so that nobody is far behind the newest.
+    ages = {"stale": age, "alpha": 310.0, "beta": 310.0, "gamma": 310.0}
+    market = priced(board({**books, "stale": {"A": 2.02, "B": 1.86}}, ages=ages))
+    assert (shares(market)["stale"] > 0) is used
+    assert market.fair.left_out[market.board.bookmakers.index("stale")] == ("" if used else "reference_stale")
+    assert (("A", "stale") in found(market)) is used
+    if not used:
+        assert market.refused["A", "stale"] == "price_stale"
+        assert market.fair.consensus == pytest.approx(priced(board(books, ages=ages)).fair.consensus)
+
+
+@pytest.mark.parametrize(("behind", "used"), [(300.0, True), (300.001, False)])
+def test_a_book_far_behind_the_newest_is_not_used_however_young(behind: float, used: bool) -> None:
+    books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma", "late")}
+    market = priced(board(books, ages={"late": behind + 60, "alpha": 60, "beta": 70, "gamma": 80}))
+    assert (shares(market)["late"] > 0) is used
+
+
+def test_a_time_in_the_future_makes_nobody_else_stale() -> None:
+    books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma", "ahead")}
+    market = priced(board(books, ages={"ahead": -60}))
+    assert market.fair.books_used == 4
+
+
+def test_a_time_far_in_the_future_is_no_time_at_all() -> None:
+    """Else a bookmaker with a wrong clock would be fresh for ever."""
+    books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma", "ahead")}
+    market = priced(board(books, ages={"ahead": -3600}))
+    assert dict(zip(market.board.bookmakers, market.fair.left_out, strict=True)) == {
+        "ahead": "reference_stale",
+        "alpha": "",
+        "beta": "",
+        "gamma": "",
+    }
+
+
+def test_a_bookmaker_that_cannot_be_referred_to_makes_nobody_late() -> None:
+    """A board without a margin is an error of the feed, however new it is."""
+    books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma")} | {"junk": {"A": 3.0, "B": 3.0}}
+    market = priced(board(books, ages={"alpha": 400, "beta": 400, "gamma": 400, "junk": 0}))
+    assert market.fair.books_used == 3
+
+
+def test_alternate_lines_may_be_older_than_main_ones() -> None:
+    markets = {
+        line("totals", 8.5): board(
+            {name: power(0.5, 0.5) for name in ("a", "b", "c", "d")}, ages=dict.fromkeys("abcd", 700)
+        ),
+        line("totals", 9.0): board({name: power(0.4, 0.6) for name in ("a", "b", "c")}, ages=dict.fromkeys("abc", 10)),
+    }
+    (one,) = price([boards(markets)], PROFILE)
+    by_line = {market.key.line: market for market in one.markets}
+    assert by_line[9.0].category is Category.MAIN
+    assert by_line[8.5].category is Category.ALTERNATE
+    assert by_line[8.5].fair.books_used == 4
+
+
+def test_bookmakers_that_offer_another_market_under_the_same_name_leave_the_others_alone() -> None:
+    """One bookmaker offers a fight with a draw, four without: the four are priced among themselves."""
+    books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma")}
+    market = priced(board({**books, "delta": {"A": 2.02, "B": 1.86}, "threeway": {"A": 2.20, "B": 2.10, "Draw": 60.0}}))
+    assert market.board.outcomes == ("A", "B")
+    assert market.fair.books_used == 4
+    assert market.fair.left_out[market.board.bookmakers.index("threeway")] == "different_outcomes"
+    assert set(found(market)) == {("A", "delta")}
+
+
+def test_a_two_way_book_in_a_three_way_market_is_no_reference_and_no_opportunity() -> None:
+    books = {name: power(0.5, 0.3, 0.2) for name in ("alpha", "beta", "gamma")}
+    market = priced(board({**books, "draw_no_bet": {"A": 2.3, "B": 2.3}}))
+    assert market.fair.consensus == pytest.approx([0.5, 0.3, 0.2])
+    assert shares(market)["draw_no_bet"] == 0.0
+    assert found(market) == {}
+    assert market.refused["A", "draw_no_bet"] == "incomplete_market"
