@@ -8,7 +8,7 @@ solution of Jullien, Salanié, Econ. J. 104 (1994); goto: margin in proportion t
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,8 +17,7 @@ from bet_intel.odds.normal import cdf_and_density, normal_cdf, normal_density, n
 from bet_intel.odds.roots import Derivatives, falling_root
 
 
-@dataclass(frozen=True, slots=True)
-class FairColumns:
+class FairColumns(NamedTuple):
     """Fair probabilities (n, m), the model's parameter (m,), and whether its root was found (m,): None for a closed
     form, whose probabilities sum to the target and lie below r by their making. `left` as in :class:`Roots`."""
 

@@ -136,11 +136,11 @@ def leave_one_out(
 def with_and_without_each(weight: FloatArray) -> FloatArray:
     """`weight` (b, m) as it is, and behind it without each book in turn: (b + 1, b, m)."""
     books, markets = weight.shape
-    rows = np.empty((books, books + 1, markets))  # books in front, as pools are made
-    rows[:] = weight[:, np.newaxis]
+    rows = np.empty((books, markets, books + 1))  # in the order in which pools are made
+    rows[:] = weight[..., np.newaxis]
     each = np.arange(books)
-    rows[each, each + 1] = 0.0
-    return rows.swapaxes(0, 1)
+    rows[each, :, each + 1] = 0.0
+    return rows.transpose(2, 0, 1)
 
 
 def _present_weight(probability: FloatArray, weight: FloatArray, target: float) -> FloatArray:
@@ -180,22 +180,20 @@ class Weighed(NamedTuple):
 
 
 class _Books(NamedTuple):
-    """What books say of each outcome, (b, n, m): their log-odds, and these in ascending order. `order`: whose they are
-    then."""
+    """What books say of each outcome, (b, n, m): their log-odds, and these in ascending order. `place`: which row of
+    shares (b·m, ...) is theirs then."""
 
     log_odds: FloatArray
     ordered: FloatArray
-    order: IntArray
+    place: IntArray
 
     @classmethod
     def of(cls, log_odds: FloatArray) -> Self:
         """Of log-odds (n, b, m)."""
         by_book = np.ascontiguousarray(log_odds.swapaxes(0, 1))
         order = by_book.argsort(axis=0)
-        return cls(by_book, _picked(by_book, order), order)
-
-    def at(self, market: IntArray) -> Self:
-        return type(self)(*(each[..., market] for each in self))
+        markets = by_book.shape[2]
+        return cls(by_book, _picked(by_book, order), order * markets + np.arange(markets))
 
 
 def weigh(log_odds: FloatArray, weight: FloatArray, rule: PoolingRule) -> Weighed:
@@ -203,9 +201,9 @@ def weigh(log_odds: FloatArray, weight: FloatArray, rule: PoolingRule) -> Weighe
 
     What the log-odds of a book are whose weight is 0 does not matter, but they must be finite.
     """
-    # Books in front: what is summed or sorted over them then lies beside each other for all outcomes, rows and markets,
-    # which for few markets is a third of the time.
-    books, weight = _Books.of(log_odds), weight.swapaxes(0, 1)
+    # What is summed or sorted over is in front, what shares all else behind: of few markets, too, many numbers then lie
+    # beside each other, which takes half the time.
+    books, weight = _Books.of(log_odds), weight.transpose(1, 2, 0)
     distance, limit, dispersion, count = _judge_books(books, weight, rule)
     # A median is of a majority: a book that priced many outcomes has as many chances to lie beyond a limit, and the
     # last one left would be told as what all of them think.
@@ -214,45 +212,46 @@ def weigh(log_odds: FloatArray, weight: FloatArray, rule: PoolingRule) -> Weighe
     kept, books_used = weight, count
     if np.count_nonzero(outlier):
         kept = np.where(outlier, 0.0, weight)
-        _judge_again(books, spare, outlier, kept, limit, rule)
+        _judge_again(log_odds, spare, outlier, kept, limit, rule)
         books_used = _count(kept > 0.0)
     share = capped_shares(kept, np.where(books_used >= rule.cap_from_books, rule.max_share, 1.0))
     reach = np.where(books_used >= rule.bound_from_books, rule.reach * limit, np.inf)
     drawn_in = _drawn_in(books, share, reach)
-    return Weighed(share.swapaxes(0, 1), outlier.swapaxes(0, 1), dispersion, books_used, drawn_in.swapaxes(0, 1))
+    return Weighed(
+        share.transpose(2, 0, 1), outlier.transpose(2, 0, 1), dispersion.T, books_used.T, drawn_in.transpose(2, 0, 1)
+    )
 
 
 def _judge_again(
-    books: _Books, spare: IntArray, outlier: BoolArray, kept: FloatArray, limit: FloatArray, rule: PoolingRule
+    log_odds: FloatArray, spare: IntArray, outlier: BoolArray, kept: FloatArray, limit: FloatArray, rule: PoolingRule
 ) -> None:
     """A book is named against the others: without those just named, what is left is judged again as if they had never
     been there, until nobody is named any more. So a named book moves neither the median nor the limit of the rest.
-    `outlier`, the weights `kept` (b, l, m) and `limit` (n, l, m) become those of the last judgement."""
+    `outlier`, the weights `kept` (b, m, l) and `limit` (n, m, l) become those of the last judgement."""
     named = np.logical_or.reduce(outlier, axis=0)
     while np.count_nonzero(named):
-        level, market = np.nonzero(named)
-        left = kept[:, level, market]
-        distance, again, _, _ = _judge_books(books.at(market), left[:, np.newaxis], rule)
-        already = outlier[:, level, market]
-        more = _furthest(distance[:, 0], spare[level, market] - _count(already))
-        limit[:, level, market] = again[:, 0]
-        outlier[:, level, market] = already | more
-        kept[:, level, market] = np.where(more, 0.0, left)
+        market, level = np.nonzero(named)
+        left = kept[:, market, level]
+        again = _judge_books(_Books.of(log_odds[..., market]), left[..., np.newaxis], rule)
+        already = outlier[:, market, level]
+        more = _furthest(again[0][..., 0], spare[market, level] - _count(already))
+        limit[:, market, level] = again[1][..., 0]
+        outlier[:, market, level] = already | more
+        kept[:, market, level] = np.where(more, 0.0, left)
         named = np.zeros_like(named)
-        named[level, market] = np.logical_or.reduce(more, axis=0)
+        named[market, level] = np.logical_or.reduce(more, axis=0)
 
 
 def _judge_books(
     books: _Books, weight: FloatArray, rule: PoolingRule
 ) -> tuple[FloatArray, FloatArray, FloatArray, IntArray]:
-    """How far the books with `weight` (b, l, m) are from the median in limits, on the outcome where it is most: above
-    1 one is an outlier; 0 where none is judged. The limit (n, l, m), the MAD (l, m), and how many books there are."""
+    """How far the books with `weight` (b, m, l) are from the median in limits, on the outcome where it is most: above
+    1 one is an outlier; 0 where none is judged. The limit (n, m, l), the MAD (m, l), and how many books there are."""
     present = weight > 0.0
     count = _count(present)
     median_ceiling = np.maximum(rule.median_share, 1.0 / np.maximum(count, 1))
-    centre = _weighted_median(books, capped_shares(weight, median_ceiling))  # (n, l, m)
-    distance = books.log_odds[:, :, np.newaxis] - centre  # (b, n, l, m)
-    np.abs(distance, out=distance)
+    distance = books.log_odds[..., np.newaxis] - _weighted_median(books, capped_shares(weight, median_ceiling))
+    np.abs(distance, out=distance)  # (b, n, m, l)
     mad = _median_of_present(distance, present, count)
     limit = np.maximum(rule.outlier_scale * _MAD_TO_SIGMA * mad, rule.outlier_floor)
     distance /= limit
@@ -277,9 +276,9 @@ def _furthest(distance: FloatArray, spare: IntArray) -> BoolArray:
 
 
 def _drawn_in(books: _Books, share: FloatArray, reach: FloatArray) -> FloatArray:
-    """What the mean of the log-odds by `share` (b, l, m) changes by where each is brought within `reach` (n, l, m) of
-    their median by `share`: (n, l, m)."""
-    distance = books.log_odds[:, :, np.newaxis] - _weighted_median(books, share)  # (b, n, l, m)
+    """What the mean of the log-odds by `share` (b, m, l) changes by where each is brought within `reach` (n, m, l) of
+    their median by `share`: (n, m, l)."""
+    distance = books.log_odds[..., np.newaxis] - _weighted_median(books, share)  # (b, n, m, l)
     beyond = np.abs(distance)
     beyond -= reach
     np.maximum(beyond, 0.0, out=beyond)
@@ -322,28 +321,28 @@ def pooled_probability(log_odds: FloatArray, share: FloatArray, drawn_in: FloatA
 
     NaN where nothing has a share, and where for a target other than 1 the division would bring a probability to 1.
     """
-    p = _mean(log_odds, share)  # (n, q, l, m)
-    p += drawn_in.swapaxes(0, 1)[:, np.newaxis]
+    p = _mean(log_odds, share)  # (n, q, m, l)
+    p += drawn_in.transpose(1, 2, 0)[:, np.newaxis]
     np.negative(p, out=p)
     np.exp(p, out=p)
     p += 1.0
     np.divide(1.0, p, out=p)
     p *= target / np.add.reduce(p, axis=0)
-    unusable = np.add.reduce(share, axis=1) == 0.0
+    unusable = np.add.reduce(share.transpose(1, 2, 0), axis=0) == 0.0
     if target != 1.0:
         unusable = unusable | (p >= 1.0).any(axis=0)
     if np.count_nonzero(unusable):
         p = np.where(unusable, np.nan, p)
-    return p.transpose(1, 2, 0, 3)
+    return p.transpose(1, 3, 0, 2)
 
 
 def _mean(log_odds: FloatArray, share: FloatArray) -> FloatArray:
-    """Σ over books of `share` (l, b, m) · `log_odds` (q, n, b, m): (n, q, l, m)."""
+    """Σ over books of `share` (l, b, m) · `log_odds` (q, n, b, m): (n, q, m, l)."""
     methods, outcomes, books, markets = log_odds.shape
     # A product of two matrices for each market: for few markets a tenth of the time of other ways, for many no more.
     rows = log_odds.reshape(-1, books, markets)
-    by_market = np.matmul(share.transpose(2, 0, 1), rows.transpose(2, 1, 0))  # (m, l, q·n)
-    return np.ascontiguousarray(by_market.reshape(markets, -1, methods, outcomes).transpose(3, 2, 1, 0))
+    by_market = np.matmul(rows.transpose(2, 0, 1), share.transpose(2, 1, 0))  # (m, q·n, l)
+    return np.ascontiguousarray(by_market.reshape(markets, methods, outcomes, -1).transpose(2, 1, 0, 3))
 
 
 def _picked(values: FloatArray, place: IntArray) -> FloatArray:
@@ -355,25 +354,23 @@ def _picked(values: FloatArray, place: IntArray) -> FloatArray:
 
 
 def _weighted_median(books: _Books, share: FloatArray) -> FloatArray:
-    """Per outcome the value at which half the weight `share` (b, l, m) is reached: (n, l, m).
+    """Per outcome the value at which half the weight `share` (b, m, l) is reached: (n, m, l).
 
     Where exactly half the weight lies below a gap it is the middle of the gap; without any weight it is anything.
     """
-    _, levels, markets = share.shape
-    outcomes = books.ordered.shape[1]
-    column = np.arange(levels * markets).reshape(levels, markets)
-    below = share.ravel().take(books.order[:, :, np.newaxis] * column.size + column)  # (b, n, l, m)
+    ordered = books.ordered
+    below = share.reshape(-1, share.shape[2]).take(books.place, axis=0)  # (b, n, m, l)
     np.add.accumulate(below, axis=0, out=below)
-    cell = np.arange(outcomes * markets).reshape(outcomes, 1, markets)
-    ordered, size = books.ordered.ravel(), cell.size
-    median: FloatArray = ordered.take((below >= 0.5 - _TIE).argmax(axis=0) * size + cell)
-    median += ordered.take((below > 0.5 + _TIE).argmax(axis=0) * size + cell)
+    cells = np.arange(ordered[0].size).reshape(*ordered.shape[1:], 1)
+    flat, size = ordered.ravel(), cells.size
+    median: FloatArray = flat.take((below >= 0.5 - _TIE).argmax(axis=0) * size + cells)
+    median += flat.take((below > 0.5 + _TIE).argmax(axis=0) * size + cells)
     median *= 0.5
     return median
 
 
 def _median_of_present(distance: FloatArray, present: BoolArray, count: IntArray) -> FloatArray:
-    """Plain median over the present books of `distance` (b, n, l, m): (n, l, m); 0 where none is present."""
+    """Plain median over the present books of `distance` (b, n, m, l): (n, m, l); 0 where none is present."""
     ordered = np.where(present[:, np.newaxis], distance, np.inf)
     ordered.sort(axis=0)
     median = _picked(ordered, (np.maximum(count, 1) - 1) // 2)

@@ -1,7 +1,7 @@
 """Roots of many one-parameter equations at once: a third-order iteration, and a bracket for what it does not settle."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,7 @@ _NEARLY_ALL = 0.75
 _WORTH_DIVIDING = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Derivatives:
+class Derivatives(NamedTuple):
     """An equation's left side and its first derivatives at some x, each (m,)."""
 
     value: FloatArray
@@ -55,8 +54,7 @@ class Derivatives:
         return settled
 
 
-@dataclass(frozen=True, slots=True)
-class Roots:
+class Roots(NamedTuple):
     """`value` + `step` is the root (m,): the equation was last evaluated at `value`, and the rest of the way is too
     small to need another evaluation. `converged` (m,): whether it was found. `left` (m,): the few that are still under
     way, whose numbers mean nothing; they are to be solved as a batch of their own. None where there are none."""
