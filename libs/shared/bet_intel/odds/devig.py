@@ -279,17 +279,17 @@ def _all_fair(results: Sequence[margin.FairColumns], p: FloatArray, target: floa
     """Whether every market is OK by every method: the usual case, asked for all of them at once."""
     if not p.min() > 0.0:
         return False
-    converged = [result.converged for result in results if result.converged is not None]
-    if not converged:
-        return True
-    return all(each.all() for each in converged) and bool(p.max() < 1.0 and _sums_to(target, p).all())
+    for place, result in enumerate(results):
+        if result.converged is not None and not (result.converged.all() and _sums_to(target, p[place]).all()):
+            return False
+    return target == 1.0 or bool(p.max() < 1.0)  # what is above 0 and sums to 1 is below it
 
 
 def _sums_to(target: float, p: FloatArray) -> BoolArray:
-    """Whether `p` (…, n, m) sum to the target: (…, m)."""
-    off = np.add.reduce(p, axis=-2)
+    """Whether `p` (n, m) sum to the target: (m,)."""
+    off = over_outcomes(p)
     off -= target
-    sums: BoolArray = np.abs(off, out=off) <= EXACT_SUM * p.shape[-2]
+    sums: BoolArray = np.abs(off, out=off) <= EXACT_SUM * len(p)
     return sums
 
 

@@ -204,60 +204,82 @@ def weigh(log_odds: FloatArray, weight: FloatArray, rule: PoolingRule) -> Weighe
     # What is summed or sorted over is in front, what shares all else behind: of few markets, too, many numbers then lie
     # beside each other, which takes half the time.
     books, weight = _Books.of(log_odds), weight.transpose(1, 2, 0)
-    distance, limit, dispersion, count = _judge_books(books, weight, rule)
+    judged = _judge_books(books, weight, rule)
     # A median is of a majority: a book that priced many outcomes has as many chances to lie beyond a limit, and the
     # last one left would be told as what all of them think.
-    spare = (count - 1) // 2
-    outlier = _furthest(distance, spare)
-    kept, books_used = weight, count
+    spare = (judged.count - 1) // 2
+    dispersion, outlier = judged.dispersion, _furthest(judged.distance, spare)
     if np.count_nonzero(outlier):
-        kept = np.where(outlier, 0.0, weight)
-        _judge_again(log_odds, spare, outlier, kept, limit, rule)
-        books_used = _count(kept > 0.0)
-    share = capped_shares(kept, np.where(books_used >= rule.cap_from_books, rule.max_share, 1.0))
-    reach = np.where(books_used >= rule.bound_from_books, rule.reach * limit, np.inf)
-    drawn_in = _drawn_in(books, share, reach)
+        _judge_again(log_odds, weight, judged, outlier, spare, rule)
+    drawn_in = _drawn_in(books, judged, rule)
     return Weighed(
-        share.transpose(2, 0, 1), outlier.transpose(2, 0, 1), dispersion.T, books_used.T, drawn_in.transpose(2, 0, 1)
+        judged.share.transpose(2, 0, 1),
+        outlier.transpose(2, 0, 1),
+        dispersion.T,
+        judged.count.T,
+        drawn_in.transpose(2, 0, 1),
     )
 
 
+class _Judged(NamedTuple):
+    """Books by the weights they were judged with: what :class:`Weighed` says of them if nobody is named.
+
+    distance (b, m, l): how far each is from the median in limits, on the outcome where it is most: above 1 one is an
+    outlier; 0 where none is judged. limit, centre (n, m, l): the limit, and the median by `share` (b, m, l), those of
+    the pool. dispersion, count (m, l): the MAD, and how many there are.
+    """
+
+    distance: FloatArray
+    limit: FloatArray
+    dispersion: FloatArray
+    count: IntArray
+    share: FloatArray
+    centre: FloatArray
+
+
 def _judge_again(
-    log_odds: FloatArray, spare: IntArray, outlier: BoolArray, kept: FloatArray, limit: FloatArray, rule: PoolingRule
+    log_odds: FloatArray, weight: FloatArray, judged: _Judged, outlier: BoolArray, spare: IntArray, rule: PoolingRule
 ) -> None:
     """A book is named against the others: without those just named, what is left is judged again as if they had never
     been there, until nobody is named any more. So a named book moves neither the median nor the limit of the rest.
-    `outlier`, the weights `kept` (b, m, l) and `limit` (n, m, l) become those of the last judgement."""
+    `outlier` and `judged`, but for its distances and its dispersion, become those of the last judgement."""
     named = np.logical_or.reduce(outlier, axis=0)
     while np.count_nonzero(named):
         market, level = np.nonzero(named)
-        left = kept[:, market, level]
-        again = _judge_books(_Books.of(log_odds[..., market]), left[..., np.newaxis], rule)
         already = outlier[:, market, level]
-        more = _furthest(again[0][..., 0], spare[market, level] - _count(already))
-        limit[:, market, level] = again[1][..., 0]
+        left = np.where(already, 0.0, weight[:, market, level])
+        again = _judge_books(_Books.of(log_odds[..., market]), left[..., np.newaxis], rule)
+        more = _furthest(again.distance[..., 0], spare[market, level] - _count(already))
         outlier[:, market, level] = already | more
-        kept[:, market, level] = np.where(more, 0.0, left)
+        judged.limit[:, market, level] = again.limit[..., 0]
+        judged.centre[:, market, level] = again.centre[..., 0]
+        judged.share[:, market, level] = again.share[..., 0]
+        judged.count[market, level] = again.count[..., 0]
         named = np.zeros_like(named)
         named[market, level] = np.logical_or.reduce(more, axis=0)
 
 
-def _judge_books(
-    books: _Books, weight: FloatArray, rule: PoolingRule
-) -> tuple[FloatArray, FloatArray, FloatArray, IntArray]:
-    """How far the books with `weight` (b, m, l) are from the median in limits, on the outcome where it is most: above
-    1 one is an outlier; 0 where none is judged. The limit (n, m, l), the MAD (m, l), and how many books there are."""
+def _judge_books(books: _Books, weight: FloatArray, rule: PoolingRule) -> _Judged:
+    """The books with `weight` (b, m, l) by the median that no book counts for much in."""
     present = weight > 0.0
     count = _count(present)
-    median_ceiling = np.maximum(rule.median_share, 1.0 / np.maximum(count, 1))
-    distance = books.log_odds[..., np.newaxis] - _weighted_median(books, capped_shares(weight, median_ceiling))
+    # The shares in that median and those in the pool are worked out beside each other, and so are their medians.
+    levels = weight.shape[2]
+    for_median, for_pool = slice(None, levels), slice(levels, None)
+    ceiling = np.empty((len(count), 2 * levels))
+    np.maximum(rule.median_share, 1.0 / np.maximum(count, 1), out=ceiling[:, for_median])
+    ceiling[:, for_pool] = np.where(count >= rule.cap_from_books, rule.max_share, 1.0)
+    share = capped_shares(np.concatenate((weight, weight), axis=2), ceiling)
+    centre = _weighted_median(books, share)
+    distance = books.log_odds[..., np.newaxis] - centre[..., for_median]
     np.abs(distance, out=distance)  # (b, n, m, l)
     mad = _median_of_present(distance, present, count)
     limit = np.maximum(rule.outlier_scale * _MAD_TO_SIGMA * mad, rule.outlier_floor)
     distance /= limit
     judged = present & (count >= rule.outlier_from_books)
     furthest = np.where(judged, np.maximum.reduce(distance, axis=1), 0.0)
-    return furthest, limit, np.where(count > 0, np.maximum.reduce(mad, axis=0), np.nan), count
+    dispersion = np.where(count > 0, np.maximum.reduce(mad, axis=0), np.nan)
+    return _Judged(furthest, limit, dispersion, count, share[..., for_pool], centre[..., for_pool])
 
 
 def _count(flags: BoolArray) -> IntArray:
@@ -275,15 +297,16 @@ def _furthest(distance: FloatArray, spare: IntArray) -> BoolArray:
     return outlier
 
 
-def _drawn_in(books: _Books, share: FloatArray, reach: FloatArray) -> FloatArray:
-    """What the mean of the log-odds by `share` (b, m, l) changes by where each is brought within `reach` (n, m, l) of
-    their median by `share`: (n, m, l)."""
-    distance = books.log_odds[..., np.newaxis] - _weighted_median(books, share)  # (b, n, m, l)
+def _drawn_in(books: _Books, judged: _Judged, rule: PoolingRule) -> FloatArray:
+    """What the mean of the log-odds by the shares changes by where each is brought within reach of their median:
+    (n, m, l)."""
+    reach = np.where(judged.count >= rule.bound_from_books, rule.reach * judged.limit, np.inf)
+    distance = books.log_odds[..., np.newaxis] - judged.centre  # (b, n, m, l)
     beyond = np.abs(distance)
     beyond -= reach
     np.maximum(beyond, 0.0, out=beyond)
     np.copysign(beyond, distance, out=beyond)
-    beyond *= share[:, np.newaxis]
+    beyond *= judged.share[:, np.newaxis]
     drawn: FloatArray = np.add.reduce(beyond, axis=0)
     return np.negative(drawn, out=drawn)
 

@@ -48,7 +48,7 @@ class Derivatives(NamedTuple):
     def settled(self, step: FloatArray, x: FloatArray) -> BoolArray:
         """Whether `step` from `x` is the last one: small, and the function nearly straight over it."""
         small = np.abs(step) <= _SETTLED[self.order] * (1.0 + np.abs(x))
-        if self.second is None or not small.any():
+        if self.second is None or not np.count_nonzero(small):
             return small
         settled: BoolArray = small & (np.abs(self.second * step) <= _STRAIGHT * np.abs(self.first))
         return settled
@@ -94,8 +94,9 @@ def falling_root(equation: Equation, start: FloatArray, begin: Derivatives, uppe
                 break
             x = x + step * ~near
             at = equation(x)
-    found = near & (x + step >= start) & (x + step <= upper)
-    if found.all():
+    root = x + step
+    found = near & (root >= start) & (root <= upper)
+    if np.count_nonzero(found) == found.size:
         return Roots(x, step, found)
     if near.size >= _WORTH_DIVIDING and np.count_nonzero(found) >= _NEARLY_ALL * found.size:
         return Roots(x, step, found, ~found)

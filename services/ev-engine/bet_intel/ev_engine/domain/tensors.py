@@ -86,10 +86,11 @@ class Group:
         self.winning = float(winning)
         self.books = max(len(entry.board.bookmakers) for entry in entries)
         shape = (len(entries[0].board.outcomes), self.books, len(entries))
-        self.back, self.lay = np.full(shape, np.nan), np.full(shape, np.nan)
+        told = np.full((3, *shape), np.nan)
+        self.back, self.lay, limit = told
         # Weight, commission, and whether it is a sharp one and an exchange, of each bookmaker.
         kinds = np.zeros((4, *shape[1:]))
-        self.age, limit = np.full(shape[1:], np.inf), np.full(shape, np.nan)
+        self.age = np.full(shape[1:], np.inf)
         times = {id(entry.boards): us(entry.boards.as_of) for entry in entries}
         for m, entry in enumerate(entries):
             board, n = entry.board, len(entry.board.bookmakers)
@@ -103,8 +104,9 @@ class Group:
         self.age /= SECOND
         # Clocks differ a little; a time far after the answer tells nothing, as little as none at all.
         self.age[self.age < -CLOCK_SKEW] = np.inf
-        self.has_back, self.has_lay = ~np.isnan(self.back), ~np.isnan(self.lay)
-        self.outcomes_backed, self.outcomes_laid = (np.add.reduce(has, axis=0) for has in (self.has_back, self.has_lay))
+        has = ~np.isnan(told[:2])
+        self.has_back, self.has_lay = has
+        self.outcomes_backed, self.outcomes_laid = np.add.reduce(has, axis=1)
         self.anybody_lays = np.count_nonzero(self.has_lay) > 0
         self.net = 1.0 + (self.back - 1.0) * (1.0 - self.commission)
         self.net_lay = lay_as_back(self.lay, self.commission) if self.anybody_lays else self.lay
@@ -192,11 +194,14 @@ def by_limit(limit: FloatArray, power: float) -> FloatArray:
 
 def nanmedian(values: FloatArray) -> FloatArray:
     """Median over bookmakers (axis 1), NaN where there is none."""
-    markets = np.arange(values.shape[2])
-    outcomes = np.arange(values.shape[0])[:, np.newaxis]
+    outcomes, books, markets = values.shape
     count = np.add.reduce(~np.isnan(values), axis=1)
-    ordered = np.sort(values, axis=1)  # NaN last
-    middle: FloatArray = ordered[outcomes, np.maximum(count - 1, 0) // 2, markets]
-    middle += ordered[outcomes, np.minimum(count // 2, values.shape[1] - 1), markets]
+    ordered = values.copy()
+    ordered.sort(axis=1)  # NaN last
+    # By places in memory, which takes a third of the time of an index for each axis.
+    first = np.arange(0, ordered.size, books * markets)[:, np.newaxis] + np.arange(markets)
+    flat = ordered.ravel()
+    middle: FloatArray = flat.take(first + np.maximum(count - 1, 0) // 2 * markets)
+    middle += flat.take(first + np.minimum(count // 2, books - 1) * markets)
     middle /= 2
     return middle
