@@ -255,7 +255,8 @@ def _settle_unmargined(r: FloatArray, into: DeviggedEach) -> IntArray:
         into.status[:, fair] = _OK
         into.probability[..., fair] = r[:, fair]
         into.parameter[:, fair] = [[_NEUTRAL_PARAMETER[method]] for method in into.methods]
-    return margined.nonzero()[0]
+    columns: IntArray = margined.nonzero()[0]
+    return columns
 
 
 def _solve(r: FloatArray, total: FloatArray, target: float, into: DeviggedEach) -> Iterator[tuple[int, IntArray]]:

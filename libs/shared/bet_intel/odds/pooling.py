@@ -207,18 +207,13 @@ def weigh(log_odds: FloatArray, weight: FloatArray, rule: PoolingRule) -> Weighe
     judged = _judge_books(books, weight, rule)
     # A median is of a majority: a book that priced many outcomes has as many chances to lie beyond a limit, and the
     # last one left would be told as what all of them think.
-    spare = (judged.count - 1) // 2
+    spare = (judged.books_used - 1) // 2
     dispersion, outlier = judged.dispersion, _furthest(judged.distance, spare)
     if np.count_nonzero(outlier):
         _judge_again(log_odds, weight, judged, outlier, spare, rule)
-    drawn_in = _drawn_in(books, judged, rule)
-    return Weighed(
-        judged.share.transpose(2, 0, 1),
-        outlier.transpose(2, 0, 1),
-        dispersion.T,
-        judged.count.T,
-        drawn_in.transpose(2, 0, 1),
-    )
+    shown = judged.share, outlier, _drawn_in(books, judged, rule)
+    share, outlier, drawn_in = (each.transpose(2, 0, 1) for each in shown)
+    return Weighed(share, outlier, dispersion.T, judged.books_used.T, drawn_in)
 
 
 class _Judged(NamedTuple):
@@ -226,13 +221,13 @@ class _Judged(NamedTuple):
 
     distance (b, m, l): how far each is from the median in limits, on the outcome where it is most: above 1 one is an
     outlier; 0 where none is judged. limit, centre (n, m, l): the limit, and the median by `share` (b, m, l), those of
-    the pool. dispersion, count (m, l): the MAD, and how many there are.
+    the pool. dispersion, books_used (m, l): the MAD, and how many there are.
     """
 
     distance: FloatArray
     limit: FloatArray
     dispersion: FloatArray
-    count: IntArray
+    books_used: IntArray
     share: FloatArray
     centre: FloatArray
 
@@ -254,7 +249,7 @@ def _judge_again(
         judged.limit[:, market, level] = again.limit[..., 0]
         judged.centre[:, market, level] = again.centre[..., 0]
         judged.share[:, market, level] = again.share[..., 0]
-        judged.count[market, level] = again.count[..., 0]
+        judged.books_used[market, level] = again.books_used[..., 0]
         named = np.zeros_like(named)
         named[market, level] = np.logical_or.reduce(more, axis=0)
 
@@ -300,7 +295,7 @@ def _furthest(distance: FloatArray, spare: IntArray) -> BoolArray:
 def _drawn_in(books: _Books, judged: _Judged, rule: PoolingRule) -> FloatArray:
     """What the mean of the log-odds by the shares changes by where each is brought within reach of their median:
     (n, m, l)."""
-    reach = np.where(judged.count >= rule.bound_from_books, rule.reach * judged.limit, np.inf)
+    reach = np.where(judged.books_used >= rule.bound_from_books, rule.reach * judged.limit, np.inf)
     distance = books.log_odds[..., np.newaxis] - judged.centre  # (b, n, m, l)
     beyond = np.abs(distance)
     beyond -= reach

@@ -8,7 +8,6 @@ import numpy as np
 
 from bet_intel.ev_engine.domain.boards import Board
 
-
 _NOBODY: frozenset[str] = frozenset()
 
 

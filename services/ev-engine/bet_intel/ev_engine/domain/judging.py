@@ -126,9 +126,7 @@ class Judged:
                 estimates={b: one for (of, b), one in self.estimates.items() if of == m},
             )
         judged = [
-            self._judge(o, b, m, side, fair.terms)
-            for side, beats in self._beats.items()
-            for o, b in beats.get(m, ())
+            self._judge(o, b, m, side, fair.terms) for side, beats in self._beats.items() for o, b in beats.get(m, ())
         ]
         return PricedMarket(
             key=entry.key,

@@ -12,7 +12,6 @@ from bet_intel.ev_engine.domain.priced import BoolArray, Estimate, FairMarket
 from bet_intel.ev_engine.domain.tensors import Group, nanmedian
 from bet_intel.odds import DevigStatus, Method, fair_prices_of
 
-
 # As numbers: members of an enumeration are looked up by a function of it.
 _OK, _NO_OVERROUND = int(DevigStatus.OK), int(DevigStatus.NO_OVERROUND)
 _INCOMPLETE = int(DevigStatus.INCOMPLETE)

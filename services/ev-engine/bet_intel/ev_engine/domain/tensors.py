@@ -194,7 +194,7 @@ def by_limit(limit: FloatArray, power: float) -> FloatArray:
 
 def nanmedian(values: FloatArray) -> FloatArray:
     """Median over bookmakers (axis 1), NaN where there is none."""
-    outcomes, books, markets = values.shape
+    _, books, markets = values.shape
     count = np.add.reduce(~np.isnan(values), axis=1)
     ordered = values.copy()
     ordered.sort(axis=1)  # NaN last
