@@ -211,9 +211,8 @@ def weigh(log_odds: FloatArray, weight: FloatArray, rule: PoolingRule) -> Weighe
     dispersion, outlier = judged.dispersion, _furthest(judged.distance, spare)
     if np.count_nonzero(outlier):
         _judge_again(log_odds, weight, judged, outlier, spare, rule)
-    shown = judged.share, outlier, _drawn_in(books, judged, rule)
-    share, outlier, drawn_in = (each.transpose(2, 0, 1) for each in shown)
-    return Weighed(share, outlier, dispersion.T, judged.books_used.T, drawn_in)
+    share, drawn_in = (each.transpose(2, 0, 1) for each in (judged.share, _drawn_in(books, judged, rule)))
+    return Weighed(share, outlier.transpose(2, 0, 1), dispersion.T, judged.books_used.T, drawn_in)
 
 
 class _Judged(NamedTuple):
