@@ -6,7 +6,7 @@ that cannot be devigged says why in its status.
 """
 
 import enum
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Self
@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 
 from bet_intel.odds import margin
-from bet_intel.odds.arrays import FloatArray, IntArray, StatusArray, require_target
+from bet_intel.odds.arrays import BoolArray, FloatArray, IntArray, StatusArray, over_outcomes, require_target
 
 _CHUNK_QUOTES = 32_768
 _LEAST_MARKETS = 256
@@ -59,6 +59,9 @@ class DevigStatus(enum.IntEnum):
     INCOMPLETE = 3
     NOT_CONVERGED = 4
 
+
+# As numbers: an enumeration's members are looked up by a function of it.
+_OK, _NO_OVERROUND, _NEGATIVE, _INCOMPLETE, _NOT_CONVERGED = (np.int8(status) for status in DevigStatus)
 
 # Logarithmic is odds ratio with another parameter: its probabilities add nothing to a comparison of the models.
 DISTINCT_MODELS = tuple(method for method in MODELS if method is not Method.LOGARITHMIC)
@@ -153,6 +156,13 @@ class DeviggedEach:
     overround: FloatArray
     status: StatusArray
 
+    @classmethod
+    def empty(cls, methods: tuple[Method, ...], outcomes: int, markets: int) -> Self:
+        """Of as many outcomes and markets, to be filled in."""
+        shape = len(methods), markets
+        probability = np.empty((len(methods), outcomes, markets))
+        return cls(methods, probability, np.empty(shape), np.empty(markets), np.empty(shape, dtype=np.int8))
+
     def of(self, place: int) -> Devigged:
         probability, parameter, status = self.probability[place], self.parameter[place], self.status[place]
         return Devigged(self.methods[place], probability, parameter, self.overround, status)
@@ -171,9 +181,7 @@ class DeviggedEach:
 def devig_stacked(implied: FloatArray, methods: tuple[Method, ...], target: float = 1.0) -> DeviggedEach:
     """:func:`devig_each` with the methods on an axis in front."""
     outcomes, markets = _checked_shape(implied, target)
-    shape = len(methods), markets
-    probability, parameter = np.empty((len(methods), outcomes, markets)), np.empty(shape)
-    whole = DeviggedEach(methods, probability, parameter, np.empty(markets), np.empty(shape, dtype=np.int8))
+    whole = DeviggedEach.empty(methods, outcomes, markets)
     left: dict[int, list[IntArray]] = {}
     size = max(_LEAST_MARKETS, _CHUNK_QUOTES // outcomes)
     for begin in range(0, markets, size):
@@ -215,64 +223,88 @@ def _devig_chunk(
     others: these are to be solved anew, as a batch of their own."""
     r = np.ascontiguousarray(implied[:, part])
     into = whole.part(part)
-    total = np.add.reduce(r, axis=0)
+    total = over_outcomes(r)
     np.subtract(total, target, out=into.overround)
-    columns: slice | IntArray = slice(None)
-    # Three numbers tell whether every market of the chunk has a margin to take out: the usual case, without masks.
+    # Three numbers tell whether every market of the chunk has a margin to take out: then without masks.
     if r.min() >= _SMALLEST and r.max() <= 1.0 - _SMALLEST and into.overround.min() > EXACT_SUM:
-        into.status[:] = DevigStatus.OK
-    else:
-        columns = _settle_unmargined(r, into)
-        if not columns.size:
-            return
-        r, total = np.ascontiguousarray(r[:, columns]), total[columns]
-    for place, method in enumerate(whole.methods):
-        result = _MODELS[method](r, total, target)
-        verdict = _verdict(result, target)
-        if verdict is not None:
-            into.status[place, columns] = verdict
-        into.probability[place][:, columns] = result.probability
-        into.parameter[place, columns] = result.parameter
-        if result.left is not None:
-            left = result.left.nonzero()[0]
-            yield place, part.start + (left if isinstance(columns, slice) else columns[left])
+        for place, left in _solve(r, total, target, into):
+            yield place, part.start + left
+        return
+    columns = _settle_unmargined(r, into)
+    if not columns.size:
+        return
+    solved = DeviggedEach.empty(whole.methods, len(r), columns.size)
+    for place, left in _solve(r.take(columns, axis=1), total.take(columns), target, solved):
+        yield place, part.start + columns[left]
+    into.probability[..., columns] = solved.probability
+    into.parameter[:, columns] = solved.parameter
+    into.status[:, columns] = solved.status
 
 
 def _settle_unmargined(r: FloatArray, into: DeviggedEach) -> IntArray:
     """The columns that have a margin to take out. What methods do not differ in is filled in for all of them at once:
-    the others, and that these are solved."""
-    complete = ((r >= _SMALLEST) & (r <= 1.0 - _SMALLEST)).all(axis=0)
-    into.overround[~complete] = np.nan
+    the status of the others, and the probabilities of those that are fair as they stand."""
+    complete = (np.minimum.reduce(r, axis=0) >= _SMALLEST) & (np.maximum.reduce(r, axis=0) <= 1.0 - _SMALLEST)
     margined = complete & (into.overround > EXACT_SUM)
-    fair = complete & (np.abs(into.overround) <= EXACT_SUM)
-    into.status[:] = np.where(margined | fair, DevigStatus.OK, DevigStatus.NO_OVERROUND)
-    into.status[:, ~complete] = DevigStatus.INCOMPLETE
-    into.probability[:], into.parameter[:] = np.where(fair, r, np.nan), np.nan
-    if fair.any():
+    np.copyto(into.overround, np.nan, where=~complete)
+    into.status[:] = np.where(complete, _NO_OVERROUND, _INCOMPLETE)
+    into.probability.fill(np.nan)
+    into.parameter.fill(np.nan)
+    fair = ~margined & (into.overround >= -EXACT_SUM)
+    if np.count_nonzero(fair):
+        into.status[:, fair] = _OK
+        into.probability[..., fair] = r[:, fair]
         into.parameter[:, fair] = [[_NEUTRAL_PARAMETER[method]] for method in into.methods]
-    return margined.nonzero()[0]
+    columns: IntArray = margined.nonzero()[0]
+    return columns
 
 
-def _verdict(result: margin.FairColumns, target: float) -> StatusArray | None:
-    """The status of each market; None where every one is OK."""
-    p = result.probability
-    if result.converged is None:
-        if p.min() > 0.0:
-            return None
-        return np.where((p > 0.0).all(axis=0), DevigStatus.OK, DevigStatus.NEGATIVE).astype(np.int8)
-    solved = result.converged & (np.abs(np.add.reduce(p, axis=0) - target) <= EXACT_SUM * p.shape[0])
-    if solved.all() and p.min() > 0.0 and p.max() < 1.0:
-        return None
+def _solve(r: FloatArray, total: FloatArray, target: float, into: DeviggedEach) -> Iterator[tuple[int, IntArray]]:
+    """Devig markets that all have a margin to take out; yields as :func:`_devig_chunk`."""
+    results = []
+    for place, method in enumerate(into.methods):
+        result = _MODELS[method](r, total, target)
+        into.probability[place] = result.probability
+        into.parameter[place] = result.parameter
+        results.append(result)
+    if _all_fair(results, into.probability, target):
+        into.status.fill(_OK)
+        return
+    for place, result in enumerate(results):
+        into.status[place] = _verdict(result.converged, into.of(place), target)
+        if result.left is not None:
+            yield place, result.left.nonzero()[0]
+
+
+def _all_fair(results: Sequence[margin.FairColumns], p: FloatArray, target: float) -> bool:
+    """Whether every market is OK by every method: the usual case, asked for all of them at once."""
+    if not p.min() > 0.0:
+        return False
+    for place, result in enumerate(results):
+        if result.converged is not None and not (result.converged.all() and _sums_to(target, p[place]).all()):
+            return False
+    return target == 1.0 or bool(p.max() < 1.0)  # what is above 0 and sums to 1 is below it
+
+
+def _sums_to(target: float, p: FloatArray) -> BoolArray:
+    """Whether `p` (n, m) sum to the target: (m,)."""
+    off = over_outcomes(p)
+    off -= target
+    sums: BoolArray = np.abs(off, out=off) <= EXACT_SUM * len(p)
+    return sums
+
+
+def _verdict(converged: BoolArray | None, one: Devigged, target: float) -> StatusArray:
+    """The status of each market. The numbers of one whose equation was not solved are blanked: they are not fair
+    probabilities."""
+    p = one.probability
+    if converged is None:
+        return np.where((p > 0.0).all(axis=0), _OK, _NEGATIVE).astype(np.int8)
+    solved = converged & _sums_to(target, p)
     inside = ((p > 0.0) & (p < 1.0)).all(axis=0)
-    verdict = np.where(inside, DevigStatus.OK, DevigStatus.NEGATIVE)
-    status = np.where(solved, verdict, DevigStatus.NOT_CONVERGED).astype(np.int8)
-    if not solved.all():
-        _forget(result, status)
+    status = np.where(solved, np.where(inside, _OK, _NEGATIVE), _NOT_CONVERGED).astype(np.int8)
+    unsolved = ~solved
+    if np.count_nonzero(unsolved):
+        p[:, unsolved] = np.nan
+        one.parameter[unsolved] = np.nan
     return status
-
-
-def _forget(result: margin.FairColumns, status: StatusArray) -> None:
-    """Blank the numbers of markets whose equation was not solved, in place: they are not fair probabilities."""
-    unsolved = status == DevigStatus.NOT_CONVERGED
-    result.probability[:, unsolved] = np.nan
-    result.parameter[unsolved] = np.nan

@@ -25,6 +25,9 @@ from bet_intel.odds.pooling import (
 # What the worst case pools, weighs and finds outliers by: it bounds models and is none itself.
 _WORST_CASE_POOL = Method.POWER
 _WITHOUT_EACH = slice(1, None)
+# As numbers: members of an enumeration are looked up by a function of it.
+_OK, _NO_OVERROUND, _NEGATIVE = int(DevigStatus.OK), int(DevigStatus.NO_OVERROUND), int(DevigStatus.NEGATIVE)
+_INCOMPLETE = int(DevigStatus.INCOMPLETE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,7 @@ def devigged_books(
         parameter.reshape(books, markets),
         each.overround.reshape(books, markets),
         status,
-        log_odds_of(probability, (status == DevigStatus.OK)[:, np.newaxis]),
+        log_odds_of(probability, (status == _OK)[:, np.newaxis]),
         implied,
     )
 
@@ -142,14 +145,14 @@ def fair_prices_of(
     refuse(~(np.isfinite(weight) & (weight >= 0.0)), weight, "a book's weight must be finite and 0 or more")
 
     # The consensus and the pools without each book are so many rows of weights.
-    flagged = books.status != DevigStatus.OK
+    flagged = books.status != _OK
     weights = with_and_without_each(np.where(flagged[0], 0.0, weight))
     weighed = weigh(books.log_odds[0], weights, rule)
     pooled = pooled_probability(books.log_odds, weighed.share, weighed.drawn_in, books.target)
     bands = band(books.methods, pooled, flagged, weighed.share)
     probability, parameter = books.probability[0], books.parameter
     pool = weighed.pool(pooled[0])
-    unmargined = np.where(books.status[0] == DevigStatus.NO_OVERROUND, weight, 0.0)
+    unmargined = np.where(books.status[0] == _NO_OVERROUND, weight, 0.0)
     if np.count_nonzero(unmargined):
         each = with_and_without_each(unmargined)
         pool = replace(pool, outlier=pool.outlier | unmargined_outliers(books.implied, each, pool, rule))
@@ -176,8 +179,8 @@ def _pooled_by(method: Method) -> Method:
 
 def _scaled(mids: FloatArray, status: StatusArray, target: float) -> tuple[FloatArray, StatusArray]:
     """Mids of exchanges (n, k) brought to the target, and what became of them (k,)."""
-    complete = status != DevigStatus.INCOMPLETE
+    complete = status != _INCOMPLETE
     scaled = np.where(complete, mids * (target / mids.sum(axis=0)), np.nan)
     inside = (scaled < 1.0).all(axis=0)
-    verdict = np.where(inside, DevigStatus.OK, DevigStatus.NEGATIVE)
-    return scaled, np.where(complete, verdict, DevigStatus.INCOMPLETE).astype(np.int8)
+    verdict = np.where(inside, _OK, _NEGATIVE)
+    return scaled, np.where(complete, verdict, _INCOMPLETE).astype(np.int8)

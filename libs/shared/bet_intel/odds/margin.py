@@ -8,17 +8,16 @@ solution of Jullien, Salanié, Econ. J. 104 (1994); goto: margin in proportion t
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from bet_intel.odds.arrays import BoolArray, FloatArray
+from bet_intel.odds.arrays import BoolArray, FloatArray, over_outcomes
 from bet_intel.odds.normal import cdf_and_density, normal_cdf, normal_density, normal_quantile
 from bet_intel.odds.roots import Derivatives, falling_root
 
 
-@dataclass(frozen=True, slots=True)
-class FairColumns:
+class FairColumns(NamedTuple):
     """Fair probabilities (n, m), the model's parameter (m,), and whether its root was found (m,): None for a closed
     form, whose probabilities sum to the target and lie below r by their making. `left` as in :class:`Roots`."""
 
@@ -54,13 +53,13 @@ def power(r: FloatArray, total: FloatArray, target: float) -> FairColumns:
     term = np.empty_like(r)
 
     def derivatives() -> Derivatives:
-        value = p.sum(axis=0) - target
+        value = over_outcomes(p) - target
         np.multiply(p, log_r, out=term)
-        first = term.sum(axis=0)
+        first = over_outcomes(term)
         np.multiply(term, log_r, out=term)
-        second = term.sum(axis=0)
+        second = over_outcomes(term)
         np.multiply(term, log_r, out=term)
-        return Derivatives(value, first, second, term.sum(axis=0))
+        return Derivatives(value, first, second, over_outcomes(term))
 
     def equation(k: FloatArray) -> Derivatives:
         np.multiply(log_r, k, out=p)
@@ -114,15 +113,15 @@ def shin(r: FloatArray, total: FloatArray, target: float) -> FairColumns:
         np.multiply(weight, -2.0, out=term)
         np.add(term, z, out=term)
         np.divide(term, root, out=term)
-        first, second = term.sum(axis=0), bend.sum(axis=0)
+        first, second = over_outcomes(term), over_outcomes(bend)
         np.multiply(term, bend, out=term)
         np.divide(term, root, out=term)
-        value = root.sum(axis=0) - (outcomes - 2) * z - 2.0
-        return Derivatives(value, first - (outcomes - 2), second, -3.0 * term.sum(axis=0))
+        value = over_outcomes(root) - (outcomes - 2) * z - 2.0
+        return Derivatives(value, first - (outcomes - 2), second, -3.0 * over_outcomes(term))
 
     root_total = np.sqrt(scaled_total)
     np.divide(1.0, scaled, out=term)
-    bent = 0.5 * root_total * (term.sum(axis=0) - 1.0)
+    bent = 0.5 * root_total * (over_outcomes(term) - 1.0)
     begin = Derivatives(2.0 * root_total - 2.0, -root_total - (outcomes - 2), bent, 1.5 * bent)
     roots = falling_root(equation, np.zeros(markets), begin, np.ones(markets))
     z = roots.root
@@ -150,13 +149,13 @@ def odds_ratio(r: FloatArray, total: FloatArray, target: float) -> FairColumns:
     q = against.copy()
 
     def derivatives(c: FloatArray) -> Derivatives:
-        value = p.sum(axis=0) - target
+        value = over_outcomes(p) - target
         np.multiply(p, q, out=p)
-        first = p.sum(axis=0)
+        first = over_outcomes(p)
         np.multiply(p, q, out=p)
-        second = p.sum(axis=0)
+        second = over_outcomes(p)
         np.multiply(p, q, out=p)
-        third = p.sum(axis=0)
+        third = over_outcomes(p)
         return Derivatives(value, -first / c, 2.0 * second / (c * c), -6.0 * third / (c * c * c))
 
     def equation(c: FloatArray) -> Derivatives:
@@ -195,11 +194,11 @@ def probit(r: FloatArray, total: FloatArray, target: float) -> FairColumns:
     term = np.empty_like(r)
 
     def derivatives() -> Derivatives:
-        slope = density.sum(axis=0)
+        slope = over_outcomes(density)
         np.multiply(density, y, out=term)
-        second = term.sum(axis=0)
+        second = over_outcomes(term)
         np.multiply(term, y, out=term)
-        return Derivatives(p.sum(axis=0) - target, -slope, -second, slope - term.sum(axis=0))
+        return Derivatives(over_outcomes(p) - target, -slope, -second, slope - over_outcomes(term))
 
     def equation(c: FloatArray) -> Derivatives:
         nonlocal p, density
@@ -231,6 +230,6 @@ def goto(r: FloatArray, total: FloatArray, target: float) -> FairColumns:
     """
     standard_error = 1.0 - r
     np.sqrt(standard_error, out=standard_error)
-    step = (total - target) / standard_error.sum(axis=0)
+    step = (total - target) / over_outcomes(standard_error)
     standard_error *= step
     return _closed_form(np.subtract(r, standard_error, out=standard_error), step)

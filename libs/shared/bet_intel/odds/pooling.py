@@ -135,12 +135,12 @@ def leave_one_out(
 
 def with_and_without_each(weight: FloatArray) -> FloatArray:
     """`weight` (b, m) as it is, and behind it without each book in turn: (b + 1, b, m)."""
-    books = weight.shape[0]
-    rows = np.empty((books + 1, *weight.shape))
-    rows[:] = weight
+    books, markets = weight.shape
+    rows = np.empty((books, markets, books + 1))  # in the order in which pools are made
+    rows[:] = weight[..., np.newaxis]
     each = np.arange(books)
-    rows[each + 1, each] = 0.0
-    return rows
+    rows[each, :, each + 1] = 0.0
+    return rows.transpose(2, 0, 1)
 
 
 def _present_weight(probability: FloatArray, weight: FloatArray, target: float) -> FloatArray:
@@ -163,7 +163,7 @@ def _pool(probability: FloatArray, weight: FloatArray, rule: PoolingRule, target
     """The pools for each row of `weight` (l, b, m)."""
     log_odds = log_odds_of(probability, np.asarray((weight > 0.0).any(axis=0)))
     weighed = weigh(log_odds, weight, rule)
-    return weighed.pool(pooled_probability(log_odds, weighed.share, weighed.drawn_in, target))
+    return weighed.pool(pooled_probability(log_odds[np.newaxis], weighed.share, weighed.drawn_in, target)[0])
 
 
 class Weighed(NamedTuple):
@@ -179,82 +179,130 @@ class Weighed(NamedTuple):
         return Pool(probability, *self)
 
 
+class _Books(NamedTuple):
+    """What books say of each outcome, (b, n, m): their log-odds, and these in ascending order. `place`: which row of
+    shares (b·m, ...) is theirs then."""
+
+    log_odds: FloatArray
+    ordered: FloatArray
+    place: IntArray
+
+    @classmethod
+    def of(cls, log_odds: FloatArray) -> Self:
+        """Of log-odds (n, b, m)."""
+        by_book = np.ascontiguousarray(log_odds.swapaxes(0, 1))
+        order = by_book.argsort(axis=0)
+        markets = by_book.shape[2]
+        return cls(by_book, _picked(by_book, order), order * markets + np.arange(markets))
+
+
 def weigh(log_odds: FloatArray, weight: FloatArray, rule: PoolingRule) -> Weighed:
     """Who counts, and for how much, where `log_odds` (n, b, m) are pooled by each row of `weight` (l, b, m).
 
     What the log-odds of a book are whose weight is 0 does not matter, but they must be finite.
     """
-    order, ordered = log_odds.argsort(axis=1), log_odds.copy()
-    ordered.sort(axis=1)
-    distance, limit, dispersion = _judge_books(log_odds, ordered, order, weight, rule)
+    # What is summed or sorted over is in front, what shares all else behind: of few markets, too, many numbers then lie
+    # beside each other, which takes half the time.
+    books, weight = _Books.of(log_odds), weight.transpose(1, 2, 0)
+    judged = _judge_books(books, weight, rule)
     # A median is of a majority: a book that priced many outcomes has as many chances to lie beyond a limit, and the
     # last one left would be told as what all of them think.
-    spare = (np.add.reduce((weight > 0.0).astype(np.intp), axis=1) - 1) // 2
-    outlier = _furthest(distance, spare)
-    kept = np.where(outlier, 0.0, weight)
-    # A book is named against the others: without those just named, what is left is judged again as if they had never
-    # been there, until nobody is named any more. So a named book moves neither the median nor the limit of the rest.
-    named = np.logical_or.reduce(outlier, axis=1)
+    spare = (judged.books_used - 1) // 2
+    dispersion, outlier = judged.dispersion, _furthest(judged.distance, spare)
+    if np.count_nonzero(outlier):
+        _judge_again(log_odds, weight, judged, outlier, spare, rule)
+    share, drawn_in = (each.transpose(2, 0, 1) for each in (judged.share, _drawn_in(books, judged, rule)))
+    return Weighed(share, outlier.transpose(2, 0, 1), dispersion.T, judged.books_used.T, drawn_in)
+
+
+class _Judged(NamedTuple):
+    """Books by the weights they were judged with: what :class:`Weighed` says of them if nobody is named.
+
+    distance (b, m, l): how far each is from the median in limits, on the outcome where it is most: above 1 one is an
+    outlier; 0 where none is judged. limit, centre (n, m, l): the limit, and the median by `share` (b, m, l), those of
+    the pool. dispersion, books_used (m, l): the MAD, and how many there are.
+    """
+
+    distance: FloatArray
+    limit: FloatArray
+    dispersion: FloatArray
+    books_used: IntArray
+    share: FloatArray
+    centre: FloatArray
+
+
+def _judge_again(
+    log_odds: FloatArray, weight: FloatArray, judged: _Judged, outlier: BoolArray, spare: IntArray, rule: PoolingRule
+) -> None:
+    """A book is named against the others: without those just named, what is left is judged again as if they had never
+    been there, until nobody is named any more. So a named book moves neither the median nor the limit of the rest.
+    `outlier` and `judged`, but for its distances and its dispersion, become those of the last judgement."""
+    named = np.logical_or.reduce(outlier, axis=0)
     while np.count_nonzero(named):
-        level, market = np.nonzero(named)
-        left = kept[level, :, market].T[np.newaxis]
-        again = _judge_books(log_odds[:, :, market], ordered[:, :, market], order[:, :, market], left, rule)
-        already = np.add.reduce(outlier[level, :, market].astype(np.intp), axis=1)
-        more = _furthest(again[0], (spare[level, market] - already)[np.newaxis])[0].T
-        limit[level, :, market] = again[1][0].T
-        outlier[level, :, market] |= more
-        kept[level, :, market] = np.where(more, 0.0, kept[level, :, market])
+        market, level = np.nonzero(named)
+        already = outlier[:, market, level]
+        left = np.where(already, 0.0, weight[:, market, level])
+        again = _judge_books(_Books.of(log_odds[..., market]), left[..., np.newaxis], rule)
+        more = _furthest(again.distance[..., 0], spare[market, level] - _count(already))
+        outlier[:, market, level] = already | more
+        judged.limit[:, market, level] = again.limit[..., 0]
+        judged.centre[:, market, level] = again.centre[..., 0]
+        judged.share[:, market, level] = again.share[..., 0]
+        judged.books_used[market, level] = again.books_used[..., 0]
         named = np.zeros_like(named)
-        named[level, market] = more.any(axis=1)
-
-    books_used = np.add.reduce((kept > 0.0).astype(np.intp), axis=1)
-    share = capped_shares(kept, np.where(books_used >= rule.cap_from_books, rule.max_share, 1.0)[:, np.newaxis])
-    bounded = (books_used >= rule.bound_from_books)[:, np.newaxis]
-    drawn_in = _drawn_in(log_odds, ordered, order, share, np.where(bounded, rule.reach * limit, np.inf))
-    return Weighed(share, outlier, dispersion, books_used, drawn_in)
+        named[market, level] = np.logical_or.reduce(more, axis=0)
 
 
-def _judge_books(
-    log_odds: FloatArray, ordered: FloatArray, order: IntArray, weight: FloatArray, rule: PoolingRule
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """How far the books with `weight` (l, b, m) are from the median in limits, on the outcome where it is most: above
-    1 one is an outlier; 0 where none is judged. The limit (l, n, m), and the MAD (l, m). `order` (n, b, m) sorts the
-    books by `log_odds`, and `ordered` are these."""
+def _judge_books(books: _Books, weight: FloatArray, rule: PoolingRule) -> _Judged:
+    """The books with `weight` (b, m, l) by the median that no book counts for much in."""
     present = weight > 0.0
-    count = np.add.reduce(present.astype(np.intp), axis=1)  # (l, m); summing booleans takes twice as long
-    median_ceiling = np.maximum(rule.median_share, 1.0 / np.maximum(count, 1))[:, np.newaxis]
-    centre = _weighted_median(ordered, order, capped_shares(weight, median_ceiling))  # (l, n, m)
-    distance = log_odds - centre[:, :, np.newaxis]  # (l, n, b, m)
-    np.abs(distance, out=distance)
+    count = _count(present)
+    # The shares in that median and those in the pool are worked out beside each other, and so are their medians.
+    levels = weight.shape[2]
+    for_median, for_pool = slice(None, levels), slice(levels, None)
+    ceiling = np.empty((len(count), 2 * levels))
+    np.maximum(rule.median_share, 1.0 / np.maximum(count, 1), out=ceiling[:, for_median])
+    ceiling[:, for_pool] = np.where(count >= rule.cap_from_books, rule.max_share, 1.0)
+    share = capped_shares(np.concatenate((weight, weight), axis=2), ceiling)
+    centre = _weighted_median(books, share)
+    distance = books.log_odds[..., np.newaxis] - centre[..., for_median]
+    np.abs(distance, out=distance)  # (b, n, m, l)
     mad = _median_of_present(distance, present, count)
     limit = np.maximum(rule.outlier_scale * _MAD_TO_SIGMA * mad, rule.outlier_floor)
-    distance /= limit[:, :, np.newaxis]
-    judged = present & (count >= rule.outlier_from_books)[:, np.newaxis]
+    distance /= limit
+    judged = present & (count >= rule.outlier_from_books)
     furthest = np.where(judged, np.maximum.reduce(distance, axis=1), 0.0)
-    return furthest, limit, np.where(count > 0, np.maximum.reduce(mad, axis=1), np.nan)
+    dispersion = np.where(count > 0, np.maximum.reduce(mad, axis=0), np.nan)
+    return _Judged(furthest, limit, dispersion, count, share[..., for_pool], centre[..., for_pool])
+
+
+def _count(flags: BoolArray) -> IntArray:
+    """How many over the first axis; summing booleans themselves takes twice as long."""
+    count: IntArray = np.add.reduce(flags.astype(np.intp), axis=0)
+    return count
 
 
 def _furthest(distance: FloatArray, spare: IntArray) -> BoolArray:
-    """The outliers by their `distance` in limits (l, b, m), no more than the `spare` (l, m) furthest."""
+    """The outliers by their `distance` in limits (b, ...), no more than the `spare` (...) furthest."""
     outlier: BoolArray = distance > 1.0
-    if np.count_nonzero(outlier) and (np.add.reduce(outlier.astype(np.intp), axis=1) > spare).any():
-        rank = (-distance).argsort(axis=1, kind="stable").argsort(axis=1)
-        outlier &= rank < spare[:, np.newaxis]
+    if np.count_nonzero(outlier) and (_count(outlier) > spare).any():
+        rank = (-distance).argsort(axis=0, kind="stable").argsort(axis=0)
+        outlier &= rank < spare
     return outlier
 
 
-def _drawn_in(
-    log_odds: FloatArray, ordered: FloatArray, order: IntArray, share: FloatArray, reach: FloatArray
-) -> FloatArray:
-    """What the mean of `log_odds` (n, b, m) by `share` (l, b, m) changes by where each is brought within `reach`
-    (l, n, m) of their median by `share`: (l, n, m)."""
-    centre = _weighted_median(ordered, order, share)
-    distance = log_odds - centre[:, :, np.newaxis]  # (l, n, b, m)
+def _drawn_in(books: _Books, judged: _Judged, rule: PoolingRule) -> FloatArray:
+    """What the mean of the log-odds by the shares changes by where each is brought within reach of their median:
+    (n, m, l)."""
+    reach = np.where(judged.books_used >= rule.bound_from_books, rule.reach * judged.limit, np.inf)
+    distance = books.log_odds[..., np.newaxis] - judged.centre  # (b, n, m, l)
     beyond = np.abs(distance)
-    beyond -= reach[:, :, np.newaxis]
+    beyond -= reach
     np.maximum(beyond, 0.0, out=beyond)
-    drawn: FloatArray = -np.einsum("lbm,lnbm->lnm", share, np.copysign(beyond, distance, out=beyond))
-    return drawn
+    np.copysign(beyond, distance, out=beyond)
+    beyond *= judged.share[:, np.newaxis]
+    drawn: FloatArray = np.add.reduce(beyond, axis=0)
+    return np.negative(drawn, out=drawn)
 
 
 def unmargined_outliers(implied: FloatArray, weight: FloatArray, pool: Pool, rule: PoolingRule) -> BoolArray:
@@ -285,64 +333,66 @@ def log_odds_of(probability: FloatArray, counts: BoolArray) -> FloatArray:
 
 
 def pooled_probability(log_odds: FloatArray, share: FloatArray, drawn_in: FloatArray, target: float) -> FloatArray:
-    """Mean of `log_odds` (…, n, b, m) by `share` (l, b, m) and `drawn_in` (l, n, m), back to probabilities that sum to
-    `target`: (…, l, n, m).
+    """Mean of `log_odds` (q, n, b, m) by `share` (l, b, m) and `drawn_in` (l, n, m), back to probabilities that sum to
+    `target`: (q, l, n, m).
 
     NaN where nothing has a share, and where for a target other than 1 the division would bring a probability to 1.
     """
-    p = _mean(log_odds, share)
-    p += drawn_in
-    np.exp(np.negative(p, out=p), out=p)
+    p = _mean(log_odds, share)  # (n, q, m, l)
+    p += drawn_in.transpose(1, 2, 0)[:, np.newaxis]
+    np.negative(p, out=p)
+    np.exp(p, out=p)
     p += 1.0
     np.divide(1.0, p, out=p)
-    p *= target / np.add.reduce(p, axis=-2, keepdims=True)
-    unusable = np.add.reduce(share, axis=1) == 0.0
+    p *= target / np.add.reduce(p, axis=0)
+    unusable = np.add.reduce(share.transpose(1, 2, 0), axis=0) == 0.0
     if target != 1.0:
-        unusable = unusable | (p >= 1.0).any(axis=-2)
-    if unusable.any():
-        p = np.where(unusable[..., np.newaxis, :], np.nan, p)
-    return p
+        unusable = unusable | (p >= 1.0).any(axis=0)
+    if np.count_nonzero(unusable):
+        p = np.where(unusable, np.nan, p)
+    return p.transpose(1, 3, 0, 2)
 
 
 def _mean(log_odds: FloatArray, share: FloatArray) -> FloatArray:
-    """Σ over books of `share` (l, b, m) · `log_odds` (…, n, b, m): (…, l, n, m)."""
-    *lead, books, markets = log_odds.shape
+    """Σ over books of `share` (l, b, m) · `log_odds` (q, n, b, m): (n, q, m, l)."""
+    methods, outcomes, books, markets = log_odds.shape
     # A product of two matrices for each market: for few markets a tenth of the time of other ways, for many no more.
     rows = log_odds.reshape(-1, books, markets)
-    by_market = np.matmul(share.transpose(2, 0, 1), rows.transpose(2, 1, 0))  # (m, l, …n)
-    whole = by_market.reshape(markets, len(share), *lead)
-    *first, last = range(2, whole.ndim)
-    return np.ascontiguousarray(whole.transpose(*first, 1, last, 0))
+    by_market = np.matmul(rows.transpose(2, 0, 1), share.transpose(2, 1, 0))  # (m, q·n, l)
+    return np.ascontiguousarray(by_market.reshape(markets, methods, outcomes, -1).transpose(2, 1, 0, 3))
 
 
-def _weighted_median(ordered: FloatArray, order: IntArray, share: FloatArray) -> FloatArray:
-    """Per outcome the value at which half the weight is reached: (n, b, m) by (l, b, m) → (l, n, m).
+def _picked(values: FloatArray, place: IntArray) -> FloatArray:
+    """Of `values` (b, ...) those at `place` (..., or with more axes in front) on the first axis. By their places in
+    memory, which takes a third of the time of indices for each axis."""
+    cells = values[0].size
+    picked: FloatArray = values.ravel().take(place * cells + np.arange(cells).reshape(values.shape[1:]))
+    return picked
+
+
+def _weighted_median(books: _Books, share: FloatArray) -> FloatArray:
+    """Per outcome the value at which half the weight `share` (b, m, l) is reached: (n, m, l).
 
     Where exactly half the weight lies below a gap it is the middle of the gap; without any weight it is anything.
     """
-    outcomes, _, markets = ordered.shape
-    market = np.arange(markets)
-    below = np.add.accumulate(share[:, order, market], axis=2)  # (l, n, b, m)
-    first = (below >= 0.5 - _TIE).argmax(axis=2)
-    last = (below > 0.5 + _TIE).argmax(axis=2)
-    outcome = np.arange(outcomes)[:, np.newaxis]
-    median: FloatArray = ordered[outcome, first, market]
-    median += ordered[outcome, last, market]
+    ordered = books.ordered
+    below = share.reshape(-1, share.shape[2]).take(books.place, axis=0)  # (b, n, m, l)
+    np.add.accumulate(below, axis=0, out=below)
+    cells = np.arange(ordered[0].size).reshape(*ordered.shape[1:], 1)
+    flat, size = ordered.ravel(), cells.size
+    median: FloatArray = flat.take((below >= 0.5 - _TIE).argmax(axis=0) * size + cells)
+    median += flat.take((below > 0.5 + _TIE).argmax(axis=0) * size + cells)
     median *= 0.5
     return median
 
 
 def _median_of_present(distance: FloatArray, present: BoolArray, count: IntArray) -> FloatArray:
-    """Plain median over the present books of `distance` (l, n, b, m): (l, n, m); 0 where none is present."""
-    levels, outcomes, books, markets = distance.shape
+    """Plain median over the present books of `distance` (b, n, m, l): (n, m, l); 0 where none is present."""
     ordered = np.where(present[:, np.newaxis], distance, np.inf)
-    ordered.sort(axis=2)
-    level, outcome = np.arange(levels)[:, np.newaxis, np.newaxis], np.arange(outcomes)[:, np.newaxis]
-    market = np.arange(markets)
-    low = ((np.maximum(count, 1) - 1) // 2)[:, np.newaxis]
-    high = np.minimum(count // 2, books - 1)[:, np.newaxis]
-    median: FloatArray = ordered[level, outcome, low, market]
-    median += ordered[level, outcome, high, market]
+    ordered.sort(axis=0)
+    median = _picked(ordered, (np.maximum(count, 1) - 1) // 2)
+    median += _picked(ordered, np.minimum(count // 2, len(ordered) - 1))
     median *= 0.5
-    np.copyto(median, 0.0, where=(count == 0)[:, np.newaxis])
+    if not count.all():
+        np.copyto(median, 0.0, where=count == 0)
     return median

@@ -1,7 +1,7 @@
 """Roots of many one-parameter equations at once: a third-order iteration, and a bracket for what it does not settle."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,7 @@ _NEARLY_ALL = 0.75
 _WORTH_DIVIDING = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Derivatives:
+class Derivatives(NamedTuple):
     """An equation's left side and its first derivatives at some x, each (m,)."""
 
     value: FloatArray
@@ -49,14 +48,13 @@ class Derivatives:
     def settled(self, step: FloatArray, x: FloatArray) -> BoolArray:
         """Whether `step` from `x` is the last one: small, and the function nearly straight over it."""
         small = np.abs(step) <= _SETTLED[self.order] * (1.0 + np.abs(x))
-        if self.second is None or not small.any():
+        if self.second is None or not np.count_nonzero(small):
             return small
         settled: BoolArray = small & (np.abs(self.second * step) <= _STRAIGHT * np.abs(self.first))
         return settled
 
 
-@dataclass(frozen=True, slots=True)
-class Roots:
+class Roots(NamedTuple):
     """`value` + `step` is the root (m,): the equation was last evaluated at `value`, and the rest of the way is too
     small to need another evaluation. `converged` (m,): whether it was found. `left` (m,): the few that are still under
     way, whose numbers mean nothing; they are to be solved as a batch of their own. None where there are none."""
@@ -96,8 +94,9 @@ def falling_root(equation: Equation, start: FloatArray, begin: Derivatives, uppe
                 break
             x = x + step * ~near
             at = equation(x)
-    found = near & (x + step >= start) & (x + step <= upper)
-    if found.all():
+    root = x + step
+    found = near & (root >= start) & (root <= upper)
+    if np.count_nonzero(found) == found.size:
         return Roots(x, step, found)
     if near.size >= _WORTH_DIVIDING and np.count_nonzero(found) >= _NEARLY_ALL * found.size:
         return Roots(x, step, found, ~found)

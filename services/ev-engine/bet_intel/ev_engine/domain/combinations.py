@@ -48,18 +48,18 @@ class Leg(NamedTuple):
     @property
     def limit(self) -> float:
         """The largest stake taken, NaN where it is not known."""
-        return float(self.market.board.limit[self.outcome, self.bookmaker]) if self.side is Side.BACK else np.nan
+        return self.market.board.limit.item(self.outcome, self.bookmaker) if self.side is Side.BACK else np.nan
 
     @property
     def fair(self) -> float:
         """What the other bookmakers think of the bet's winning, NaN where nobody does."""
-        fair, place = self.market.fair, (self.outcome, self.bookmaker)
-        return float(fair.leave_one_out[place]) if self.side is Side.BACK else 1.0 - float(fair.laid[place])
+        fair, o, b = self.market.fair, self.outcome, self.bookmaker
+        return fair.leave_one_out.item(o, b) if self.side is Side.BACK else 1.0 - fair.laid.item(o, b)
 
     @property
     def ev(self) -> float:
         """Per unit staked; where it is not known how often the line returns the stake, per unit that stands."""
-        return float(self.market.fair.terms.standing[self.bookmaker]) * (self.fair * self.net_price - 1.0)
+        return self.market.fair.terms.standing.item(self.bookmaker) * (self.fair * self.net_price - 1.0)
 
     @property
     def won(self) -> float | None:
@@ -237,15 +237,15 @@ def _either(market: PricedMarket, outcome: int) -> Leg | None:
 
 def _back(market: PricedMarket, outcome: int) -> Leg | None:
     offers = market.offers
-    if offers is None or math.isnan(net := float(offers.back[outcome])):
+    if offers is None or math.isnan(net := offers.back.item(outcome)):
         return None
-    bookmaker = int(offers.back_bookmaker[outcome])
-    return Leg(market, outcome, bookmaker, Side.BACK, float(market.board.back[outcome, bookmaker]), net, 0.0)
+    bookmaker = offers.back_bookmaker.item(outcome)
+    return Leg(market, outcome, bookmaker, Side.BACK, market.board.back.item(outcome, bookmaker), net, 0.0)
 
 
 def _lay(market: PricedMarket, outcome: int) -> Leg | None:
     offers = market.offers
-    if offers is None or math.isnan(net := float(offers.lay[outcome])):
+    if offers is None or math.isnan(net := offers.lay.item(outcome)):
         return None
-    bookmaker = int(offers.lay_bookmaker[outcome])
-    return Leg(market, outcome, bookmaker, Side.LAY, float(market.board.lay[outcome, bookmaker]), net, 0.0)
+    bookmaker = offers.lay_bookmaker.item(outcome)
+    return Leg(market, outcome, bookmaker, Side.LAY, market.board.lay.item(outcome, bookmaker), net, 0.0)

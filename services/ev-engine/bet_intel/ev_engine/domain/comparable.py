@@ -8,6 +8,8 @@ import numpy as np
 
 from bet_intel.ev_engine.domain.boards import Board
 
+_NOBODY: frozenset[str] = frozenset()
+
 
 class Comparable(NamedTuple):
     """The prices of a board that can be held against each other, and the bookmakers whose prices cannot."""
@@ -23,9 +25,10 @@ def comparable(board: Board) -> Comparable:
     returns the stake. Their prices are no opinions about each other. A bookmaker that prices a part of the chosen
     outcomes stays, as incomplete; one that prices others is left out with all its prices.
     """
-    offered = ~np.isnan(board.back)
-    if offered.all():
-        return Comparable(board, frozenset())
+    missing = np.isnan(board.back)
+    if not np.count_nonzero(missing):
+        return Comparable(board, _NOBODY)
+    offered = ~missing
     sets = Counter(tuple(np.flatnonzero(column).tolist()) for column in offered.T)
     whole = [(count, len(outcomes), outcomes) for outcomes, count in sets.items() if len(outcomes) > 1]
     if not whole:

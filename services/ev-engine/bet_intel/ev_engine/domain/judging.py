@@ -56,14 +56,17 @@ class _Judged(NamedTuple):
     outcome: int
     bookmaker: int
     side: Side
+    fair: float
+    ev: float
+    dispersion: float
     judgement: Judgement
 
 
 def _by_market(places: BoolArray) -> dict[int, list[tuple[int, int]]]:
     """The places (outcome, bookmaker) that are told, by market: in that order."""
     found: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
-    if places.any():
-        for o, b, m in np.argwhere(places).tolist():
+    if np.count_nonzero(places):
+        for o, b, m in zip(*(axis.tolist() for axis in places.nonzero()), strict=True):
             found[m].append((o, b))
     return found
 
@@ -88,18 +91,21 @@ class Judged:
         self.judged_by = self.lowest if worst_case else self.without
         self.judged_by_lay = self.highest if worst_case else self.without
         self.worst = expected_value(self.lowest, group.net)
-        self.ev = self.worst if worst_case else expected_value(self.without, group.net)
+        # Prices and probabilities have just been looked at.
+        self.ev = self.worst if worst_case else self.without * group.net - 1.0
+        unknown = np.isnan(self.without)
+        self._beats = {Side.BACK: _by_market(self.ev > 0.0)}
+        self._unjudged = {Side.BACK: _by_market(unknown & group.has_back)}
         # NaN where nobody takes a lay.
         self.worst_lay = self.ev_lay = group.net_lay
         if group.anybody_lays:
             self.worst_lay = expected_value(1.0 - self.highest, group.net_lay)
-            self.ev_lay = self.worst_lay if worst_case else expected_value(1.0 - self.without, group.net_lay)
-        self._beats = {Side.BACK: _by_market(self.ev > 0.0), Side.LAY: _by_market(self.ev_lay > 0.0)}
-        unknown = np.isnan(self.without)
-        self._unjudged = {
-            Side.BACK: _by_market(unknown & group.has_back),
-            Side.LAY: _by_market(unknown & group.has_lay),
-        }
+            self.ev_lay = self.worst_lay if worst_case else (1.0 - self.without) * group.net_lay - 1.0
+            self._beats[Side.LAY] = _by_market(self.ev_lay > 0.0)
+            self._unjudged[Side.LAY] = _by_market(unknown & group.has_lay)
+        self._to_start = [
+            (entry.boards.event.commence_time - entry.boards.as_of).total_seconds() for entry in group.entries
+        ]
         self.covering = pooled.cost <= 1.0 + self.profile.low_hold
 
     def _take_estimates(self) -> None:
@@ -120,9 +126,7 @@ class Judged:
                 estimates={b: one for (of, b), one in self.estimates.items() if of == m},
             )
         judged = [
-            _Judged(o, b, side, self._judge(o, b, m, side, fair.terms))
-            for side, beats in self._beats.items()
-            for o, b in beats.get(m, ())
+            self._judge(o, b, m, side, fair.terms) for side, beats in self._beats.items() for o, b in beats.get(m, ())
         ]
         return PricedMarket(
             key=entry.key,
@@ -146,6 +150,8 @@ class Judged:
 
     def _refused(self, m: int, side: Side, judged: list[_Judged]) -> dict[tuple[str, str], str]:
         board = self.group.entries[m].board
+        if side not in self._beats:
+            return {}
         refused = {
             (board.outcomes[one.outcome], board.bookmakers[one.bookmaker]): one.judgement.refused
             for one in judged
@@ -156,32 +162,33 @@ class Judged:
             refused[board.outcomes[o], board.bookmakers[b]] = reason
         return refused
 
-    def _judge(self, o: int, b: int, m: int, side: Side, terms: Terms) -> Judgement:
+    def _judge(self, o: int, b: int, m: int, side: Side, terms: Terms) -> _Judged:
         group, entry, profile = self.group, self.group.entries[m], self.profiles[m]
         estimate = self.estimates.get((m, b))
         pool = self.fair.leave_one_out
         backs = side is Side.BACK
-        fair = float((self.judged_by if backs else self.judged_by_lay)[o, b, m])
-        priced = group.outcomes_backed if backs else group.outcomes_laid
+        fair = (self.judged_by if backs else self.judged_by_lay).item(o, b, m)
+        ev = (self.ev if backs else self.ev_lay).item(o, b, m) * terms.standing.item(b)
+        dispersion = pool.dispersion.item(b, m) if estimate is None else estimate.dispersion
         candidate = Candidate(
-            seconds_to_start=(entry.boards.event.commence_time - entry.boards.as_of).total_seconds(),
+            seconds_to_start=self._to_start[m],
             market_open=entry.board.status is MarketStatus.OPEN,
             outcomes=len(entry.board.outcomes),
-            outcomes_priced=int(priced[b, m]),
-            age=float(group.age[b, m]),
-            behind_newest=float(group.behind[b, m]),
-            references=int(pool.books_used[b, m]) if estimate is None else estimate.references,
-            sharp_reference=bool(self.pooled.sharp[b, m]) if estimate is None else estimate.sharp,
-            dispersion=float(pool.dispersion[b, m]) if estimate is None else estimate.dispersion,
-            divergence=abs(fair - float(self.pooled.median[o, m])),
+            outcomes_priced=(group.outcomes_backed if backs else group.outcomes_laid).item(b, m),
+            age=group.age.item(b, m),
+            behind_newest=group.behind.item(b, m),
+            references=pool.books_used.item(b, m) if estimate is None else estimate.references,
+            sharp_reference=self.pooled.sharp.item(b, m) if estimate is None else estimate.sharp,
+            dispersion=dispersion,
+            divergence=abs(fair - self.pooled.median.item(o, m)),
             fair=fair,
             wins=fair if backs else 1.0 - fair,
-            ev=float((self.ev if backs else self.ev_lay)[o, b, m] * terms.standing[b]),
+            ev=ev,
             # A lay of one of two outcomes is a bet on the other.
             implied=np.nan if estimate is None else float(estimate.implied[o if backs else 1 - o]),
             estimated=estimate is not None,
         )
-        return judge(candidate, profile, profile.bounds[entry.category])
+        return _Judged(o, b, side, fair, ev, dispersion, judge(candidate, profile, profile.bounds[entry.category]))
 
     def _priced(self, m: int, terms: Terms, one: _Judged) -> Priced:
         o, b, group = one.outcome, one.bookmaker, self.group
@@ -189,37 +196,33 @@ class Judged:
         n = len(board.bookmakers)
         backs = one.side is Side.BACK
         estimate = self.estimates.get((m, b))
-        fair = float((self.judged_by if backs else self.judged_by_lay)[o, b, m])
-        net = float((group.net if backs else group.net_lay)[o, b, m])
-        low, high = float(self.lowest[o, b, m]), float(self.highest[o, b, m])
-        dispersion = float(pool.dispersion[b, m]) if estimate is None else estimate.dispersion
+        net = (group.net if backs else group.net_lay).item(o, b, m)
+        low, high = self.lowest.item(o, b, m), self.highest.item(o, b, m)
         shares = pool.share[b, :n, m]
         return Priced(
             outcome=o,
             bookmaker=b,
-            price=float((board.back if backs else board.lay)[o, b]),
+            price=(board.back if backs else board.lay).item(o, b),
             net_price=net,
-            limit=float(board.limit[o, b]) if backs else np.nan,
-            fair=fair,
+            limit=board.limit.item(o, b) if backs else np.nan,
+            fair=one.fair,
             band_low=low,
             band_high=high,
-            ev=float((self.ev if backs else self.ev_lay)[o, b, m] * terms.standing[b]),
-            ev_worst=float((self.worst if backs else self.worst_lay)[o, b, m] * terms.standing[b]),
-            dispersion=dispersion,
+            ev=one.ev,
+            ev_worst=(self.worst if backs else self.worst_lay).item(o, b, m) * terms.standing.item(b),
+            dispersion=one.dispersion,
             judgement=one.judgement,
             shares=shares,
             outliers=pool.outlier[b, :n, m],
-            push=float(terms.push[b]),
+            push=terms.push.item(b),
             side=one.side,
             estimate=estimate,
             confidence=confidence(
-                float(self.without[o, b, m]) if backs else 1.0 - float(self.laid[o, b, m]),
+                self.without.item(o, b, m) if backs else 1.0 - self.laid.item(o, b, m),
                 net,
                 (low, high),
-                dispersion,
-                float(np.add.reduce(shares * shares))
-                if estimate is None
-                else sum(s * s for s in estimate.shares.values()),
+                one.dispersion,
+                float(shares @ shares) if estimate is None else sum(s * s for s in estimate.shares.values()),
                 0.0 if estimate is None else self._away(m, estimate) / 2.0,
             ),
         )

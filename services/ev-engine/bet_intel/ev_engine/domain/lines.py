@@ -105,6 +105,7 @@ class Lines:
             if view is not None and view.split is Split.NONE:
                 self._halves.setdefault((view.curve, view.at), []).append(m)
         self._columns: dict[int, Mapping[str, int]] = {}
+        self._plain: dict[int, Terms] = {}
 
     def terms(self, m: int) -> Terms:
         """How the bets of market `m` are settled."""
@@ -112,10 +113,10 @@ class Lines:
         view = self.views[m]
         if view is None:
             # Without two sides of a number nothing tells what a line returns.
-            known = Terms.plain(len(books))
+            known = self._plain_of(len(books))
             return known if self._places[m].key.line is None else Terms(known.push + np.nan, known.standing)
         if view.split is Split.NONE:
-            return Terms.plain(len(books))
+            return self._plain_of(len(books))
         nothing = [np.nan] * len(books)
         below, beyond = (self._half(m, view, step) or nothing for step in (-0.5, 0.5))
         own = self._without[view.above, : len(books), m].tolist()
@@ -127,6 +128,12 @@ class Lines:
             np.where(np.isnan(push), 1.0, 1.0 - (1.0 - view.split.standing) * push),
             splits if view.above == 0 else splits[::-1],
         )
+
+    def _plain_of(self, books: int) -> Terms:
+        known = self._plain.get(books)
+        if known is None:
+            known = self._plain[books] = Terms.plain(books)
+        return known
 
     def _half(self, m: int, view: LineView, step: float) -> list[float] | None:
         """P(X > W + `step`) for each bookmaker of `m`, without its own prices; None where no such line is priced."""

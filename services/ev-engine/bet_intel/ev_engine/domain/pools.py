@@ -12,6 +12,10 @@ from bet_intel.ev_engine.domain.priced import BoolArray, Estimate, FairMarket
 from bet_intel.ev_engine.domain.tensors import Group, nanmedian
 from bet_intel.odds import DevigStatus, Method, fair_prices_of
 
+# As numbers: members of an enumeration are looked up by a function of it.
+_OK, _NO_OVERROUND = int(DevigStatus.OK), int(DevigStatus.NO_OVERROUND)
+_INCOMPLETE = int(DevigStatus.INCOMPLETE)
+
 
 class Pooled:
     """A group's fair prices by one method and one set of weights, and what follows from them for every profile."""
@@ -26,9 +30,10 @@ class Pooled:
         """What a lay is held against."""
         self.back, self.back_bookmaker = _best(np.where(stale, np.nan, group.net))
         # NaN where nobody offers one.
-        self.lay, self.lay_bookmaker = np.full_like(self.back, np.nan), np.zeros_like(self.back_bookmaker)
         if group.anybody_lays:
             self.lay, self.lay_bookmaker = _best(np.where(stale, np.nan, group.net_lay))
+        else:
+            self.lay, self.lay_bookmaker = np.full(self.back.shape, np.nan), np.zeros(self.back.shape, dtype=np.intp)
         self._left_outs: dict[int, tuple[str, ...]] = {}
         self._markets: dict[int, FairMarket] = {}
         self.told: dict[Hashable, Estimate | None] = {}
@@ -45,7 +50,7 @@ class Pooled:
     def _weight_told(self) -> FloatArray:
         """Of who is pooled, or held against the pool for want of a margin. (bookmakers, markets)"""
         status = self.fair.status
-        return np.where((status == DevigStatus.OK) | (status == DevigStatus.NO_OVERROUND), self.weight, 0.0)
+        return np.where((status == _OK) | (status == _NO_OVERROUND), self.weight, 0.0)
 
     @cached_property
     def sharp(self) -> BoolArray:
@@ -60,10 +65,12 @@ class Pooled:
     @cached_property
     def cost(self) -> FloatArray:
         """The least sum of inverse net prices that covers every outcome of a market, infinite where nothing does."""
+        if not self.group.anybody_lays:
+            backed: FloatArray = np.add.reduce(1.0 / self.back, axis=0)
+            np.copyto(backed, np.inf, where=np.isnan(backed))
+            return backed
         back = np.where(np.isnan(self.back), 0.0, self.back)
         with np.errstate(divide="ignore"):
-            if not self.group.anybody_lays:
-                return np.asarray(np.add.reduce(1.0 / back, axis=0))
             lay = np.where(np.isnan(self.lay), 0.0, self.lay)
             either = np.maximum(back, lay[::-1]) if len(back) == 2 else back
             pairs = (1.0 / back + 1.0 / lay).min(axis=0)
@@ -103,7 +110,10 @@ class Pooled:
         known = self._left_outs.get(m)
         if known is None:
             shares = self.fair.consensus.share[: len(self.group.entries[m].board.bookmakers), m].tolist()
-            reasons = ("" if share > 0.0 else self._left_out(b, m) for b, share in enumerate(shares))
+            reasons = [""] * len(shares)
+            for b, share in enumerate(shares):
+                if not share > 0.0:
+                    reasons[b] = self._left_out(b, m)
             known = self._left_outs[m] = tuple(reasons)
         return known
 
@@ -117,9 +127,9 @@ class Pooled:
         if entry.board.bookmakers[b] in entry.others:
             return "different_outcomes"
         status = self.fair.status[b, m]
-        if status == DevigStatus.INCOMPLETE:
+        if status == _INCOMPLETE:
             return "incomplete_market"
-        if status == DevigStatus.NO_OVERROUND:
+        if status == _NO_OVERROUND:
             return "no_overround"
         if self.stale[b, m]:
             return "reference_stale"

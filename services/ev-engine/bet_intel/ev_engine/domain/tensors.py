@@ -86,30 +86,33 @@ class Group:
         self.winning = float(winning)
         self.books = max(len(entry.board.bookmakers) for entry in entries)
         shape = (len(entries[0].board.outcomes), self.books, len(entries))
-        self.back, self.lay = np.full(shape, np.nan), np.full(shape, np.nan)
+        told = np.full((3, *shape), np.nan)
+        self.back, self.lay, limit = told
         # Weight, commission, and whether it is a sharp one and an exchange, of each bookmaker.
         kinds = np.zeros((4, *shape[1:]))
-        self.age, limit = np.full(shape[1:], np.inf), np.full(shape[1:], np.nan)
+        self.age = np.full(shape[1:], np.inf)
+        times = {id(entry.boards): us(entry.boards.as_of) for entry in entries}
         for m, entry in enumerate(entries):
             board, n = entry.board, len(entry.board.bookmakers)
             self.back[:, :n, m] = board.back
             self.lay[:, :n, m] = board.lay
-            self.age[:n, m] = us(entry.boards.as_of) - board.updated_us
-            limit[:n, m] = np.minimum.reduce(board.limit, axis=0)
+            self.age[:n, m] = times[id(entry.boards)] - board.updated_us
+            limit[:, :n, m] = board.limit
             kinds[:, :n, m] = profile.kinds(entry)
         self.weight, self.commission = kinds[0], kinds[1]
         self.sharp, self.exchange = kinds[2] > 0.0, kinds[3] > 0.0
         self.age /= SECOND
         # Clocks differ a little; a time far after the answer tells nothing, as little as none at all.
         self.age[self.age < -CLOCK_SKEW] = np.inf
-        self.has_back, self.has_lay = ~np.isnan(self.back), ~np.isnan(self.lay)
-        self.outcomes_backed, self.outcomes_laid = (np.add.reduce(has, axis=0) for has in (self.has_back, self.has_lay))
-        self.anybody_lays = bool(self.has_lay.any())
+        has = ~np.isnan(told[:2])
+        self.has_back, self.has_lay = has
+        self.outcomes_backed, self.outcomes_laid = np.add.reduce(has, axis=1)
+        self.anybody_lays = np.count_nonzero(self.has_lay) > 0
         self.net = 1.0 + (self.back - 1.0) * (1.0 - self.commission)
         self.net_lay = lay_as_back(self.lay, self.commission) if self.anybody_lays else self.lay
         self.asked = 1.0 / self.back
         self.several_win = self._several_win()
-        self.weight *= by_limit(limit, profile.profile.limit_weight)
+        self.weight *= by_limit(np.minimum.reduce(limit, axis=0), profile.profile.limit_weight)
         self._prepare()
         self._devigged: dict[Method, DeviggedBooks] = {}
 
@@ -126,10 +129,10 @@ class Group:
         """What is the same for every profile: implied probabilities, and how far behind the newest each book is."""
         # An exchange's market is read from both sides of its book; one without lay prices, with some for some outcomes
         # only, or far from its back prices, is too thin to refer to.
-        self.two_sided = self.exchange & self.has_lay.any(axis=0)
+        self.two_sided = self.exchange & (self.outcomes_laid > 0)
         self.implied = self._read_from_both_sides() if self.anybody_lays else self.asked.copy()
-        self.implied[:, self.exchange & ~self.two_sided] = np.nan
-        if self.several_win.any():
+        np.copyto(self.implied, np.nan, where=self.exchange & ~self.two_sided)
+        if np.count_nonzero(self.several_win):
             self.implied[..., self.several_win] = np.nan
         # The newest among those that could be referred to, the judged one included: a price that has just moved is not
         # held against others that have not been confirmed since.
@@ -180,8 +183,8 @@ def by_limit(limit: FloatArray, power: float) -> FloatArray:
 
     Who takes more money has been told more by those who have it.
     """
-    known = ~np.isnan(limit) & (limit > 0.0)
-    if power == 0.0 or not known.any():
+    known = limit > 0.0  # not where it is NaN
+    if power == 0.0 or not np.count_nonzero(known):
         return np.ones(limit.shape)
     usual = nanmedian(np.where(known, limit, np.nan)[np.newaxis])[0]
     ratio = np.divide(limit, usual, out=np.ones(limit.shape), where=known)
@@ -191,11 +194,14 @@ def by_limit(limit: FloatArray, power: float) -> FloatArray:
 
 def nanmedian(values: FloatArray) -> FloatArray:
     """Median over bookmakers (axis 1), NaN where there is none."""
-    markets = np.arange(values.shape[2])
-    outcomes = np.arange(values.shape[0])[:, np.newaxis]
+    _, books, markets = values.shape
     count = np.add.reduce(~np.isnan(values), axis=1)
-    ordered = np.sort(values, axis=1)  # NaN last
-    middle: FloatArray = ordered[outcomes, np.maximum(count - 1, 0) // 2, markets]
-    middle += ordered[outcomes, np.minimum(count // 2, values.shape[1] - 1), markets]
+    ordered = values.copy()
+    ordered.sort(axis=1)  # NaN last
+    # By places in memory, which takes a third of the time of an index for each axis.
+    first = np.arange(0, ordered.size, books * markets)[:, np.newaxis] + np.arange(markets)
+    flat = ordered.ravel()
+    middle: FloatArray = flat.take(first + np.maximum(count - 1, 0) // 2 * markets)
+    middle += flat.take(first + np.minimum(count // 2, books - 1) * markets)
     middle /= 2
     return middle

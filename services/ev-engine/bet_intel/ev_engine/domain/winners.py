@@ -3,6 +3,7 @@
 import re
 
 _NAMED = {"double_chance": 2}
+_TOP_FINISH = "top_"
 _TOP = re.compile(r"top_(?P<places>[1-9]\d?)(_finish)?")
 
 
@@ -11,6 +12,6 @@ def winners(market: str) -> int:
 
     `double_chance`: home or draw, away or draw, home or away: two of the three. `top_5_finish`: five of the field.
     """
-    if (found := _TOP.fullmatch(market)) is not None:
+    if market.startswith(_TOP_FINISH) and (found := _TOP.fullmatch(market)) is not None:
         return int(found["places"])
     return _NAMED.get(market, 1)
