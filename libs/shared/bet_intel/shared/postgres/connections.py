@@ -52,6 +52,7 @@ _LOST = (
     asyncpg.InternalClientError,
 )
 _SEND_NOTHING_MORE = struct.pack("ii", 1, 0)
+_UNSENT_MILLISECONDS = 3000
 _RECOVERY_CONFLICT = "conflict with recovery"
 
 
@@ -84,10 +85,27 @@ def hang_up(connection: "Connection | asyncpg.Connection[asyncpg.Record]") -> No
     What the kernel has still to send would reach a server that is cut off when the network is back, and be done there,
     a commit too.
     """
+    _set_option(connection, socket.SOL_SOCKET, socket.SO_LINGER, _SEND_NOTHING_MORE)
+    with contextlib.suppress(asyncpg.InterfaceError):  # given back meanwhile
+        connection.terminate()
+
+
+async def bound_sending(connection: "Connection | asyncpg.Connection[asyncpg.Record]") -> None:
+    """Have the kernel throw away, and the connection with it, what it could not hand over within a few seconds.
+
+    It would go on trying for minutes, also where a driver has given the connection up by itself and nobody waits any
+    more (`hang_up` is for those that we give up): a commit would arrive when the network is back.
+    """
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+        _set_option(connection, socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNSENT_MILLISECONDS)
+
+
+def _set_option(
+    connection: "Connection | asyncpg.Connection[asyncpg.Record]", level: int, option: int, value: int | bytes
+) -> None:
     # There is no public way to the socket of a connection.
     transport: asyncio.Transport | None = getattr(connection, "_transport", None)
     if transport is not None:
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed already, as either loop says it
-            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _SEND_NOTHING_MORE)
-    with contextlib.suppress(asyncpg.InterfaceError):  # given back meanwhile
-        connection.terminate()
+        # Closed already, as either loop says it; or a socket of this machine's, which is of no network.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            transport.get_extra_info("socket").setsockopt(level, option, value)

@@ -9,7 +9,14 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 
-from bet_intel.shared.postgres.connections import DRIVER_ERRORS, Connection, DatabaseError, PoolBusyError, hang_up
+from bet_intel.shared.postgres.connections import (
+    DRIVER_ERRORS,
+    Connection,
+    DatabaseError,
+    PoolBusyError,
+    bound_sending,
+    hang_up,
+)
 
 if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
@@ -97,6 +104,7 @@ class Host:
             max_size=max_size,
             timeout=_CONNECT_SECONDS,
             command_timeout=_COMMAND_SECONDS,
+            init=bound_sending,
             reset=_leave_as_it_is,
             server_settings={"application_name": name},
         )
@@ -104,9 +112,11 @@ class Host:
 
     async def connect(self, name: str) -> "asyncpg.Connection[asyncpg.Record]":
         """A connection outside the pool."""
-        return await asyncpg.connect(
+        connection = await asyncpg.connect(
             self.address.dsn, timeout=_CONNECT_SECONDS, server_settings={"application_name": name}
         )
+        await bound_sending(connection)
+        return connection
 
     @property
     def busy(self) -> int:
