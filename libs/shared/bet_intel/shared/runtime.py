@@ -84,6 +84,7 @@ async def every(seconds: float, tick: Callable[[], Awaitable[None]]) -> None:
     """Call `tick` now and again `seconds` after it has ended, until cancelled. A tick that raises ends the loop."""
     while True:
         await tick()
+        heed_cancellation()
         await asyncio.sleep(seconds)
 
 
@@ -109,12 +110,13 @@ class TaskGroup(asyncio.TaskGroup):  # noqa: TID251 - what is mended here
                     task.uncancel()
 
 
-def heed_cancellation(error: BaseException) -> None:
-    """Where this task is being cancelled, end it although `error` has taken the cancellation's place.
+def heed_cancellation(error: BaseException | None = None) -> None:
+    """Where this task is being cancelled, end it although `error` has taken the cancellation's place, or nothing has.
 
     A driver that is cancelled in the middle of a call cleans up, and raises what it meets there: a connection that
     broke meanwhile. Taken for news of that connection, it would be tried again, and whoever asked the task to end would
-    wait for ever. To be called wherever what a driver raises is given another name, or is borne.
+    wait for ever. To be called wherever what a driver raises is given another name, or is borne; and in loops around
+    calls of a driver that tries again by itself, which answers then as if nobody had asked.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():

@@ -101,13 +101,15 @@ class Redis:
             return None
         try:
             async with asyncio.timeout(self._deadline):
-                return (await call(),)
+                answer = await call()
         except LOST as error:
             heed_cancellation(error)
             self._rests_until[node] = self._monotonic() + self._rest
             self._losses.labels(use, "lost").inc()
             _log.warning("redis does not answer", use=use, node=node, reason=str(error) or type(error).__name__)
             return None
+        heed_cancellation()
+        return (answer,)
 
     def _node_of(self, key: str) -> str:
         """The node that a key is kept at, as far as is known."""

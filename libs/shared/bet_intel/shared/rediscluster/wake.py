@@ -66,6 +66,7 @@ class RedisWake:
                 except LOST as error:
                     heed_cancellation(error)
                     _log.debug("others are not woken", topic=topic, reason=str(error))
+                heed_cancellation()
 
     async def _listen(self) -> None:
         while True:
@@ -85,6 +86,7 @@ class RedisWake:
             await pubsub.ssubscribe(_CHANNEL)
             while True:
                 message = await pubsub.get_sharded_message(ignore_subscribe_messages=True, timeout=_LISTEN_SECONDS)
+                heed_cancellation()
                 if message is not None:
                     self._wake(message["data"].decode())
         finally:
