@@ -277,7 +277,7 @@ REFUSED = [
     ("/v1/opportunities?limit=1000", "limit", "at most 200"),
     ("/v1/opportunities/high?sport=soccer", "sport", "odds_format"),
     ("/v1/events?status=started", "status", "one of open, closed"),
-    ("/v1/events/made_up:1/odds?limit=5", "limit", "bookmaker, market, odds_format, profile"),
+    ("/v1/events/made_up:1/odds?limit=5", "limit", "bookmaker, date_format, market, odds_format, profile"),
     *(
         (f"{path}profile=nope", "profile", "one of consensus, sharp, conservative")
         for path in (
@@ -299,9 +299,9 @@ REFUSED = [
         "nothing can match",
     ),
     ("/v1/events/made_up:1/history?profile=consensus", "profile", "since, subject, until"),
-    ("/v1/bookmakers?key=alpha", "key", "Known parameters: cursor, limit"),
-    ("/v1/sports?sport=soccer", "sport", "Known parameters: cursor, limit"),
-    ("/v1/status?verbose=1", "verbose", "takes no parameters"),
+    ("/v1/bookmakers?key=alpha", "key", "Known parameters: cursor, date_format, limit"),
+    ("/v1/sports?sport=soccer", "sport", "Known parameters: cursor, date_format, limit"),
+    ("/v1/status?verbose=1", "verbose", "Known parameters: date_format"),
     ("/readyz?x=1", "x", "takes no parameters"),
     ("/?x=1", "x", "takes no parameters"),
 ]
