@@ -28,7 +28,7 @@ from bench import (
     way,
 )
 from bench.measure import Calibration, Figure, Row, Verdict, calibrate
-from bet_intel.shared import garbage
+from bet_intel.shared import memory
 
 ROWS = (
     Row("1-4", "a request to the gateway, CPU of its process", gateway.run),
@@ -70,7 +70,7 @@ _LEAST_ROUNDS = 7
 def main(arguments: Sequence[str]) -> int:
     options = _options(arguments)
     chosen = [row for row in ROWS if not options.rows or row.number in options.rows]
-    garbage.ease()  # as every process of the services does
+    memory.ease()  # as every process of the services does
     before = calibrate()
     print(f"{'row':>3}  {'what':<62} {'measured':>12} {'goal':>10}  verdict")
     results: list[Result] = []

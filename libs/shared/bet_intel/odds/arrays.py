@@ -10,6 +10,7 @@ BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 StatusArray = npt.NDArray[np.int8]
 _FEW = 3
+_SUBSCRIPTS = {2: "om,om->m", 3: "om,om,om->m"}
 
 
 def refuse(invalid: npt.NDArray[np.bool_] | np.bool_, values: npt.NDArray[Any], requirement: str) -> None:
@@ -46,3 +47,14 @@ def over_outcomes(values: FloatArray) -> FloatArray:
     for row in values[2:]:
         total += row
     return total
+
+
+def product_over_outcomes(*factors: FloatArray) -> FloatArray:
+    """Sum over the first axis of the product of arrays (n, m): (m,)."""
+    if factors[0].shape[0] > _FEW:
+        total: FloatArray = np.einsum(_SUBSCRIPTS[len(factors)], *factors)
+        return total
+    product = factors[0] * factors[1]
+    for factor in factors[2:]:
+        product *= factor
+    return over_outcomes(product)

@@ -16,8 +16,8 @@ import numpy as np
 from bet_intel.odds import margin
 from bet_intel.odds.arrays import BoolArray, FloatArray, IntArray, StatusArray, over_outcomes, require_target
 
-_CHUNK_QUOTES = 32_768
-_LEAST_MARKETS = 256
+_CHUNK_QUOTES = 196_608
+_LEAST_MARKETS, _MOST_MARKETS = 256, 16_384
 EXACT_SUM = 1e-12
 _SMALLEST = 1e-12  # prices above 10¹² or below 1 + 10⁻¹² are not prices, and their squares leave the number range
 
@@ -183,13 +183,13 @@ def devig_stacked(implied: FloatArray, methods: tuple[Method, ...], target: floa
     outcomes, markets = _checked_shape(implied, target)
     whole = DeviggedEach.empty(methods, outcomes, markets)
     left: dict[int, list[IntArray]] = {}
-    size = max(_LEAST_MARKETS, _CHUNK_QUOTES // outcomes)
+    size = min(max(_LEAST_MARKETS, _CHUNK_QUOTES // outcomes), _MOST_MARKETS)
     for begin in range(0, markets, size):
         for place, columns in _devig_chunk(implied, whole, slice(begin, begin + size), target):
             left.setdefault(place, []).append(columns)
     for place, found in left.items():
         columns = np.concatenate(found)
-        apart, one = devig(implied[:, columns], methods[place], target), whole.of(place)
+        apart, one = devig(implied.take(columns, axis=1), methods[place], target), whole.of(place)
         one.probability[:, columns] = apart.probability
         one.parameter[columns], one.status[columns] = apart.parameter, apart.status
     return whole
@@ -221,7 +221,7 @@ def _devig_chunk(
 ) -> Iterator[tuple[int, IntArray]]:
     """Devig the markets `part`, into `whole`. Yields the place of a method and the markets that take it longer than the
     others: these are to be solved anew, as a batch of their own."""
-    r = np.ascontiguousarray(implied[:, part])
+    r = implied[:, part]
     into = whole.part(part)
     total = over_outcomes(r)
     np.subtract(total, target, out=into.overround)
@@ -263,17 +263,18 @@ def _solve(r: FloatArray, total: FloatArray, target: float, into: DeviggedEach) 
     """Devig markets that all have a margin to take out; yields as :func:`_devig_chunk`."""
     results = []
     for place, method in enumerate(into.methods):
-        result = _MODELS[method](r, total, target)
-        into.probability[place] = result.probability
+        result = _MODELS[method](r, total, target, into.probability[place])
         into.parameter[place] = result.parameter
         results.append(result)
+        if result.left is not None:
+            columns = result.left.nonzero()[0]
+            result.probability[:, columns] = target / len(r)  # until then: nothing that the checks below would find
+            yield place, columns
     if _all_fair(results, into.probability, target):
         into.status.fill(_OK)
         return
     for place, result in enumerate(results):
         into.status[place] = _verdict(result.converged, into.of(place), target)
-        if result.left is not None:
-            yield place, result.left.nonzero()[0]
 
 
 def _all_fair(results: Sequence[margin.FairColumns], p: FloatArray, target: float) -> bool:

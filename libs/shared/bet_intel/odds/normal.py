@@ -168,14 +168,13 @@ def _by_region(
 ) -> FloatArray:
     """`central` of the arguments where `centre`, else `outer`: the formula of most of them is computed for all, which
     costs less than to pick them out, and the others are put right."""
-    inside = int(np.count_nonzero(centre))
-    if 2 * inside > centre.size:
+    if 2 * np.count_nonzero(centre) > centre.size:
         value, others, formula = central(*arguments), ~centre, outer
-        left = centre.size - inside
     else:
-        value, others, formula, left = outer(*arguments), centre, central, inside
-    if left:
-        value[others] = formula(*(argument[others] for argument in arguments))
+        value, others, formula = outer(*arguments), centre, central
+    places = np.flatnonzero(others)
+    if places.size:
+        value.put(places, formula(*(argument.take(places) for argument in arguments)))
     return value
 
 

@@ -14,7 +14,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsError
 
-from bet_intel.shared import garbage
+from bet_intel.shared import memory
 from bet_intel.shared.migrate import MigrationError
 from bet_intel.shared.postgres import DatabaseError
 from bet_intel.shared.process import ProcessSettings, Service, StartError, begin_anew, prepare, redrive, run
@@ -79,7 +79,7 @@ def main(service: Service, arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load(ProcessSettings)
         configure_logging(settings.log_level, json=not sys.stderr.isatty())
-        garbage.ease()
+        memory.ease()
         with _traced(service.name, kind, settings):
             renewal = uvloop.run(_do(service, kind, settings))
     except (*_SAID, ExceptionGroup) as error:
