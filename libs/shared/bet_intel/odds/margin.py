@@ -55,13 +55,13 @@ def additive(r: FloatArray, total: FloatArray, target: float, p: FloatArray) -> 
 def power(r: FloatArray, total: FloatArray, target: float, p: FloatArray) -> FairColumns:
     """p = r^k with Σp = T; parameter k ≥ 1. The derivatives of p by k are p·(ln r)^i; at k = 1, p is r."""
     outcomes = len(r)
-    log_r, few = np.log(r), outcomes <= _FEW
-    squared, term = log_r * log_r, np.empty_like(r)
+    few = outcomes <= _FEW
+    log_r, term = np.log(r), np.empty_like(r)
 
     def derivatives(p: FloatArray, value: FloatArray) -> Derivatives:
         np.multiply(p, log_r, out=term)
         first, second = over_outcomes(term), product_over_outcomes(term, log_r)
-        return Derivatives(value, first, second, product_over_outcomes(term, squared) if few else None)
+        return Derivatives(value, first, second, product_over_outcomes(term, log_r, log_r) if few else None)
 
     def equation(k: FloatArray) -> Derivatives:
         np.multiply(log_r, k, out=p)
