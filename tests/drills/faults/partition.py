@@ -2,8 +2,10 @@
 again."""
 
 import os
+import re
 import shutil
 import subprocess
+from pathlib import Path
 
 from bet_intel.compose.servers.postgres import PostgresHost
 from drills.drill import Bound, Fault
@@ -11,10 +13,14 @@ from drills.namespaces import is_apart
 from drills.pacing import let_pass
 from drills.stage import Stage
 
-_OLD, _COUNTED = "old", "counted"
+_OLD, _COUNTED, _LOGGED = "old", "counted", "logged"
+_WROTE = re.compile(rb"LOG:  (?:statement: |execute |automatic ).*")
+_SHOWN = 5
 _NEXT = "select pg_snapshot_xmax(pg_current_snapshot())"
 """The number that the next transaction to write is given, in whatever database. Counts of rows would not do: what a
 session did before it was cut off, it may report when it is ended."""
+_VACUUMS = "select count(*) from pg_stat_activity where backend_type = 'autovacuum worker'"
+_VACUUM_SECONDS = 30.0
 _HEALED_AFTER = 4.0
 _SEEN_AFTER = 1.0
 """By then everybody has seen who is the primary, and thrown away what was under way to the old one. No condition tells:
@@ -53,9 +59,13 @@ def _heal(stage: Stage) -> None:
     _ip("rule", "del", "pref", "1", *_to(old))
     _ip("rule", "add", "pref", "0", "lookup", "local")
     _ip("rule", "del", "pref", "2")
-    # It writes what it finds out of the tables, which is nobody's doing.
-    stage.engines.postgres.sql(old, "alter system set autovacuum = off", "select pg_reload_conf()")
+    settings = {"autovacuum": "off", "log_statement": "mod", "log_autovacuum_min_duration": "0"}
+    told = [f"alter system set {name} = '{value}'" for name, value in settings.items()]
+    stage.engines.postgres.sql(old, *told, "select pg_reload_conf()")
     let_pass(_SEEN_AFTER)
+    # A vacuum writes what it finds out of each table, which is nobody's doing; one under way goes on to its end.
+    stage.until(lambda: stage.engines.postgres.sql(old, _VACUUMS) == "0", _VACUUM_SECONDS, "the vacuum ends")
+    stage.notes[_LOGGED] = _log(stage).stat().st_size
     stage.notes[_COUNTED] = _next(stage)
 
 
@@ -73,7 +83,15 @@ def _next(stage: Stage) -> int:
 
 def _never_written(stage: Stage) -> list[str]:
     written = _next(stage) - stage.notes[_COUNTED]
-    return [f"{written} transactions wrote to the old primary"] if written else []
+    if not written:
+        return []
+    since = _log(stage).read_bytes()[stage.notes[_LOGGED] :]
+    what = [line.decode(errors="replace") for line in _WROTE.findall(since)]
+    return [f"{written} transactions wrote to the old primary", *what[:_SHOWN]]
+
+
+def _log(stage: Stage) -> Path:
+    return stage.folder.path / "log" / f"{stage.notes[_OLD].name}.log"
 
 
 def _rebase(stage: Stage) -> None:
