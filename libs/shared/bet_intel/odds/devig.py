@@ -17,7 +17,7 @@ from bet_intel.odds import margin
 from bet_intel.odds.arrays import BoolArray, FloatArray, IntArray, StatusArray, over_outcomes, require_target
 
 _CHUNK_QUOTES = 196_608
-_LEAST_MARKETS, _MOST_MARKETS = 256, 16_384
+_LEAST_MARKETS, _MOST_MARKETS = 256, 32_768
 EXACT_SUM = 1e-12
 _SMALLEST = 1e-12  # prices above 10¹² or below 1 + 10⁻¹² are not prices, and their squares leave the number range
 

@@ -21,6 +21,9 @@ from bet_intel.ev_engine.domain.profile import Category, Profile
 from bet_intel.ev_engine.domain.tensors import SECOND, Entry, Group, Scopes, same_basis, us
 from bet_intel.ev_engine.domain.winners import winners
 
+_AT_ONCE = 256
+"""Events whose tensors are made together: those of more do not fit into the processor's caches, and cost more each."""
+
 
 class PricedEvent(NamedTuple):
     """Everything one profile thinks of one event."""
@@ -42,6 +45,14 @@ def price_side_by_side(events: Sequence[EventBoards], profiles: Sequence[Profile
     Ages and starts are judged against each event's own `as_of`. What profiles have in common is done once: one whose
     bookmakers, method and fresh references are those of another has that one's fair prices.
     """
+    return [
+        priced
+        for begin in range(0, len(events), _AT_ONCE)
+        for priced in _priced(events[begin : begin + _AT_ONCE], profiles)
+    ]
+
+
+def _priced(events: Sequence[EventBoards], profiles: Sequence[Profile]) -> list[tuple[PricedEvent, ...]]:
     bases: list[tuple[Profile, list[PricedGroup | _OneSided]]] = []
     by_profile: list[list[PricedEvent]] = []
     for profile in profiles:
