@@ -23,6 +23,7 @@ from bet_intel.ev_engine.domain.pricing import price
 from bet_intel.ev_engine.domain.profile import Profile
 
 _AGREE = 1e-9
+_TURN = 0.1
 _EVENT_BOOKS = 11
 _EVENTS = 200
 
@@ -122,6 +123,7 @@ def run_kernel(rounds: int) -> Iterable[Figure]:
                 "per object": lambda: _per_object(objects),
             },
             rounds,
+            turn=_TURN,
         )
     for name, goal in (("polars", 12), ("duckdb", 12), ("pandas", 20), ("per object", 100)):
         yield Figure(f"kernel faster than {name}", times_faster(taken[name], taken["ours"]), goal, at_least=True)
