@@ -169,6 +169,9 @@ async def reading(started: System, port: int) -> AsyncIterator[Callable[[int], A
 
         if not await holds_soon(_PATIENCE, is_known, every=0.05):
             raise RuntimeError(f"the read model does not hold {number} opportunities within {_PATIENCE:g} s")
+        # As the server does by itself within seconds; before it, lists are read by sorting every row.
+        postgres = started.engines.postgres
+        await asyncio.to_thread(postgres.sql, postgres.primary, "analyze", database="api")
 
     try:
         yield fill

@@ -84,8 +84,9 @@ def interleaved(
     """Seconds of every way in every round, after one round that is not counted; each round begins with another way.
 
     `ready` is what has to be done before a way's turn, outside its time. A turn lasts at least `turn` seconds: what is
-    quicker is done again, and the time for once is told. Where one way takes a hundred times as long as another, the
-    caches would be what the last way left of them for all of the short one, and for none of the long one.
+    quicker is done again (without `ready`), and the time for once is told. Where one way takes a hundred times as long
+    as another, the caches would be what the last way left of them for all of the short one, and for none of the long
+    one.
     """
     names = list(ways)
     # What is there by now, the modules of the peers above all, need not be looked through before each turn.

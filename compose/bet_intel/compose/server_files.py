@@ -35,6 +35,8 @@ def settings(socket_folder: Path, *, fsync: bool) -> str:
         "synchronous_commit": "on",
         "fsync": "on" if fsync else "off",
         "autovacuum": "on",
+        # Tables grow from nothing within seconds: a list is read by sorting all of one that has not been analysed yet.
+        "autovacuum_naptime": "10s",
         # Short statements over small tables: compiling them costs more than it saves.
         "jit": "off",
         "timezone": "'UTC'",

@@ -14,7 +14,7 @@ from drills.pacing import let_pass
 from drills.stage import Stage
 
 _OLD, _COUNTED, _LOGGED = "old", "counted", "logged"
-_WROTE = re.compile(rb"LOG:  (?:statement: |execute |automatic ).*")
+_WROTE = re.compile(rb"LOG:  (?:statement: |execute |automatic ).*(?:\n\t.*)*")
 _SHOWN = 5
 _NEXT = "select pg_snapshot_xmax(pg_current_snapshot())"
 """The number that the next transaction to write is given, in whatever database. Counts of rows would not do: what a
@@ -86,7 +86,7 @@ def _never_written(stage: Stage) -> list[str]:
     if not written:
         return []
     since = _log(stage).read_bytes()[stage.notes[_LOGGED] :]
-    what = [line.decode(errors="replace") for line in _WROTE.findall(since)]
+    what = [" ".join(line.decode(errors="replace").split()) for line in _WROTE.findall(since)]
     return [f"{written} transactions wrote to the old primary", *what[:_SHOWN]]
 
 

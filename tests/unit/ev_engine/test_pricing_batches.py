@@ -52,6 +52,17 @@ def test_a_batch_prices_as_one_market_at_a_time() -> None:
             )
 
 
+def test_more_events_than_are_priced_together_come_in_their_order() -> None:
+    rng = random.Random(4)
+    events = [boards({H2H: random_event(rng, 0).get(H2H, board({}))}, str(id)) for id in range(520)]
+    together = price(events, PROFILE)
+    assert [priced.boards.event.id for priced in together] == [event.event.id for event in events]
+    for place in (0, 255, 256, 511, 512, 519):
+        (alone,) = price([events[place]], PROFILE)
+        for one, other in zip(together[place].markets, alone.markets, strict=True):
+            assert_same(one, other)
+
+
 def assert_same(one: PricedMarket, other: PricedMarket, *, kind: bool = True) -> None:
     for name in ("consensus", "band_low", "band_high", "devigged", "share", "overround", "dispersion"):
         np.testing.assert_allclose(getattr(one.fair, name), getattr(other.fair, name), rtol=0, atol=1e-12, err_msg=name)

@@ -83,18 +83,17 @@ def test_by_several_methods_at_once_each_gives_what_it_gives_alone(outcomes: int
             np.testing.assert_array_equal(getattr(found, name), getattr(alone, name), err_msg=f"{method} {name}")
 
 
-@pytest.mark.parametrize("outcomes", [2, 3, 8, 9, 20])
-@pytest.mark.parametrize("method", MODELS)
+@pytest.mark.parametrize("outcomes", [3, 8, 9, 12, 20])
+@pytest.mark.parametrize("method", [Method.POWER, Method.SHIN, Method.ODDS_RATIO, Method.PROBIT])
 def test_what_takes_longer_than_the_others_is_solved_as_well(method: Method, outcomes: int) -> None:
-    """Of thousands of markets a few need another step, and are solved apart."""
+    """Of thousands of books with great favourites some need another step, and are solved apart."""
     rng = np.random.default_rng(outcomes)
     fair = rng.dirichlet(np.full(outcomes, 1.0), 2_000).T
-    implied = fair[:, fair.min(axis=0) > 1e-4] ** 0.9 + 1e-3
-    implied = implied[:, (implied.max(axis=0) < 0.999) & (implied.sum(axis=0) > 1.0)]
+    implied = fair[:, fair.min(axis=0) > 1e-4] ** 0.95
     batch = devig(implied, method)
+    assert (batch.status == DevigStatus.OK).all()
     for market in range(0, implied.shape[1], 7):
         alone = devig(implied[:, [market]], method)
-        assert batch.status[market] == alone.status[0]
         np.testing.assert_allclose(batch.probability[:, market], alone.probability[:, 0], rtol=1e-13, atol=1e-16)
 
 
@@ -107,7 +106,7 @@ def test_how_the_prices_lie_in_memory_does_not_matter(method: Method, outcomes: 
     expected = devig(implied, method)
     wider = np.full((2 * outcomes, 900), np.nan)
     wider[::2, ::3] = implied
-    for laid_out in (np.asfortranarray(implied), wider[::2, ::3]):
+    for laid_out in (np.asfortranarray(implied), wider[::2, ::3], implied.astype(">f8")):
         found = devig(laid_out, method)
         np.testing.assert_array_equal(found.status, expected.status)
         np.testing.assert_allclose(found.probability, expected.probability, rtol=0, atol=1e-15)

@@ -24,6 +24,8 @@ _ALWAYS = {
     # Off, an acknowledged row is lost when the primary dies and a replica is promoted.
     "synchronous_commit": "on",
     "full_page_writes": "on",
+    # Tables grow from nothing within seconds: a list is read by sorting all of one that has not been analysed yet.
+    "autovacuum_naptime": "10s",
     "password_encryption": "scram-sha-256",
     # Short statements over small tables: compiling them costs more than it saves.
     "jit": "off",

@@ -1,8 +1,8 @@
 """Devig: from the implied probabilities of one bookmaker's complete market to its fair probabilities.
 
 One call takes a group of markets with the same number of outcomes as an outcome-major array (n_outcomes, n_markets)
-and works through it in chunks that stay in the processor's second-level cache. Nothing is repaired on the way: a market
-that cannot be devigged says why in its status.
+and works through it in chunks that stay in the processor's caches. Nothing is repaired on the way: a market that cannot
+be devigged says why in its status.
 """
 
 import enum
@@ -16,8 +16,9 @@ import numpy as np
 from bet_intel.odds import margin
 from bet_intel.odds.arrays import BoolArray, FloatArray, IntArray, StatusArray, over_outcomes, require_target
 
-_CHUNK_QUOTES = 196_608
-_LEAST_MARKETS, _MOST_MARKETS = 256, 32_768
+# Of a chunk. A step to the root takes some sixty operations on a number of each market: few markets, and the calls cost
+# more than the work; many, and what is read again and again lies in the third-level cache.
+_QUOTES, _MARKETS = 196_608, 32_768
 EXACT_SUM = 1e-12
 _SMALLEST = 1e-12  # prices above 10¹² or below 1 + 10⁻¹² are not prices, and their squares leave the number range
 
@@ -181,9 +182,11 @@ class DeviggedEach:
 def devig_stacked(implied: FloatArray, methods: tuple[Method, ...], target: float = 1.0) -> DeviggedEach:
     """:func:`devig_each` with the methods on an axis in front."""
     outcomes, markets = _checked_shape(implied, target)
+    # In another layout sums over outcomes cost twice as much, and single precision has too few digits.
+    implied = np.ascontiguousarray(implied, dtype=np.float64)
     whole = DeviggedEach.empty(methods, outcomes, markets)
     left: dict[int, list[IntArray]] = {}
-    size = min(max(_LEAST_MARKETS, _CHUNK_QUOTES // outcomes), _MOST_MARKETS)
+    size = max(1, min(_QUOTES // outcomes, _MARKETS))
     for begin in range(0, markets, size):
         for place, columns in _devig_chunk(implied, whole, slice(begin, begin + size), target):
             left.setdefault(place, []).append(columns)

@@ -17,8 +17,8 @@ from bet_intel.odds.arrays import BoolArray, FloatArray, over_outcomes, product_
 from bet_intel.odds.normal import cdf_and_density, normal_cdf, normal_density, normal_quantile
 from bet_intel.odds.roots import Derivatives, falling_root
 
-# With more outcomes the first step comes so near to the root that no third derivative is needed.
-_FEW = 8
+# Of more outcomes the first step mostly comes so near to the root that the third derivative costs more than it saves.
+_OUTCOMES_OF_THIRD = 8
 _NO_PARAMETER = np.array([np.nan])
 
 
@@ -55,7 +55,7 @@ def additive(r: FloatArray, total: FloatArray, target: float, p: FloatArray) -> 
 def power(r: FloatArray, total: FloatArray, target: float, p: FloatArray) -> FairColumns:
     """p = r^k with Σp = T; parameter k ≥ 1. The derivatives of p by k are p·(ln r)^i; at k = 1, p is r."""
     outcomes = len(r)
-    few = outcomes <= _FEW
+    few = outcomes <= _OUTCOMES_OF_THIRD
     log_r, term = np.log(r), np.empty_like(r)
 
     def derivatives(p: FloatArray, value: FloatArray) -> Derivatives:
@@ -115,7 +115,7 @@ def shin(r: FloatArray, total: FloatArray, target: float, p: FloatArray) -> Fair
             2.0 * over_outcomes(root) - (outcomes - 2) * z - 2.0,
             over_outcomes(term) - (outcomes - 2),
             0.5 * over_outcomes(bend),
-            -0.75 * product_over_outcomes(term, bend, inverse) if outcomes <= _FEW else None,
+            -0.75 * product_over_outcomes(term, bend, inverse) if outcomes <= _OUTCOMES_OF_THIRD else None,
         )
 
     root_total = np.sqrt(scaled_total)
@@ -146,7 +146,7 @@ def odds_ratio(r: FloatArray, total: FloatArray, target: float, p: FloatArray) -
         against += r
         return _closed_form(np.divide(r, against, out=p), c)
 
-    square, few = np.empty_like(r), outcomes <= _FEW
+    square, few = np.empty_like(r), outcomes <= _OUTCOMES_OF_THIRD
 
     def derivatives(p: FloatArray, one: FloatArray, c: FloatArray | float) -> Derivatives:
         # Σp(1 − p)^i by the sums of the powers of p, of which `one` is the first.

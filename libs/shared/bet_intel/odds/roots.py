@@ -9,7 +9,7 @@ from bet_intel.odds.arrays import BoolArray, FloatArray
 
 _STEPS = 8
 _BRACKETED_STEPS = 80  # bisection alone halves a bracket to the last bit in about 60
-# A step this small, relative to 1 + x, is the last, by the number of derivatives: Newton's method leaves its square,
+# A step this small, relative to 1 + |x|, is the last, by the number of derivatives: Newton's method leaves its square,
 # Halley's its cube, Householder's its fourth power; and so far from straight may the function be over it.
 _SETTLED = {1: 1e-9, 2: 2e-6, 3: 5e-5}
 _STRAIGHT = {2: 2e-5, 3: 1e-4}
@@ -27,7 +27,7 @@ class Step(NamedTuple):
     derivatives: int
 
     def last_for_all(self) -> bool:
-        """Whether it is for every function (where x ≥ 0): asked first, as it costs half of :meth:`last`."""
+        """Whether it surely is for every function: asked first, as it costs half of :meth:`last`."""
         settled, straight = _SETTLED[self.derivatives], _STRAIGHT[self.derivatives]
         return bool(np.abs(self.length).max() <= settled and np.abs(self.bend).max() <= straight)
 
@@ -81,8 +81,8 @@ class Derivatives(NamedTuple):
 
 class Roots(NamedTuple):
     """`root` (m,) is `step` from where the equation was last evaluated: the rest of the way is too small to need
-    another evaluation. `converged` (m,): whether it was found. `left` (m,): the few that are still under way, of which
-    the others tell nothing; they are to be solved as a batch of their own. None where there are none."""
+    another evaluation. `converged` (m,): whether it was found. `left` (m,): the few that are still under way, to be
+    solved as a batch of their own; until then they pass for found at the start. None where there are none."""
 
     root: FloatArray
     step: FloatArray
@@ -123,7 +123,7 @@ def falling_root(equation: Equation, start: float, begin: Derivatives, upper: Fl
     if np.count_nonzero(found) == found.size:
         return Roots(root, step.length, found)
     if near.size >= _WORTH_DIVIDING and np.count_nonzero(found) >= _NEARLY_ALL * found.size:
-        return Roots(np.where(found, root, start), step.length, np.ones_like(found), ~found)
+        return Roots(np.where(found, root, start), np.where(found, step.length, 0.0), np.ones_like(found), ~found)
     value, converged = bracketed_root(equation, start, upper, x.size)
     x = np.where(found, x, value)
     length = np.where(found, step.length, 0.0)

@@ -9,10 +9,10 @@ of tasks, futures and messages alive at a time, each for a few milliseconds: loo
 alive each time. Cycles that are garbage meanwhile are a few megabytes at most."""
 
 _MAPPED_FROM, _KEPT = 32 << 20, 32 << 20
-"""Bytes: blocks this large are mapped for themselves, and so much that is free is kept. By itself glibc maps a block
-from 128 kB on, and gives back to the kernel what has just been freed: the arrays of a pass, or the bytes of an answer,
-would be made of pages that the kernel fills with zeros one by one, again and again."""
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
+"""Bytes: blocks this large are mapped for themselves, and so much is kept that is free at the end of the heap. By
+itself glibc maps a block from 128 kB on, and gives back to the kernel what has just been freed: the arrays of a pass,
+or the bytes of an answer, would be made of pages that the kernel fills with zeros one by one, again and again."""
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h of glibc
 
 
 def ease() -> None:
@@ -26,3 +26,5 @@ def ease() -> None:
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _MAPPED_FROM)
         mallopt(_M_TRIM_THRESHOLD, _KEPT)
+        # Of as many heaps as there are threads each would keep so much; of threads only one at a time allocates.
+        mallopt(_M_ARENA_MAX, 1)
