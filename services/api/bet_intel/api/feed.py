@@ -91,18 +91,29 @@ class FeedTail:
         """Where this gateway stands; before the first look at the beginning of all numbering."""
         return FeedId(0, 0) if self.position is None else FeedId(self.position.epoch, self.position.seq)
 
+    async def glance(self) -> None:
+        """Read what is new in the feed where there is something: it is asked for by a single statement."""
+        async with self._database.statement() as connection:
+            now = await position(connection)
+        self._looked_at = self._monotonic()
+        if self._is_news(now):
+            await self.look()
+
     async def look(self) -> None:
         """Read what is new in the feed."""
         async with self._database.snapshot() as connection:
             now = await position(connection)
-            # Another replica may be behind what is known already: its answer says nothing new.
-            newer = self.position is None or now[:3] > self.position[:3]
-            news = await self._up_to(connection, now) if newer else []
-            seen = await self._database.position(connection)
+            is_news = self._is_news(now)
+            news = await self._up_to(connection, now) if is_news else []
+            seen = await self._database.position(connection) if is_news else None
         self._looked_at = self._monotonic()
-        if newer:
+        if is_news:
             self._keep(now, news)
             self.seen = seen
+
+    def _is_news(self, now: Position) -> bool:
+        """Another replica may be behind what is known already: its answer says nothing new."""
+        return self.position is None or now[:3] > self.position[:3]
 
     async def _up_to(self, connection: Reader, now: Position) -> list[Entry] | None:
         """The entries between what is known and `now`; None where they do not follow on what is kept."""
@@ -179,17 +190,19 @@ class FeedTail:
 
     async def run(self) -> None:
         with self._wake.listening(FEED_MOVED) as woken:
+            look = self.look
             while True:
                 woken.clear()
                 try:
-                    await self.look()
+                    await look()
                 except (DatabaseUnavailableError, TimeoutError) as error:
                     _log.warning("feed position not read", reason=str(error) or type(error).__name__)
                 try:
                     async with asyncio.timeout(self._poll_seconds):
                         await woken.wait()
+                    look = self.look
                 except TimeoutError:
-                    pass
+                    look = self.glance
 
     def alive(self) -> bool:
         """Whether the position was looked up within the last seconds."""

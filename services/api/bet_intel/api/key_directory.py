@@ -96,18 +96,23 @@ class KeyDirectory:
         Raises:
             DatabaseUnavailableError: there is no primary that could tell.
         """
+        async with self._database.latest(at_once=True) as connection:
+            now = await audit_store.position(connection)
+        if now != self._position:
+            await self._follow()
+            self._changed()
+        self._looked_at = self._monotonic()
+
+    async def _follow(self) -> None:
+        known = self._position
         async with self._database.latest() as connection:
             now = await audit_store.position(connection)
-            known = self._position
             if known is None or known.epoch != now.epoch or now.seq < known.seq:
                 await self._read_all(connection)
-            elif now.seq > known.seq:
+            else:
                 await self._read_changes(connection, known.seq)
         # Only now: what raised before this is read again.
         self._position = now
-        self._looked_at = self._monotonic()
-        if now != known:
-            self._changed()
 
     async def _read_all(self, connection: Reader) -> None:
         tiers = {tier.name: tier for tier in await account_store.tiers(connection)}

@@ -179,10 +179,13 @@ class Database:
             return await ask(connection)
 
     @asynccontextmanager
-    async def latest(self) -> AsyncIterator[Reader]:
-        """A read-only transaction on the primary: everything that is committed. Raises as `transaction`."""
+    async def latest(self, *, at_once: bool = False) -> AsyncIterator[Reader]:
+        """A read-only transaction on the primary: everything that is committed. Where it is for a single statement
+        (`at_once`), nothing is sent to begin and end it. Raises as `transaction`.
+        """
         host = self._single or await self._watch.primary(self._options.primary_patience)
-        async with self._read(Choice(host, "latest")) as connection:
+        read = self._read_once if at_once else self._read
+        async with read(Choice(host, "latest")) as connection:
             yield connection
 
     @asynccontextmanager
