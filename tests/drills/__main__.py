@@ -81,7 +81,11 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--speed", type=float, default=SPEED, help="how fast the recording is played (default: 240)")
     parser.add_argument("--json", type=Path, help="write the rows to this file")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    unknown = [one for one in options.only if not any(fault.name.startswith(one) for fault in FAULTS)]
+    if unknown:
+        parser.error(f"no drill is named or begins with {', '.join(unknown)}: --list names them")
+    return options
 
 
 def _say(sentence: str) -> None:
