@@ -49,8 +49,10 @@ def told(program: str, *, of: list[Path] | None = None) -> list[tuple[str, list[
 
 
 def wrong_in(words: list[str]) -> Iterator[str]:
-    """What a `docker compose` command names and there is not."""
+    """What a `docker compose` command names and there is not, or does not name: there is no file where one begins."""
     rest, verb, services = words[2:], "", []
+    if rest and "-f" not in rest:
+        yield "no -f, with the file"
     while rest:
         word = rest.pop(0)
         if word in _VALUED:

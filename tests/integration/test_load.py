@@ -18,7 +18,7 @@ from load import report
 from load.gateways import Gateway, Share, Used, between, quantile, said
 from load.goals import Goal, judged
 from load.run import Load, Run
-from load.views import HOT, hot, zipf
+from load.views import HOT, SHARED, hot, zipf
 from load.wrk import Summary, Wrk
 
 WRK = Program("wrk", "wrk", ("wrk",), ("/usr/bin",), ("wrk", "-v"))
@@ -65,6 +65,13 @@ def test_wrk_asks_for_wanted_views_more_often_and_tells_what_came_of_it() -> Non
     assert set(asked) == {"/often", "/seldom"}
     assert asked["/often"] > 3 * asked["/seldom"]
     assert 0 < summary.p50 <= summary.p95 <= summary.p99
+
+
+def test_connections_that_rest_ask_for_less() -> None:
+    need(WRK)
+    with server(200) as (url, _):
+        summary = Wrk(url, 1, 4, KEY, pause=50).run(hot())
+    assert 0 < summary.requests <= 4 * 1.5 * 1_000 / 50, "four connections, a rest of 50 ms, for a second"
 
 
 def test_an_answer_that_is_an_error_counts_as_failed() -> None:
@@ -137,7 +144,7 @@ def verdicts(*runs: Run) -> dict[str, bool | None]:
     return {goal.what: goal.reached for goal in judged(runs)}
 
 
-GOOD = (run(HOT, 1), run(HOT, 2), run(HOT, 3), run("views", 3), run("killed", 3))
+GOOD = (run(HOT, 1), run(HOT, 2), run(HOT, 3), run(SHARED, 1), run(SHARED, 3), run("views", 3), run("killed", 3))
 
 
 def test_every_goal_can_be_reached() -> None:
@@ -150,9 +157,9 @@ def test_every_goal_can_be_reached() -> None:
         (2, run(HOT, 3, Summary(9_000, 10.0, 5.0, 20.0, 50.0, 1, 0, 0, 0, 0, 0)), "requests/s, three"),
         (2, run(HOT, 3, Summary(20_000, 10.0, 5.0, 20.0, 200.0, 1, 0, 0, 0, 0, 0)), "p99, three"),
         (1, run(HOT, 2, Summary(20_000, 10.0, 5.0, 20.0, 50.0, 1, 0, 0, 0, 0, 1)), "failed requests"),
-        (2, run(HOT, 3, cpu=120.0), "CPU of a request"),
-        (4, run("killed", 3, Summary(20_000, 10.0, 5.0, 20.0, 50.0, 1, 0, 1, 0, 0, 0)), "failed requests while"),
-        (3, run("views", 3, hits=0.94), "answers of filtered views"),
+        (4, run(SHARED, 3, cpu=120.0), "CPU of a request"),
+        (6, run("killed", 3, Summary(20_000, 10.0, 5.0, 20.0, 50.0, 1, 0, 1, 0, 0, 0)), "failed requests while"),
+        (5, run("views", 3, hits=0.94), "answers of filtered views"),
     ],
 )
 def test_each_goal_can_be_missed(index: int, bad: Run, what: str) -> None:
@@ -161,7 +168,7 @@ def test_each_goal_can_be_missed(index: int, bad: Run, what: str) -> None:
 
 
 def test_what_cannot_be_said_is_not_reached() -> None:
-    said = verdicts(*GOOD[:3], run("views", 3, hits=None), GOOD[4])
+    said = verdicts(*GOOD[:5], run("views", 3, hits=None), GOOD[6])
     assert [what for what, reached in said.items() if not reached] == ["answers of filtered views from the cache"]
 
 
@@ -170,7 +177,7 @@ def test_the_command_fails_where_a_goal_is_missed_or_cannot_be_read(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], hits: float | None, code: int
 ) -> None:
     monkeypatch.setattr(command, "playing", nullcontext)
-    monkeypatch.setattr(command, "runs", lambda *_: iter([*GOOD[:3], run("views", 3, hits=hits), GOOD[4]]))
+    monkeypatch.setattr(command, "runs", lambda *_: iter([*GOOD[:5], run("views", 3, hits=hits), GOOD[6]]))
     assert command.main([]) == code
     assert ("cannot be said" in capsys.readouterr().out) == (hits is None)
 
@@ -186,6 +193,7 @@ def test_the_aim_stands_beside_the_floor() -> None:
 def test_the_page_shows_every_run_and_goal() -> None:
     page = report.page(GOOD, [*judged(GOOD), Goal("a", "b", "c", None)], Load(), "load.svg")
     assert page.count(f"| {HOT} |") == 3 + (1 + 2 + 3)
+    assert page.count(f"| {SHARED} |") == 2 + (1 + 3)
     assert "| 2,000 | 5.0 | 20.0 | 50.0 | 0 | 100 | 99.0% |" in page
     assert f"| {HOT} | 3 | api.serve.2 | 10 | 4.0 | 15.0 | 40.0 | 0 | 100 |" in page
     assert "| reached | 3,000: not yet |" in page

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from load.run import GATEWAYS, Run
-from load.views import HOT
+from load.views import HOT, SHARED
 
 _RATE, _AIM = 1000.0, 3000.0
 _P99_MS = 200.0
@@ -27,8 +27,7 @@ class Goal:
 
 
 def judged(runs: Sequence[Run]) -> Iterator[Goal]:
-    most = [run for run in runs if run.title == HOT and run.gateways == max(GATEWAYS)]
-    one = [run for run in runs if run.title == HOT and run.gateways == min(GATEWAYS)]
+    most, _ = _of(HOT, runs)
     views, killed = runs[-2], runs[-1]
     rate, p99 = median(run.summary.rate for run in most), median(run.summary.p99 for run in most)
     yield Goal(
@@ -37,9 +36,10 @@ def judged(runs: Sequence[Run]) -> Iterator[Goal]:
     yield Goal("p99, three gateways", f"< {_P99_MS:.0f} ms", f"{p99:.1f} ms", p99 < _P99_MS)
     errors = sum(run.summary.errors for run in runs[:-1])
     yield Goal("failed requests", "0", f"{errors}", errors == 0)
-    ratio = _cpu(most) / _cpu(one) if _cpu(one) else None
+    shared, alone = (_cpu(each) for each in _of(SHARED, runs))
+    ratio = shared / alone if alone else None
     yield Goal(
-        "CPU of a request, three gateways against one",
+        "CPU of a request, three gateways against one, as much for each",
         f"≤ {_CPU_RATIO}",
         "–" if ratio is None else f"{ratio:.2f}",
         None if ratio is None else ratio <= _CPU_RATIO,
@@ -53,6 +53,12 @@ def judged(runs: Sequence[Run]) -> Iterator[Goal]:
         "not read" if hits is None else f"{hits:.1%}",
         None if hits is None else hits >= _HIT_RATE,
     )
+
+
+def _of(title: str, runs: Sequence[Run]) -> tuple[Sequence[Run], Sequence[Run]]:
+    """Those with the most gateways, and those with one."""
+    most, one = ([run for run in runs if run.title == title and run.gateways == n] for n in (GATEWAYS[-1], GATEWAYS[0]))
+    return most, one
 
 
 def _cpu(runs: Sequence[Run]) -> float:

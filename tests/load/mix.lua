@@ -1,5 +1,6 @@
 -- For wrk: requests of a list of paths, each as often as its weight says; what came of them as one line of JSON.
--- wrk … -s mix.lua URL -- FILE KEY; a line of FILE is a weight and a path.
+-- wrk … -s mix.lua URL -- FILE KEY PAUSE; a line of FILE is a weight and a path, PAUSE how many milliseconds a
+-- connection rests on average before it asks again.
 local threads = {}
 
 function setup(thread)
@@ -17,6 +18,13 @@ function init(arguments)
         table.insert(requests, wrk.format("GET", path, headers))
     end
     math.randomseed(number)
+    local pause = tonumber(arguments[3])
+    if pause > 0 then
+        -- wrk looks whether there is one. Not all alike, or all would ask at once again and again.
+        delay = function()
+            return math.random(0, 2 * pause)
+        end
+    end
 end
 
 function request()

@@ -29,6 +29,8 @@ every six seconds), and has `wrk` ask through nginx, over connections that stay 
 and three gateways. Load, nginx, gateways, all other services and the servers share the processors of one machine.
 
 "CPU" is the gateways' own time for a request, "hits" the answers of the response cache that nobody had to make.
+Of runs with "as much for each gateway" the connections are as many for each, and rest before they ask again: what one
+gateway more costs is told by these ([ADR 91](../adr/0091-what-one-more-costs-is-measured-at-the-same-load.md)).
 `make load ARGS="--write"` writes this page anew."""
 _GATEWAYS = """## Each gateway
 

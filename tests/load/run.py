@@ -3,7 +3,9 @@ views, and a gateway that is killed in the middle."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import httpx
 
 from bet_intel.compose.cluster import control
 from bet_intel.compose.cluster.engines import Sizes
@@ -14,7 +16,7 @@ from drills.recording import Recording
 from drills.run import staged
 from drills.stage import Stage
 from load.gateways import Used, between, read
-from load.views import HOT, Weighted, hot, zipf
+from load.views import HOT, SHARED, Weighted, hot, zipf
 from load.wrk import Summary, Wrk
 
 GATEWAYS = (1, 2, 3)
@@ -25,6 +27,8 @@ _SPEED = 10.0
 """A snapshot of a minute every six seconds, for a quarter of an hour: ten times as often as a provider is asked."""
 _READY_SECONDS = 60.0
 _WARM_SECONDS = 2
+_CONNECTIONS_EACH, _PAUSE_MS = 32, 4
+"""What each gateway has to do in a run of its share: about half of what three can do together on two processors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,9 @@ class Load:
     seconds: int = 10
     connections: int = 64
     rounds: int = 1
+    pause: int = 0
+    """Milliseconds that a connection rests on average before it asks again."""
+    key: str = ""
 
 
 @contextmanager
@@ -58,11 +65,14 @@ def playing() -> Iterator[Stage]:
 
 def runs(stage: Stage, load: Load, say: Callable[[str], None]) -> Iterator[Run]:
     """Numbers of gateways take turns, so that what else the machine does falls on all of them."""
+    load = replace(load, key=_unlimited_key(stage))
     for turn in range(load.rounds):
         order = GATEWAYS if turn % 2 == 0 else tuple(reversed(GATEWAYS))
         for number in order:
             _scale(stage, number)
             yield _measured(stage, load, HOT, hot(), say)
+            share = replace(load, connections=number * _CONNECTIONS_EACH, pause=_PAUSE_MS)
+            yield _measured(stage, share, SHARED, hot(), say)
     _scale(stage, max(GATEWAYS))
     yield _measured(stage, load, "200 filtered views (Zipf)", zipf(), say)
     yield _measured(stage, load, "the same, a gateway killed in the middle", zipf(), say, lambda: _kill(stage, load))
@@ -78,12 +88,22 @@ def _measured(
 ) -> Run:
     gateways = len(stage.members(_KIND))
     say(f"{title}, {gateways} gateway{'s' if gateways > 1 else ''}")
-    # Nobody counts how often an operator asks.
-    key = (stage.folder.path / "secrets/operator_token").read_text("utf-8")
-    Wrk(stage.url, _WARM_SECONDS, load.connections, key).run(views)
+    Wrk(stage.url, _WARM_SECONDS, load.connections, load.key, load.pause).run(views)
     before = read(stage)
-    summary = Wrk(stage.url, load.seconds, load.connections, key).run(views, meanwhile)
+    summary = Wrk(stage.url, load.seconds, load.connections, load.key, load.pause).run(views, meanwhile)
     return Run(title, gateways, summary, between(before, read(stage)))
+
+
+def _unlimited_key(stage: Stage) -> str:
+    """Of an account whose requests nobody counts."""
+    operator = (stage.folder.path / "secrets/operator_token").read_text("utf-8")
+    with httpx.Client(base_url=stage.url, trust_env=False) as client:
+        client.headers["Authorization"] = f"Bearer {operator}"
+        account = client.post("/v1/admin/accounts", json={"name": "load", "tier": "admin"}).raise_for_status().json()
+        made = client.post(f"/v1/admin/accounts/{account['id']}/keys", json={}).raise_for_status().json()
+        client.headers["Authorization"] = f"Bearer {made['key']}"
+        stage.until(lambda: client.get("/v1/me").is_success, _READY_SECONDS, "the key is taken")
+    return str(made["key"])
 
 
 def _scale(stage: Stage, number: int) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from itertools import islice, product
 
 HOT = "/v1/opportunities"
+SHARED = f"{HOT}, as much for each gateway"
+"""The title of runs in which each of several gateways has to do what one has by itself."""
 _VIEWS = 200
 _EVS = ("0", "0.005", "0.01", "0.02", "0.03", "0.05")
 _FORMATS = ("decimal", "american")

@@ -48,12 +48,14 @@ class WrkError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wrk:
-    """Asks at `url` for `seconds`, over so many connections, with `key` as the bearer's token."""
+    """Asks at `url` for `seconds`, over so many connections, with `key` as the bearer's token. A connection asks again
+    at once, or after `pause` milliseconds on average."""
 
     url: str
     seconds: int
     connections: int
     key: str
+    pause: int = 0
 
     def run(self, views: Weighted, meanwhile: Callable[[], None] | None = None) -> Summary:
         """`meanwhile` is called once it has begun, and should take less time than it.
@@ -66,7 +68,7 @@ class Wrk:
             paths.flush()
             command = ["wrk", f"-t{_THREADS}", f"-c{self.connections}", f"-d{self.seconds}s", "--timeout", _TIMEOUT]
             process = subprocess.Popen(
-                [*command, "-s", str(_MIX), self.url, "--", paths.name, self.key],
+                [*command, "-s", str(_MIX), self.url, "--", paths.name, self.key, str(self.pause)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

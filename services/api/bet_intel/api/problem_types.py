@@ -96,7 +96,7 @@ PROBLEM_TYPES = (
         "Key in the address",
         (400,),
         "The address holds a key, and addresses are written to logs.",
-        "Send the key in a header. Have the one that was sent replaced: /v1/keys rotates and revokes them.",
+        "Send the key in a header. Have the one that was sent replaced, by whoever administers the account.",
     ),
     ProblemType(
         "malformed-request",
