@@ -1,6 +1,5 @@
 """The composition: devig per book, consensus, leave-one-out, band."""
 
-from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -50,16 +49,11 @@ def groups(draw: st.DrawFn) -> tuple[FloatArray, FloatArray, np.ndarray[tuple[in
 def flat(result: FairPrices) -> dict[str, FloatArray]:
     """Every array of a result by dotted name."""
     arrays: dict[str, FloatArray] = {}
-    for field in fields(result):
-        value = getattr(result, field.name)
+    for name, value in result._asdict().items():
         if isinstance(value, Pool | Band):
-            arrays |= {
-                f"{field.name}.{inner.name}": getattr(value, inner.name)
-                for inner in fields(value)
-                if inner.name != "methods"
-            }
-        elif field.name != "method":
-            arrays[field.name] = value
+            arrays |= {f"{name}.{inner}": of for inner, of in value._asdict().items() if inner != "methods"}
+        elif name != "method":
+            arrays[name] = value
     return arrays
 
 
@@ -119,12 +113,11 @@ def test_both_pools_at_once_are_those_of_one_after_the_other(
         (result.consensus, consensus(result.devigged, used)),
         (result.leave_one_out, leave_one_out(result.devigged, used)),
     ):
-        for field in fields(found):
-            values, wanted = getattr(found, field.name), getattr(expected, field.name)
-            if field.name == "outlier":  # what leaves no margin is held against the pool, and is not in it
+        for name, values in found._asdict().items():
+            if name == "outlier":  # what leaves no margin is held against the pool, and is not in it
                 unmargined = (result.status == DevigStatus.NO_OVERROUND) & (weight > 0.0)
                 values = values & ~unmargined
-            np.testing.assert_allclose(values, wanted, rtol=1e-12, atol=1e-13, err_msg=field.name)
+            np.testing.assert_allclose(values, getattr(expected, name), rtol=1e-12, atol=1e-13, err_msg=name)
 
 
 @given(groups(), st.sampled_from([*MODELS, Method.WORST_CASE]))

@@ -8,8 +8,7 @@ speaks for fewer books than the pool. The method of the pool itself always takes
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -17,8 +16,7 @@ from bet_intel.odds.arrays import BoolArray, FloatArray
 from bet_intel.odds.devig import Method
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
+class Band(NamedTuple):
     """Lowest and highest pooled fair probability over `methods`.
 
     Shapes beside a consensus; beside a leave-one-out pool the book left out comes first. lowest, highest (n, m): NaN

@@ -4,7 +4,7 @@ The same composition serves a batch and a single market: a market's numbers do n
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,8 +30,7 @@ _OK, _NO_OVERROUND, _NEGATIVE = int(DevigStatus.OK), int(DevigStatus.NO_OVERROUN
 _INCOMPLETE = int(DevigStatus.INCOMPLETE)
 
 
-@dataclass(frozen=True, slots=True)
-class FairPrices:
+class FairPrices(NamedTuple):
     """Fair prices of m markets of n outcomes, from b books.
 
     devigged (n, b, m): per book by `method`; NaN unless its status is OK or NEGATIVE. parameter, overround, status
@@ -50,8 +49,7 @@ class FairPrices:
     leave_one_out_band: Band
 
 
-@dataclass(frozen=True, slots=True)
-class DeviggedBooks:
+class DeviggedBooks(NamedTuple):
     """m markets of n outcomes, from b books, devigged by each of `methods`: what no weight of a book changes.
 
     probability (q, n, b, m), and status (q, b, m): as in :class:`Devigged`, by the place of each method. parameter,
@@ -155,11 +153,11 @@ def fair_prices_of(
     unmargined = np.where(books.status[0] == _NO_OVERROUND, weight, 0.0)
     if np.count_nonzero(unmargined):
         each = with_and_without_each(unmargined)
-        pool = replace(pool, outlier=pool.outlier | unmargined_outliers(books.implied, each, pool, rule))
+        pool = pool._replace(outlier=pool.outlier | unmargined_outliers(books.implied, each, pool, rule))
     if method is Method.WORST_CASE:
         probability = np.fmin.reduce(np.where(flagged[:, np.newaxis], np.nan, books.probability))
         parameter = np.full(weight.shape, np.nan)
-        pool = replace(pool, probability=bands.lowest)
+        pool = pool._replace(probability=bands.lowest)
     return FairPrices(
         method=method,
         devigged=probability,

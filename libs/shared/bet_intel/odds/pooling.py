@@ -76,8 +76,7 @@ class PoolingRule:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(NamedTuple):
     """Pooled fair probabilities of m markets of n outcomes over b books.
 
     Shapes for :func:`consensus`; :func:`leave_one_out` puts the book left out in front, (b, ...). probability (n, m):

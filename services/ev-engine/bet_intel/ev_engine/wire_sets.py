@@ -195,7 +195,8 @@ class _Filling:
             (Side.LAY, self._body.refused_lays, self._body.refused_lay_gates),
         ):
             found = [(row, one) for row in self._rows for one in row.market.refusals if one.side is side]
-            last = [one.judgement.verdicts[-1] for _, one in found]
+            verdicts = [one.judgement.verdicts for _, one in found]
+            last = [asked[-1] for asked in verdicts]
             fill(
                 table,
                 outcome=[self._outcome(row.profile.name, row.market, one.outcome) for row, one in found],
@@ -205,9 +206,7 @@ class _Filling:
                 value=[verdict.value for verdict in last],
                 bound=[verdict.bound for verdict in last],
             )
-            passed = [
-                (number, verdict) for number, (_, one) in enumerate(found) for verdict in one.judgement.verdicts[:-1]
-            ]
+            passed = [(number, verdict) for number, asked in enumerate(verdicts) for verdict in asked[:-1]]
             fill(
                 gates,
                 refusal=[number for number, _ in passed],

@@ -8,7 +8,6 @@ both win. Every bet has its legs at two bookmakers or more: one that beats itsel
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -81,8 +80,7 @@ class Window(NamedTuple):
     probability: float
 
 
-@dataclass(frozen=True, slots=True)
-class Combination:
+class Combination(NamedTuple):
     """`cost`: sum of the legs' inverse net prices. `ev` per unit staked in all: what an arbitrage is sure of, what a
     low hold is sure to lose (below 0), what a middle is worth by its legs' leave-one-out probabilities and pushes."""
 
@@ -140,15 +138,14 @@ def _covering(market: PricedMarket, profile: Profile) -> Iterator[Combination]:
 def _covered(market: PricedMarket, profile: Profile, legs: Sequence[Leg]) -> Combination | None:
     if len({leg.bookmaker for leg in legs}) < 2:
         return None
-    cost = sum(1.0 / leg.net_price for leg in legs)
+    cost = sum([1.0 / leg.net_price for leg in legs])
     if cost > 1.0 + profile.low_hold:
         return None
     shared = _shared(legs)
-    if cost < 1.0 and _survives_rounding(shared, profile):
-        return Combination(Kind.ARBITRAGE, shared, cost, 1.0 / cost - 1.0, _class(shared, 1.0 / cost - 1.0, profile))
-    if cost < 1.0:
+    if cost < 1.0 and not _survives_rounding(shared, profile):
         return None
-    return Combination(Kind.LOW_HOLD, shared, cost, 1.0 / cost - 1.0, _class(shared, 1.0 / cost - 1.0, profile))
+    kind, ev = Kind.ARBITRAGE if cost < 1.0 else Kind.LOW_HOLD, 1.0 / cost - 1.0
+    return Combination(kind, shared, cost, ev, _class(shared, ev, profile))
 
 
 def _survives_rounding(legs: Sequence[Leg], profile: Profile) -> bool:
@@ -212,8 +209,8 @@ def _middle(above: Leg, below: Leg, lines: tuple[float, float], profile: Profile
 
 def _class(legs: Sequence[Leg], ev: float, profile: Profile) -> str:
     """`suspect` where the whole, or one leg alone, is worth more than prices that are no mistake are."""
-    plausible = min(profile.bounds[leg.market.category].plausible_ev for leg in legs)
-    if ev > plausible or any(leg.ev > plausible for leg in legs):
+    plausible = min([profile.bounds[leg.market.category].plausible_ev for leg in legs])
+    if max(ev, *[leg.ev for leg in legs]) > plausible:
         return "suspect"
     return "take" if ev >= profile.take_ev else "marginal" if ev > 0 else "no_ev"
 
@@ -224,7 +221,7 @@ def _bookmaker(leg: Leg) -> str:
 
 def _shared(legs: Sequence[Leg]) -> tuple[Leg, ...]:
     shares = stake_shares([leg.net_price for leg in legs])
-    return tuple(leg._replace(share=share) for leg, share in zip(legs, shares, strict=True))
+    return tuple([Leg(*leg[:-1], share) for leg, share in zip(legs, shares, strict=True)])
 
 
 def _either(market: PricedMarket, outcome: int) -> Leg | None:

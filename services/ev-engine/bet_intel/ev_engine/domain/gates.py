@@ -32,6 +32,10 @@ class Candidate(NamedTuple):
     estimated: bool = False
 
 
+Measured = tuple[bool, float, float]
+"""Whether a gate lets pass, the value it measured, and the bound it held it against."""
+
+
 class Verdict(NamedTuple):
     """What a gate said: the value it measured and the bound it held it against."""
 
@@ -47,61 +51,61 @@ class Gate:
 
     name: str
     reason: str
-    measure: Callable[[Candidate, Profile, Bounds], tuple[bool, float, float]]
+    measure: Callable[[Candidate, Profile, Bounds], Measured]
 
 
-def _at_most(value: float, bound: float) -> tuple[bool, float, float]:
+def _at_most(value: float, bound: float) -> Measured:
     return value <= bound, value, bound
 
 
-def _not_started(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
+def _not_started(candidate: Candidate, profile: Profile, bounds: Bounds) -> Measured:
     return candidate.seconds_to_start > 0, candidate.seconds_to_start, 0.0
 
 
-def _market_open(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
+def _market_open(candidate: Candidate, profile: Profile, bounds: Bounds) -> Measured:
     return candidate.market_open, float(candidate.market_open), 1.0
 
 
-def _all_sides(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
+def _all_sides(candidate: Candidate, profile: Profile, bounds: Bounds) -> Measured:
     return candidate.outcomes_priced == candidate.outcomes, candidate.outcomes_priced, candidate.outcomes
 
 
-def _fresh(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
+def _fresh(candidate: Candidate, profile: Profile, bounds: Bounds) -> Measured:
     return _at_most(candidate.age, bounds.stale_seconds)
 
 
-def _in_step(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
+def _in_step(candidate: Candidate, profile: Profile, bounds: Bounds) -> Measured:
     return _at_most(candidate.behind_newest, profile.behind_newest_seconds)
 
 
-def _references(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
+def _references(candidate: Candidate, profile: Profile, bounds: Bounds) -> Measured:
     enough = candidate.references >= profile.min_references or candidate.sharp_reference
     return enough, candidate.references, profile.min_references
 
 
-def _agreement(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
+def _agreement(candidate: Candidate, profile: Profile, bounds: Bounds) -> Measured:
     return _at_most(candidate.dispersion, profile.dispersion)
 
 
-def _near_the_median(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
+def _near_the_median(candidate: Candidate, profile: Profile, bounds: Bounds) -> Measured:
     bound = min(bounds.divergence, profile.estimate_divergence) if candidate.estimated else bounds.divergence
     return _at_most(candidate.divergence, bound)
 
 
-def _below_reference(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
+def _below_reference(candidate: Candidate, profile: Profile, bounds: Bounds) -> Measured:
     """What others ask with their margin is more than they think."""
     return _at_most(candidate.wins, 1.0 if math.isnan(candidate.implied) else candidate.implied)
 
 
-def _not_too_long(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
+def _not_too_long(candidate: Candidate, profile: Profile, bounds: Bounds) -> Measured:
     return candidate.fair >= profile.lowest_probability, candidate.fair, profile.lowest_probability
 
 
-def _not_too_short(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
+def _not_too_short(candidate: Candidate, profile: Profile, bounds: Bounds) -> Measured:
     return candidate.fair <= profile.highest_probability, candidate.fair, profile.highest_probability
 
 
-def _positive(candidate: Candidate, profile: Profile, bounds: Bounds) -> tuple[bool, float, float]:
+def _positive(candidate: Candidate, profile: Profile, bounds: Bounds) -> Measured:
     return candidate.ev > 0, candidate.ev, 0.0
 
 
@@ -123,25 +127,32 @@ REFUSING = (
 _PLAUSIBLE = "ev_plausible"
 
 
-class Judgement(NamedTuple):
-    """The gates' verdicts in the order they were asked. `refused` is the first refusing gate's reason, or ""."""
+_ASKED = (*(gate.name for gate in REFUSING), _PLAUSIBLE)
 
-    verdicts: tuple[Verdict, ...]
+
+class Judgement(NamedTuple):
+    """What the gates measured, in the order they were asked. `refused` is the first refusing gate's reason, or ""."""
+
+    measured: tuple[Measured, ...]
     refused: str
     ev_class: str
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        return tuple(Verdict(gate, *said) for gate, said in zip(_ASKED, self.measured, strict=False))
 
 
 def judge(candidate: Candidate, profile: Profile, bounds: Bounds) -> Judgement:
     """Ask every gate until one refuses; what passes is classed `take`, `marginal`, or `suspect` where the EV is larger
     than prices that are no mistake offer."""
-    verdicts = []
+    measured = []
     for gate in REFUSING:
-        passed, value, bound = gate.measure(candidate, profile, bounds)
-        verdicts.append(Verdict(gate.name, passed, value, bound))
-        if not passed:
-            return Judgement(tuple(verdicts), gate.reason, "no_ev")
-    plausible, value, bound = _at_most(candidate.ev, bounds.plausible_ev)
-    verdicts.append(Verdict(_PLAUSIBLE, plausible, value, bound))
-    if not plausible:
-        return Judgement(tuple(verdicts), "", "suspect")
-    return Judgement(tuple(verdicts), "", "take" if candidate.ev >= profile.take_ev else "marginal")
+        said = gate.measure(candidate, profile, bounds)
+        measured.append(said)
+        if not said[0]:
+            return Judgement(tuple(measured), gate.reason, "no_ev")
+    said = _at_most(candidate.ev, bounds.plausible_ev)
+    measured.append(said)
+    if not said[0]:
+        return Judgement(tuple(measured), "", "suspect")
+    return Judgement(tuple(measured), "", "take" if candidate.ev >= profile.take_ev else "marginal")

@@ -14,7 +14,6 @@ from bet_intel.ev_engine.domain.lines import Terms
 from bet_intel.ev_engine.domain.pools import Pooled
 from bet_intel.ev_engine.domain.priced import BoolArray, Estimate, Offers, Priced, PricedMarket, Refusal, Side
 from bet_intel.ev_engine.domain.tensors import Entry, Group, Scopes
-from bet_intel.odds import expected_value
 
 _ALTERNATE = "alternate_"
 
@@ -90,8 +89,8 @@ class Judged:
         worst_case = self.profile.judges_by_the_worse_end
         self.judged_by = self.lowest if worst_case else self.without
         self.judged_by_lay = self.highest if worst_case else self.without
-        self.worst = expected_value(self.lowest, group.net)
-        # Prices and probabilities have just been looked at.
+        # Not by `expected_value`: prices and probabilities come from where they have been looked at.
+        self.worst = self.lowest * group.net - 1.0
         self.ev = self.worst if worst_case else self.without * group.net - 1.0
         unknown = np.isnan(self.without)
         self._beats = {Side.BACK: _by_market(self.ev > 0.0)}
@@ -99,7 +98,7 @@ class Judged:
         # NaN where nobody takes a lay.
         self.worst_lay = self.ev_lay = group.net_lay
         if group.anybody_lays:
-            self.worst_lay = expected_value(1.0 - self.highest, group.net_lay)
+            self.worst_lay = (1.0 - self.highest) * group.net_lay - 1.0
             self.ev_lay = self.worst_lay if worst_case else (1.0 - self.without) * group.net_lay - 1.0
             self._beats[Side.LAY] = _by_market(self.ev_lay > 0.0)
             self._unjudged[Side.LAY] = _by_market(unknown & group.has_lay)

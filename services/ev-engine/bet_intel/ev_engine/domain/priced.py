@@ -1,7 +1,7 @@
 """What a pass makes of a market: fair prices, the prices that beat them, and the best on offer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
@@ -99,8 +99,7 @@ class Refusal(NamedTuple):
     side: Side = Side.BACK
 
 
-@dataclass(frozen=True, slots=True)
-class Offers:
+class Offers(NamedTuple):
     """The best fresh net prices of a market, each (o,): of an outcome by backing it, and of its not coming by laying it
     (per unit of liability). NaN where nobody offers one; the bookmaker's index is then meaningless.
 
@@ -145,8 +144,7 @@ class FairMarket(NamedTuple):
     estimates: Mapping[int, Estimate] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class PricedMarket:
+class PricedMarket(NamedTuple):
     """The working of one market, as one profile judges it.
 
     `refused`: (outcome, bookmaker) → reason, for prices to back that beat their fair price and were refused, and for
@@ -163,4 +161,4 @@ class PricedMarket:
     refused: Mapping[tuple[str, str], str]
     refusals: tuple[Refusal, ...]
     offers: Offers | None
-    refused_lays: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    refused_lays: Mapping[tuple[str, str], str] = MappingProxyType({})

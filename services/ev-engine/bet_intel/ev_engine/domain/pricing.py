@@ -56,12 +56,12 @@ def _priced(events: Sequence[EventBoards], profiles: Sequence[Profile]) -> list[
     bases: list[tuple[Profile, list[PricedGroup | _OneSided]]] = []
     by_profile: list[list[PricedEvent]] = []
     for profile in profiles:
+        scopes = Scopes(profile)
         groups = next((groups for known, groups in bases if same_basis(known, profile)), None)
         if groups is None:
-            groups = _groups(events, Scopes(profile))
+            groups = _groups(events, scopes)
             bases.append((profile, groups))
         markets: defaultdict[str, list[PricedMarket]] = defaultdict(list)
-        scopes = Scopes(profile)
         for group in groups:
             for entry, market in zip(group.entries, group.price(scopes), strict=True):
                 markets[entry.boards.event.id].append(market)

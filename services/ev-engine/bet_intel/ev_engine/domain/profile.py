@@ -175,6 +175,8 @@ class Profile:
     limit_weight: float = 0.5
     slopes: Mapping[str, Slope] = field(default_factory=lambda: dict(_SLOPES))
     estimate_divergence: float = 0.07
+    _known: dict[str, Bookmaker] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What has been found of each bookmaker: there are no more of them than providers have names for."""
 
     def at(self, sport: str, league: str, market: str) -> "Profile":
         """The profile as it is in one market of one sport."""
@@ -194,9 +196,12 @@ class Profile:
         return self.slopes.get(league, self.slopes.get(sport))
 
     def bookmaker(self, key: str) -> Bookmaker:
-        known = self.bookmakers.get(key)
-        if known is not None:
-            return known
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self.bookmakers.get(key) or self._by_prefix(key)
+        return known
+
+    def _by_prefix(self, key: str) -> Bookmaker:
         for prefix, bookmaker in self.bookmaker_prefixes.items():
             if key.startswith(prefix):
                 return bookmaker

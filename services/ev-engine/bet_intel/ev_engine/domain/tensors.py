@@ -1,7 +1,7 @@
 """What is to be priced as tensors: markets with as many outcomes, of which as many win, beside each other."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -72,7 +72,9 @@ def same_basis(one: Profile, other: Profile) -> bool:
 
 def us(time: datetime) -> int:
     """Microseconds since the epoch."""
-    return (time - _EPOCH) // timedelta(microseconds=1)
+    since = time - _EPOCH
+    # In whole numbers, as by a division of one by the other, which takes ten times as long.
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 class Group:
