@@ -40,12 +40,13 @@ def require_target(target: float, outcomes: int) -> None:
 
 def over_outcomes(values: FloatArray) -> FloatArray:
     """Sum over the first axis: what ``np.add.reduce`` gives, which for a few rows takes longer to begin than to add."""
-    if values.shape[0] > _FEW:
+    rows = len(values)
+    if rows == 1 or rows > _FEW:
         total: FloatArray = np.add.reduce(values, axis=0)
         return total
-    total = values[0] + values[1] if values.shape[0] > 1 else values[0].copy()
-    for row in values[2:]:
-        total += row
+    total = values[0] + values[1]
+    if rows == _FEW:
+        total += values[2]
     return total
 
 

@@ -172,7 +172,7 @@ def _by_region(
         value, others, formula = central(*arguments), ~centre, outer
     else:
         value, others, formula = outer(*arguments), centre, central
-    places = np.flatnonzero(others)
+    places = others.ravel().nonzero()[0]
     if places.size:
         value.put(places, formula(*(argument.take(places) for argument in arguments)))
     return value

@@ -190,9 +190,13 @@ class _Books(NamedTuple):
     def of(cls, log_odds: FloatArray) -> Self:
         """Of log-odds (n, b, m)."""
         by_book = np.ascontiguousarray(log_odds.swapaxes(0, 1))
-        order = by_book.argsort(axis=0)
+        ordered = by_book.copy()
+        ordered.sort(axis=0)  # costs less than to pick what is in order
+        place = by_book.argsort(axis=0)
         markets = by_book.shape[2]
-        return cls(by_book, _picked(by_book, order), order * markets + np.arange(markets))
+        place *= markets
+        place += np.arange(markets)
+        return cls(by_book, ordered, place)
 
 
 def weigh(log_odds: FloatArray, weight: FloatArray, rule: PoolingRule) -> Weighed:
@@ -361,14 +365,6 @@ def _mean(log_odds: FloatArray, share: FloatArray) -> FloatArray:
     return np.ascontiguousarray(by_market.reshape(markets, methods, outcomes, -1).transpose(2, 1, 0, 3))
 
 
-def _picked(values: FloatArray, place: IntArray) -> FloatArray:
-    """Of `values` (b, ...) those at `place` (..., or with more axes in front) on the first axis. By their places in
-    memory, which takes a third of the time of indices for each axis."""
-    cells = values[0].size
-    picked: FloatArray = values.ravel().take(place * cells + np.arange(cells).reshape(values.shape[1:]))
-    return picked
-
-
 def _weighted_median(books: _Books, share: FloatArray) -> FloatArray:
     """Per outcome the value at which half the weight `share` (b, m, l) is reached: (n, m, l).
 
@@ -389,8 +385,11 @@ def _median_of_present(distance: FloatArray, present: BoolArray, count: IntArray
     """Plain median over the present books of `distance` (b, n, m, l): (n, m, l); 0 where none is present."""
     ordered = np.where(present[:, np.newaxis], distance, np.inf)
     ordered.sort(axis=0)
-    median = _picked(ordered, (np.maximum(count, 1) - 1) // 2)
-    median += _picked(ordered, np.minimum(count // 2, len(ordered) - 1))
+    # By their places in memory, which takes a third of the time of indices for each axis.
+    cells = np.arange(ordered[0].size).reshape(ordered.shape[1:])
+    flat, size = ordered.ravel(), cells.size
+    median: FloatArray = flat.take((np.maximum(count, 1) - 1) // 2 * size + cells)
+    median += flat.take(np.minimum(count // 2, len(ordered) - 1) * size + cells)
     median *= 0.5
     if not count.all():
         np.copyto(median, 0.0, where=count == 0)

@@ -5,6 +5,7 @@ import numpy as np
 from bet_intel.odds.arrays import FloatArray
 
 _ROUNDING = 1e-12
+_SMALLEST = float(np.finfo(np.float64).tiny)
 
 
 def capped_shares(weight: FloatArray, ceiling: FloatArray) -> FloatArray:
@@ -28,6 +29,4 @@ def capped_shares(weight: FloatArray, ceiling: FloatArray) -> FloatArray:
 
 def _divided(weight: FloatArray, total: FloatArray) -> FloatArray:
     """`weight` / `total`, 0 where there is none."""
-    if total.min() > 0.0:
-        return weight / total
-    return np.divide(weight, total, out=np.zeros(weight.shape), where=total > 0.0)
+    return weight / np.maximum(total, _SMALLEST)

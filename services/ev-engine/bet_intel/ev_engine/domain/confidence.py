@@ -16,9 +16,10 @@ def confidence(
     methods do, as if every p of the `band` were as likely (width²/12), and what the lines do that it was estimated
     from: `estimated` is half of what they are away, in log-odds.
     """
-    lowest, highest = (math.log(p / (1.0 - p)) for p in band)
+    lowest, highest = band
+    width = math.log(highest / (1.0 - highest)) - math.log(lowest / (1.0 - lowest))
     variance = (
-        _LEAST**2 + (_MAD_TO_SIGMA * dispersion) ** 2 * squared_shares + (highest - lowest) ** 2 / 12.0 + estimated**2
+        _LEAST**2 + (_MAD_TO_SIGMA * dispersion) ** 2 * squared_shares + width**2 / 12.0 + estimated**2
     )
     apart = math.log(wins / (1.0 - wins)) + math.log(net_price - 1.0)
     return 0.5 * (1.0 + math.erf(apart / math.sqrt(2.0 * variance)))

@@ -197,7 +197,6 @@ class Judged:
         estimate = self.estimates.get((m, b))
         net = (group.net if backs else group.net_lay).item(o, b, m)
         low, high = self.lowest.item(o, b, m), self.highest.item(o, b, m)
-        shares = pool.share[b, :n, m]
         return Priced(
             outcome=o,
             bookmaker=b,
@@ -211,7 +210,7 @@ class Judged:
             ev_worst=(self.worst if backs else self.worst_lay).item(o, b, m) * terms.standing.item(b),
             dispersion=one.dispersion,
             judgement=one.judgement,
-            shares=shares,
+            shares=pool.share[b, :n, m],
             outliers=pool.outlier[b, :n, m],
             push=terms.push.item(b),
             side=one.side,
@@ -221,7 +220,7 @@ class Judged:
                 net,
                 (low, high),
                 one.dispersion,
-                float(shares @ shares) if estimate is None else sum(s * s for s in estimate.shares.values()),
+                self.pooled.concentration.item(b, m) if estimate is None else sum(s * s for s in estimate.shares.values()),
                 0.0 if estimate is None else self._away(m, estimate) / 2.0,
             ),
         )

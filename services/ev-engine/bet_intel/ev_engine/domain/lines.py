@@ -7,6 +7,7 @@ lines beside it. What a bookmaker's price is judged by never comes from that boo
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -83,10 +84,13 @@ class Terms:
     standing: FloatArray
     splits: tuple[Split, ...] = ()
 
-    @classmethod
-    def plain(cls, books: int) -> "Terms":
-        """Of a market whose every stake is won or lost."""
-        return cls(np.zeros(books), np.ones(books))
+    @staticmethod
+    @lru_cache(maxsize=256)
+    def plain(books: int) -> "Terms":
+        """Of a market whose every stake is won or lost: the same for all such markets, and not to be written to."""
+        push, standing = np.zeros(books), np.ones(books)
+        push.flags.writeable = standing.flags.writeable = False
+        return Terms(push, standing)
 
 
 class Lines:
@@ -105,7 +109,6 @@ class Lines:
             if view is not None and view.split is Split.NONE:
                 self._halves.setdefault((view.curve, view.at), []).append(m)
         self._columns: dict[int, Mapping[str, int]] = {}
-        self._plain: dict[int, Terms] = {}
 
     def terms(self, m: int) -> Terms:
         """How the bets of market `m` are settled."""
@@ -113,10 +116,10 @@ class Lines:
         view = self.views[m]
         if view is None:
             # Without two sides of a number nothing tells what a line returns.
-            known = self._plain_of(len(books))
+            known = Terms.plain(len(books))
             return known if self._places[m].key.line is None else Terms(known.push + np.nan, known.standing)
         if view.split is Split.NONE:
-            return self._plain_of(len(books))
+            return Terms.plain(len(books))
         nothing = [np.nan] * len(books)
         below, beyond = (self._half(m, view, step) or nothing for step in (-0.5, 0.5))
         own = self._without[view.above, : len(books), m].tolist()
@@ -128,12 +131,6 @@ class Lines:
             np.where(np.isnan(push), 1.0, 1.0 - (1.0 - view.split.standing) * push),
             splits if view.above == 0 else splits[::-1],
         )
-
-    def _plain_of(self, books: int) -> Terms:
-        known = self._plain.get(books)
-        if known is None:
-            known = self._plain[books] = Terms.plain(books)
-        return known
 
     def _half(self, m: int, view: LineView, step: float) -> list[float] | None:
         """P(X > W + `step`) for each bookmaker of `m`, without its own prices; None where no such line is priced."""

@@ -53,6 +53,12 @@ class Pooled:
         return np.where((status == _OK) | (status == _NO_OVERROUND), self.weight, 0.0)
 
     @cached_property
+    def concentration(self) -> FloatArray:
+        """Σshare² of the pool without each bookmaker. (bookmakers, markets)"""
+        share = self.fair.leave_one_out.share
+        return np.asarray(np.einsum("lbm,lbm->lm", share, share))
+
+    @cached_property
     def sharp(self) -> BoolArray:
         """Whether a sharp bookmaker is in the pool without each bookmaker. (bookmakers, markets)"""
         used = self.fair.leave_one_out.share > 0.0

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -46,7 +47,9 @@ class Scopes:
         asked = id(here), books  # the profiles found are kept: none has the place of another
         known = self._kinds.get(asked)
         if known is None:
-            known = self._kinds[asked] = np.array([here.bookmaker(key) for key in books], dtype=np.float64).T
+            # Number by number, which takes half the time of making an array of tuples.
+            each = chain.from_iterable([here.bookmaker(key) for key in books])
+            known = self._kinds[asked] = np.fromiter(each, np.float64, 4 * len(books)).reshape(-1, 4).T
         return known
 
     def at(self, boards: EventBoards, key: MarketKey) -> Profile:
