@@ -1,6 +1,5 @@
 """The composition: devig per book, consensus, leave-one-out, band."""
 
-
 import numpy as np
 import pytest
 from hypothesis import given

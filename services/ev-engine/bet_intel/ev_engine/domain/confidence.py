@@ -18,8 +18,6 @@ def confidence(
     """
     lowest, highest = band
     width = math.log(highest / (1.0 - highest)) - math.log(lowest / (1.0 - lowest))
-    variance = (
-        _LEAST**2 + (_MAD_TO_SIGMA * dispersion) ** 2 * squared_shares + width**2 / 12.0 + estimated**2
-    )
+    variance = _LEAST**2 + (_MAD_TO_SIGMA * dispersion) ** 2 * squared_shares + width**2 / 12.0 + estimated**2
     apart = math.log(wins / (1.0 - wins)) + math.log(net_price - 1.0)
     return 0.5 * (1.0 + math.erf(apart / math.sqrt(2.0 * variance)))

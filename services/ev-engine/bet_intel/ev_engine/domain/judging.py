@@ -220,7 +220,9 @@ class Judged:
                 net,
                 (low, high),
                 one.dispersion,
-                self.pooled.concentration.item(b, m) if estimate is None else sum(s * s for s in estimate.shares.values()),
+                self.pooled.concentration.item(b, m)
+                if estimate is None
+                else sum(s * s for s in estimate.shares.values()),
                 0.0 if estimate is None else self._away(m, estimate) / 2.0,
             ),
         )

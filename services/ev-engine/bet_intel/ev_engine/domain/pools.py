@@ -9,7 +9,7 @@ import numpy.typing as npt
 from bet_intel.ev_engine.domain.boards import FloatArray
 from bet_intel.ev_engine.domain.lines import Lines, Place
 from bet_intel.ev_engine.domain.priced import BoolArray, Estimate, FairMarket
-from bet_intel.ev_engine.domain.tensors import Group, nanmedian
+from bet_intel.ev_engine.domain.tensors import Group
 from bet_intel.odds import DevigStatus, Method, fair_prices_of
 
 # As numbers: members of an enumeration are looked up by a function of it.
@@ -44,7 +44,14 @@ class Pooled:
     @cached_property
     def median(self) -> FloatArray:
         """What the median of the bookmakers in the consensus thinks. (outcomes, markets)"""
-        return nanmedian(np.where(self.fair.consensus.share > 0, self.fair.devigged, np.nan))
+        pool = self.fair.consensus
+        ordered = np.where(pool.share > 0.0, self.fair.devigged, np.nan)
+        ordered.sort(axis=1)  # NaN last
+        above, each = pool.books_used // 2, np.arange(ordered.shape[2])
+        below = np.maximum(pool.books_used - 1, 0) // 2
+        middle: FloatArray = ordered[:, below, each] + ordered[:, np.minimum(above, ordered.shape[1] - 1), each]
+        middle *= 0.5
+        return middle
 
     @cached_property
     def _weight_told(self) -> FloatArray:

@@ -191,22 +191,19 @@ def by_limit(limit: FloatArray, power: float) -> FloatArray:
     known = limit > 0.0  # not where it is NaN
     if power == 0.0 or not np.count_nonzero(known):
         return np.ones(limit.shape)
-    usual = nanmedian(np.where(known, limit, np.nan)[np.newaxis])[0]
+    usual = _median_of(limit, known)
     ratio = np.divide(limit, usual, out=np.ones(limit.shape), where=known)
     factor: FloatArray = np.clip(ratio**power, 1.0 / _MOST_BY_LIMIT, _MOST_BY_LIMIT)
     return factor
 
 
-def nanmedian(values: FloatArray) -> FloatArray:
-    """Median over bookmakers (axis 1), NaN where there is none."""
-    _, books, markets = values.shape
-    count = np.add.reduce(~np.isnan(values), axis=1)
-    ordered = values.copy()
-    ordered.sort(axis=1)  # NaN last
-    # By places in memory, which takes a third of the time of an index for each axis.
-    first = np.arange(0, ordered.size, books * markets)[:, np.newaxis] + np.arange(markets)
-    flat = ordered.ravel()
-    middle: FloatArray = flat.take(first + np.maximum(count - 1, 0) // 2 * markets)
-    middle += flat.take(first + np.minimum(count // 2, books - 1) * markets)
-    middle /= 2
+def _median_of(values: FloatArray, known: BoolArray) -> FloatArray:
+    """Median over bookmakers of those of `values` (bookmakers, markets) that are `known`; infinite where none is."""
+    count = np.add.reduce(known, axis=0)
+    ordered = np.where(known, values, np.inf)
+    ordered.sort(axis=0)
+    each = np.arange(ordered.shape[1])
+    middle: FloatArray = ordered[np.maximum(count - 1, 0) // 2, each]
+    middle += ordered[np.minimum(count // 2, len(ordered) - 1), each]
+    middle /= 2.0
     return middle
