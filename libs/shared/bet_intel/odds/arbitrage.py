@@ -39,7 +39,7 @@ def stake_shares(net_prices: Sequence[float]) -> tuple[float, ...]:
     ValueError: no price, or one of 1 or less.
     """
     # Plain floats: the legs are two or three, and there are many such sets.
-    if not net_prices or not all([1.0 < price < math.inf for price in net_prices]):
+    if not net_prices or not all(1.0 < price < math.inf for price in net_prices):
         checked_decimal(np.asarray(net_prices, dtype=np.float64))
         raise ValueError(f"every leg needs a price, got {list(net_prices)}")
     inverse = [1.0 / price for price in net_prices]
@@ -124,7 +124,7 @@ def survives_rounding(
     step times d′ + n. Only where that may be all of it are the stakes worked out.
     """
     steps = _steps(step, len(net_prices))
-    unlimited = limits is None or not any([limit is not None and math.isfinite(limit) for limit in limits])
+    unlimited = limits is None or not any(limit is not None and math.isfinite(limit) for limit in limits)
     if unlimited and min(steps, default=0) > 0 and len(net_prices) > 1 and min(net_prices) > 1.0:
         sure = float(total) * (1.0 / math.fsum([1.0 / price for price in net_prices]) - 1.0)
         if sure > float(max(steps)) * 0.5 * (max(net_prices) + len(net_prices)) * _SURELY:
