@@ -85,21 +85,18 @@ class Judged:
         self._estimated = {m for m, _ in self.estimates}
         if self.estimates:
             self._take_estimates()
-        # What a price is judged by, and worth against it. A lay wins with 1 − p, per unit of liability.
+        # What a price is judged by, and worth against it. A lay wins with 1 − p, per unit of liability. Not by
+        # `expected_value`: prices and probabilities come from where they have been looked at.
         worst_case = self.profile.judges_by_the_worse_end
         self.judged_by = self.lowest if worst_case else self.without
         self.judged_by_lay = self.highest if worst_case else self.without
-        # Not by `expected_value`: prices and probabilities come from where they have been looked at.
-        self.worst = self.lowest * group.net - 1.0
-        self.ev = self.worst if worst_case else self.without * group.net - 1.0
+        self.ev = self.judged_by * group.net - 1.0
         unknown = np.isnan(self.without)
         self._beats = {Side.BACK: _by_market(self.ev > 0.0)}
         self._unjudged = {Side.BACK: _by_market(unknown & group.has_back)}
-        # NaN where nobody takes a lay.
-        self.worst_lay = self.ev_lay = group.net_lay
+        self.ev_lay = group.net_lay  # NaN where nobody takes a lay
         if group.anybody_lays:
-            self.worst_lay = (1.0 - self.highest) * group.net_lay - 1.0
-            self.ev_lay = self.worst_lay if worst_case else (1.0 - self.without) * group.net_lay - 1.0
+            self.ev_lay = (1.0 - self.judged_by_lay) * group.net_lay - 1.0
             self._beats[Side.LAY] = _by_market(self.ev_lay > 0.0)
             self._unjudged[Side.LAY] = _by_market(unknown & group.has_lay)
         self._to_start = [
@@ -207,7 +204,7 @@ class Judged:
             band_low=low,
             band_high=high,
             ev=one.ev,
-            ev_worst=(self.worst if backs else self.worst_lay).item(o, b, m) * terms.standing.item(b),
+            ev_worst=((low if backs else 1.0 - high) * net - 1.0) * terms.standing.item(b),
             dispersion=one.dispersion,
             judgement=one.judgement,
             shares=pool.share[b, :n, m],

@@ -77,10 +77,10 @@ class Pooled:
 
     @cached_property
     def cost(self) -> FloatArray:
-        """The least sum of inverse net prices that covers every outcome of a market, infinite where nothing does."""
+        """The least sum of inverse net prices that covers every outcome of a market; infinite, or NaN, where nothing
+        does."""
         if not self.group.anybody_lays:
             backed: FloatArray = np.add.reduce(1.0 / self.back, axis=0)
-            np.copyto(backed, np.inf, where=np.isnan(backed))
             return backed
         back = np.where(np.isnan(self.back), 0.0, self.back)
         with np.errstate(divide="ignore"):
