@@ -1,5 +1,5 @@
-"""A node of RabbitMQ as compose runs it: the files of `compose/rabbitmq` and what `compose/secrets.sh` makes, with a real
-RabbitMQ, without the image."""
+"""A node of RabbitMQ as compose runs it: the files of `compose/rabbitmq` and what `compose/secrets.sh` makes, with a
+real RabbitMQ, without the image."""
 
 import shutil
 import subprocess
