@@ -3,9 +3,8 @@ real RabbitMQ, without the image."""
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import aio_pika
@@ -31,18 +30,59 @@ _OTHERS = "cluster_formation.classic_config.nodes"
 _ENTRYPOINT = '#!/bin/bash\nexec "$@"\n'
 
 
-@dataclass(frozen=True, slots=True)
 class Node:
-    """One that was started: where it is reached, and what it has said."""
+    """One that is started by `folder`'s start.sh: `address` is where the services reach it, `management` its API."""
 
-    address: str
-    """As the services are told it, but for the host."""
-    management: str
-    process: subprocess.Popen[bytes]
-    log: Path
+    def __init__(self, folder: Path, environment: Mapping[str, str], address: str, management: str) -> None:
+        self.address = address
+        self.management = management
+        self._folder = folder
+        self._environment = environment
+        self._account = server_account()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = self.run([self._folder / "start.sh"])
+
+    def run(self, command: Sequence[str | Path]) -> subprocess.Popen[bytes]:
+        """As the servers' account."""
+        with (self._folder / "log").open("ab") as log:
+            return subprocess.Popen(
+                command,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                user=self._account.uid,
+                group=self._account.gid,
+            )
+
+    def stop(self) -> None:
+        if self._process is not None:
+            end(self._process)
 
     def said(self) -> str:
-        return self.log.read_text("utf-8", errors="replace")
+        return (self._folder / "log").read_text("utf-8", errors="replace")
+
+    async def declare(self, *, passive: bool = False) -> None:
+        """The queue `orders`, of no type, as soon as the node lets in who does so; `passive`, it has to be there."""
+
+        async def done() -> bool:
+            assert self._process is not None
+            assert self._process.poll() is None, self.said()
+            with suppress(AMQPConnectionError):
+                connection = await aio_pika.connect(self.address)
+                async with connection:
+                    channel = await connection.channel()
+                    await channel.declare_queue("orders", durable=True, passive=passive)
+                    return True
+            return False
+
+        await until(done, _SECONDS, every=0.5)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait(_END_SECONDS)
 
 
 @pytest.fixture
@@ -100,47 +140,31 @@ def node(open_folder: Path) -> Iterator[Node]:
         "RABBITMQ_FEATURE_FLAGS_FILE": str(home / "feature_flags"),
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
     }
-    log = open_folder / "log"
-    with log.open("wb") as said_to:
-        # Left to the node, the port mapper would be a process that belongs to nobody.
-        epmd = subprocess.Popen(
-            [RABBITMQ.find("epmd"), "-port", str(mapper), "-address", "127.0.0.1"], user=account.uid, group=account.gid
-        )
-        process = subprocess.Popen(
-            [open_folder / "start.sh"],
-            env=environment,
-            stdout=said_to,
-            stderr=said_to,
-            user=account.uid,
-            group=account.gid,
-        )
     told = URL((secrets / "broker_url").read_text("utf-8"))
+    node = Node(
+        open_folder,
+        environment,
+        str(told.with_host("127.0.0.1").with_port(port)),
+        str(told.with_scheme("http").with_host("127.0.0.1").with_port(management).with_path("/api")),
+    )
+    # Left to the node, the port mapper would be a process that belongs to nobody.
+    epmd = node.run([RABBITMQ.find("epmd"), "-port", str(mapper), "-address", "127.0.0.1"])
     try:
-        yield Node(
-            str(told.with_host("127.0.0.1").with_port(port)),
-            str(told.with_scheme("http").with_host("127.0.0.1").with_port(management).with_path("/api")),
-            process,
-            log,
-        )
+        node.start()
+        yield node
     finally:
-        for one in (process, epmd):
-            one.terminate()
-            one.wait(_END_SECONDS)
+        node.stop()
+        end(epmd)
 
 
 async def test_a_queue_that_says_nothing_of_its_type_is_a_quorum_queue(node: Node) -> None:
-    async def lets_in() -> bool:
-        assert node.process.poll() is None, node.said()
-        with suppress(AMQPConnectionError):
-            connection = await aio_pika.connect(node.address)
-            async with connection:
-                channel = await connection.channel()
-                await channel.declare_queue("orders", durable=True)
-                return True
-        return False
-
-    await until(lets_in, _SECONDS, every=0.5)
+    await node.declare()
 
     async with httpx.AsyncClient(trust_env=False, verify=NO_TLS) as client:
         answer = await client.get(f"{node.management}/queues/bet-intel/orders")
     assert answer.json()["type"] == "quorum", node.said()
+
+    # What is defined already is defined once more.
+    node.stop()
+    node.start()
+    await node.declare(passive=True)
