@@ -35,7 +35,7 @@ bench: setup  ## Measure against peers and goals (ARGS="5 11 --json figures.json
 check: setup  ## Formatting, lint, types, architecture, contracts, spelling
 	@scripts/check
 
-check-deploy: setup  ## Images, compose, Kubernetes, nginx, Prometheus, dashboards (ARGS="dashboards metrics")
+check-deploy: setup  ## Images, compose, Kubernetes, servers, Prometheus, dashboards (ARGS="dashboards metrics")
 	@scripts/check-deploy $(ARGS)
 
 deploy-files: setup  ## Write the files of deployment that are made from code

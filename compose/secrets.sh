@@ -54,7 +54,13 @@ put postgres_exporter.yaml "auth_modules:
     userpass: {username: postgres, password: \"$(cat secrets/postgres_password)\"}
     options: {sslmode: disable}
 "
-put rabbitmq_login "default_user = bet-intel
-default_pass = $(cat secrets/rabbitmq_password)
+# What a node of RabbitMQ makes before it lets anybody in; the virtual host says of what type its queues are.
+put rabbitmq_definitions.json "{
+  \"users\": [{\"name\": \"bet-intel\", \"password\": \"$(cat secrets/rabbitmq_password)\", \"tags\": \"administrator\"}],
+  \"vhosts\": [{\"name\": \"bet-intel\", \"metadata\": {\"default_queue_type\": \"quorum\"}}],
+  \"permissions\": [
+    {\"user\": \"bet-intel\", \"vhost\": \"bet-intel\", \"configure\": \".*\", \"write\": \".*\", \"read\": \".*\"}
+  ]
+}
 "
 chmod 644 secrets/*

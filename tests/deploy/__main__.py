@@ -4,7 +4,18 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from deploy import composing, images, kubernetes, observability, proxy, three_hosts
+from deploy import (
+    broker,
+    cache,
+    composing,
+    images,
+    kubernetes,
+    observability,
+    provisioning,
+    proxy,
+    shell,
+    three_hosts,
+)
 from deploy.faults import PROJECT, CannotTellError, Check
 
 CHECKS = (
@@ -12,12 +23,16 @@ CHECKS = (
     Check("compose", composing.compose),
     Check("hosts", three_hosts.three_hosts),
     Check("nginx", proxy.nginx),
+    Check("scripts", shell.scripts),
+    Check("rabbitmq", broker.rabbitmq),
+    Check("redis", cache.redis),
     Check("files", kubernetes.files),
     Check("kubernetes", kubernetes.kubernetes),
     Check("policy", kubernetes.policy),
     Check("prometheus", observability.prometheus),
     Check("alertmanager", observability.alertmanager),
     Check("dashboards", observability.grafana),
+    Check("provisioning", provisioning.provisioning),
     Check("metrics", observability.metrics),
     Check("labels", observability.named_labels),
     Check("collector", observability.collector),

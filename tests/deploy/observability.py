@@ -28,7 +28,7 @@ _GIVEN = re.compile(r"\$\{env:([A-Z_]+)\}")
 
 
 def prometheus(root: Path) -> Sequence[str]:
-    """Configuration, rules, and the rules' own tests; every alert is tested, and has its page."""
+    """Configuration, rules, and the rules' own tests; every alert is seen to fire and to end, and has its page."""
     wrong = []
     for command in (
         ("promtool", "check", "config", "compose/prometheus/prometheus.yaml"),
@@ -38,21 +38,34 @@ def prometheus(root: Path) -> Sequence[str]:
         code, said = ran(*command, cwd=root)
         if code or "FAILED" in said:
             wrong.append(said.strip())
-    tested = {
-        one["alertname"]
-        for file in _files(root, _TESTS, "*.yaml")
-        for test in _yaml(root / file)["tests"]
-        for one in test["alert_rule_test"]
-        if one.get("exp_alerts")
-    }
+    fired, ended = _seen(root)
     for rule in _rules(root):
         if "alert" not in rule:
             continue
-        if rule["alert"] not in tested:
+        if rule["alert"] not in fired:
             wrong.append(f"{rule['alert']}: no test in {_TESTS} sees it fire")
+        elif rule["alert"] not in ended:
+            wrong.append(f"{rule['alert']}: no test in {_TESTS} sees it end")
         if not (root / rule["annotations"].get("runbook", "none")).is_file():
             wrong.append(f"{rule['alert']}: its runbook is not there")
     return wrong
+
+
+def _seen(root: Path) -> tuple[set[str], set[str]]:
+    """The alerts that a test sees fire, and those that it sees end after that."""
+    fired: set[str] = set()
+    ended: set[str] = set()
+    for file in _files(root, _TESTS, "*.yaml"):
+        for test in _yaml(root / file)["tests"]:
+            firing: set[str] = set()
+            for one in sorted(test["alert_rule_test"], key=lambda one: int(one["eval_time"].removesuffix("m"))):
+                name = one["alertname"]
+                if one.get("exp_alerts"):
+                    firing.add(name)
+                elif name in firing:
+                    ended.add(name)
+            fired |= firing
+    return fired, ended
 
 
 def alertmanager(root: Path) -> Sequence[str]:

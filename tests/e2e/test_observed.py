@@ -20,12 +20,14 @@ import pytest_asyncio
 import yaml
 
 from bet_intel.compose.cluster.services import KINDS, SCHEDULER
-from bet_intel.compose.observability.panels import BY_EXPORTERS, DASHBOARDS
+from bet_intel.compose.observability.catalogue import Catalogue
+from bet_intel.compose.observability.panels import DASHBOARDS, OF_CONTAINERS
 from bet_intel.compose.servers.ports import free_port
 from bet_intel.compose.servers.programs import CLUSTER
 from fixtures.backup import Backup
 from fixtures.cluster import Cluster, started
 from fixtures.command import BOOKS, response
+from fixtures.exporters import EXPORTERS
 from fixtures.fake_odds_api import Stand, fake_odds_api
 from fixtures.no_tls import NO_TLS
 from fixtures.prometheus import PROMETHEUS, Prometheus, scraping
@@ -44,16 +46,7 @@ _LEAGUE = "soccer_made_up_league"
 _SECONDS = 240.0
 _APART = 0.5
 _LOST_EVERY = 50
-_RECORDED = frozenset(
-    {
-        "bet_intel:http_request_seconds:mean_5m",
-        "bet_intel:cache_requests:rate_5m",
-        "bet_intel:cache_hits:ratio_5m",
-        "bet_intel:queue_seconds:5m",
-        "bet_intel:replica_read_seconds:mean_5m",
-    }
-)
-"""The rules that record; beside the share of Redis' memory, which has no limit here."""
+_LISTED = Catalogue.read(_ROOT / "docs/operations/metrics.md").foreign
 
 Edge = tuple[str, str, str]
 """Who, does what, with what."""
@@ -218,20 +211,18 @@ async def test_logs_are_json_and_name_the_trace(world: World) -> None:
     await until(lambda: named <= {span.trace for span in list(world.collector.spans.values())}, _SECONDS)
 
 
-async def test_prometheus_has_data_for_every_panel(world: World) -> None:
-    need(PROMETHEUS)
+async def test_prometheus_has_data_for_every_panel_but_those_of_containers(world: World) -> None:
+    need(PROMETHEUS, *EXPORTERS)
     with scraping(world.cluster.folder) as prometheus:
         await until(prometheus.is_ready)
         expressions = {
             (dashboard.name, panel.title, query.expression)
             for dashboard in DASHBOARDS
-            if dashboard not in BY_EXPORTERS
+            if dashboard not in OF_CONTAINERS
             for panel in dashboard.panels
             for query in panel.queries
         }
-        expressions |= {
-            ("rules", rule["record"], rule["record"]) for rule in _rules() if rule.get("record") in _RECORDED
-        }
+        expressions |= {("rules", rule["record"], rule["record"]) for rule in _rules() if "record" in rule}
         empty = set(expressions)
 
         turns = itertools.count()
@@ -250,10 +241,12 @@ async def test_prometheus_has_data_for_every_panel(world: World) -> None:
         assert {address: why for address, why in prometheus.targets().items() if why != "up"} == {}
         rules = prometheus.rules()
         assert {(rule["health"], rule.get("lastError", "")) for rule in rules} == {("ok", "")}
-        assert {rule["record"] for rule in _rules() if "record" in rule} == _RECORDED | {"bet_intel:redis_memory:ratio"}
         assert {rule["name"] for rule in rules} == {rule.get("alert") or rule["record"] for rule in _rules()}
         firing = {rule["name"] for rule in rules if rule["type"] == "alerting" and rule["state"] == "firing"}
         assert firing == set()
+        for name, labels in _LISTED.items():
+            if not name.startswith("container_"):
+                assert [one for one in prometheus.ask(name) if labels <= one["metric"].keys()], (name, labels)
 
 
 async def test_a_backup_brings_back_what_was_destroyed(world: World, tmp_path: Path) -> None:

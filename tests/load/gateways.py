@@ -16,6 +16,7 @@ from drills.stage import Stage
 
 _KIND = "api.serve"
 _CACHE = "bet_intel_cache_requests_total"
+_MADE = ("miss", "made")
 _REQUESTS = "bet_intel_http_requests_total"
 _SECONDS = "bet_intel_http_request_seconds_bucket"
 _UTIME, _STIME = 11, 12
@@ -59,7 +60,10 @@ class Used:
 
     gateways: Mapping[str, Share]
     hit_rate: float | None
-    """None where the cache was not asked, or nobody could say."""
+    """The share of all answers that nobody had to make: a gateway had them ready, Redis had them, or they were made for
+    another. None where there were none, or nobody could say."""
+    redis_hit_rate: float | None
+    """The share of what Redis was asked for that it had; None as above."""
 
     @property
     def mean_cpu_us(self) -> float:
@@ -103,9 +107,10 @@ def between(before: Reading, after: Reading) -> Used:
     asked: Counter[str] = Counter()
     for earlier, later in pairs.values():
         asked += later.cache - earlier.cache
-    total = sum(asked.values())
-    hit_rate = 1 - asked["miss"] / total if total else None
-    return Used({name: _share(*pair) for name, pair in pairs.items()}, hit_rate)
+    total, redis = sum(asked.values()), asked["hit"] + asked["miss"]
+    hit_rate = 1 - sum(asked[result] for result in _MADE) / total if total else None
+    redis_hit_rate = asked["hit"] / redis if redis else None
+    return Used({name: _share(*pair) for name, pair in pairs.items()}, hit_rate, redis_hit_rate)
 
 
 def _share(before: Gateway, after: Gateway) -> Share:

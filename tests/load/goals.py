@@ -48,7 +48,7 @@ def judged(runs: Sequence[Run]) -> Iterator[Goal]:
     yield Goal("failed requests while a gateway is killed", "0", f"{failed}", failed == 0)
     hits = views.used.hit_rate
     yield Goal(
-        "answers of filtered views from the cache",
+        "answers of filtered views that nobody had to make",
         f"≥ {_HIT_RATE:.0%}",
         "not read" if hits is None else f"{hits:.1%}",
         None if hits is None else hits >= _HIT_RATE,

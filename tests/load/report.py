@@ -19,6 +19,7 @@ _HEAD = (
     "failed",
     "CPU µs",
     "hits",
+    "of Redis",
 )
 _GATEWAY_HEAD = ("asked for", "gateways", "gateway", "requests/s", "p50 ms", "p95 ms", "p99 ms", "failed", "CPU µs")
 _METHOD = """\
@@ -28,7 +29,8 @@ _METHOD = """\
 every six seconds), and has `wrk` ask through nginx, over connections that stay open, for a bounded time with one, two
 and three gateways. Load, nginx, gateways, all other services and the servers share the processors of one machine.
 
-"CPU" is the gateways' own time for a request, "hits" the answers of the response cache that nobody had to make.
+"CPU" is the gateways' own time for a request, "hits" the share of all answers that nobody had to make, "of Redis" the
+share of what Redis was asked for that it had ([how both are to be read](redis.md#the-hit-rate)).
 Of runs with "as much for each gateway" the connections are as many for each, and rest before they ask again: what one
 gateway more costs is told by these ([ADR 91](../adr/0091-what-one-more-costs-is-measured-at-the-same-load.md)).
 `make load ARGS="--write"` writes this page anew."""
@@ -48,7 +50,6 @@ def table(runs: Sequence[Run]) -> Iterator[str]:
     yield from _head(_HEAD)
     for run in runs:
         summary, used = run.summary, run.used
-        hits = "–" if used.hit_rate is None else f"{used.hit_rate:.1%}"
         yield _row(
             run.title,
             f"{run.gateways}",
@@ -56,7 +57,7 @@ def table(runs: Sequence[Run]) -> Iterator[str]:
             *(f"{one:.1f}" for one in (summary.p50, summary.p95, summary.p99)),
             f"{summary.errors}",
             f"{used.mean_cpu_us:,.0f}",
-            hits,
+            *("–" if rate is None else f"{rate:.1%}" for rate in (used.hit_rate, used.redis_hit_rate)),
         )
 
 

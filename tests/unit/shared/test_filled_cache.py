@@ -9,6 +9,8 @@ from prometheus_client import CollectorRegistry
 from bet_intel.shared.cache import InProcessCache
 from bet_intel.shared.filled_cache import FilledCache
 
+RESULTS = ("ready", "hit", "shared", "miss", "made")
+
 
 class Broken:
     """A cache whose server is away."""
@@ -101,6 +103,7 @@ async def test_a_cache_that_is_away_fails_nobody_and_is_counted(registry: Collec
 
     assert [await cache.get("board", 5.0, fill) for _ in range(3)] == [b"odds"] * 3
     assert registry.get_sample_value("bet_intel_cache_errors_total", {"operation": "get"}) == 3
+    assert {result: counted(registry, result) for result in RESULTS} == {**dict.fromkeys(RESULTS, 0), "made": 3}
 
 
 async def test_times_to_live_are_spread(registry: CollectorRegistry) -> None:
@@ -114,3 +117,20 @@ async def test_times_to_live_are_spread(registry: CollectorRegistry) -> None:
         await cache.get(str(number), 10.0, fill)
     assert 8.0 <= min(times.ttls) < 8.5
     assert 11.5 < max(times.ttls) <= 12.0
+
+
+async def test_what_the_cache_had_what_it_had_not_and_what_it_was_not_asked_for_are_told_apart(
+    registry: CollectorRegistry,
+) -> None:
+    cache = FilledCache(InProcessCache(10, lambda: 0.0), random.Random(1), registry)
+
+    async def fill() -> bytes:
+        return b"odds"
+
+    for key in ("board", "list", "board", "board"):
+        await cache.get(key, 5.0, fill)
+    cache.was_ready()
+    for _ in range(4):
+        cache.was_made()
+    told = {result: counted(registry, result) for result in RESULTS}
+    assert told == {"ready": 1, "hit": 2, "shared": 0, "miss": 2, "made": 4}

@@ -103,7 +103,14 @@ CACHE = Dashboard(
     "cache",
     "Cache",
     (
-        _one("Hit rate", "percentunit", "bet_intel:cache_hits:ratio_5m", "hits"),
+        Panel(
+            "Hit rate",
+            "percentunit",
+            (
+                Query("bet_intel:cache_hits:ratio_5m", "answers that nobody had to make"),
+                Query("bet_intel:redis_hits:ratio_5m", "of what Redis was asked for"),
+            ),
+        ),
         _one("Answers", "reqps", "sum by (result) (rate(bet_intel_cache_requests_total[1m]))", "{{result}}"),
         _one("Memory", "bytes", "max by (node) (bet_intel_redis_memory_bytes)", "{{node}}"),
         _one("Evicted in five minutes", "short", "max by (node) (delta(bet_intel_redis_evicted_keys[5m]))", "{{node}}"),
@@ -227,5 +234,5 @@ CONTAINERS = Dashboard(
 )
 
 DASHBOARDS = (GATEWAY, DATABASE, CACHE, TASKS, ODDS, PROVIDERS, SERVERS, CONTAINERS)
-BY_EXPORTERS = (SERVERS, CONTAINERS)
-"""Those that ask programs beside the servers, which `bet-intel cluster` does not start."""
+OF_CONTAINERS = (CONTAINERS,)
+"""Those that ask who runs containers, of which `bet-intel cluster` has none."""

@@ -110,7 +110,9 @@ class RabbitMQ:
 
     def create_vhost(self, vhost: str) -> None:
         """A virtual host in which queues are quorum queues unless declared otherwise."""
-        self.manage("PUT", f"vhosts/{quote(vhost, safe='')}", {"defaultqueuetype": "quorum"})
+        # 3.10 knows it by the first of these names, 3.11 and newer by the second.
+        types = {"defaultqueuetype": "quorum", "default_queue_type": "quorum"}
+        self.manage("PUT", f"vhosts/{quote(vhost, safe='')}", types)
         # Whoever creates it may use it, unless its start took the node too long.
         self._permit(self._state.user, vhost, Permissions(".*", ".*", ".*"))
 

@@ -17,6 +17,7 @@ from bet_intel.compose.servers.programs import REDIS
 _SLOTS = 16384
 _BUS = 10_000
 """The nodes talk to each other on their port plus this."""
+_MAXMEMORY = "400mb"
 _READY_SECONDS = 60.0
 _ANSWER_SECONDS = 5.0
 _POLL_SECONDS = 0.02
@@ -237,7 +238,9 @@ class RedisCluster:
             "cluster-replica-validity-factor": 0,
             "cluster-require-full-coverage": "no",
             "repl-diskless-sync-delay": 0,
-            # A cache: nothing of it is kept.
+            # A cache: it has its bound, as where it is deployed, and nothing of it is kept.
+            "maxmemory": _MAXMEMORY,
+            "maxmemory-policy": "allkeys-lru",
             "save": '""',
             "appendonly": "no",
         }

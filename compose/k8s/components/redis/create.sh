@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes the cluster out of the nodes that answer, once; nodes that are named later become replicas of its masters.
 set -eu
-export REDISCLI_AUTH="$(cat /run/secrets/redis_password)"
+REDISCLI_AUTH=$(cat /run/secrets/redis_password)
+export REDISCLI_AUTH
 nodes=""
 for name in $NODES; do
     until [ "$(redis-cli -h "$name" ping 2>/dev/null)" = PONG ]; do sleep 1; done

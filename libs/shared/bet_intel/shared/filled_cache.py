@@ -16,6 +16,7 @@ from bet_intel.shared.flights import Flights
 _log = structlog.get_logger(__name__)
 
 _JITTER = 0.2
+_RESULTS = ("ready", "hit", "shared", "miss", "made")
 
 
 class FilledCache:
@@ -28,13 +29,16 @@ class FilledCache:
         self._requests = Counter(
             "bet_intel_cache_requests",
             "Answers by where they came from: ready (this process had it), hit (the cache), shared (filled for another "
-            "just now), miss (made).",
+            "just now), miss (made, for the cache did not have it), made (made, and no cache answered).",
             ("result",),
             registry=registry,
         )
+        # A share of what has never happened yet is none, not unknown.
+        for result in _RESULTS:
+            self._requests.labels(result)
         self.was_ready = self._requests.labels("ready").inc
         """To be called for an answer that was ready in this process, without a look here."""
-        self.was_made = self._requests.labels("miss").inc
+        self.was_made = self._requests.labels("made").inc
         """To be called for an answer that was made without a look here, and is not kept."""
         self._flights: Flights[str, bytes] = Flights()
         self._lost = Counter(
@@ -48,21 +52,18 @@ class FilledCache:
         return await self._flights.get(key, lambda: self._answer(key, ttl, fill))
 
     async def _answer(self, key: str, ttl: float, fill: Callable[[], Awaitable[bytes]]) -> bytes:
-        kept = await self._kept(key)
-        if kept is not None:
-            self._requests.labels("hit").inc()
-            return kept
-        self.was_made()
+        try:
+            kept = await self._cache.get(key)
+        except Exception as error:  # noqa: BLE001 - the cache is an accelerator: whatever it raises, the fill answers
+            self._broke("get", error)
+            self.was_made()
+        else:
+            self._requests.labels("miss" if kept is None else "hit").inc()
+            if kept is not None:
+                return kept
         value = await fill()
         await self._keep(key, value, ttl * self._rng.uniform(1 - _JITTER, 1 + _JITTER))
         return value
-
-    async def _kept(self, key: str) -> bytes | None:
-        try:
-            return await self._cache.get(key)
-        except Exception as error:  # noqa: BLE001 - the cache is an accelerator: whatever it raises, the fill answers
-            self._broke("get", error)
-            return None
 
     async def _keep(self, key: str, value: bytes, ttl: float) -> None:
         try:

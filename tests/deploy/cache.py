@@ -1,0 +1,137 @@
+"""Checks of Redis' scripts, by nodes that are started with them and made a cluster."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from bet_intel.compose.servers.ports import free_port
+from bet_intel.compose.servers.processes import ServerError
+from bet_intel.compose.servers.programs import REDIS
+from deploy.faults import CannotTellError, ran
+from fixtures.polling import holds_within
+
+_FOLDER = "compose/redis"
+_COPIES = "compose/k8s/components/redis"
+_SCRIPTS = ("start.sh", "create.sh")
+_HOSTS = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
+_PASSWORD = "s3cret"  # noqa: S105 - of servers that live for a second
+_BUS = 10_000
+_SECONDS = 60.0
+# Addresses are their own names here.
+_GETENT = '#!/bin/sh\necho "$2 $2"\n'
+
+
+def redis(root: Path) -> Sequence[str]:
+    """Three nodes start with the script, keep strangers out, have their bound of memory, and become a cluster by the
+    other one; the scripts of Kubernetes are the same."""
+    try:
+        REDIS.find("redis-server")
+    except ServerError as error:
+        raise CannotTellError(f"{error} or scripts/deploy-tools") from error
+    wrong = [
+        f"{_COPIES}/{name} is not that of {_FOLDER}: make deploy-files"
+        for name in _SCRIPTS
+        if (root / _COPIES / name).read_bytes() != (root / _FOLDER / name).read_bytes()
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        return [*wrong, *_Nodes(root, Path(folder)).faults()]
+
+
+class _Nodes:
+    """One at each address, on the same port, where compose has one in each container."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        services = yaml.safe_load((root / "compose/compose.yaml").read_text("utf-8"))["services"]
+        self._memory = services["redis-1"]["environment"]["MAXMEMORY"]
+        self._folder = folder
+        self._port = str(free_port(_BUS))
+        (folder / "redis_password").write_text(_PASSWORD, "utf-8")
+        for name in _SCRIPTS:
+            self._script(name, (root / _FOLDER / name).read_text("utf-8"))
+        self._script("getent", _GETENT)
+
+    def faults(self) -> Iterator[str]:
+        with self._running() as processes:
+            for host, process in zip(_HOSTS, processes, strict=True):
+                if not self._begun(host, process):
+                    yield f"start.sh: {(self._folder / f'{host}.log').read_text('utf-8').strip()}"
+                    return
+            if "NOAUTH" not in self._ask(_HOSTS[0], "dbsize", password=""):
+                yield "start.sh: a node lets in who has no password"
+            memory, policy = (
+                self._ask(_HOSTS[0], "config", "get", f"maxmemory{of}").split()[-1] for of in ("", "-policy")
+            )
+            if memory == "0" or policy == "noeviction":
+                yield f"start.sh: a node that is full drops nothing: {memory} bytes, {policy}"
+            # A container that fails is started again: nodes may not agree yet when the script looks at them.
+            code, said = self._create()
+            if code:
+                code, said = self._create()
+            if code or not holds_within(_SECONDS, self._is_whole):
+                yield f"create.sh: {said.strip()}"
+
+    def _create(self) -> tuple[int, str]:
+        # What does not come to an end is ended.
+        command = ("timeout", f"{_SECONDS:.0f}", "sh", self._folder / "create.sh")
+        return ran(*command, environment=self._environment(NODES=" ".join(_HOSTS), REPLICAS="0"))
+
+    def _is_whole(self) -> bool:
+        return all("cluster_state:ok" in self._ask(host, "cluster", "info") for host in _HOSTS)
+
+    def _begun(self, host: str, process: subprocess.Popen[bytes]) -> bool:
+        def answers() -> bool:
+            return self._ask(host, "ping").endswith("PONG")
+
+        return holds_within(_SECONDS, lambda: answers() or process.poll() is not None) and answers()
+
+    @contextmanager
+    def _running(self) -> Iterator[list[subprocess.Popen[bytes]]]:
+        processes = []
+        for host in _HOSTS:
+            home = self._folder / host
+            home.mkdir()
+            with (self._folder / f"{host}.log").open("wb") as log:
+                processes.append(
+                    subprocess.Popen(
+                        ["sh", str(self._folder / "start.sh")],
+                        env=self._environment(HOST=host, HOME=str(home), MAXMEMORY=self._memory),
+                        stdout=log,
+                        stderr=log,
+                    )
+                )
+        try:
+            yield processes
+        finally:
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.wait(_SECONDS)
+
+    def _ask(self, host: str, *words: str, password: str = _PASSWORD) -> str:
+        environment = {"REDISCLI_AUTH": password} if password else {}
+        _, said = ran(REDIS.find("redis-cli"), "-h", host, "-p", self._port, *words, environment=environment)
+        return said.strip()
+
+    def _environment(self, **given: str) -> dict[str, str]:
+        return {**given, "PATH": f"{self._folder}:{os.environ['PATH']}"}
+
+    def _script(self, name: str, text: str) -> None:
+        """As in a container, but for what a container has for itself: paths, address and port."""
+        here = {
+            "/tmp/login.conf": '"$HOME/login.conf"',  # noqa: S108 - the container's own
+            "/run/secrets": str(self._folder),
+            "--dir /data": '--dir "$HOME" --bind "$HOST" --cluster-announce-ip "$HOST"',
+            ":6379": f":{self._port}",
+            "--port 6379": f"--port {self._port}",
+            "redis-cli -h": f"redis-cli -p {self._port} -h",
+        }
+        for of_the_container, ours in here.items():
+            text = text.replace(of_the_container, ours)
+        path = self._folder / name
+        path.write_text(text, "utf-8")
+        path.chmod(0o755)
