@@ -5,10 +5,12 @@ And the turns of such servers, which rows that ask a gateway of another size tak
 
 import asyncio
 import itertools
+import random
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -29,9 +31,13 @@ from fixtures.polling import holds_soon
 
 PATH = "/v1/opportunities"
 _PER_EVENT = 20
+RARE = "delta"
+"""A bookmaker that has one opportunity, its last by EV, in each of the first five events, however many there are."""
+_WITH_RARE = 5
+_BOOKMAKERS = ("alpha", "beta", "gamma")
 HOT, COLD = 2_000, 200
 _FEW = 100
-_CODING = "br"
+_CODINGS = ("br", "gzip", "zstd")
 _PATIENCE = 120.0
 
 
@@ -72,6 +78,12 @@ def against(peer: Served, ours: Served) -> float:
     return median(theirs / own for theirs, own in zip(peer.seconds, ours.seconds, strict=True))
 
 
+def waited(peer: Served, ours: Served) -> float:
+    """Median over the rounds of how long those who asked the peer waited over those who asked ours: the database's work
+    is in it, whoever's CPU it took."""
+    return median(median(theirs) / median(own) for theirs, own in zip(peer.times, ours.times, strict=True))
+
+
 def run(rounds: int) -> Iterable[Figure]:
     with system() as started, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         yield from runner.run(_measure(started, rounds))
@@ -86,26 +98,45 @@ async def _measure(started: System, rounds: int) -> Sequence[Figure]:
         await fill(_FEW)
         # Of the same opportunities, or it would be another answer.
         plain = await body(port, request(PATH, **key))
-        packed = await body(port, request(PATH, Accept_Encoding=_CODING, **key))
+        packed = {
+            coding: len(await body(port, request(PATH, Accept_Encoding=coding, **key))) / len(plain)
+            for coding in _CODINGS
+        }
         with tempfile.TemporaryDirectory(prefix="bet-intel-bench-") as folder:
             few = await _ways(started, gateway, port, plain, Path(folder), key)
             await in_turns(few, rounds)
-    return _figures(few, len(packed) / len(plain))
+    return _figures(few, packed)
 
 
-def _figures(few: Mapping[str, Served], packed: float) -> Sequence[Figure]:
-    hot, fastapi = few["hot"], few["fastapi"]
+def _figures(few: Mapping[str, Served], packed: Mapping[str, float]) -> Sequence[Figure]:
+    hot, fastapi, first = few["hot"], few["fastapi"], few["filtered"]
     slower = median(p99(a) / p99(b) for a, b in zip(fastapi.times, hot.times, strict=True))
     each = ", ".join(f"{name} {median(way.seconds) * 1e6:.0f}" for name, way in few.items())
     return [
         Figure("hot read, against a raw ASGI app", against(few["raw"], hot), 0.8, at_least=True, detail=f"µs: {each}"),
         Figure("hot read, against FastAPI and SQLAlchemy", against(fastapi, hot), 30, at_least=True),
         Figure("its p99, against theirs", slower, 20, at_least=True),
-        Figure("filtered read, against theirs", against(fastapi, few["filtered"]), 3.5, at_least=True),
+        Figure("filtered read, against theirs", against(fastapi, first), 3.5, at_least=True),
+        Figure(
+            "time of who asks a question first, against theirs",
+            waited(fastapi, first),
+            1.0,
+            at_least=True,
+            detail=f"ms: first {_ms(first)}, again {_ms(hot)}, fastapi {_ms(fastapi)}",
+        ),
         Figure("304, against the whole answer", against(hot, few["304"]), 1.15, at_least=True),
-        Figure(f"bytes in {_CODING}, of those without", packed, 0.12, at_least=False),
-        Figure(f"speed in {_CODING}, against without", against(hot, few["packed"]), 0.8, at_least=True),
+        *itertools.chain.from_iterable(
+            (
+                Figure(f"bytes in {coding}, of those without", packed[coding], 0.12, at_least=False),
+                Figure(f"speed in {coding}, against without", against(hot, few[coding]), 0.8, at_least=True),
+            )
+            for coding in _CODINGS
+        ),
     ]
+
+
+def _ms(way: Served) -> str:
+    return f"{median(map(median, way.times)) * 1e3:.1f}"
 
 
 async def _ways(
@@ -122,22 +153,24 @@ async def _ways(
     asked = {
         "hot": request(PATH, **key),
         "304": request(PATH, If_None_Match="*", **key),
-        "packed": request(PATH, Accept_Encoding=_CODING, **key),
+        **{coding: request(PATH, Accept_Encoding=coding, **key) for coding in _CODINGS},
     }
-    numbers = itertools.count(1)
-
-    def unseen() -> Iterable[bytes]:
-        """Questions that nobody has asked before, with the same answer."""
-        return (request(f"{PATH}?min_ev={0.01 + number * 1e-9:.9f}", **key) for number in numbers)
-
+    unseen = never_asked(key)
     return {
         "raw": Served(peers["raw"], ports["raw"], lambda: itertools.repeat(asked["hot"]), HOT),
         "hot": Served(gateway, port, lambda: itertools.repeat(asked["hot"]), HOT),
         "304": Served(gateway, port, lambda: itertools.repeat(asked["304"]), HOT, 304),
-        "packed": Served(gateway, port, lambda: itertools.repeat(asked["packed"]), HOT),
+        **{coding: Served(gateway, port, partial(itertools.repeat, asked[coding]), HOT) for coding in _CODINGS},
         "fastapi": Served(peers["fastapi"], ports["fastapi"], unseen, COLD),
         "filtered": Served(gateway, port, unseen, COLD),
     }
+
+
+def never_asked(key: Mapping[str, str], **filters: str) -> Callable[[], Iterable[bytes]]:
+    """Questions that nobody has asked before, with the same answer."""
+    numbers = itertools.count(1)
+    more = "".join(f"&{name}={value}" for name, value in filters.items())
+    return lambda: (request(f"{PATH}?min_ev={0.01 + number * 1e-9:.9f}{more}", **key) for number in numbers)
 
 
 async def wait_for(port: int) -> None:
@@ -155,12 +188,8 @@ async def reading(started: System, port: int) -> AsyncIterator[Callable[[int], A
     async def fill(number: int) -> None:
         for event in range(number // _PER_EVENT):
             match = Match(f"bench:{event}", home=f"Home {event}", away=f"Away {event}")
-            offers = [
-                Offer(f"{event}-{place}", ev=0.02 + place / 1000, market="totals", line=place + 0.5)
-                for place in range(_PER_EVENT)
-            ]
             await bus.publish(odds_changed(Market(), match=match))
-            await bus.publish(opportunities_updated(*offers, match=match))
+            await bus.publish(opportunities_updated(*_offers(event), match=match))
 
         async def is_known() -> bool:
             if await database.fetchval("select count(*) from opportunity") < number:
@@ -178,6 +207,16 @@ async def reading(started: System, port: int) -> AsyncIterator[Callable[[int], A
     finally:
         await bus.close()
         await database.close()
+
+
+def _offers(event: int) -> Iterable[Offer]:
+    """As unlike each other as in earnest, or they would be compressed better than any list is."""
+    rng = random.Random(event)
+    for place in range(_PER_EVENT):
+        ev, fair = 0.02 + (place + rng.random()) / 1000, rng.uniform(0.2, 0.7)
+        bookmaker = RARE if place == 0 and event < _WITH_RARE else rng.choice(_BOOKMAKERS)
+        id = f"{rng.getrandbits(80):020x}"
+        yield Offer(id, ev, market="totals", line=place + 0.5, bookmaker=bookmaker, price=(1 + ev) / fair, fair=fair)
 
 
 async def _seq(port: int) -> float:

@@ -1,7 +1,8 @@
 """Who asks for four times his quota: how long those take that are let in, and that no more are than may be.
 
-Of four requests one has a token and three are refused. That is what a caller meets who has asked so for longer than a
-window; here two accounts stand for him, so that no row lasts a minute: one with tokens, and one that has none left.
+They ask for a list of 50 opportunities. Of four requests one has a token and three are refused. That is what a caller
+meets who has asked so for longer than a window; here two accounts stand for him, so that no row lasts a minute: one
+with tokens, and one that has none left.
 """
 
 import asyncio
@@ -13,13 +14,14 @@ from statistics import median
 import uvloop
 
 from bench.callers import caller
-from bench.gateway import wait_for
+from bench.gateway import reading
 from bench.http_load import body, p99, request
 from bench.measure import Figure
 from bench.paced import Answered, paced
 from bench.system import System, system
 
 _PATH = "/v1/opportunities"
+_OPEN = 100
 _QUOTA = 300
 _RATE = 50.0
 """Requests with a token a second."""
@@ -36,7 +38,14 @@ def run(rounds: int) -> Iterable[Figure]:
 
 async def _measure(started: System, rounds: int) -> Sequence[Figure]:
     _, port = started.start("api.serve")
-    await wait_for(port)
+    started.start("api.consume")
+    await asyncio.to_thread(started.wait_for_consumers, "api.opportunities-updated", 1)
+    async with reading(started, port) as fill:
+        await fill(_OPEN)
+        return await _figures(started, port, rounds)
+
+
+async def _figures(started: System, port: int, rounds: int) -> Sequence[Figure]:
     spent, *fresh = [
         await caller(started, port, "basic", _QUOTA, f"bench {number}") for number in range(2 * rounds + 3)
     ]

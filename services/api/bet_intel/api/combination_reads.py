@@ -1,10 +1,12 @@
 """SQL that reads opportunities of several legs."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import combinations as chosen
 from typing import NamedTuple
 
 from bet_intel.api.domain.accounts import EVERYTHING, View
-from bet_intel.api.read_model import Conditions, Order, Record, page, see
+from bet_intel.api.read_model import Conditions, Order, Record, page, see_due
 from bet_intel.shared.postgres import Reader
 
 _SELECT = """
@@ -35,22 +37,22 @@ async def combinations(
 ) -> list[Record]:
     """Open combinations by EV, the highest first, then by id; `after` is EV and id of the last one seen."""
     where = Conditions()
-    where.add("o.kind = any({})", which.kinds)
+    where.one_of("o.kind", which.kinds)
     where.add("o.profile = {}", which.profile)
-    where.add_if("o.class = any({})", which.classes)
-    where.add_if("o.sport = any({})", which.sports)
-    where.add_if("o.league = any({})", which.leagues)
+    where.one_of("o.class", which.classes)
+    where.one_of("o.sport", which.sports)
+    where.one_of("o.league", which.leagues)
     where.add_if("o.event_id = {}", which.event)
-    where.add_if("o.market = any({})", which.markets)
-    where.add_if(
-        "exists (select from jsonb_array_elements(o.legs) leg where leg ->> 'bookmaker' = any({}))", which.bookmakers
-    )
+    where.one_of("o.market", which.markets)
+    where.add_if("o.bookmakers ?| {}", which.bookmakers)
     where.add_if("o.ev >= {}", which.min_ev)
     where.add_if("o.commence_time < {}", which.starts_before)
-    see(
-        where,
-        which.view,
-        "not exists (select from jsonb_array_elements(o.legs) leg where leg ->> 'category' <> all({}))",
-        "o.first_seen",
-    )
+    where.one_of("o.categories", _within(which.view.categories))
+    see_due(where, which.view, "o.first_seen")
     return await page(connection, _SELECT, where, BY_EV, after, limit)
+
+
+def _within(categories: Sequence[str]) -> tuple[str, ...]:
+    """What the column of that name holds where no leg is of another category."""
+    ordered = sorted(categories)
+    return tuple(",".join(some) for number in range(1, len(ordered) + 1) for some in chosen(ordered, number))

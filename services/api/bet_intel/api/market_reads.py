@@ -29,7 +29,7 @@ async def opportunities(
     where.add("profile = {}", profile)
     where.add_if("sport = any({})", sports)
     where.add_if("league = any({})", leagues)
-    see(where, view, "category = any({})", "first_seen")
+    see(where, view, "category", "first_seen")
     return await connection.fetch(
         f"""
         select market, period, class, count(*) as opportunities

@@ -38,13 +38,26 @@ class Conditions:
         if argument is not None and argument != ():
             self.add(condition, argument)
 
+    def one_of(self, column: str, values: tuple[str, ...]) -> None:
+        """Only where a filter was given. Of one value it is told that it is one: an index that has the list's order
+        behind the column gives that order then, and of several values it does not."""
+        if len(values) == 1:
+            self.add(f"{column} = {{}}", values[0])
+        else:
+            self.add_if(f"{column} = any({{}})", values)
+
     def __str__(self) -> str:
         return " and ".join(self._conditions)
 
 
-def see(where: Conditions, view: View, categories: str, first_seen: str) -> None:
-    """Only what is seen: `categories` is a condition for its argument, `first_seen` an expression."""
-    where.add_if(categories, view.categories)
+def see(where: Conditions, view: View, category: str, first_seen: str) -> None:
+    """Only what is seen; `category` and `first_seen` are columns."""
+    where.one_of(category, view.categories)
+    see_due(where, view, first_seen)
+
+
+def see_due(where: Conditions, view: View, first_seen: str) -> None:
+    """Only what the view's delay has passed for."""
     if view.delay:
         delay = timedelta(seconds=view.delay)
         where.add(first_seen + " <= (select as_of from feed_position) - {}::interval", delay)  # noqa: S608 - ours
@@ -123,18 +136,18 @@ def opportunity_conditions(which: OpportunityFilter) -> Conditions:
     """Of opportunities, open or closed, as `o`."""
     where = Conditions()
     where.add("o.profile = {}", which.profile)
-    where.add_if("o.class = any({})", which.classes)
-    where.add_if("o.sport = any({})", which.sports)
-    where.add_if("o.league = any({})", which.leagues)
+    where.one_of("o.class", which.classes)
+    where.one_of("o.sport", which.sports)
+    where.one_of("o.league", which.leagues)
     where.add_if("o.event_id = {}", which.event)
-    where.add_if("o.market = any({})", which.markets)
-    where.add_if("o.bookmaker = any({})", which.bookmakers)
+    where.one_of("o.market", which.markets)
+    where.one_of("o.bookmaker", which.bookmakers)
     where.add_if("o.ev >= {}", which.min_ev)
     where.add_if("o.ev <= {}", which.max_ev)
     where.add_if("o.price >= {}", which.min_odds)
     where.add_if("o.price <= {}", which.max_odds)
     where.add_if("o.commence_time < {}", which.starts_before)
-    see(where, which.view, "o.category = any({})", "o.first_seen")
+    see(where, which.view, "o.category", "o.first_seen")
     return where
 
 
@@ -238,8 +251,8 @@ async def events(
     """Events by start, then by id; `after` is the start and id of the last one seen."""
     where = Conditions()
     where.add("status = {}", which.status)
-    where.add_if("sport = any({})", which.sports)
-    where.add_if("league = any({})", which.leagues)
+    where.one_of("sport", which.sports)
+    where.one_of("league", which.leagues)
     where.add_if("commence_time < {}", which.starts_before)
     where.add_if("commence_time >= {}", which.starts_after)
     return await page(connection, "select * from sporting_event", where, Order("commence_time"), after, limit)
@@ -340,7 +353,7 @@ async def opportunity_counts(connection: Reader, profile: str, view: View) -> li
     """Open opportunities of a profile per sport, league and class."""
     where = Conditions()
     where.add("profile = {}", profile)
-    see(where, view, "category = any({})", "first_seen")
+    see(where, view, "category", "first_seen")
     return await connection.fetch(
         f"""
         select sport, league, class, count(*) as opportunities
@@ -368,7 +381,7 @@ async def totals(connection: Reader, view: View) -> Record:
     """How much there is; of opportunities what is seen. How many have closed is counted of all together, so that only
     who sees all is told, and null stands for the others."""
     where = Conditions("true")
-    see(where, view, "category = any({})", "first_seen")
+    see(where, view, "category", "first_seen")
     row = await connection.fetchrow(
         f"""
         select (select count(*) from sporting_event where status = 'open') as open_events,

@@ -32,6 +32,7 @@ class ApiSettings(DatabaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="BET_INTEL_API_", frozen=True)
     needs_primary = False
+    plans_anew = True
 
     feed_poll_seconds: float = Field(default=0.25, gt=0)
     """How often the position of the feed is looked up when nothing wakes the tail before."""

@@ -92,7 +92,9 @@ class Database:
         async with AsyncExitStack() as stack:
             hosts: dict[str, Host] = {}
             for address in addresses(dsn):
-                host = hosts[address.name] = await Host.create(address, name, options.max_size)
+                host = hosts[address.name] = await Host.create(
+                    address, name, options.max_size, plans_anew=options.plans_anew
+                )
                 stack.push_async_callback(host.close)
             database = cls(name, hosts, options, metrics, random.Random())  # noqa: S311 - spreads load, keeps no secret
             stack.push_async_callback(database._watch.stop)

@@ -96,8 +96,11 @@ class Host:
         self._waiting = 0
 
     @classmethod
-    async def create(cls, address: Address, name: str, max_size: int) -> "Host":
+    async def create(cls, address: Address, name: str, max_size: int, *, plans_anew: bool = False) -> "Host":
         """Nothing is connected yet."""
+        settings = {"application_name": name}
+        if plans_anew:
+            settings["plan_cache_mode"] = "force_custom_plan"
         pool = await asyncpg.create_pool(
             address.dsn,
             min_size=0,
@@ -106,7 +109,7 @@ class Host:
             command_timeout=_COMMAND_SECONDS,
             init=bound_sending,
             reset=_leave_as_it_is,
-            server_settings={"application_name": name},
+            server_settings=settings,
         )
         return cls(address, pool)
 

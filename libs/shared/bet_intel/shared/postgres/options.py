@@ -14,7 +14,9 @@ class Options:
     servers that do not answer yet, and with `needs_primary` for one that takes writes. `processes` is how many of this
     service share the servers: together they must find room there. With `migrations` (folders) the start looks whether
     they are applied and the role may use the tables. With `pool_patience` who finds every connection of a pool lent
-    waits for one no longer than that; without, for as long as it takes.
+    waits for one no longer than that; without, for as long as it takes. With `plans_anew` each statement is planned for
+    the values that it asks for: where one value is a thousand times as frequent as another, the plan that the server
+    would keep for all of them looks at everything for the rare one.
 
     A host that falls silent is known to be after `probe_every` and `probe_timeout` at most. That is less than the two
     seconds that nginx gives a read: a gateway whose reads all wait for longer would be taken for dead, and with it the
@@ -31,6 +33,7 @@ class Options:
     needs_primary: bool = False
     processes: int = 1
     migrations: Sequence[Path] = ()
+    plans_anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)

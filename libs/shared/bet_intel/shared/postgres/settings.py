@@ -16,6 +16,8 @@ class DatabaseSettings(Settings):
 
     needs_primary: ClassVar[bool] = True
     """Whether the service can do nothing while nobody takes writes."""
+    plans_anew: ClassVar[bool] = False
+    """Whether each statement is planned for the values that it asks for."""
 
     dsn: SecretStr
     pool_size: int = Field(default=8, ge=2)
@@ -36,4 +38,5 @@ class DatabaseSettings(Settings):
             needs_primary=self.needs_primary,
             processes=self.processes,
             migrations=migrations,
+            plans_anew=self.plans_anew,
         )
