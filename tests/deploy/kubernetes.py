@@ -10,14 +10,17 @@ from typing import Any
 import yaml
 
 from deploy.custom_resources import schema_faults
-from deploy.faults import TOOLS, CannotTellError, ran
+from deploy.faults import TOOLS, ran
 from deploy.known_settings import unknown
 from deploy.kubernetes_files import made
 from deploy.kubernetes_plan import autoscaler, connections, sizes
+from deploy.kubernetes_scaling import scaled, servers
 
 _OVERLAYS = "compose/k8s/overlays"
 _BEFORE = "compose/k8s/prerequisites"
 _CORE = re.compile(r"^(v1|apps/v1|batch/v1|autoscaling/v2|policy/v1|networking\.k8s\.io/v1)$")
+# To try things out: no operator of KEDA's, and servers without replicas.
+_SMALL = frozenset({"dev"})
 # Each with its reason: what an overlay of an example cannot have.
 _SKIPPED = {
     "CKV_K8S_43": "images are named by version; the digest is the operator's, of his registry",
@@ -52,6 +55,7 @@ def kubernetes(root: Path) -> Sequence[str]:
                 *sizes(objects),
                 *connections(objects),
                 *_archives(root, objects),
+                *(() if overlay.name in _SMALL else (*scaled(root, objects), *servers(objects))),
             )
         ]
         wrong += [f"{overlay.name}: {fault}" for fault in _validated(objects)]
@@ -172,5 +176,10 @@ def _probes(name: str, pod: dict[str, Any]) -> Iterator[str]:
         found = container.get(probe, {})
         if (found.get("periodSeconds"), found.get("timeoutSeconds")) != wanted:
             yield f"{probe} is not every {wanted[0]} s with {wanted[1]} s"
+    waits = [
+        int(word) for word in container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", ())[1:]
+    ]
+    if waits and waits[0] >= pod["terminationGracePeriodSeconds"]:
+        yield f"waits {waits[0]} s before it stops, of {pod['terminationGracePeriodSeconds']} s"
     if "topologySpreadConstraints" not in pod:
         yield "is not spread over hosts"

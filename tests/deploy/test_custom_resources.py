@@ -38,7 +38,13 @@ _FAULTS = [
         "for: 2 minutes",
         "PrometheusRule bet-intel: spec/groups/0/rules/2/for: '2 minutes'",
     ),
-    ("PodMonitor", _MONITORS, r"v1\nkind: PodMonitor", "v9\nkind: PodMonitor", "no schema monitoring.coreos.com/podmon"),
+    (
+        "PodMonitor",
+        _MONITORS,
+        r"v1\nkind: PodMonitor",
+        "v9\nkind: PodMonitor",
+        "no schema monitoring.coreos.com/podmon",
+    ),
 ]
 
 
