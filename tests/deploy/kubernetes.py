@@ -13,7 +13,7 @@ from deploy.custom_resources import schema_faults
 from deploy.faults import TOOLS, ran
 from deploy.known_settings import unknown
 from deploy.kubernetes_files import made
-from deploy.kubernetes_plan import autoscaler, connections, sizes
+from deploy.kubernetes_plan import autoscaler, connections, ingress, sizes
 from deploy.kubernetes_scaling import scaled, servers
 
 _OVERLAYS = "compose/k8s/overlays"
@@ -54,6 +54,7 @@ def kubernetes(root: Path) -> Sequence[str]:
                 *_settings(objects),
                 *sizes(objects),
                 *connections(objects),
+                *ingress(objects),
                 *_archives(root, objects),
                 *(() if overlay.name in _SMALL else (*scaled(root, objects), *servers(objects))),
             )

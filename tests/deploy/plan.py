@@ -60,3 +60,15 @@ INSTANCES = 3
 """Of PostgreSQL, and of RabbitMQ."""
 REDIS_NODES = 6
 RABBITMQ = frozenset({"default_queue_type = quorum", "cluster_partition_handling = pause_minority"})
+
+INGRESS = {
+    "proxy-connect-timeout": "5",
+    # One time for all: a stream is quiet for long.
+    "proxy-read-timeout": "3600",
+    "proxy-send-timeout": "60",
+    "proxy-buffering": "off",
+    "proxy-next-upstream": "error timeout invalid_header http_500 http_502 http_503",
+    "proxy-next-upstream-tries": "2",
+    "limit-rps": "200",
+}
+"""What ingress-nginx is told, as nginx.conf says it elsewhere (docs/adr/0026-nginx-before-the-gateways.md)."""

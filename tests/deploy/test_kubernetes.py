@@ -40,6 +40,8 @@ _FAULTS = [
     (_RABBITMQ, r"pause_minority", "autoheal", "RabbitMQ is not told cluster_partition_handling = pause_minority"),
     (_REDIS, r"replicas: 6", "replicas: 3", "Redis has 3 nodes"),
     (_REDIS, r"kind: StatefulSet", "kind: DaemonSet", "there is no StatefulSet"),
+    (f"{_BASE}/api-service.yaml", r"tries: '2'", "tries: '3'", "the Ingress api has proxy-next-upstream-tries 3"),
+    (f"{_BASE}/api-service.yaml", r".*proxy-connect-timeout.*\n", "", "the Ingress api has proxy-connect-timeout None"),
     (f"{_BASE}/ev-engine-consume.yaml", r"cpu: 800m", "cpu: 900m", "ev-engine-consume has"),
     (_REDIS, r"memory: 256Mi", "memory: 512Mi", "redis has 512 MiB"),
     (

@@ -9,6 +9,7 @@ from deploy.__main__ import CHECKS
 from deploy.faults import PROJECT
 from fixtures.deploy_copy import OVERLAYS, checked, spoil
 
+_NGINX = "compose/bet_intel/compose/servers/nginx.conf"
 _FAULTS = [
     ("images", "services/api/Dockerfile", r"USER 10001:10001\n", "", "runs as root"),
     ("images", "services/notifier/Dockerfile", r":3\.11-slim-bookworm", "", "DL3006"),
@@ -68,14 +69,19 @@ _FAULTS = [
     ),
     ("hosts", "compose/compose.three-hosts.yaml", r"name: bet-intel,", "name: bet-intels,", "is not on the network"),
     ("hosts", "docs/operations/three-hosts.md", r"hosts/3.env", "hosts/1.env", "no command for host 3"),
-    ("nginx", "compose/bet_intel/compose/servers/nginx.conf", r"least_conn", "least_con", "least_con"),
+    ("nginx", _NGINX, r"least_conn", "least_con", "least_con"),
     (
         "nginx",
-        "compose/bet_intel/compose/servers/nginx.conf",
+        _NGINX,
         r"server_tokens off",
         "server_tokens on",
         "version_disclosure",
     ),
+    ("nginx", _NGINX, r"proxy_send_timeout 60s", "proxy_send_timeout 6s", "location /: proxy_send_timeout is 6s"),
+    ("nginx", _NGINX, r"proxy_send_timeout 2s;", "", "location /v1/: proxy_send_timeout is 60s, not 2s"),
+    ("nginx", _NGINX, r"proxy_read_timeout 60s", "proxy_read_timeout 2s", "exports?(?:/|$): proxy_read_timeout is 2s"),
+    ("nginx", _NGINX, r"proxy_read_timeout 1h", "proxy_read_timeout 1m", "/v1/stream: proxy_read_timeout is 1m"),
+    ("nginx", _NGINX, r"location @stream_from_all", "location @streams", "there is no location @stream_from_all"),
     ("nginx", "compose/nginx/tls.conf", r"TLSv1.2", "TLSv1.0 TLSv1.2", "TLS"),
     ("nginx", "compose/compose.yaml", r"      RATE: 200r/s\n", "", "given by nobody"),
     ("files", "docs/architecture/dependencies.toml", r"cache = true", "cache = false", "network-policies.yaml is not"),
