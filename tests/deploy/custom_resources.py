@@ -6,7 +6,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -87,11 +87,12 @@ def _packed(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), sort_keys=True)
 
 
-def derive(catalogue: Path, names: Sequence[str] = DERIVED) -> None:
-    for name in names:
+def derive(catalogue: Path, into: Path = SCHEMAS) -> None:
+    """Write those that are derived from the published ones, which lie in the catalogue by the same names."""
+    for name in DERIVED:
         published = json.loads((catalogue / name).read_text("utf-8"))
-        (SCHEMAS / name).parent.mkdir(exist_ok=True)
-        (SCHEMAS / name).write_text(_text(derived(published)), "utf-8")
+        (into / name).parent.mkdir(exist_ok=True)
+        (into / name).write_text(_text(derived(published)), "utf-8")
 
 
 if __name__ == "__main__":
