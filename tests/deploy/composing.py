@@ -9,11 +9,13 @@ from typing import Any
 import yaml
 
 from bet_intel.compose.cluster.services import KINDS
+from deploy.composing_start import balanced, ordered, small
 from deploy.faults import PROJECT, CannotTellError, ran
 from deploy.known_settings import unknown
 from deploy.plan import GATEWAY, REDIS, WORKER, Size
 
 MAIN = "compose/compose.yaml"
+SMALL = "compose/hosts/small.env"
 _BESIDE = ("compose/compose.observability.yaml", "compose/compose.tls.yaml")
 # The console script of the package loses the exit code of the program it holds.
 _PROGRAM = "lib/python*/site-packages/compose/docker-compose"
@@ -53,6 +55,7 @@ def compose(root: Path) -> Sequence[str]:
         main = configuration(root)["services"]
         watching = configuration(root, _BESIDE[0])["services"]
         configuration(root, _BESIDE[1])
+        little = rendered(root, "--env-file", SMALL, "-f", MAIN)["services"]
     except ValueError as error:
         return [str(error)]
     return [
@@ -66,6 +69,9 @@ def compose(root: Path) -> Sequence[str]:
         *_healthy(main),
         *_watched(root, watching),
         *_asked_for_health(watching, main),
+        *ordered(watching, _names(main)),
+        *small(little, _names(main), main),
+        *balanced(main["nginx"]),
     ]
 
 
@@ -82,6 +88,10 @@ def ours(services: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
         match = _OURS.match(one.get("image", ""))
         if match:
             yield name, f"{match['service']}.{one['command'][0]}", one
+
+
+def _names(services: Mapping[str, Any]) -> Mapping[str, str]:
+    return {name: process for name, process, _ in ours(services)}
 
 
 def _processes(services: Mapping[str, Any]) -> Iterator[str]:

@@ -1,27 +1,26 @@
 """Checks of the overlays for Kubernetes: what kustomize makes of them, held against the schemas of every kind."""
 
-import json
-import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import yaml
 
-from deploy.faults import PROJECT, TOOLS, CannotTellError, ran
+from deploy.custom_resources import schema_faults
+from deploy.faults import TOOLS, ran
 from deploy.known_settings import unknown
 from deploy.kubernetes_files import made
-from deploy.kubernetes_plan import autoscaler, connections, sizes
+from deploy.kubernetes_plan import autoscaler, connections, ingress, sizes
+from deploy.kubernetes_scaling import scaled, servers
 
 _OVERLAYS = "compose/k8s/overlays"
 _BEFORE = "compose/k8s/prerequisites"
-_SCHEMAS = PROJECT.parent / "shared/crds"
 _CORE = re.compile(r"^(v1|apps/v1|batch/v1|autoscaling/v2|policy/v1|networking\.k8s\.io/v1)$")
+# To try things out: no operator of KEDA's, and servers without replicas.
+_SMALL = frozenset({"dev"})
 # Each with its reason: what an overlay of an example cannot have.
 _SKIPPED = {
     "CKV_K8S_43": "images are named by version; the digest is the operator's, of his registry",
@@ -38,7 +37,8 @@ def files(root: Path) -> Sequence[str]:
 
 
 def kubernetes(root: Path) -> Sequence[str]:
-    """Every overlay is built; every object keeps its kind's schema; what the plan says holds."""
+    """Every overlay is built; every object keeps its kind's schema, and so does what is made before; what the plan says
+    holds."""
     wrong: list[str] = []
     for overlay in sorted((root / _OVERLAYS).iterdir()):
         try:
@@ -49,16 +49,21 @@ def kubernetes(root: Path) -> Sequence[str]:
         wrong += [
             f"{overlay.name}: {fault}"
             for fault in (
-                *_schemas(objects),
+                *_custom(objects),
                 *_promises(objects),
                 *_settings(objects),
                 *sizes(objects),
                 *connections(objects),
+                *ingress(objects),
                 *_archives(root, objects),
+                *(() if overlay.name in _SMALL else (*scaled(root, objects), *servers(objects))),
             )
         ]
         wrong += [f"{overlay.name}: {fault}" for fault in _validated(objects)]
-    return [*wrong, *autoscaler(root)]
+    before = [
+        one for file in sorted((root / _BEFORE).glob("*.yaml")) for one in yaml.safe_load_all(file.read_text("utf-8"))
+    ]
+    return [*wrong, *(f"prerequisites: {fault}" for fault in _custom(before)), *autoscaler(root)]
 
 
 def policy(root: Path) -> Sequence[str]:
@@ -92,6 +97,10 @@ def built(folder: Path) -> str:
     return said
 
 
+def _custom(objects: Sequence[dict[str, Any]]) -> Iterator[str]:
+    yield from (fault for one in objects if not _CORE.match(one["apiVersion"]) for fault in schema_faults(one))
+
+
 def _validated(objects: Sequence[dict[str, Any]]) -> Iterator[str]:
     core = [one for one in objects if _CORE.match(one["apiVersion"])]
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
@@ -100,47 +109,6 @@ def _validated(objects: Sequence[dict[str, Any]]) -> Iterator[str]:
         code, said = ran(TOOLS / "kubernetes-validate", "--strict", file.name)
     if code or "ERROR" in said:
         yield said.strip()
-
-
-def _schemas(objects: Sequence[dict[str, Any]]) -> Iterator[str]:
-    for one in objects:
-        if _CORE.match(one["apiVersion"]):
-            continue
-        name = f"{one['kind'].lower()}_{one['apiVersion'].rpartition('/')[2]}.json"
-        schema = _schema(name)
-        if schema is None:
-            continue
-        for error in jsonschema.Draft7Validator(schema).iter_errors(one):
-            where = "/".join(str(part) for part in error.absolute_path)
-            yield f"{one['kind']} {one['metadata']['name']}: {where}: {error.message[:300]}"
-
-
-@cache
-def _schema(name: str) -> dict[str, Any] | None:
-    """That of a custom resource; None at a desk where there is none.
-
-    Raises:
-        CannotTellError: there is none in CI, or none of this kind.
-    """
-    if not _SCHEMAS.is_dir():
-        if os.environ.get("CI"):
-            raise CannotTellError(f"the schemas of custom resources are not in {_SCHEMAS}")
-        return None
-    if not (_SCHEMAS / name).is_file():
-        raise CannotTellError(f"there is no schema {name} in {_SCHEMAS}")
-    schema: dict[str, Any] = _closed(json.loads((_SCHEMAS / name).read_text("utf-8")))
-    return schema
-
-
-def _closed(schema: Any) -> Any:
-    """A schema that refuses what it does not know, as the API of Kubernetes does when it is strict."""
-    if isinstance(schema, dict):
-        closed = {name: _closed(value) for name, value in schema.items()}
-        open_ = "additionalProperties" in schema or schema.get("x-kubernetes-preserve-unknown-fields")
-        if isinstance(schema.get("properties"), dict) and not open_ and "apiVersion" not in schema["properties"]:
-            closed["additionalProperties"] = False
-        return closed
-    return [_closed(one) for one in schema] if isinstance(schema, list) else schema
 
 
 def _promises(objects: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -209,5 +177,10 @@ def _probes(name: str, pod: dict[str, Any]) -> Iterator[str]:
         found = container.get(probe, {})
         if (found.get("periodSeconds"), found.get("timeoutSeconds")) != wanted:
             yield f"{probe} is not every {wanted[0]} s with {wanted[1]} s"
+    waits = [
+        int(word) for word in container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", ())[1:]
+    ]
+    if waits and waits[0] >= pod["terminationGracePeriodSeconds"]:
+        yield f"waits {waits[0]} s before it stops, of {pod['terminationGracePeriodSeconds']} s"
     if "topologySpreadConstraints" not in pod:
         yield "is not spread over hosts"

@@ -28,3 +28,47 @@ AUTOSCALER: dict[str, Any] = {
     "stabilization": {"scaleUp": 30, "scaleDown": 300},
 }
 """Of the gateways: utilization in percent, seconds for which a number of them was enough."""
+
+POOL: dict[str, Any] = {
+    "least": 2,
+    "most": 8,
+    "messages": "50",
+    "fallback": {"failureThreshold": 3, "replicas": 2, "behavior": "currentReplicasIfHigher"},
+}
+"""Of each pool of workers and consumers: numbers of processes, messages in a queue for each of them, and what is so
+where nobody can say how many messages there are."""
+
+GATEWAYS: dict[str, Any] = {
+    "least": 3,
+    "most": 20,
+    "triggers": {"cpu": "70", "memory": "80", "prometheus": "100"},
+    "fallback": {"failureThreshold": 3, "replicas": 3, "behavior": "currentReplicasIfHigher"},
+}
+"""Of the gateways where KEDA scales them: percent of CPU and memory, requests a second for each."""
+
+BEHAVIOR: dict[str, Any] = {
+    "scaleDown": {
+        "stabilizationWindowSeconds": 300,
+        "policies": [{"type": "Percent", "value": 20, "periodSeconds": 60}],
+    },
+}
+"""However something is scaled: no more than a fifth of it goes in a minute."""
+
+SYNCHRONOUS: dict[str, Any] = {"method": "any", "number": 1}
+"""How many replicas of PostgreSQL have a commit before it is confirmed."""
+INSTANCES = 3
+"""Of PostgreSQL, and of RabbitMQ."""
+REDIS_NODES = 6
+RABBITMQ = frozenset({"default_queue_type = quorum", "cluster_partition_handling = pause_minority"})
+
+INGRESS = {
+    "proxy-connect-timeout": "5",
+    # One time for all: a stream is quiet for long.
+    "proxy-read-timeout": "3600",
+    "proxy-send-timeout": "60",
+    "proxy-buffering": "off",
+    "proxy-next-upstream": "error timeout invalid_header http_500 http_502 http_503",
+    "proxy-next-upstream-tries": "2",
+    "limit-rps": "200",
+}
+"""What ingress-nginx is told, as nginx.conf says it elsewhere (docs/adr/0026-nginx-before-the-gateways.md)."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from deploy.composing import configuration
 from deploy.faults import TOOLS, ran
+from deploy.nginx_file import wrong as wrong_in
 from deploy.three_hosts import on_host
 
 _TEMPLATE = "compose/bet_intel/compose/servers/nginx.conf"
@@ -19,12 +20,12 @@ _LEFT = re.compile(r"\$\{[A-Z_]+\}")
 
 
 def nginx(root: Path) -> Sequence[str]:
-    """nginx and gixy accept the file with the addresses of the compose files, and every value is given."""
+    """nginx and gixy accept the file with the addresses of the compose files; every value is given, and times hold."""
     try:
         projects = [configuration(root), on_host(root, 1)]
     except ValueError as error:
         return [str(error)]
-    wrong: list[str] = []
+    wrong = list(wrong_in((root / _TEMPLATE).read_text("utf-8")))
     for project in projects:
         given = {name: str(value) for name, value in project["services"]["nginx"]["environment"].items()}
         for tls in (False, True):

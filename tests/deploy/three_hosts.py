@@ -8,6 +8,7 @@ from typing import Any
 
 from bet_intel.compose.cluster.services import KINDS
 from deploy.composing import MAIN, ours, rendered
+from deploy.composing_start import balanced
 from deploy.kubernetes_plan import BESIDE_POOL
 
 _THREE = "compose/compose.three-hosts.yaml"
@@ -45,6 +46,7 @@ def three_hosts(root: Path) -> Sequence[str]:
         *_servers(root, hosts),
         *_addresses(hosts),
         *_connections(hosts),
+        *(f"host {host}: {fault}" for host, services in hosts.items() for fault in balanced(services["nginx"])),
         *(
             f"host {host} is not on the network {_NETWORK}, which is made before"
             for host, project in projects.items()

@@ -1,86 +1,22 @@
 """nginx before gateways: what it tries again, what it does not, and that events pass through it at once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
 
-import httpx
 import pytest
 
 from bet_intel.api.problem_types import PROBLEM_TYPES
-from bet_intel.compose.servers.folder import PREFIX, ServersFolder
+from bet_intel.compose.servers.folder import ServersFolder
 from bet_intel.compose.servers.nginx import Nginx
-from bet_intel.compose.servers.programs import NGINX
-from fixtures.no_tls import NO_TLS
-from fixtures.servers import need
+from fixtures.before_gateways import Upstream, folder, listening, start
 from fixtures.waiting import until
+
+__all__ = ["folder"]
 
 pytestmark = pytest.mark.integration
 
 _TOGETHER = 90
 _FAILURES = 3
 """After which nginx leaves a gateway out."""
-
-
-class Upstream:
-    """A gateway that answers with its name; `broken`, it takes a request and dies of it; `frozen`, it says nothing;
-    `together`, it answers so many requests when the last of them is there."""
-
-    def __init__(self, name: str, *, broken: bool = False, frozen: bool = False, together: int = 1) -> None:
-        self.name = name
-        self.broken = broken
-        self.frozen = frozen
-        self.taken: list[str] = []
-        self.connections = 0
-        self.all_there = asyncio.Barrier(together)
-        self.port = 0
-        self.event = asyncio.Event()
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        try:
-            while request := await reader.readuntil(b"\r\n\r\n"):
-                head = request.decode()
-                self.taken.append(head)
-                if self.broken:
-                    return
-                if self.frozen:
-                    continue
-                if head.startswith("GET /v1/stream "):
-                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: one\n\n")
-                    await writer.drain()
-                    await self.event.wait()
-                    writer.write(b"data: two\n\n")
-                    return
-                await self.all_there.wait()
-                writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(self.name)}\r\n\r\n{self.name}".encode())
-        except asyncio.IncompleteReadError:
-            return
-        finally:
-            writer.close()
-
-
-@asynccontextmanager
-async def listening(upstream: Upstream) -> AsyncIterator[str]:
-    server = await asyncio.start_server(upstream.serve, "127.0.0.1", upstream.port)
-    upstream.port = server.sockets[0].getsockname()[1]
-    try:
-        yield f"127.0.0.1:{upstream.port}"
-    finally:
-        server.close()
-
-
-@pytest.fixture
-def folder(open_folder: Path) -> Iterator[ServersFolder]:
-    need(NGINX)
-    with ServersFolder.use(open_folder / f"{PREFIX}nginx") as opened:
-        yield opened
-
-
-async def start(folder: ServersFolder, gateways: Sequence[str]) -> httpx.AsyncClient:
-    nginx = await asyncio.to_thread(Nginx.start, folder, gateways)
-    return httpx.AsyncClient(base_url=nginx.url, trust_env=False, verify=NO_TLS, timeout=10)
 
 
 async def test_requests_go_to_every_gateway_and_name_the_client(folder: ServersFolder) -> None:

@@ -7,7 +7,8 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict, SettingsError
 
-from bet_intel.shared.secret_box import SecretBox, SecretBoxError, key_file
+from bet_intel.shared.secret_box import SecretBox, key_file
+from bet_intel.shared.secret_errors import SecretBoxError
 from bet_intel.shared.settings import Settings
 
 

@@ -19,7 +19,7 @@ from bet_intel.odds_ingest.providers.port import InvalidSourceError, SourceUsage
 from bet_intel.odds_ingest.source import Source, open_source
 from bet_intel.shared.migrate import MigrationError
 from bet_intel.shared.postgres import DatabaseError
-from bet_intel.shared.secret_box import SecretBoxError
+from bet_intel.shared.secret_errors import SecretBoxError
 from bet_intel.shared.telemetry import configure_logging
 from bet_intel.shared.times import system_clock
 

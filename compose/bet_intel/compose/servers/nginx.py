@@ -28,6 +28,9 @@ class Nginx:
 
     connections = 4000
     """How many of one address at once."""
+    rate = "1000000r/s"
+    """Requests of one address: everybody comes from one here."""
+    access_log = "off"
 
     def __init__(self, folder: ServersFolder, state: NginxState, name: str) -> None:
         self._folder = folder
@@ -109,10 +112,9 @@ class Nginx:
             "WORKERS": "1",
             "FOLDER": str(self._process.folder),
             "LISTEN": f"127.0.0.1:{self.port}",
-            # Everybody comes from one address here.
-            "RATE": "1000000r/s",
+            "RATE": self.rate,
             "CONNECTIONS": str(self.connections),
-            "ACCESS_LOG": "off",
+            "ACCESS_LOG": self.access_log,
             "GATEWAYS": " ".join(f"server {address} max_fails=3 fail_timeout=30s;" for address in self.gateways),
             "ALL_GATEWAYS": " ".join(f"server {address} max_fails=0;" for address in self.gateways),
         }

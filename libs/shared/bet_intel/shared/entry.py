@@ -19,7 +19,7 @@ from bet_intel.shared.migrate import MigrationError
 from bet_intel.shared.postgres import DatabaseError
 from bet_intel.shared.process import ProcessSettings, Service, StartError, begin_anew, prepare, redrive, run
 from bet_intel.shared.rabbitmq.errors import BrokerError, BrokerUnavailableError
-from bet_intel.shared.secret_box import SecretBoxError
+from bet_intel.shared.secret_errors import SecretBoxError
 from bet_intel.shared.settings import secret
 from bet_intel.shared.telemetry import configure_logging
 

@@ -7,9 +7,7 @@ from typing import Annotated
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import AfterValidator, SecretStr
 
-
-class SecretBoxError(Exception):
-    """A key or a box cannot be used; the message says what to do."""
+from bet_intel.shared.secret_errors import SecretBoxError
 
 
 class SecretBox:

@@ -31,7 +31,7 @@ from bet_intel.shared.rabbitmq.errors import BrokerError, BrokerUnavailableError
 from bet_intel.shared.rabbitmq.publisher import Patience, Publisher
 from bet_intel.shared.rabbitmq.redrive import redrive
 from bet_intel.shared.rabbitmq.topology import DELIVERY_LIMIT, EVENTS, EXCHANGES, Declarer, Topology, event_queue
-from bet_intel.shared.runtime import TaskGroup
+from bet_intel.shared.runtime import TaskGroup, heed_cancellation
 from bet_intel.shared.tracing import current_traceparent, processing, publishing
 from bet_intel.shared.work_queue import Backoff, WorkQueue
 
@@ -145,6 +145,8 @@ class RabbitBus:
                         await self._publisher.publish(EVENTS.name, message.type, amqp, mandatory=False)
                 except (UnavailableError, UnroutableError, BrokerError) as error:
                     _log.info("news not told, more will follow", type=message.type, reason=str(error))
+                # The driver may have taken it for the end of its own call.
+                heed_cancellation()
         finally:
             await self._publisher.close()
 

@@ -14,7 +14,8 @@ from standardwebhooks import Webhook
 
 from bet_intel.notifier.channels.guard import GuardedBackend, NotPublicError, Resolve, resolve
 from bet_intel.notifier.channels.port import Notification, SendError
-from bet_intel.shared.secret_box import SecretBox, SecretBoxError
+from bet_intel.shared.secret_box import SecretBox
+from bet_intel.shared.secret_errors import SecretBoxError
 from bet_intel.shared.times import Clock
 
 WEBHOOK = "webhook"

@@ -1,0 +1,80 @@
+"""Checks of what starts after what, and of the servers of a small host, over what Compose makes of the files."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bet_intel.compose.cluster.services import GATEWAY
+
+Services = Mapping[str, Any]
+
+_HEALTHY, _DONE = "service_healthy", "service_completed_successfully"
+_SERVERS = re.compile(r"(?:postgres|rabbitmq|redis)-\d+")
+_SMALL = frozenset({"postgres-1", "rabbitmq-1", "redis-1", "redis-2", "redis-3"})
+# What a migration needs: tables are made in the one, queues in the other.
+_MIGRATED = {"postgres-1": _HEALTHY, "rabbitmq-1": _HEALTHY}
+_KEPT = {"max_fails=3", "fail_timeout=30s"}
+_GATEWAYS = re.compile(r"server (\S+)((?: [^ ;]+)*);")
+
+
+def ordered(services: Services, processes: Mapping[str, str]) -> Iterator[str]:
+    """Who waits for another waits until it is well, or done, and can tell: servers, then migrations, then processes,
+    then nginx. `processes` says `service.type` of each of our own."""
+    for name, one in services.items():
+        for other, wanted in one.get("depends_on", {}).items():
+            if wanted["condition"] not in (_HEALTHY, _DONE):
+                yield f"compose.yaml: {name} does not wait until {other} is well ({wanted['condition']})"
+            elif wanted["condition"] == _HEALTHY and not _tells(services[other], other in processes):
+                yield f"compose.yaml: {name} waits for {other}, which nobody asks for its health"
+    for name, process in processes.items():
+        service, kind = process.split(".")
+        wanted_of = _MIGRATED if kind == "migrate" else {f"{service}-migrate": _DONE}
+        if service == GATEWAY.service and kind != "migrate":
+            wanted_of = wanted_of | {"redis-create": _DONE}
+        yield from _waits(name, services[name], wanted_of)
+    yield from _waits("nginx", services["nginx"], {GATEWAY.service: _HEALTHY})
+    yield from _waits(
+        "redis-create", services["redis-create"], dict.fromkeys(("redis-1", "redis-2", "redis-3"), _HEALTHY)
+    )
+
+
+def _tells(one: Mapping[str, Any], ours: bool) -> bool:
+    """Our images say how they are asked."""
+    asked = one.get("healthcheck", {})
+    return not asked.get("disable") and (ours or "test" in asked)
+
+
+def _waits(name: str, one: Mapping[str, Any], wanted: Mapping[str, str]) -> Iterator[str]:
+    found = {other: each["condition"] for other, each in one.get("depends_on", {}).items()}
+    yield from (
+        f"compose.yaml: {name} does not wait for {other} ({condition})"
+        for other, condition in wanted.items()
+        if found.get(other) != condition
+    )
+
+
+def small(services: Services, processes: Mapping[str, str], full: Services) -> Iterator[str]:
+    """A small host runs every process, and one server of each kind: of Redis the three nodes that a cluster needs."""
+    running = {name for name in services if _SERVERS.fullmatch(name)}
+    if running != _SMALL:
+        yield f"small.env: runs {', '.join(sorted(running))}"
+    yield from (f"small.env: no {name}" for name in sorted(processes.keys() - services.keys()))
+    created = services["redis-create"]["environment"]
+    yield from (
+        f"small.env: Redis is made of {name}, which does not run"
+        for name in created["NODES"].split()
+        if name not in services
+    )
+    if created["REPLICAS"] != "0":
+        yield f"small.env: each of three masters is to have {created['REPLICAS']} replicas"
+    if full["redis-create"]["environment"]["REPLICAS"] != "1":
+        yield "compose.yaml: the masters of Redis have no replica each"
+
+
+def balanced(nginx: Mapping[str, Any]) -> Iterator[str]:
+    """A gateway that fails three times is left out for half a minute; where all have, they are asked all the same."""
+    given = nginx["environment"]
+    for variable, wanted in (("GATEWAYS", _KEPT), ("ALL_GATEWAYS", {"max_fails=0"})):
+        for address, options in _GATEWAYS.findall(given[variable]):
+            if set(options.split()) != wanted:
+                yield f"{variable} of nginx: {address} has{options or ' nothing'}, not {' '.join(sorted(wanted))}"

@@ -1,0 +1,53 @@
+"""What nginx.conf says, block by block: for what no request shows, such as how long an answer may take to be sent."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+_TOKEN = re.compile(r"""\s+|\#[^\n]*|(?P<text>"[^"]*"|'[^']*')|(?P<sign>[{};])|(?P<word>(?:\$\{[^}]*\}|[^\s{};"'])+)""")
+_LONG = {"proxy_read_timeout": "60s", "proxy_send_timeout": "60s"}
+_SHORT = {"proxy_read_timeout": "2s", "proxy_send_timeout": "2s"}
+_STREAM = {"proxy_read_timeout": "1h", "proxy_send_timeout": "60s", "proxy_buffering": "off"}
+_EXPORTS = r"location ~ ^/v1/(?:.+/)?exports?(?:/|$)"
+WANTED: Mapping[str, Mapping[str, str]] = {
+    "location /": _LONG,
+    "location @write": _LONG,
+    "location /v1/": _SHORT,
+    "location @read_from_all": _SHORT,
+    _EXPORTS: _LONG,
+    "location = /v1/stream": _STREAM,
+    "location @stream_from_all": _STREAM,
+    "location = /health": {"access_log": "off"},
+}
+"""What holds within a block, said there or around it."""
+
+
+def wrong(text: str) -> Iterator[str]:
+    """Where the file says otherwise than is wanted."""
+    found = dict(_blocks(text))
+    for block, wanted in WANTED.items():
+        if block not in found:
+            yield f"nginx.conf: there is no {block}"
+            continue
+        for name, value in wanted.items():
+            if found[block].get(name) != value:
+                yield f"nginx.conf: {block}: {name} is {found[block].get(name)}, not {value}"
+
+
+def _blocks(text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Each block by its name, with what is said of it: in it, or around it where it does not say it itself."""
+    open_: list[tuple[str, dict[str, str]]] = [("", {})]
+    words: list[str] = []
+    for match in _TOKEN.finditer(text):
+        if match["sign"] == "{":
+            open_.append((" ".join(words), {}))
+        elif match["sign"] == ";" and words:
+            open_[-1][1][words[0]] = " ".join(words[1:])
+        elif match["sign"] == "}":
+            said: dict[str, str] = {}
+            for _, inner in open_:
+                said |= inner
+            yield open_.pop()[0], said
+        if match["sign"]:
+            words = []
+        elif match["word"] or match["text"]:
+            words.append(match["word"] or match["text"])

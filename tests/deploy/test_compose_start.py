@@ -1,0 +1,85 @@
+"""What starts after what, and what runs on a small host: a fault of each kind makes `make check-deploy` fail."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy.composing import MAIN, SMALL, rendered
+from deploy.faults import PROJECT
+from fixtures.deploy_copy import checked, spoil
+
+_THREE = "compose/compose.three-hosts.yaml"
+_SERVER = re.compile(r"((?:postgres|rabbitmq|redis)-\d):\d+")
+_HEALTH_OF_RABBITMQ = r"    healthcheck: \{test: \[CMD, rabbitmq.*\n"
+_FAULTS = [
+    (
+        MAIN,
+        r"depends_on: \{api: \{condition: service_healthy\}\}",
+        "depends_on: [api]",
+        "nginx does not wait until api is",
+    ),
+    (MAIN, r"(api-migrate: \{condition: )service_completed_successfully", r"\1service_healthy", "nobody asks for its"),
+    (MAIN, r"notifier-migrate: \{condition", "api-migrate: {condition", "notifier does not wait for notifier-migrate"),
+    (MAIN, r"      rabbitmq-1: \{condition: service_healthy\}\n", "", "api-migrate does not wait for rabbitmq-1"),
+    (
+        MAIN,
+        r"      redis-create: \{condition: service_completed_successfully\}\n",
+        "",
+        "api does not wait for redis-create",
+    ),
+    (MAIN, r"      redis-3: \{condition: service_healthy\}\n", "", "redis-create does not wait for redis-3"),
+    (MAIN, _HEALTH_OF_RABBITMQ, "", "waits for rabbitmq-1, which nobody asks for its health"),
+    (MAIN, r"max_fails=3 fail", "max_fails=1 fail", "GATEWAYS of nginx: api:8000 has max_fails=1"),
+    (MAIN, r"max_fails=0", "max_fails=3", "ALL_GATEWAYS of nginx: api:8000 has max_fails=3"),
+    (SMALL, r"PROFILES=", "PROFILES=full", "small.env: runs postgres-1, postgres-2"),
+    (SMALL, r"REDIS_NODES.*\n", "", "small.env: Redis is made of redis-4, which does not run"),
+    (SMALL, r"REPLICAS=0", "REPLICAS=1", "each of three masters is to have 1 replicas"),
+    (MAIN, r"(  notifier-worker:\n    <<: \*service\n)", r"\1    profiles: [full]\n", "small.env: no notifier-worker"),
+]
+
+
+@pytest.mark.parametrize(("file", "pattern", "fault", "said"), _FAULTS)
+def test_a_fault_is_found(
+    copy: Path, capsys: pytest.CaptureFixture[str], file: str, pattern: str, fault: str, said: str
+) -> None:
+    spoil(copy, file, pattern, fault)
+
+    code, printed = checked("compose", copy, capsys)
+
+    assert said in printed
+    assert code == 1
+
+
+def test_on_three_hosts_as_well_a_gateway_is_left_out_after_three_failures(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil(copy, _THREE, r"22:8000 max_fails=3", "22:8000 max_fails=9")
+
+    assert "host 3: GATEWAYS of nginx: 172.31.250.22:8000 has max_fails=9" in checked("hosts", copy, capsys)[1]
+
+
+def test_the_addresses_of_a_small_host_are_of_servers_that_run_there(copy: Path) -> None:
+    secrets = copy / "compose/secrets"
+    subprocess.run([copy / "compose/secrets.sh", "--small"], check=True)
+    services = rendered(copy, "--env-file", SMALL, "-f", MAIN)["services"]
+
+    addresses = {
+        file.name: set(_SERVER.findall(file.read_text("utf-8")))
+        for file in secrets.iterdir()
+        if file.name.endswith(("_dsn", "_url"))
+    }
+    assert len(addresses) == 10
+    assert {
+        name: named - services.keys() for name, named in addresses.items() if not named or named - services.keys()
+    } == {}
+
+
+@pytest.mark.parametrize(
+    "page", ["compose/compose.yaml", "docs/operations/compose.md", "docs/operations/runbooks/phases.md"]
+)
+def test_every_page_of_a_small_host_names_its_file(page: str) -> None:
+    text = (PROJECT / page).read_text("utf-8")
+    assert "secrets.sh --small" in text
+    assert f"--env-file {SMALL}" in text

@@ -1,0 +1,95 @@
+"""What a cluster of Kubernetes is told: a departure from the plan in what kustomize builds makes `make check-deploy`
+fail, and a changed setting reaches whoever reads it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bet_intel.compose.cluster.services import KINDS
+from deploy.kubernetes import built
+from fixtures.deploy_copy import OVERLAYS, checked, spoil
+
+_K8S = "compose/k8s"
+_BASE = f"{_K8S}/base"
+_KEDA = f"{_K8S}/components/keda/scaled-objects.yaml"
+_POSTGRES = f"{_K8S}/components/postgres/cluster.yaml"
+_RABBITMQ = f"{_K8S}/components/rabbitmq/cluster.yaml"
+_REDIS = f"{_K8S}/components/redis/nodes.yaml"
+_OF_NOTIFIER = r"(name: notifier-worker\nspec:(?s:.)*?)"
+_FAULTS = [
+    (_KEDA, _OF_NOTIFIER + r"minReplicaCount: 2", r"\1minReplicaCount: 1", "notifier-worker is scaled from (1, 8)"),
+    (_KEDA, _OF_NOTIFIER + r"maxReplicaCount: 8", r"\1maxReplicaCount: 9", "the plan says (2, 8)"),
+    (_KEDA, _OF_NOTIFIER + r"value: '50'", r"\1value: '51'", "notifier-worker is scaled by 51 of QueueLength"),
+    (_KEDA, _OF_NOTIFIER + r"    replicas: 2", r"\1    replicas: 1", "notifier-worker falls back to"),
+    (_KEDA, _OF_NOTIFIER + r"protocol: http", r"\1protocol: amqp", "asks for notifications over amqp"),
+    (_KEDA, r"queueName: notifier.delivery-requested", "queueName: notifier.other", "which it is not fed from"),
+    (_KEDA, r"queueName: api.odds-changed", "queueName: api.other", "api-consume is not scaled by api.odds-changed"),
+    (_KEDA, r"    name: ev-engine-worker", "    name: odds-ingest-schedule", "odds-ingest-schedule has a ScaledObject"),
+    (_KEDA, r"    name: ev-engine-worker", "    name: odds-ingest-schedule", "ev-engine-worker has no ScaledObject"),
+    (_KEDA, r"maxReplicaCount: 20", "maxReplicaCount: 21", "api-serve is scaled from (3, 21)"),
+    (_KEDA, r"threshold: '100'", "threshold: '200'", "api-serve is scaled by"),
+    (_KEDA, r"periodSeconds: 60", "periodSeconds: 10", "becomes fewer by"),
+    (f"{_BASE}/api-autoscaler.yaml", r"minReplicas: 3", "minReplicas: 2", "the plan {"),
+    (f"{_BASE}/api-autoscaler.yaml", r"WindowSeconds: 300", "WindowSeconds: 30", "the plan {"),
+    (_POSTGRES, r"instances: 3", "instances: 2", "PostgreSQL has 2 instances"),
+    (_POSTGRES, r"    synchronous:\n.*\n.*\n", "", "PostgreSQL confirms by None"),
+    (_RABBITMQ, r"  replicas: 3", "  replicas: 1", "RabbitMQ has 1 nodes"),
+    (_RABBITMQ, r"pause_minority", "autoheal", "RabbitMQ is not told cluster_partition_handling = pause_minority"),
+    (_REDIS, r"replicas: 6", "replicas: 3", "Redis has 3 nodes"),
+    (_REDIS, r"kind: StatefulSet", "kind: DaemonSet", "there is no StatefulSet"),
+    (f"{_BASE}/api-service.yaml", r"tries: '2'", "tries: '3'", "the Ingress api has proxy-next-upstream-tries 3"),
+    (f"{_BASE}/api-service.yaml", r".*proxy-connect-timeout.*\n", "", "the Ingress api has proxy-connect-timeout None"),
+    (f"{_BASE}/ev-engine-consume.yaml", r"cpu: 800m", "cpu: 900m", "ev-engine-consume has"),
+    (_REDIS, r"memory: 256Mi", "memory: 512Mi", "redis has 512 MiB"),
+    (
+        f"{_BASE}/api-serve.yaml",
+        r"periodSeconds: 10",
+        "periodSeconds: 20",
+        "api-serve: readinessProbe is not every 10 s",
+    ),
+    (f"{_BASE}/api-serve.yaml", r"timeoutSeconds: 10", "timeoutSeconds: 1", "livenessProbe is not every 30 s with 10"),
+    (f"{_BASE}/api-serve.yaml", r"- '10'", "- '70'", "api-serve: waits 70 s before it stops, of 60 s"),
+]
+
+
+@pytest.mark.parametrize(("file", "pattern", "fault", "said"), _FAULTS)
+def test_a_departure_from_the_plan_is_found(
+    copy: Path, capsys: pytest.CaptureFixture[str], file: str, pattern: str, fault: str, said: str
+) -> None:
+    spoil(copy, file, pattern, fault)
+
+    code, printed = checked("kubernetes", copy, capsys)
+
+    assert said in printed
+    assert code == 1
+
+
+def test_without_its_autoscalers_every_pool_is_named(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spoil(copy, f"{OVERLAYS}/prod/kustomization.yaml", r"- ../../components/keda\n", "")
+
+    _, printed = checked("kubernetes", copy, capsys)
+
+    named = {line.split()[1] for line in printed.splitlines() if "has no ScaledObject" in line}
+    assert named == {name.replace(".", "-") for name in KINDS} - {"odds-ingest-schedule"}
+
+
+def test_a_changed_setting_rolls_out_to_the_pods_that_read_it_and_to_no_others(copy: Path) -> None:
+    prod = copy / OVERLAYS / "prod"
+    before = _pods(built(prod))
+    spoil(copy, f"{_BASE}/kustomization.yaml", r"EV_ENGINE_PROCESSES=16", "EV_ENGINE_PROCESSES=17")
+    after = _pods(built(prod))
+
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"Deployment ev-engine-consume", "Deployment ev-engine-worker", "Job ev-engine-migrate"}
+
+
+def _pods(rendered: str) -> Mapping[str, Any]:
+    """The pods of each Deployment and Job, as they are described."""
+    return {
+        f"{one['kind']} {one['metadata']['name']}": one["spec"]["template"]
+        for one in yaml.safe_load_all(rendered)
+        if one["kind"] in ("Deployment", "Job")
+    }
