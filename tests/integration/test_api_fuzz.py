@@ -85,7 +85,7 @@ async def test_cursors(filled: tuple[Gateway, World]) -> None:
         path = address(world, operation)
         given_out: str = (await gateway.get(path, limit=1))["next_cursor"]
         near = st.one_of(flipped(given_out), spoilt(given_out, "-_=A "))
-        for cursor in varied(st.one_of(texts, packed, near), MANY // 4):
+        for cursor in varied(st.one_of(texts, packed, near), MANY // 6):
             response = await gateway.client.get(path, params={"limit": 1, "cursor": cursor})
             clean(response)
             # What is spoilt in the position alone is still a position, of another place.
