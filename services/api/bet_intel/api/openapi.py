@@ -162,13 +162,12 @@ def _query_parameters(operation: Operation, example: Example) -> list[dict[str, 
     described = components[operation.query.__name__] if components else root
     needed = described.get("required", [])
     return [
-        _query_parameter(name, schema, required=name in needed)
-        | ({"example": example.query[name]} if name in example.query else {})
+        _query_parameter(name, schema, required=name in needed, example=example.query.get(name))
         for name, schema in described.get("properties", {}).items()
     ]
 
 
-def _query_parameter(name: str, schema: dict[str, Any], *, required: bool) -> dict[str, Any]:
+def _query_parameter(name: str, schema: dict[str, Any], *, required: bool, example: str | None) -> dict[str, Any]:
     # A parameter is left out, never given as null.
     options = [option for option in schema.get("anyOf", []) if option != {"type": "null"}]
     plain = {**schema, **options[0]} if options else dict(schema)
@@ -179,7 +178,11 @@ def _query_parameter(name: str, schema: dict[str, Any], *, required: bool) -> di
     if plain.get("type") == "array":
         plain["minItems"] = 1
     parameter = {"name": name, "in": "query", "required": required, "description": description, "schema": plain}
-    return parameter | ({"style": "form", "explode": False} if plain.get("type") == "array" else {})
+    is_list = plain.get("type") == "array"
+    if example is not None:
+        # The example is of what the schema describes, not of how it is written in an address.
+        parameter["example"] = example.split(",") if is_list else example
+    return parameter | ({"style": "form", "explode": False} if is_list else {})
 
 
 def _headers(operation: Operation) -> list[dict[str, Any]]:
