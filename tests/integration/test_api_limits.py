@@ -68,7 +68,8 @@ async def test_the_quota_of_each_tier_is_that_of_its_row(keyed: Gateway) -> None
     assert quotas == {"anonymous": 30, "free": 60, "basic": 120, "premium": 300, "admin": None}
     told = (await ask(keyed, "GET", "/v1/tiers", OPERATOR)).json()["data"]
     assert {one["name"]: one["requests_per_minute"] for one in told} == quotas
-    headers = {"anonymous": {}} | {name: (await holder(keyed, name)).headers for name in quotas if name != "anonymous"}
+    headers: dict[str, dict[str, str]] = {"anonymous": {}}
+    headers |= {name: (await holder(keyed, name)).headers for name in quotas if name != "anonymous"}
     for name, quota in quotas.items():
         answer = await keyed.client.get(SPORTS, headers=headers[name])
         if quota is None:
