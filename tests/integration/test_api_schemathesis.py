@@ -180,8 +180,9 @@ async def test_the_stream_keeps_its_contract(make_database: MakeDatabase, tmp_pa
         code, report = await ran(gateway, tmp_path, headers, *which, seconds=300, hooks=ONCE)
         assert code == 0, report[-3000:]
         found = summary(json.loads((tmp_path / ARCHIVE).read_text()), [STREAM], [STREAM], ())
+        # 401 also where schemathesis leaves the key out, or sends another.
         answers = found.answers[STREAM]
-        assert answers.keys() == ({200, 400} if who == "key" else {401}), answers
+        assert answers.keys() == ({200, 400, 401} if who == "key" else {401}), answers
 
 
 async def allowed(gateway: Gateway, headers: dict[str, str]) -> tuple[list[Place], list[Place]]:
