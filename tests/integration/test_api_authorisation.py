@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from fixtures.api_accounts import ACCOUNTS, KEYS, OPERATOR, account, ask, holder, key
 from fixtures.api_gateway import MIGRATIONS, NOW, Gateway, gateway_on
+from fixtures.api_world import delivered
 from fixtures.postgres import MakeDatabase
 
 pytestmark = pytest.mark.integration
@@ -44,6 +45,8 @@ NEEDS: Mapping[tuple[str, str], str] = {
     ("GET", "/openapi.json"): "nothing",
     ("GET", "/problems"): "nothing",
     ("GET", "/problems/{type}"): "nothing",
+    ("GET", "/docs"): "nothing",
+    ("GET", "/docs/{name}"): "nothing",
     ("GET", "/metrics"): "metrics",
     ("GET", "/v1/me"): "anybody",
     ("GET", "/v1/tiers"): "read",
@@ -100,8 +103,30 @@ NEEDS: Mapping[tuple[str, str], str] = {
 }
 OWNED = ("/v1/bets/{id}", "/v1/subscriptions/{id}")
 """Addresses of what belongs to an account."""
-SHARED = ("/problems/{type}", "/v1/events/{id}", "/v1/opportunities/{id}", "/v1/refreshes/{id}", "/v1/admin/")
+SHARED = (
+    "/problems/{type}",
+    "/docs/{name}",
+    "/v1/events/{id}",
+    "/v1/opportunities/{id}",
+    "/v1/refreshes/{id}",
+    "/v1/admin/",
+)
 """Addresses of what belongs to nobody, or to administrators."""
+OWN: Mapping[tuple[str, str], int] = {
+    ("GET", "/v1/bets/{id}"): 200,
+    ("GET", "/v1/subscriptions/{id}"): 200,
+    ("PUT", "/v1/subscriptions/{id}"): 200,
+    ("POST", "/v1/subscriptions/{id}/test"): 202,
+    ("GET", "/v1/subscriptions/{id}/deliveries"): 200,
+    ("GET", "/v1/subscriptions/{id}/deliveries/{delivery}"): 200,
+    ("POST", "/v1/subscriptions/{id}/deliveries/{delivery}/redeliver"): 202,
+    ("DELETE", "/v1/bets/{id}"): 204,
+    ("DELETE", "/v1/subscriptions/{id}"): 204,
+}
+"""What its owner is answered, in an order in which there is something left to ask for."""
+OWNERS = ("free", "basic", "premium", "admin", "operator")
+ACCOUNT_OF = {"reader": "basic", "better": "basic", "revoked": "basic"}
+"""Keys that are not the only one of their account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +165,11 @@ async def world(make_database: MakeDatabase) -> AsyncIterator[World]:
 
 
 async def test_the_tables_have_every_route(world: World) -> None:
-    routes = {(one.method, one.path) for one in world.gateway.api.operations}
-    assert routes == set(NEEDS)
+    routes = [(method, one.path) for one in world.gateway.api.routes for method in one.methods or ()]
+    # Whoever may GET may HEAD, which is asked for below.
+    assert {place for place in routes if place[0] != "HEAD"} == set(NEEDS)
+    assert {path for method, path in routes if method == "HEAD"} == {path for method, path in NEEDS if method == "GET"}
+    assert {place for place in NEEDS if place[1].startswith(OWNED)} == set(OWN)
     for _, path in routes:
         if "{" in path:
             assert path.startswith(OWNED) != path.startswith(SHARED), f"whose is what is at {path}?"
@@ -153,15 +181,21 @@ async def test_every_route_for_every_caller(world: World) -> None:
         if (method, path) == ("DELETE", "/v1/admin/accounts/{id}"):
             continue  # below: there would be nobody left
         made_up = path.replace("{profile}", "consensus").replace("{tier}", "none").replace("{type}", "overloaded")
+        made_up = made_up.replace("{name}", "start.js")
         for name in ("{id}", "{key}", "{delivery}"):
             made_up = made_up.replace(name, str(uuid4()))
-        statuses = await asyncio.gather(*(world.status(caller, method, made_up) for caller in CALLERS))
-        for caller, status in zip(CALLERS, statuses, strict=True):
-            refused = 401 if caller in ("anonymous", "revoked") else 403
-            may = caller in BY_NEED[need]
-            if (status == refused) == may or (may and status in (401, 403)) or status >= 500:
-                wrong.append((method, path, caller, may, status))
+        for asked in (method, "HEAD") if method == "GET" else (method,):
+            statuses = await asyncio.gather(*(world.status(caller, asked, made_up) for caller in CALLERS))
+            for caller, status in zip(CALLERS, statuses, strict=True):
+                may = caller in BY_NEED[need]
+                if (status == refused(caller)) == may or (may and status in (401, 403)) or status >= 500:
+                    wrong.append((asked, path, caller, may, status))
     assert not wrong
+
+
+def refused(caller: str) -> int:
+    """The status that a caller gets where he may not."""
+    return 401 if caller in ("anonymous", "revoked") else 403
 
 
 async def test_an_account_is_deleted_by_administrators_alone(world: World) -> None:
@@ -173,7 +207,7 @@ async def test_an_account_is_deleted_by_administrators_alone(world: World) -> No
         if caller in BY_NEED["admin"]:
             assert (status, left) == (204, 404), caller
         else:
-            assert (status, left) == (401 if caller in ("anonymous", "revoked") else 403, 200), caller
+            assert (status, left) == (refused(caller), 200), caller
     # Nobody gets rid of his own account, but for administrators.
     for caller in ("free", "basic", "premium"):
         own = (await ask(gateway, "GET", "/v1/me", dict(world.headers[caller]))).json()["account"]
@@ -193,51 +227,90 @@ async def test_a_refresh_is_shown_to_whoever_may_ask_for_one(world: World) -> No
     assert (theirs.status_code, theirs.json()) == (200, own)
     assert own == asked.json()
     for caller in CALLERS:
-        refused = 401 if caller in ("anonymous", "revoked") else 403
-        expected = 200 if caller in BY_NEED["refresh"] else refused
+        expected = 200 if caller in BY_NEED["refresh"] else refused(caller)
         assert await world.status(caller, "GET", path) == expected, caller
     assert (await ask(gateway, "GET", f"/v1/refreshes/{uuid4()}", another.headers)).status_code == 404
 
 
-@pytest.mark.parametrize("owner", ["free", "basic", "premium", "admin", "operator"])
-async def test_what_belongs_to_an_account_is_nobody_elses(world: World, owner: str) -> None:
-    client, headers = world.gateway.client, dict(world.headers[owner])
-    bet: dict[str, Any] = {
-        "league": "x",
-        "home": "a",
-        "away": "b",
-        "commence_time": NOW.isoformat(),
-        "bookmaker": "alpha",
-    }
-    bet |= {"market": "h2h", "outcome": "home", "price": 2.0, "stake": "1"}
-    hook = {"webhook": {"url": "https://hooks.example.com/x"}}
-    made = {
-        "/v1/bets": await client.post("/v1/bets", headers=headers, json=bet),
-        "/v1/subscriptions": await client.post("/v1/subscriptions", headers=headers, json=hook),
-    }
-    others = [caller for caller in ("free", "basic", "premium", "admin", "operator") if caller != owner]
-    for path, answer in made.items():
+BET: dict[str, Any] = {
+    "league": "x",
+    "home": "a",
+    "away": "b",
+    "commence_time": NOW.isoformat(),
+    "bookmaker": "alpha",
+    "market": "h2h",
+    "outcome": "home",
+    "price": 2.0,
+    "stake": "1",
+}
+HOOK = {"webhook": {"url": "https://hooks.example.com/x"}}
+MADE_BY = {"/v1/bets": BET, "/v1/subscriptions": HOOK}
+
+
+async def belongings(world: World, owner: str) -> dict[str, dict[str, str]]:
+    """A bet, and a subscription with a delivery: what stands for the names in their addresses."""
+    headers, made = dict(world.headers[owner]), {}
+    for path, body in MADE_BY.items():
+        answer = await world.gateway.client.post(path, headers=headers, json=body)
         assert answer.status_code == 201, answer.text
-        id = answer.json()["id"]
-        assert [one["id"] for one in (await client.get(path, headers=headers)).json()["data"]] == [id]
-        for other in others:
+        made[path] = {"id": str(answer.json()["id"])}
+    subscription = made["/v1/subscriptions"]
+    subscription["delivery"] = await delivered(world.gateway, subscription["id"], headers)
+    return made
+
+
+def addressed(path: str, made: Mapping[str, Mapping[str, str]]) -> str:
+    base = next(base for base in made if path.startswith(base))
+    return path.format(**made[base])
+
+
+@pytest.mark.parametrize("owner", OWNERS)
+async def test_what_belongs_to_an_account_is_nobody_elses(world: World, owner: str) -> None:
+    client, made = world.gateway.client, await belongings(world, owner)
+    nobodys = {path: {name: str(uuid4()) for name in names} for path, names in made.items()}
+    others = [caller for caller in CALLERS if ACCOUNT_OF.get(caller, caller) != owner]
+    for path in made:
+        for other in OWNERS:
             listed = await client.get(path, headers=dict(world.headers[other]))
-            assert listed.json()["data"] == []
-    for method, path in NEEDS:
-        if not path.startswith(OWNED):
-            continue
-        base = "/".join(path.split("/")[:3])
-        real = path.replace("{id}", made[base].json()["id"]).replace("{delivery}", "d")
-        body: dict[str, Any] = {"json": hook} if method == "PUT" else {}
+            assert [one["id"] for one in listed.json()["data"]] == ([made[path]["id"]] if other == owner else [])
+    for (method, path), expected in OWN.items():
+        body: dict[str, Any] = {"json": HOOK} if method == "PUT" else {}
+        real = addressed(path, made)
         for other in others:
-            assert await world.status(other, method, real, **body) == 404, (other, method, path)
-        # Not to have it, and not to see it, is told alike.
-        theirs = await client.request(method, real, headers=dict(world.headers[others[0]]), **body)
-        nobodys = path.replace("{id}", str(uuid4())).replace("{delivery}", "d")
-        none = await client.request(method, nobodys, headers=dict(world.headers[others[0]]), **body)
-        assert (theirs.json()["type"], theirs.json()["title"]) == (none.json()["type"], none.json()["title"])
-    for method, path in NEEDS:
-        if path in OWNED and method != "DELETE":
-            base = "/".join(path.split("/")[:3])
-            body = {"json": hook} if method == "PUT" else {}
-            assert await world.status(owner, method, path.replace("{id}", made[base].json()["id"]), **body) == 200
+            may = other in BY_NEED[NEEDS[method, path]]
+            theirs = await client.request(method, real, headers=dict(world.headers[other]), **body)
+            assert theirs.status_code == (404 if may else refused(other)), (other, method, path)
+            # Not to have it, and not to see it, is told alike.
+            none = await client.request(method, addressed(path, nobodys), headers=dict(world.headers[other]), **body)
+            told = [{**one.json(), "instance": "", "detail": ""} for one in (theirs, none)]
+            assert told[0] == told[1]
+        own = await world.status(owner, method, real, **body)
+        assert own == expected, (owner, method, path)
+        if method == "DELETE":
+            assert await world.status(owner, "GET", real) == 404
+
+
+async def test_a_delivery_of_another_subscription_is_none_of_ones_own(world: World) -> None:
+    made, foreign = [await belongings(world, owner) for owner in ("basic", "premium")]
+    names = made["/v1/subscriptions"] | {"delivery": foreign["/v1/subscriptions"]["delivery"]}
+    for method, path in OWN:
+        if "{delivery}" in path:
+            assert await world.status("basic", method, path.format(**names)) == 404, (method, path)
+
+
+@pytest.mark.parametrize("caller", sorted(BY_NEED["admin"]))
+async def test_a_key_is_not_reached_by_way_of_another_account(world: World, caller: str) -> None:
+    gateway = world.gateway
+    one, other = [await holder(gateway, "basic", name) for name in ("one with a key", "another with a key")]
+    places = [place for place in NEEDS if "{key}" in place[1]]
+    assert {method for method, _ in places} == {"DELETE", "POST"}
+    for method, path in places:
+        crossed = path.format(id=one.account, key=other.key_id)
+        assert await world.status(caller, method, crossed) == 404, (method, path)
+    await gateway.api.keys.look()
+    for still in (one, other):
+        assert (await ask(gateway, "GET", "/v1/me", still.headers)).status_code == 200
+    # By way of its own account it is reached: it was the account that was wrong.
+    for method, path in sorted(places, reverse=True):
+        reached = await world.status(caller, method, path.format(id=other.account, key=other.key_id))
+        assert reached == (201 if method == "POST" else 204), (method, path)

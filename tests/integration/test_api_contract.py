@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import SecretStr
 
 import bet_intel.api
@@ -119,7 +119,7 @@ async def test_an_example_of_every_operation_as_it_is_answered(make_database: Ma
 async def test_examples_fit_their_schemas(make_database: MakeDatabase) -> None:
     async with gateway_on(await make_database(MIGRATIONS)) as gateway:
         document = await gateway.get("/openapi.json")
-    missing, checked = [], 0
+    missing, checked, parameters = [], 0, 0
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             answers = [answer for status, answer in operation["responses"].items() if status < "500"]
@@ -135,6 +135,11 @@ async def test_examples_fit_their_schemas(make_database: MakeDatabase) -> None:
                 checked += 1
             for parameter in operation["parameters"]:
                 assert not parameter["required"] or "example" in parameter, path
+                if "example" in parameter:
+                    schema = Draft202012Validator(parameter["schema"], format_checker=FormatChecker())
+                    schema.validate(parameter["example"])
+                    parameters += 1
     # The answer to any other error has none.
     assert {one for one in missing if "problem+json" not in one} == set()
     assert checked > 150
+    assert parameters > 20

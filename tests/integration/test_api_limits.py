@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -58,6 +59,32 @@ async def test_every_answer_tells_what_is_left(keyed: Gateway) -> None:
     assert (answer.headers["ratelimit-policy"], left(answer)[0]) == ('"minute";q=120;w=60', 119)
     unlimited = await keyed.client.get(SPORTS, headers=OPERATOR)
     assert "ratelimit" not in unlimited.headers
+
+
+async def test_the_quota_of_each_tier_is_that_of_its_row(keyed: Gateway) -> None:
+    """From the data to the header, and of premium to its last request."""
+    rows = await keyed.database.fetch("select name, requests_per_minute from tier order by position")
+    quotas = {row["name"]: row["requests_per_minute"] for row in rows}
+    assert quotas == {"anonymous": 30, "free": 60, "basic": 120, "premium": 300, "admin": None}
+    told = (await ask(keyed, "GET", "/v1/tiers", OPERATOR)).json()["data"]
+    assert {one["name"]: one["requests_per_minute"] for one in told} == quotas
+    headers: dict[str, dict[str, str]] = {"anonymous": {}}
+    headers |= {name: (await holder(keyed, name)).headers for name in quotas if name != "anonymous"}
+    for name, quota in quotas.items():
+        answer = await keyed.client.get(SPORTS, headers=headers[name])
+        if quota is None:
+            assert not {"ratelimit", "ratelimit-policy"} & {*answer.headers}
+        else:
+            assert answer.headers["ratelimit-policy"] == f'"minute";q={quota};w=60'
+            assert left(answer)[0] == quota - 1
+    lefts = []
+    for _ in range(299):
+        answer = await keyed.client.get(SPORTS, headers=headers["premium"])
+        assert answer.status_code == 200
+        lefts.append(left(answer)[0])
+    assert lefts == [*range(298, -1, -1)]
+    refused = await keyed.client.get(SPORTS, headers=headers["premium"])
+    assert (refused.status_code, refused.json()["violated-policies"], left(refused)[0]) == (429, ["minute"], 0)
 
 
 async def test_keys_of_one_account_share_its_quota(keyed: Gateway) -> None:
@@ -173,6 +200,38 @@ async def test_who_waits_too_long_for_others_is_shed_with_429(make_database: Mak
         await gateway.database.execute("lock table opportunity in access exclusive mode")
         shed = await gateway.client.get("/v1/opportunities/any")
         assert (shed.status_code, shed.json()["type"]) == (429, "/problems/overloaded")
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_what_takes_longer_than_a_request_may_is_answered_503(make_database: MakeDatabase, method: str) -> None:
+    """Where there is room for others: it is this one that waits."""
+    dsn = await make_database(MIGRATIONS)
+    async with gateway_on(dsn, request_seconds=0.2, **KEYS) as gateway:
+        path = f"/v1/bets/{uuid4()}"
+        owner = await holder(gateway, "free")
+        async with gateway.database.transaction():
+            await gateway.database.execute("lock table bet in access exclusive mode")
+            late = await ask(gateway, method, path, owner.headers)
+            assert (late.status_code, late.headers["content-type"]) == (503, "application/problem+json")
+            assert (late.json()["type"], late.json()["instance"]) == ("/problems/unavailable", path)
+            assert "took too long" in late.json()["detail"]
+            assert late.headers["retry-after"] == "1"
+            # It is counted, named and safe as every answer is.
+            assert {"ratelimit", "x-request-id", "x-content-type-options"} <= {*late.headers}
+            # Nobody else has to wait, and what was waited for is let go.
+            assert (await gateway.client.get("/v1/sports")).status_code == 200
+        assert (await ask(gateway, method, path, owner.headers)).status_code == 404
+
+
+async def test_a_body_that_does_not_come_is_answered_503(make_database: MakeDatabase) -> None:
+    dsn = await make_database(MIGRATIONS)
+    async with gateway_on(dsn, request_seconds=0.2, **KEYS) as gateway:
+        reader, writer = await asyncio.open_connection(gateway.client.base_url.host, gateway.client.base_url.port)
+        head = "POST /v1/devig HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n"
+        writer.write(head.encode() + b"{")
+        async with asyncio.timeout(10):
+            assert (await reader.readline()).startswith(b"HTTP/1.1 503 ")
+        writer.close()
 
 
 async def test_a_quota_holds_over_three_gateways(make_database: MakeDatabase, redis_masters: RedisCluster) -> None:

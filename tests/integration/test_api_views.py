@@ -1,75 +1,22 @@
 """What each tier sees, in every way out."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
-from bet_intel.events.v1.subscription_changed_pb2 import SubscriptionChanged, SubscriptionStatus
-from bet_intel.shared.messaging import Message, Queue
-from fixtures.api_accounts import ACCOUNTS, KEYS, OPERATOR, Holder, ask, holder
-from fixtures.api_gateway import MIGRATIONS, Gateway, gateway_on
+from bet_intel.events.v1.subscription_changed_pb2 import SubscriptionStatus
+from fixtures.api_accounts import ACCOUNTS, OPERATOR, ask
 from fixtures.api_messages import AS_OF, START, Market, Offer, odds_changed, opportunities_updated
+from fixtures.api_tiers import OFFERS, QUARTER, SEEN, World, world
 from fixtures.closing_messages import closing_line_fixed, h2h
-from fixtures.postgres import MakeDatabase
 from fixtures.sse import streaming
 from fixtures.waiting import until
 
+__all__ = ["world"]
+
 pytestmark = pytest.mark.integration
 
-BOX_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 EVENT = "/v1/events/made_up:1"
-QUARTER = timedelta(minutes=15)
-OFFERS = (
-    Offer("old main", seen=QUARTER),
-    Offer("young main", bookmaker="beta", seen=timedelta(minutes=6)),
-    Offer("new main", bookmaker="gamma"),
-    Offer("alternate", market="totals", line=7.5, outcome="Over", category="alternate", seen=QUARTER),
-    Offer("prop", market="player_hits", line=1.5, outcome="Over", category="prop", seen=QUARTER),
-)
-SEEN = {
-    "anonymous": {"old main"},
-    "free": {"old main", "young main"},
-    "basic": {"old main", "young main", "new main"},
-    "premium": {one.id for one in OFFERS},
-    "admin": {one.id for one in OFFERS},
-}
-
-
-@dataclass
-class Heard:
-    changes: list[SubscriptionChanged] = field(default_factory=list)
-
-    async def changed(self, messages: Sequence[Message]) -> None:
-        self.changes += [SubscriptionChanged.FromString(message.data) for message in messages]
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    gateway: Gateway
-    holders: Mapping[str, Holder]
-    heard: Heard
-
-    def headers(self, tier: str) -> dict[str, str]:
-        return self.holders[tier].headers if tier in self.holders else {}
-
-    async def get(self, tier: str, path: str, status: int = 200) -> Any:
-        answer = await self.gateway.client.get(path, headers=self.headers(tier))
-        assert answer.status_code == status, (tier, answer.text)
-        return answer.json()
-
-
-@pytest.fixture
-async def world(make_database: MakeDatabase) -> AsyncIterator[World]:
-    heard = Heard()
-    listen_on = {Queue("tests.subscriptions", "subscription.changed.v1"): heard.changed}
-    dsn = await make_database(MIGRATIONS)
-    async with gateway_on(dsn, listen_on=listen_on, secrets_key=SecretStr(BOX_KEY), **KEYS) as gateway:
-        holders = {tier: await holder(gateway, tier) for tier in ("free", "basic", "premium", "admin")}
-        yield World(gateway, holders, heard)
 
 
 @pytest.mark.parametrize("tier", SEEN)
@@ -207,17 +154,7 @@ async def test_closing_lines_and_what_they_say_of_bets(world: World, tier: str) 
 
 
 async def test_a_stream_of_some_categories_tells_of_them_alone(world: World) -> None:
-    body = {
-        "requests_per_minute": 120,
-        "categories": ["main"],
-        "delay_seconds": 0,
-        "features": [],
-        "streams": 1,
-        "subscriptions": 10,
-    }
-    changed = await ask(world.gateway, "PUT", "/v1/admin/tiers/basic", OPERATOR, json=body)
-    assert changed.status_code == 200, changed.text
-    await world.gateway.api.keys.look()
+    await world.change("basic")
     await world.gateway.tell(opportunities_updated(OFFERS[2], OFFERS[3]))
     async with streaming(world.gateway.client, headers=world.headers("basic")) as stream:
         snapshot = await stream.event()

@@ -1,5 +1,6 @@
 """From a request's headers to a caller."""
 
+import hmac
 from typing import Any, cast
 
 import pytest
@@ -9,7 +10,7 @@ from pydantic import SecretStr
 
 from bet_intel.api.auth import Access, Gatekeeper, address_of
 from bet_intel.api.domain.accounts import LOCAL, OPERATOR, SCOPES, Caller, Tier
-from bet_intel.api.domain.keys import digest_of, key_of
+from bet_intel.api.domain.keys import digest_of, is_key, key_of
 from bet_intel.api.key_directory import KeyDirectory
 from bet_intel.api.problems import KeyInUrlError, UnauthorizedError
 
@@ -21,13 +22,17 @@ OWNER = Caller("a", Tier("basic", 120), frozenset(SCOPES), "a", "id")
 class Directory:
     anonymous = Tier("anonymous", 30)
 
+    def __init__(self) -> None:
+        self.asked: list[object] = []
+
     def caller(self, digest: bytes) -> Caller | None:
+        self.asked.append(digest)
         return OWNER if digest == digest_of(KEY) else None
 
 
-def keeper(access: Access = "keys", token: str | None = TOKEN) -> Gatekeeper:
-    directory = cast("KeyDirectory", Directory())
-    return Gatekeeper(directory, access, None if token is None else SecretStr(token))
+def keeper(access: Access = "keys", token: str | None = TOKEN, directory: Directory | None = None) -> Gatekeeper:
+    known = cast("KeyDirectory", directory or Directory())
+    return Gatekeeper(known, access, None if token is None else SecretStr(token))
 
 
 def scope(
@@ -60,6 +65,52 @@ def test_a_key_that_is_sent_is_looked_at_always(access: Access) -> None:
         with pytest.raises(UnauthorizedError) as refused:
             guard.caller(scope(bearer(wrong)))
         assert not wrong or wrong not in str(refused.value)
+
+
+class Compared:
+    """Stands in for `hmac.compare_digest`, and keeps what it was asked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.pairs: list[tuple[object, object]] = []
+        self._compare = hmac.compare_digest
+        monkeypatch.setattr(hmac, "compare_digest", self.compare)
+
+    def compare(self, one: bytes, other: bytes) -> bool:
+        self.pairs.append((one, other))
+        return self._compare(one, other)
+
+
+@pytest.mark.parametrize("sent", [KEY, TOKEN, TOKEN[:-1] + "x", "t", "x" * 500, key_of(b"x" * 32)])
+def test_what_is_compared_with_a_secret_is_compared_in_constant_time(
+    sent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How long it takes tells nobody how much of it was right: what is looked up, and what the operator's token is
+    held against, is a digest, of which guesses are no nearer to the secret (docs/adr/0041)."""
+    directory, compared = Directory(), Compared(monkeypatch)
+    guard = keeper(directory=directory)
+    for header in (bearer(sent), (b"x-api-key", sent.encode())):
+        try:
+            guard.caller(scope(header))
+        except UnauthorizedError:
+            assert sent not in (KEY, TOKEN)
+        else:
+            assert sent in (KEY, TOKEN)
+    assert directory.asked == [digest_of(sent)] * 2
+    of_the_token = [pair for pair in compared.pairs if digest_of(TOKEN) in pair]
+    assert of_the_token == ([] if sent == KEY else [(digest_of(sent), digest_of(TOKEN))] * 2)
+    # Nothing else is held against anything but a digest and a key's own checksum.
+    assert all(KEY not in pair and TOKEN not in pair for pair in compared.pairs)
+
+
+def test_two_keys_of_one_request_and_a_checksum_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = Compared(monkeypatch)
+    other = key_of(b"x" * 32)
+    with pytest.raises(UnauthorizedError, match="Two different keys"):
+        keeper().caller(scope(bearer(KEY), (b"x-api-key", other.encode())))
+    assert compared.pairs == [(KEY.encode(), other.encode())]
+    compared.pairs.clear()
+    assert not is_key(KEY[:-1] + "0")
+    assert compared.pairs == [(KEY[-6:], KEY[-6:-1] + "0")]
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,17 @@ def test_other_filters_are_refused(min_ev: float) -> None:
         cursor.decode(given_out, OpportunityQuery(min_ev=min_ev), tuple[float, str])
 
 
+@given(NAMES, NAMES)
+def test_a_list_with_the_same_parameters_is_another(one: str, other: str) -> None:
+    given_out = cursor.encode((0.05, "a"), OpportunityQuery(), of=one)
+    if one == other:
+        assert cursor.decode(given_out, OpportunityQuery(), tuple[float, str], of=other) == (0.05, "a")
+        return
+    for of in (other, ""):
+        with pytest.raises(CursorError, match="another list"):
+            cursor.decode(given_out, OpportunityQuery(), tuple[float, str], of=of)
+
+
 @given(st.text(max_size=80))
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(CursorError):

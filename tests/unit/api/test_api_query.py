@@ -50,6 +50,12 @@ def test_unix_seconds_are_a_time() -> None:
     assert parse("starts_after=1776364200", EventQuery).starts_after == datetime(2026, 4, 16, 18, 30, tzinfo=UTC)
 
 
+def test_as_many_may_be_in_a_list_as_the_contract_says_also_where_one_is_there_twice() -> None:
+    assert parse("class=take,take,suspect", OpportunityQuery) == parse("class=suspect,take", OpportunityQuery)
+    with pytest.raises(ParameterError, match="class"):
+        parse("class=take,take,take,suspect", OpportunityQuery)
+
+
 def test_lists_mean_the_same_in_any_order() -> None:
     one = parse("sport=b,a,a&limit=5", OpportunityQuery)
     other = parse("limit=5&sport=a,%20b", OpportunityQuery)

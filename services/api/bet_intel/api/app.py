@@ -112,6 +112,7 @@ class Api:
     usage: Usage = field(init=False)
     streams: Streams = field(init=False)
     operations: tuple[Operation, ...] = ()
+    routes: tuple[Route, ...] = ()
 
     def drain(self) -> None:
         self.draining = True
@@ -203,6 +204,7 @@ async def open_api(settings: ApiSettings, engines: Engines) -> AsyncIterator[Api
         api.usage = Usage(database, parts.request_limits, engines.clock)
         api.streams = parts.streams
         api.operations = _operations(api, parts, engines)
+        api.routes = (*_routes(api.operations, parts.keeper), *documentation.routes())
         api.asgi = _gateway(api, parts, settings, engines)
         await outbox.recover()
         yield api
@@ -337,7 +339,7 @@ def _gateway(api: Api, parts: Parts, settings: ApiSettings, engines: Engines) ->
         registry=engines.registry,
     )
     app = Starlette(
-        routes=[*_routes(operations, parts.keeper), *documentation.routes()],
+        routes=api.routes,
         middleware=[*safety(settings.cors_origins), successors, edge, gate],
         exception_handlers=dict.fromkeys(KNOWN, answer_problem),
     )

@@ -1,4 +1,7 @@
-"""Cursors: where a list goes on. Opaque to clients, and bound to the filters they were given out for."""
+"""Cursors: where a list goes on. Opaque to clients, and bound to the list and the filters they were given out for.
+
+A list is known by the structure of its parameters; where several lists take the same, `of` says which one it is.
+"""
 
 import base64
 import binascii
@@ -20,24 +23,25 @@ Id = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")]
 _DIGEST_BYTES = 8
 
 
-def encode(position: tuple[Any, ...], query: Query) -> str:
+def encode(position: tuple[Any, ...], query: Query, *, of: str = "") -> str:
     packed = msgspec.msgpack.encode(position)
-    return base64.urlsafe_b64encode(_digest(query) + packed).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(_digest(query, of) + packed).rstrip(b"=").decode()
 
 
-def decode(cursor: str, query: Query, position: type[PositionT]) -> PositionT:
+def decode(cursor: str, query: Query, position: type[PositionT], *, of: str = "") -> PositionT:
     """The position (a tuple type) that `cursor` holds.
 
     Raises:
-        CursorError: it is not one of ours, or belongs to other filters.
+        CursorError: it is not one of ours, or belongs to another list or other filters.
     """
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError) as error:
         raise CursorError("This is not a cursor: use next_cursor as it was given.") from error
-    if raw[:_DIGEST_BYTES] != _digest(query):
+    if raw[:_DIGEST_BYTES] != _digest(query, of):
         raise CursorError(
-            "This cursor belongs to a list with other filters: repeat the filters it was given for, or leave it out."
+            "This cursor belongs to another list, or to one with other filters: repeat the filters it was given for, "
+            "or leave it out."
         )
     try:
         decoded: Any = msgspec.msgpack.decode(raw[_DIGEST_BYTES:], type=position)
@@ -49,6 +53,6 @@ def decode(cursor: str, query: Query, position: type[PositionT]) -> PositionT:
         raise CursorError("This is not a cursor: use next_cursor as it was given.") from error
 
 
-def _digest(query: Query) -> bytes:
-    named = msgspec.json.encode([type(query).__name__, query.filters()])
+def _digest(query: Query, of: str) -> bytes:
+    named = msgspec.json.encode([type(query).__name__, query.filters(), *([of] if of else [])])
     return hashlib.blake2b(named, digest_size=_DIGEST_BYTES).digest()

@@ -69,7 +69,7 @@ def document(operations: Sequence[Operation]) -> bytes:
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(
-            operation, examples.get(operation.example or operation.id, Example())
+            operation, examples.get(operation.example or operation.id, Example()), _links(operation, operations)
         )
     return msgspec.json.encode(
         {
@@ -122,7 +122,22 @@ def _refusals(need: Need) -> tuple[int, ...]:
     return (401, 403, 414, 429, 431) if need.scope or need.feature else (401, 414, 429, 431)
 
 
-def _operation(operation: Operation, example: Example) -> dict[str, Any]:
+def _links(operation: Operation, operations: Sequence[Operation]) -> dict[str, Any]:
+    """What can be asked of that which an operation makes, by the id that it answers: what is at its address and below,
+    where no other name is needed."""
+    if operation.status != HTTPStatus.CREATED:
+        return {}
+    known = {name: f"$request.path.{name}" for name in operation.path_parameters}
+    links = {}
+    for other in operations:
+        below = other.path.startswith(f"{operation.path}/{{")
+        (made, *more) = [name for name in other.path_parameters if name not in known] or ("",)
+        if below and not more:
+            links[other.id] = {"operationId": other.id, "parameters": {**known, made: "$response.body#/id"}}
+    return {"links": links} if links else {}
+
+
+def _operation(operation: Operation, example: Example, links: dict[str, Any]) -> dict[str, Any]:
     text = " ".join(part for part in (operation.description, operation.need.told) if part)
     described: dict[str, Any] = {"description": text} if text else {}
     if operation.deprecated:
@@ -139,7 +154,7 @@ def _operation(operation: Operation, example: Example) -> dict[str, Any]:
             *_headers(operation),
         ],
         **_request_body(operation, example),
-        "responses": _responses(operation, example),
+        "responses": _responses(operation, example, links),
     }
 
 
@@ -162,13 +177,12 @@ def _query_parameters(operation: Operation, example: Example) -> list[dict[str, 
     described = components[operation.query.__name__] if components else root
     needed = described.get("required", [])
     return [
-        _query_parameter(name, schema, required=name in needed)
-        | ({"example": example.query[name]} if name in example.query else {})
+        _query_parameter(name, schema, required=name in needed, example=example.query.get(name))
         for name, schema in described.get("properties", {}).items()
     ]
 
 
-def _query_parameter(name: str, schema: dict[str, Any], *, required: bool) -> dict[str, Any]:
+def _query_parameter(name: str, schema: dict[str, Any], *, required: bool, example: str | None) -> dict[str, Any]:
     # A parameter is left out, never given as null.
     options = [option for option in schema.get("anyOf", []) if option != {"type": "null"}]
     plain = {**schema, **options[0]} if options else dict(schema)
@@ -176,10 +190,17 @@ def _query_parameter(name: str, schema: dict[str, Any], *, required: bool) -> di
     if plain.get("default", ...) in (None, []):
         plain.pop("default")
     description = plain.pop("description", "")
+    if plain.get("format") == "date-time":
+        # Seconds since 1970 will do as well.
+        plain = {"anyOf": [plain, {"type": "number"}]}
     if plain.get("type") == "array":
         plain["minItems"] = 1
     parameter = {"name": name, "in": "query", "required": required, "description": description, "schema": plain}
-    return parameter | ({"style": "form", "explode": False} if plain.get("type") == "array" else {})
+    is_list = plain.get("type") == "array"
+    if example is not None:
+        # The example is of what the schema describes, not of how it is written in an address.
+        parameter["example"] = example.split(",") if is_list else example
+    return parameter | ({"style": "form", "explode": False} if is_list else {})
 
 
 def _headers(operation: Operation) -> list[dict[str, Any]]:
@@ -207,7 +228,7 @@ def _request_body(operation: Operation, example: Example) -> dict[str, Any]:
     return {"requestBody": {"required": operation.body_required, "content": {JSON: content}}}
 
 
-def _responses(operation: Operation, example: Example) -> dict[str, Any]:
+def _responses(operation: Operation, example: Example, links: dict[str, Any]) -> dict[str, Any]:
     schema = _reference(operation.answer) if operation.answer else {"type": "string"}
     content = {"content": {media_type: {"schema": schema} for media_type in _media_types(operation)}}
     if operation.status == HTTPStatus.NO_CONTENT:
@@ -219,6 +240,7 @@ def _responses(operation: Operation, example: Example) -> dict[str, Any]:
             "description": operation.summary,
             **succeeded,
             **({"headers": headers} if headers else {}),
+            **links,
         }
     }
     if operation.conditional:

@@ -109,9 +109,12 @@ def parse(query_string: str, model: type[QueryT]) -> QueryT:
 def _value(parameter: _Parameter, text: str) -> Any:
     if "\x00" in text:
         raise ParameterError(parameter.name, f"Parameter {parameter.name!r} holds a NUL character.")
-    raw = sorted({part.strip() for part in text.split(",")}) if parameter.is_list else text
+    raw = [part.strip() for part in text.split(",")] if parameter.is_list else text
     try:
         value = msgspec.convert(raw, parameter.type, strict=False)
+        if parameter.is_list:
+            # As many as there may be were given; each is meant once, in whichever order.
+            return tuple(sorted(set(value)))
         # Near the years 1 and 9999 a time may have no UTC.
         return value.astimezone(UTC) if isinstance(value, datetime) else value
     except (msgspec.ValidationError, ValueError, OverflowError) as error:

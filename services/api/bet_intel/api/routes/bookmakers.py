@@ -12,6 +12,10 @@ from bet_intel.shared.postgres import Reader
 from bet_intel.shared.times import from_us
 
 
+class BookmakerQuery(ShortListQuery, frozen=True):
+    """A structure of its own: a cursor is known by it."""
+
+
 def operations(reads: Reads) -> tuple[Operation, ...]:
     return (
         Operation(
@@ -19,9 +23,9 @@ def operations(reads: Reads) -> tuple[Operation, ...]:
             "listBookmakers",
             "events",
             "Bookmakers with what they price now",
-            reads.cached(ShortListQuery, _list),
+            reads.cached(BookmakerQuery, _list),
             "Every bookmaker that was ever told of, by key; those that price nothing now with zeros.",
-            ShortListQuery,
+            BookmakerQuery,
             answer=BookmakerList,
             conditional=True,
             need=READING,
@@ -29,7 +33,7 @@ def operations(reads: Reads) -> tuple[Operation, ...]:
     )
 
 
-async def _list(connection: Reader, _question: Question, asked: ShortListQuery) -> BookmakerList:
+async def _list(connection: Reader, _question: Question, asked: BookmakerQuery) -> BookmakerList:
     rows = await read_model.bookmakers(connection)
     position = await read_model.position(connection)
     page, more = page_of(rows, lambda row: str(row["key"]), asked, asked.limit, asked.cursor)

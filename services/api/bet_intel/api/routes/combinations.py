@@ -99,7 +99,7 @@ async def _list(
 ) -> CombinationList:
     if asked.event is None:
         demand.asked_for(asked.sport, asked.league)
-    after = cursor.decode(asked.cursor, asked, tuple[float, cursor.Id]) if asked.cursor else None
+    after = cursor.decode(asked.cursor, asked, tuple[float, cursor.Id], of=kind) if asked.cursor else None
     which = CombinationFilter(
         (kind,),
         asked.profile,
@@ -120,5 +120,5 @@ async def _list(
     staking = Staking(Decimal(repr(asked.stake)), Decimal(repr(asked.step)))
     data = listed(page, asked.odds_format, staking)
     return CombinationList(
-        data, cursor.encode((page[-1]["ev"], page[-1]["id"]), asked) if more else None, position.as_of
+        data, cursor.encode((page[-1]["ev"], page[-1]["id"]), asked, of=kind) if more else None, position.as_of
     )

@@ -45,12 +45,13 @@ class _Deliveries:
         id = known_id(question.path)
         if await store.get(connection, question.caller.account, id) is None:
             raise unknown(id)
-        after = cursor.decode(asked.cursor, asked, tuple[Time, cursor.Id]) if asked.cursor else None
+        after = cursor.decode(asked.cursor, asked, tuple[Time, cursor.Id], of=id) if asked.cursor else None
         rows = await store.deliveries(connection, id, after, asked.limit + 1)
         page = rows[: asked.limit]
         more = len(rows) > asked.limit
         last: tuple[datetime, str] | None = (page[-1]["created_at"], page[-1]["id"]) if more else None
-        return DeliveryList([_delivery(row) for row in page], cursor.encode(last, asked) if last is not None else None)
+        next_cursor = cursor.encode(last, asked, of=id) if last is not None else None
+        return DeliveryList([_delivery(row) for row in page], next_cursor)
 
     async def get(self, connection: Reader, question: Question, _asked: ReadQuery) -> Delivery:
         id = known_id(question.path)

@@ -13,7 +13,7 @@ from bet_intel.api.domain.accounts import HISTORY
 from bet_intel.api.domain.odds_format import rendered_or_none
 from bet_intel.api.history_reads import HistoryFilter
 from bet_intel.api.operation import Operation, Question, Reads
-from bet_intel.api.problems import CursorError, NotFoundError, ParameterError
+from bet_intel.api.problems import NotFoundError, ParameterError
 from bet_intel.api.query import Cursor, Limit, Line, OddsFormat, ReadQuery, Text, TextList, Time
 from bet_intel.api.read_model import Record
 from bet_intel.shared.postgres import Reader
@@ -25,11 +25,10 @@ outlives the event, for as long as it is kept. To follow it, ask again with `sin
 
 
 class _Position(NamedTuple):
-    """The last entry seen, and the event whose it is."""
+    """The last entry seen."""
 
     as_of: Time
     id: Annotated[int, Meta(ge=0, le=2**63 - 1)]
-    event_id: cursor.Id
 
 
 class HistoryQuery(ReadQuery, frozen=True):
@@ -93,7 +92,7 @@ async def _history(connection: Reader, question: Question, asked: HistoryQuery) 
         event_id,
         asked.odds_format,
         [_change(row, titles, american=asked.odds_format == "american") for row in page],
-        cursor.encode((page[-1]["as_of"], page[-1]["id"], event_id), asked) if more else None,
+        cursor.encode((page[-1]["as_of"], page[-1]["id"]), asked, of=event_id) if more else None,
         position.as_of,
     )
 
@@ -101,10 +100,7 @@ async def _history(connection: Reader, question: Question, asked: HistoryQuery) 
 def _after(asked: HistoryQuery, event_id: str) -> tuple[datetime, int] | None:
     if asked.cursor is None:
         return None
-    position = cursor.decode(asked.cursor, asked, _Position)
-    if position.event_id != event_id:
-        raise CursorError("This cursor belongs to the history of another event: leave it out.")
-    return position.as_of, position.id
+    return cursor.decode(asked.cursor, asked, _Position, of=event_id)
 
 
 async def _is_known(connection: Reader, event_id: str) -> bool:

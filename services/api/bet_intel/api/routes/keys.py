@@ -67,11 +67,11 @@ class _Keys:
         if await store.get(connection, id) is None:
             raise unknown(id)
         now = self.clock()
-        after = cursor.decode(asked.cursor, asked, tuple[Time, UUID]) if asked.cursor else None
+        after = cursor.decode(asked.cursor, asked, tuple[Time, UUID], of=id) if asked.cursor else None
         last = None if after is None else (after[0], str(after[1]))
         rows = await store.keys(connection, id, last, asked.limit + 1)
         page, more = rows[: asked.limit], len(rows) > asked.limit
-        next_cursor = cursor.encode((page[-1].created_at, UUID(page[-1].id)), asked) if more else None
+        next_cursor = cursor.encode((page[-1].created_at, UUID(page[-1].id)), asked, of=id) if more else None
         return KeyList([Key(**_members(row, now)) for row in page], next_cursor)
 
     async def rotate(self, request: Request) -> Response:

@@ -10,6 +10,10 @@ from bet_intel.shared.postgres import Reader
 _PROFILE = "consensus"
 
 
+class SportQuery(ShortListQuery, frozen=True):
+    """A structure of its own: a cursor is known by it."""
+
+
 def operations(reads: Reads) -> tuple[Operation, ...]:
     return (
         Operation(
@@ -17,9 +21,9 @@ def operations(reads: Reads) -> tuple[Operation, ...]:
             "listSports",
             "events",
             "Sports and leagues with what is open",
-            reads.cached(ShortListQuery, _list),
+            reads.cached(SportQuery, _list),
             "Every sport and league that has open events or open opportunities.",
-            ShortListQuery,
+            SportQuery,
             answer=SportList,
             conditional=True,
             need=READING,
@@ -27,7 +31,7 @@ def operations(reads: Reads) -> tuple[Operation, ...]:
     )
 
 
-async def _list(connection: Reader, question: Question, asked: ShortListQuery) -> SportList:
+async def _list(connection: Reader, question: Question, asked: SportQuery) -> SportList:
     events = await read_model.event_counts(connection)
     opportunities = await read_model.opportunity_counts(connection, _PROFILE, question.caller.view)
     position = await read_model.position(connection)
