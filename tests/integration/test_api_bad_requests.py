@@ -11,6 +11,7 @@ from bet_intel.api.protocol import Protocol
 from fixtures.api_gateway import MIGRATIONS, Gateway, gateway_on, served
 from fixtures.postgres import MakeDatabase
 from fixtures.sse import streaming
+from fixtures.waiting import until
 
 __all__ = ["served"]
 
@@ -132,6 +133,23 @@ async def test_a_body_without_an_end_is_refused_so_that_it_is_heard(served: Gate
     status, _ = await told(reader)
     assert status.startswith(b"HTTP/1.1 413"), status
     writer.close()
+
+
+async def test_who_hangs_up_within_a_body_is_no_failure_of_the_gateway(served: Gateway) -> None:
+    url = served.client.base_url
+    _, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(b"POST /v1/devig HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 20\r\n\r\n{")
+    await writer.drain()
+    writer.close()
+
+    async def is_counted() -> bool:
+        return 'route="/v1/devig"' in (await served.client.get("/metrics")).text
+
+    await until(is_counted)
+    counted = [line for line in (await served.client.get("/metrics")).text.splitlines() if 'route="/v1/devig"' in line]
+    assert [line for line in counted if "requests_total" in line] == [
+        'bet_intel_http_requests_total{method="POST",route="/v1/devig",status="400"} 1.0'
+    ]
 
 
 async def test_who_sends_nothing_does_not_stay(served: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,3 +181,9 @@ async def test_odds_and_times_as_they_are_written_elsewhere(served: Gateway) -> 
     assert (listed["id"], listed["price"]) == (bet["id"], -110)
     for wrong in ({"price": 1.9}, {"price": 50}, {"odds_format": "decimal"}, {"placed_at": -1}, {"placed_at": 1e300}):
         assert (await served.client.post("/v1/bets", json=body | wrong)).status_code == 400
+
+
+@pytest.mark.parametrize("start", ["0001-01-01T00:00:00Z", "0001-01-01T06:00:00Z", "9999-12-31T12:00:00Z"])
+async def test_a_start_at_an_end_of_the_calendar_is_refused(served: Gateway, start: str) -> None:
+    refused = await placed(served, NAMED | {"commence_time": start}, 400)
+    assert "cannot be used" in refused.json()["detail"]

@@ -101,6 +101,25 @@ async def test_pages_of_the_origins_that_are_set_may_ask(make_database: MakeData
         assert (failed.status_code, failed.headers["access-control-allow-origin"]) == (400, "https://example.com")
 
 
+@pytest.mark.parametrize("path", ["/v1/refresh", "/api/opportunities/refresh"])
+async def test_a_page_of_another_site_spends_nothing_where_no_key_is_asked_for(served: Gateway, path: str) -> None:
+    """Whoever looks at a page on the machine of a gateway would ask it, without knowing."""
+    for origin in ("https://evil.example", "null", "http://127.0.0.1:1"):
+        form = {"Origin": origin, "Content-Type": "text/plain"}
+        refused = await served.client.post(path, content="{}", headers=form)
+        assert (refused.status_code, refused.json()["type"]) == (403, "/problems/forbidden")
+        assert "BET_INTEL_API_CORS_ORIGINS" in refused.json()["detail"]
+    assert await served.database.fetchval("select count(*) from refresh") == 0
+    own = {"Origin": str(served.client.base_url).rstrip("/")}
+    assert (await served.client.post(path, headers=own)).status_code == 202
+
+
+async def test_a_page_that_is_named_may_write_as_its_visitor(make_database: MakeDatabase) -> None:
+    async with gateway_on(await make_database(MIGRATIONS), cors_origins="https://example.com") as open_to_one:
+        origin = {"Origin": "https://example.com"}
+        assert (await open_to_one.client.post("/v1/refresh", headers=origin)).status_code == 202
+
+
 @pytest.mark.parametrize(
     "origins", ["example.com", "https://example.com/", "https://example.com/path", "*,https://example.com", "null"]
 )

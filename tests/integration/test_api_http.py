@@ -9,6 +9,7 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
+from bet_intel.api import openapi
 from bet_intel.api.server import PortError, listen
 from bet_intel.compose.embedded_postgres import EmbeddedPostgres
 from fixtures.api_gateway import Gateway, gateway, served
@@ -227,6 +228,19 @@ async def test_document_is_what_the_gateway_answers(served: Gateway) -> None:
             (problem_type,) = operation["responses"]["400"]["content"]
             assert problem.headers["content-type"] == problem_type == "application/problem+json"
             _check(problem.json(), operation["responses"]["400"]["content"][problem_type]["schema"], document)
+
+
+async def test_the_document_is_made_once(served: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes as long as hundreds of other answers, and anybody may ask for it as often as they like."""
+    made: list[object] = []
+
+    def document(operations: object) -> bytes:
+        made.append(operations)
+        return b"{}"
+
+    monkeypatch.setattr(openapi, "document", document)
+    answers = [(await served.client.get("/openapi.json")).content for _ in range(3)]
+    assert (answers, len(made)) == ([b"{}"] * 3, 1)
 
 
 async def test_document_names_every_parameter(served: Gateway) -> None:

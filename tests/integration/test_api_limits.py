@@ -191,6 +191,16 @@ async def test_who_finds_no_connection_of_the_pool_is_shed_with_429(make_databas
         assert (await gateway.client.get("/v1/opportunities/any")).status_code == 404
 
 
+async def test_a_gateway_whose_connections_are_all_lent_is_ready(make_database: MakeDatabase) -> None:
+    """It sheds; taken out of service, it would leave what it has to do to the others, until none is left."""
+    dsn = await make_database(MIGRATIONS)
+    async with gateway_on(dsn, pool_size=2, **KEYS) as gateway, AsyncExitStack() as lent:
+        for _ in range(2):
+            await lent.enter_async_context(gateway.api.database.snapshot())
+        looks = await asyncio.gather(*(gateway.client.get("/readyz") for _ in range(20)))
+        assert {(one.status_code, one.json()["status"]) for one in looks} == {(200, "ready")}
+
+
 async def test_who_waits_too_long_for_others_is_shed_with_429(make_database: MakeDatabase) -> None:
     dsn = await make_database(MIGRATIONS)
     async with (

@@ -1,5 +1,6 @@
 """Composition root of the api service: the projector of the read model and the gateway, in one process."""
 
+import functools
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -290,9 +291,9 @@ def _operations(api: Api, parts: Parts, engines: Engines) -> tuple[Operation, ..
     operations += tiers.operations(reads, parts.administration, engines.clock)
     operations += me.operations(reads, api.keys, engines.clock)
     operations += status.operations(reads, engines.clock)
-    operations += process.operations(
-        api.database, api.tail, registry, lambda: api.draining, lambda: openapi.document(operations)
-    )
+    # Made once, when somebody asks: it takes as long as hundreds of other answers.
+    document = functools.cache(lambda: openapi.document(operations))
+    operations += process.operations(api.database, api.tail, registry, lambda: api.draining, document)
     operations += problem_pages.operations()
     operations += aliases.operations(operations)
     return tuple(operations)
@@ -333,6 +334,7 @@ def _gateway(api: Api, parts: Parts, settings: ApiSettings, engines: Engines) ->
             *documentation.PATHS,
             *problem_pages.PATHS,
         ],
+        own_pages=settings.cors_origins,
         lasting_paths=[one.path for one in operations if one.need in (STREAM, EXPORTS)],
         at_once=settings.requests_at_once,
         seconds=settings.request_seconds,

@@ -106,11 +106,19 @@ async def event(connection: Writer, id: str) -> EventFacts | None:
     return None if row is None else EventFacts(**row)
 
 
+def near(start: datetime) -> tuple[datetime, datetime]:
+    """From when to when an event may start that is said to start at `start`.
+
+    Raises:
+        OverflowError: the calendar ends before.
+    """
+    return start - NEAR, start + NEAR
+
+
 async def events_near(connection: Writer, start: datetime) -> list[EventFacts]:
     rows = await connection.fetch(
         f"select {_FACTS} from sporting_event where commence_time between $1 and $2 order by id",  # noqa: S608 - ours
-        start - NEAR,
-        start + NEAR,
+        *near(start),
     )
     return [EventFacts(**row) for row in rows]
 

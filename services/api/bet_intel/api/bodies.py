@@ -3,7 +3,7 @@
 from typing import TypeVar
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from bet_intel.api.problems import BodyError
 
@@ -17,13 +17,17 @@ async def received(request: Request, longest: int = _LONGEST) -> bytes:
     """The body as it was sent.
 
     Raises:
-        BodyError: it is longer than `longest` bytes.
+        BodyError: it is longer than `longest` bytes, or ended before its end.
     """
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > longest:
-            raise BodyError(f"The body is longer than {longest} bytes.", too_long=True)
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > longest:
+                raise BodyError(f"The body is longer than {longest} bytes.", too_long=True)
+    except ClientDisconnect as error:
+        # Nobody reads the answer; but it is no failure of ours either.
+        raise BodyError("The connection ended before the body did: send all of it.") from error
     return body
 
 

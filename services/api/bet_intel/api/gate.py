@@ -15,13 +15,14 @@ from bet_intel.api.problems import (
     problem_response,
 )
 from bet_intel.api.request_limits import POLICY, Headers, RequestLimits, standing_of
+from bet_intel.api.security import check_origin
 
 
 class Gate:
     """Lets requests through that may come in, with their caller; what they may do there, each operation says.
 
-    `open_paths` are for everybody and not counted; `lasting_paths` are bounded in another way. Of the others so many
-    are answered `at_once`, each within `seconds`.
+    `open_paths` are for everybody and not counted; without a key no page of another site than `own_pages` writes;
+    `lasting_paths` are bounded in another way. Of the others so many are answered `at_once`, each within `seconds`.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Gate:
         keeper: Gatekeeper,
         limits: RequestLimits,
         open_paths: Collection[str],
+        own_pages: Collection[str],
         lasting_paths: Collection[str],
         at_once: int,
         seconds: float,
@@ -40,6 +42,7 @@ class Gate:
         self._keeper = keeper
         self._limits = limits
         self._open = frozenset(open_paths)
+        self._own_pages = frozenset(own_pages)
         self._lasting = frozenset(lasting_paths)
         self._at_once = at_once
         self._seconds = seconds
@@ -58,6 +61,8 @@ class Gate:
         try:
             check_lengths(scope)
             caller = self._keeper.caller(scope)
+            if caller.is_shown_by_nothing:
+                check_origin(scope, self._own_pages)
             carry(scope, caller)
             if self._under_way >= self._at_once:
                 self._shed.inc()

@@ -1,12 +1,14 @@
 """Headers that keep a browser from doing more with an answer than it is meant for, and who else's pages may read it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bet_intel.api.paging import LINK
+from bet_intel.api.problems import ForbiddenError
 
 CONTENT_SECURITY_POLICY = "Content-Security-Policy"
 _POLICY = CONTENT_SECURITY_POLICY.lower().encode()
@@ -45,6 +47,7 @@ _READ_ACROSS = (
     "X-Request-Id",
 )
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_READ_ONLY = ("GET", "HEAD", "OPTIONS")
 _SECONDS = 600
 
 
@@ -68,6 +71,24 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+def check_origin(scope: Scope, pages: Collection[str]) -> None:
+    """Of callers whom no key shows, who may write because of where they are: a page of another site, open in a browser
+    there, is there as well. Its own address a browser says itself.
+
+    Raises:
+        ForbiddenError: a page asks that is neither this gateway's own nor of `pages`.
+    """
+    headers = Headers(scope=scope)
+    origin = headers.get("origin")
+    if origin is None or scope["method"] in _READ_ONLY or "*" in pages or origin in pages:
+        return
+    if origin.partition("://")[2].lower() != headers.get("host", "").lower():
+        raise ForbiddenError(
+            "A page of another site may only read without a key: send a key, or have the operator name the site in "
+            "BET_INTEL_API_CORS_ORIGINS."
+        )
 
 
 def safety(cors_origins: Sequence[str]) -> list[Middleware]:

@@ -113,6 +113,11 @@ class Caller:
     def is_anonymous(self) -> bool:
         return not self.account
 
+    @property
+    def is_shown_by_nothing(self) -> bool:
+        """Whether it is let in because of where it is, or as anybody: it has sent no key, nor the operator's token."""
+        return self.account in ("", LOCAL)
+
     def may(self, feature: Feature) -> bool:
         return feature in self.tier.features
 

@@ -226,6 +226,8 @@ def _checked(body: bytes) -> BetBody:
     try:
         (price,) = decimal_odds([asked.price], asked.odds_format)
         times = {name: _moment(getattr(asked, name)) for name in ("placed_at", "commence_time")}
+        if (start := times["commence_time"]) is not None:
+            bet_store.near(start)
     except (CalculationError, ValueError, OverflowError) as error:
         raise BodyError(f"The body cannot be used: {error}.") from error
     return replace(asked, price=price, **times)

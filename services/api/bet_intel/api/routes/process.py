@@ -13,7 +13,8 @@ from bet_intel.api.domain.accounts import METRICS, NOTHING
 from bet_intel.api.feed import FeedTail
 from bet_intel.api.operation import JSON, NoParameters, Operation
 from bet_intel.api.query import parse
-from bet_intel.shared.postgres import Database
+from bet_intel.shared.flights import Flights
+from bet_intel.shared.postgres import Database, PoolBusyError
 
 _log = structlog.get_logger(__name__)
 
@@ -27,9 +28,12 @@ def operations(
     draining: Callable[[], bool],
     document: Callable[[], bytes],
 ) -> tuple[Operation, ...]:
+    looks: Flights[str, str | None] = Flights()
+
     async def ready(request: Request) -> Response:
         parse(request.url.query, NoParameters)
-        reason = await _not_ready(database, tail, draining)
+        # Whoever asks meanwhile waits for the same look: anybody may ask, as often as they like.
+        reason = await looks.get("", lambda: _not_ready(database, tail, draining))
         probe = Probe("ready" if reason is None else reason)
         return Response(msgspec.json.encode(probe), 200 if reason is None else 503, media_type=JSON)
 
@@ -104,6 +108,9 @@ async def _not_ready(database: Database, tail: FeedTail, draining: Callable[[], 
         return "draining"
     try:
         await database.health()
+    except PoolBusyError:
+        # It has as much to do as it takes, and refuses more by itself: without it the others would have even more.
+        pass
     except Exception as error:  # noqa: BLE001 - the edge of a request: whatever the driver raises, it is not ready
         _log.warning("not ready: the database does not answer", reason=str(error) or type(error).__name__)
         return "database does not answer"
