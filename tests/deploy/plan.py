@@ -78,3 +78,15 @@ INGRESS = {
     "limit-rps": "200",
 }
 """What ingress-nginx is told, as nginx.conf says it elsewhere (docs/adr/0026-nginx-before-the-gateways.md)."""
+
+NGINX = {"RATE": "200r/s", "CONNECTIONS": "1100"}
+"""What one address may ask for, and how many connections it may have, wherever nginx is ours."""
+
+ALERTS = {
+    "SlowAnswers": ("bet_intel:http_request_seconds:mean_5m", ">", 0.2),
+    "QueueBehind": ("bet_intel:queue_seconds:5m", ">", 30),
+    "ReplicaReadsSlow": ("bet_intel:replica_read_seconds:mean_5m", ">", 0.05),
+    "RedisMemory": ("bet_intel:redis_memory:ratio", ">", 0.8),
+    "CacheMisses": ("bet_intel:cache_hits:ratio_5m", "<", 0.95),
+}
+"""From which figure on an operator is told: seconds, or a share."""
