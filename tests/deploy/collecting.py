@@ -55,8 +55,8 @@ def collector(root: Path) -> Sequence[str]:
 
 def _memory(limiter: Mapping[str, Any], most: str) -> Iterator[str]:
     """The program needs memory beside what it keeps of traces."""
-    limit = int(most.removesuffix("M"))
-    if limiter["limit_mib"] >= limit:
-        yield f"collector.yaml: its container's {limit} MiB are full before the {limiter['limit_mib']} at which it refuses traces"
-    if limiter.get("spike_limit_mib", 0) >= limiter["limit_mib"]:
-        yield f"collector.yaml: a spike of {limiter['spike_limit_mib']} MiB leaves nothing of {limiter['limit_mib']}"
+    limit, refuses_at = int(most.removesuffix("M")), limiter["limit_mib"]
+    if refuses_at >= limit:
+        yield f"collector.yaml: its container's {limit} MiB are full before the {refuses_at} at which it refuses traces"
+    if limiter.get("spike_limit_mib", 0) >= refuses_at:
+        yield f"collector.yaml: a spike of {limiter['spike_limit_mib']} MiB leaves nothing of {refuses_at}"

@@ -28,6 +28,10 @@ def connections(hosts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     needed = 0
     for service, environment, times in processes:
         prefix = f"BET_INTEL_{service.upper().replace('-', '_')}"
+        missing = [name for name in (f"{prefix}_POOL_SIZE", f"{prefix}_PROCESSES") if name not in environment]
+        if missing:
+            yield f"{service} is not told {', '.join(missing)}"
+            continue
         needed += times * (int(environment[f"{prefix}_POOL_SIZE"]) + BESIDE_POOL)
         told = int(environment[f"{prefix}_PROCESSES"])
         if told < number[service]:
