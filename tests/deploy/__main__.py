@@ -7,6 +7,7 @@ from pathlib import Path
 from deploy import (
     broker,
     cache,
+    collecting,
     composing,
     images,
     kubernetes,
@@ -35,7 +36,7 @@ CHECKS = (
     Check("provisioning", provisioning.provisioning),
     Check("metrics", observability.metrics),
     Check("labels", observability.named_labels),
-    Check("collector", observability.collector),
+    Check("collector", collecting.collector),
 )
 
 

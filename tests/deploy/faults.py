@@ -31,7 +31,7 @@ def ran(
     """A command's exit code and all that it said.
 
     Raises:
-        CannotTellError: it is not installed.
+        CannotTellError: it is not installed, or did not end in time.
     """
     try:
         done = subprocess.run(
@@ -48,6 +48,8 @@ def ran(
         )
     except FileNotFoundError as error:
         raise CannotTellError(f"{command[0]} is not installed: scripts/deploy-tools") from error
+    except subprocess.TimeoutExpired as error:
+        raise CannotTellError(f"{command[0]} has not ended within {_SECONDS} s") from error
     return done.returncode, done.stdout
 
 

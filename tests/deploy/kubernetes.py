@@ -15,6 +15,8 @@ from deploy.known_settings import unknown
 from deploy.kubernetes_files import made
 from deploy.kubernetes_plan import autoscaler, connections, ingress, sizes
 from deploy.kubernetes_scaling import scaled, servers
+from deploy.kubernetes_security import restricted
+from deploy.kubernetes_wiring import wired
 
 _OVERLAYS = "compose/k8s/overlays"
 _BEFORE = "compose/k8s/prerequisites"
@@ -56,6 +58,8 @@ def kubernetes(root: Path) -> Sequence[str]:
                 *connections(objects),
                 *ingress(objects),
                 *_archives(root, objects),
+                *restricted(objects),
+                *wired(root, objects),
                 *(() if overlay.name in _SMALL else (*scaled(root, objects), *servers(objects))),
             )
         ]

@@ -26,7 +26,10 @@ def scaled(root: Path, objects: Objects) -> Iterator[str]:
             yield f"{name} is scaled from {numbers}; the plan says {(figures['least'], figures['most'])}"
         if spec.get("fallback") != figures["fallback"]:
             yield f"{name} falls back to {spec.get('fallback')}; the plan says {figures['fallback']}"
-        down = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleDown"]
+        behavior = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+        up, down = behavior.get("scaleUp"), behavior["scaleDown"]
+        if up != (wanted_up := plan.BEHAVIOR["scaleUp"] | {"stabilizationWindowSeconds": figures["up"]}):
+            yield f"{name} becomes more by {up}; the plan says {wanted_up}"
         if down != plan.BEHAVIOR["scaleDown"]:
             yield f"{name} becomes fewer by {down}; the plan says {plan.BEHAVIOR['scaleDown']}"
         yield from (f"{name} {fault}" for fault in _triggers(root, kind.name, spec["triggers"]))

@@ -4,19 +4,33 @@ import re
 from collections.abc import Iterator, Mapping
 
 _TOKEN = re.compile(r"""\s+|\#[^\n]*|(?P<text>"[^"]*"|'[^']*')|(?P<sign>[{};])|(?P<word>(?:\$\{[^}]*\}|[^\s{};"'])+)""")
-_LONG = {"proxy_read_timeout": "60s", "proxy_send_timeout": "60s"}
-_SHORT = {"proxy_read_timeout": "2s", "proxy_send_timeout": "2s"}
-_STREAM = {"proxy_read_timeout": "1h", "proxy_send_timeout": "60s", "proxy_buffering": "off"}
+_AGAIN = "error timeout invalid_header http_500 http_502 http_503"
+_ALL = {
+    "proxy_next_upstream": _AGAIN,
+    "proxy_next_upstream_tries": "2",
+    "proxy_connect_timeout": "5s",
+    "limit_req": "zone=requests burst=2000 nodelay",
+    "limit_conn": "connections ${CONNECTIONS}",
+}
+_LONG = _ALL | {"proxy_read_timeout": "60s", "proxy_send_timeout": "60s"}
+_SHORT = _ALL | {"proxy_read_timeout": "2s", "proxy_send_timeout": "2s"}
+_STREAM = _ALL | {"proxy_read_timeout": "1h", "proxy_send_timeout": "60s", "proxy_buffering": "off"}
+# A write with an idempotency key, and no other, is tried again whatever became of it.
+_KEYED = _LONG | {"proxy_read_timeout": "3s", "proxy_next_upstream": f"{_AGAIN} non_idempotent"}
 _EXPORTS = r"location ~ ^/v1/(?:.+/)?exports?(?:/|$)"
 WANTED: Mapping[str, Mapping[str, str]] = {
     "location /": _LONG,
+    "location @all": _LONG,
     "location @write": _LONG,
+    "location @write_unsent": _LONG,
+    "location @write_again": _KEYED,
+    "location @write_to_all": _KEYED,
     "location /v1/": _SHORT,
     "location @read_from_all": _SHORT,
     _EXPORTS: _LONG,
     "location = /v1/stream": _STREAM,
     "location @stream_from_all": _STREAM,
-    "location = /health": {"access_log": "off"},
+    "location = /health": _LONG | {"access_log": "off"},
 }
 """What holds within a block, said there or around it."""
 
@@ -24,6 +38,9 @@ WANTED: Mapping[str, Mapping[str, str]] = {
 def wrong(text: str) -> Iterator[str]:
     """Where the file says otherwise than is wanted."""
     found = dict(_blocks(text))
+    for block, said in found.items():
+        if "proxy_pass" in said and block not in WANTED:
+            yield f"nginx.conf: {block} asks a gateway, and nobody says what it wants"
     for block, wanted in WANTED.items():
         if block not in found:
             yield f"nginx.conf: there is no {block}"

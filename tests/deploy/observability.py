@@ -1,9 +1,8 @@
-"""Checks of what watches the system: Prometheus, Alertmanager, Grafana's dashboards, the collector of traces."""
+"""Checks of what watches the system: Prometheus, Alertmanager, Grafana's dashboards."""
 
 import json
 import re
 import tempfile
-import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ import yaml
 
 from bet_intel.compose.observability import dashboards
 from bet_intel.compose.observability.catalogue import Catalogue
+from deploy import plan
 from deploy.faults import ran
-from deploy.promql import LabelError, labels, series
+from deploy.promql import LabelError, comparisons, labels, series
 
 _METRICS_PAGE = "docs/operations/metrics.md"
 _RULES = "compose/prometheus/rules"
@@ -24,11 +24,11 @@ _OF_A_TARGET = frozenset({"instance", "job"})
 _OF_THE_OPERATOR = _OF_A_TARGET | {"service", "namespace", "pod", "container", "endpoint"}
 _IN_A_TEXT = re.compile(r"\$labels\.([a-z_]+)")
 _IN_A_LEGEND = re.compile(r"\{\{([a-z_]+)\}\}")
-_GIVEN = re.compile(r"\$\{env:([A-Z_]+)\}")
 
 
 def prometheus(root: Path) -> Sequence[str]:
-    """Configuration, rules, and the rules' own tests; every alert is seen to fire and to end, and has its page."""
+    """Configuration, rules, and the rules' own tests; every alert is seen to fire and to end, and has its page; its
+    figure is the plan's."""
     wrong = []
     for command in (
         ("promtool", "check", "config", "compose/prometheus/prometheus.yaml"),
@@ -48,7 +48,15 @@ def prometheus(root: Path) -> Sequence[str]:
             wrong.append(f"{rule['alert']}: no test in {_TESTS} sees it end")
         if not (root / rule["annotations"].get("runbook", "none")).is_file():
             wrong.append(f"{rule['alert']}: its runbook is not there")
-    return wrong
+    return [*wrong, *_figures(root)]
+
+
+def _figures(root: Path) -> Iterator[str]:
+    """The rules' tests use series that are far from a figure: what it is, the plan says."""
+    asked = {rule["alert"]: comparisons(rule["expr"]) for rule in _rules(root) if "alert" in rule}
+    for name, (what, sign, figure) in plan.ALERTS.items():
+        if (what, sign, figure) not in asked.get(name, ()):
+            yield f"{name}: the plan says {what} {sign} {figure:g}"
 
 
 def _seen(root: Path) -> tuple[set[str], set[str]]:
@@ -163,32 +171,6 @@ def _kept(root: Path, catalogue: Catalogue) -> Iterator[str]:
                 for endpoint in one["spec"]["endpoints"]
                 if not endpoint.get("honorLabels")
             )
-
-
-def collector(root: Path) -> Sequence[str]:
-    """Every part that a pipeline names is there, every part that is there is used; it listens where traces are sent,
-    and sends them on where it is told to."""
-    wrong = []
-    configuration = _yaml(root / "compose/otel/collector.yaml")
-    declared = tomllib.loads((root / "docs/architecture/dependencies.toml").read_text("utf-8"))["watched_from"]
-    listens = configuration["receivers"]["otlp"]["protocols"]["http"]["endpoint"]
-    if listens != f"0.0.0.0:{declared['traces']}":
-        wrong.append(f"collector.yaml listens at {listens}, and traces are sent to port {declared['traces']}")
-    given = _yaml(root / "compose/compose.observability.yaml")["services"]["otel-collector"]["environment"]
-    for exporter in configuration["exporters"].values():
-        wrong += [f"{name} is given by nobody" for name in _GIVEN.findall(exporter["endpoint"]) if name not in given]
-    used: dict[str, set[str]] = {"receivers": set(), "processors": set(), "exporters": set()}
-    for name, pipeline in configuration["service"]["pipelines"].items():
-        for kind, parts in used.items():
-            of_pipeline = set(pipeline.get(kind, ()))
-            wrong += [f"pipeline {name}: no {kind} {one}" for one in of_pipeline - set(configuration.get(kind, {}))]
-            parts |= of_pipeline
-    used["extensions"] = set(configuration["service"].get("extensions", ()))
-    for kind, parts in used.items():
-        defined = set(configuration.get(kind, {}))
-        wrong += [f"{kind} {one} is in no pipeline" for one in defined - parts]
-    wrong += [f"extension {one} is not there" for one in used["extensions"] - set(configuration.get("extensions", {}))]
-    return wrong
 
 
 def _files(root: Path, folder: str, pattern: str) -> list[str]:

@@ -31,15 +31,17 @@ AUTOSCALER: dict[str, Any] = {
 
 POOL: dict[str, Any] = {
     "least": 2,
+    "up": 15,
     "most": 8,
     "messages": "50",
     "fallback": {"failureThreshold": 3, "replicas": 2, "behavior": "currentReplicasIfHigher"},
 }
-"""Of each pool of workers and consumers: numbers of processes, messages in a queue for each of them, and what is so
-where nobody can say how many messages there are."""
+"""Of each pool of workers and consumers: numbers of processes, seconds for which more were wanted before there are
+more, messages in a queue for each of them, and what is so where nobody can say how many messages there are."""
 
 GATEWAYS: dict[str, Any] = {
     "least": 3,
+    "up": 30,
     "most": 20,
     "triggers": {"cpu": "70", "memory": "80", "prometheus": "100"},
     "fallback": {"failureThreshold": 3, "replicas": 3, "behavior": "currentReplicasIfHigher"},
@@ -47,12 +49,16 @@ GATEWAYS: dict[str, Any] = {
 """Of the gateways where KEDA scales them: percent of CPU and memory, requests a second for each."""
 
 BEHAVIOR: dict[str, Any] = {
+    "scaleUp": {"policies": [{"type": "Percent", "value": 100, "periodSeconds": 30}]},
     "scaleDown": {
         "stabilizationWindowSeconds": 300,
         "policies": [{"type": "Percent", "value": 20, "periodSeconds": 60}],
     },
 }
-"""However something is scaled: no more than a fifth of it goes in a minute."""
+"""However something is scaled: it doubles at most in half a minute, and no more than a fifth of it goes in a minute."""
+
+UNAVAILABLE = {"disruption": 1, "rollout": 0}
+"""How many of those that do the same may be taken away at a time, and of the gateways while they are replaced."""
 
 SYNCHRONOUS: dict[str, Any] = {"method": "any", "number": 1}
 """How many replicas of PostgreSQL have a commit before it is confirmed."""
@@ -78,3 +84,15 @@ INGRESS = {
     "limit-rps": "200",
 }
 """What ingress-nginx is told, as nginx.conf says it elsewhere (docs/adr/0026-nginx-before-the-gateways.md)."""
+
+NGINX = {"RATE": "200r/s", "CONNECTIONS": "1100"}
+"""What one address may ask for, and how many connections it may have, wherever nginx is ours."""
+
+ALERTS = {
+    "SlowAnswers": ("bet_intel:http_request_seconds:mean_5m", ">", 0.2),
+    "QueueBehind": ("bet_intel:queue_seconds:5m", ">", 30),
+    "ReplicaReadsSlow": ("bet_intel:replica_read_seconds:mean_5m", ">", 0.05),
+    "RedisMemory": ("bet_intel:redis_memory:ratio", ">", 0.8),
+    "CacheMisses": ("bet_intel:cache_hits:ratio_5m", "<", 0.95),
+}
+"""From which figure on an operator is told: seconds, or a share."""

@@ -30,6 +30,21 @@ def series(expression: str) -> set[str]:
     return names
 
 
+def comparisons(expression: str) -> set[tuple[str, str, float]]:
+    """The series that an expression holds against a number as they are: name, sign and number."""
+    found: set[tuple[str, str, float]] = set()
+
+    def note(node: promql.Expr) -> None:
+        match node:
+            case promql.BinaryExpr(
+                lhs=promql.VectorSelector(name=str(name), matchers=matchers), rhs=promql.NumberLiteral(val=figure)
+            ) if not matchers.matchers:
+                found.add((name, str(node.op), figure))
+
+    promql.walk(promql.parse(expression), note)
+    return found
+
+
 def labels(expression: str, known: Known) -> frozenset[str]:
     """The labels of what comes of it.
 

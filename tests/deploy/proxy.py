@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from deploy import plan
 from deploy.composing import configuration
 from deploy.faults import TOOLS, ran
 from deploy.nginx_file import wrong as wrong_in
@@ -20,7 +21,8 @@ _LEFT = re.compile(r"\$\{[A-Z_]+\}")
 
 
 def nginx(root: Path) -> Sequence[str]:
-    """nginx and gixy accept the file with the addresses of the compose files; every value is given, and times hold."""
+    """nginx and gixy accept the file with the addresses of the compose files; every value is given, and what
+    nobody sees in an answer holds."""
     try:
         projects = [configuration(root), on_host(root, 1)]
     except ValueError as error:
@@ -28,6 +30,11 @@ def nginx(root: Path) -> Sequence[str]:
     wrong = list(wrong_in((root / _TEMPLATE).read_text("utf-8")))
     for project in projects:
         given = {name: str(value) for name, value in project["services"]["nginx"]["environment"].items()}
+        wrong += [
+            f"nginx has {name} {given.get(name)}; the plan says {value}"
+            for name, value in plan.NGINX.items()
+            if given.get(name) != value
+        ]
         for tls in (False, True):
             with tempfile.TemporaryDirectory() as folder:
                 wrong += _checked(root, given, Path(folder), tls=tls)

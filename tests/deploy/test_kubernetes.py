@@ -17,6 +17,10 @@ _BASE = f"{_K8S}/base"
 _KEDA = f"{_K8S}/components/keda/scaled-objects.yaml"
 _POSTGRES = f"{_K8S}/components/postgres/cluster.yaml"
 _RABBITMQ = f"{_K8S}/components/rabbitmq/cluster.yaml"
+_MIGRATE = f"{_BASE}/api-migrate.yaml"
+_MONITORS = f"{_K8S}/components/monitoring/service-monitors.yaml"
+_SERVE = f"{_BASE}/api-serve.yaml"
+_SERVICE = f"{_BASE}/api-service.yaml"
 _REDIS = f"{_K8S}/components/redis/nodes.yaml"
 _OF_NOTIFIER = r"(name: notifier-worker\nspec:(?s:.)*?)"
 _FAULTS = [
@@ -40,18 +44,75 @@ _FAULTS = [
     (_RABBITMQ, r"pause_minority", "autoheal", "RabbitMQ is not told cluster_partition_handling = pause_minority"),
     (_REDIS, r"replicas: 6", "replicas: 3", "Redis has 3 nodes"),
     (_REDIS, r"kind: StatefulSet", "kind: DaemonSet", "there is no StatefulSet"),
-    (f"{_BASE}/api-service.yaml", r"tries: '2'", "tries: '3'", "the Ingress api has proxy-next-upstream-tries 3"),
-    (f"{_BASE}/api-service.yaml", r".*proxy-connect-timeout.*\n", "", "the Ingress api has proxy-connect-timeout None"),
+    (_SERVICE, r"tries: '2'", "tries: '3'", "the Ingress api has proxy-next-upstream-tries 3"),
+    (_SERVICE, r".*proxy-connect-timeout.*\n", "", "the Ingress api has proxy-connect-timeout None"),
     (f"{_BASE}/ev-engine-consume.yaml", r"cpu: 800m", "cpu: 900m", "ev-engine-consume has"),
     (_REDIS, r"memory: 256Mi", "memory: 512Mi", "redis has 512 MiB"),
     (
-        f"{_BASE}/api-serve.yaml",
+        _SERVE,
         r"periodSeconds: 10",
         "periodSeconds: 20",
         "api-serve: readinessProbe is not every 10 s",
     ),
-    (f"{_BASE}/api-serve.yaml", r"timeoutSeconds: 10", "timeoutSeconds: 1", "livenessProbe is not every 30 s with 10"),
-    (f"{_BASE}/api-serve.yaml", r"- '10'", "- '70'", "api-serve: waits 70 s before it stops, of 60 s"),
+    (_SERVE, r"timeoutSeconds: 10", "timeoutSeconds: 1", "livenessProbe is not every 30 s with 10"),
+    (_KEDA, r"WindowSeconds: 30\n", "WindowSeconds: 0\n", "api-serve becomes more by"),
+    (_KEDA, _OF_NOTIFIER + r"WindowSeconds: 15", r"\1WindowSeconds: 0", "notifier-worker becomes more by"),
+    (_KEDA, r"bet_intel_http_requests_total", "bet_intel_requests", "is scaled by bet_intel_requests, which is not"),
+    (_KEDA, r"authenticationRef:\n      name: rabbitmq", "authenticationRef:\n      name: rabbit", "names the Trigger"),
+    (f"{_BASE}/namespace.yaml", r"enforce: restricted", "enforce: privileged", "bet-intel enforces privileged, not"),
+    (f"{_BASE}/namespace.yaml", r".*enforce.*\n", "", "the namespace bet-intel enforces None"),
+    (_SERVE, r"runAsNonRoot: true", "runAsNonRoot: false", "api-serve: serve may run as root"),
+    (_MIGRATE, r"allowPrivilegeEscalation: false", "privileged: false", "api-migrate: migrate may take more rights"),
+    (_REDIS, r"- ALL", "- NET_RAW", "redis: redis keeps capabilities"),
+    (
+        _RABBITMQ,
+        r"                  - ALL",
+        "                  - NET_RAW",
+        "rabbitmq: setup-container keeps capabilities",
+    ),
+    (_SERVE, r"RuntimeDefault", "Unconfined", "api-serve: serve may make any call of the system"),
+    (_SERVICE, r"targetPort: http", "targetPort: metrics", "the Service api reaches api-serve at 9100"),
+    (_SERVICE, r"  selector:\n(.*)\n.*serve", r"  selector:\n\1", "the Service api selects api-consume, api-serve"),
+    (_SERVICE, r"  selector:\n(.*)name: api", r"  selector:\n\1name: apis", "the Service api selects nobody"),
+    (_SERVICE, r"              name: http", "              name: web", "the Ingress sends to api, which has no port"),
+    (
+        _SERVICE,
+        r"secretName: bet-intel-tls",
+        "secretName: bet-tls",
+        "Ingress api names the Secret bet-tls, which there",
+    ),
+    (_SERVE, r"port: http", "port: metrics", "api-serve: startupProbe asks at metrics, not at 8000"),
+    (_SERVE, r"containerPort: 8000", "containerPort: 8001", "api-serve: livenessProbe asks at http, not at 8000"),
+    (_SERVE, r"secretName: bet-intel-api", "secretName: api", "Deployment api-serve names the Secret api, which there"),
+    (_SERVE, r"maxUnavailable: 1", "maxUnavailable: 3", "of api-serve 3 may be taken away"),
+    (_SERVE, r"maxUnavailable: 0", "maxUnavailable: 3", "of api-serve 3 may be missing in a rollout"),
+    (_SERVE, r"(kind: PodDis(?s:.)*)component: serve", r"\1component: consume", "Budget api-serve is of api-consume"),
+    (
+        _SERVE,
+        r"value: /run/secrets/bet-intel/dsn",
+        "value: /run/secrets/dsn",
+        "is told of /run/secrets/dsn, where noth",
+    ),
+    (_SERVE, r"serviceAccountName: bet-intel", "serviceAccountName: nobody", "names the ServiceAccount nobody"),
+    (
+        f"{_K8S}/components/postgres/instances.yaml",
+        r"Name: postgres-2",
+        "Name: postgres-9",
+        "postgres-2 selects nobody",
+    ),
+    (_POSTGRES, r"name: postgres-api\n", "name: postgres-apis\n", "Cluster postgres names the Secret postgres-apis"),
+    (
+        _RABBITMQ,
+        r"secretName: rabbitmq-login",
+        "secretName: rabbit",
+        "RabbitmqCluster rabbitmq names the Secret rabbit",
+    ),
+    (_MONITORS, r"component: rabbitmq", "component: rabbit", "the ServiceMonitor rabbitmq selects nobody"),
+    (_MONITORS, r"/metrics/per-object", "/metrics", "the ServiceMonitor rabbitmq asks for /metrics, not for"),
+    (_MONITORS, r"port: prometheus", "port: metrics", "the ServiceMonitor rabbitmq asks at metrics, which is no port"),
+    (_MONITORS, r"cnpg.io/cluster: postgres", "cnpg.io/cluster: other", "the PodMonitor postgres selects nobody"),
+    (f"{_K8S}/components/redis/create.yaml", r" redis-5.redis", "", "than redis has: redis-5.redis"),
+    (_SERVE, r"- '10'", "- '70'", "api-serve: waits 70 s before it stops, of 60 s"),
 ]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deploy.promql import LabelError, labels, series
+from deploy.promql import LabelError, comparisons, labels, series
 
 _KNOWN = {
     "a_total": frozenset({"x", "y", "instance"}),
@@ -53,3 +53,7 @@ def test_a_label_that_is_not_there_is_named(expression: str, said: str) -> None:
 
 def test_series_are_those_that_are_asked_for_anywhere() -> None:
     assert series('sum(rate(a_total{x="b"}[5m])) / max(b) or vector(0)') == {"a_total", "b"}
+
+
+def test_what_is_held_against_a_number_is_told_with_its_sign() -> None:
+    assert comparisons("a < 0.5 and b > 1 or sum(c) > 2 or d{x='y'} > 3 or e > f") == {("a", "<", 0.5), ("b", ">", 1)}

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from bet_intel.compose.cluster.services import KINDS
-from deploy.composing import MAIN, ours, rendered
+from deploy.composing import MAIN, rendered
 from deploy.composing_start import balanced
-from deploy.kubernetes_plan import BESIDE_POOL
+from deploy.connections import connections
+from deploy.our_services import ours
 
 _THREE = "compose/compose.three-hosts.yaml"
 _PAGE = "docs/operations/three-hosts.md"
@@ -17,7 +18,6 @@ _HOSTS = (1, 2, 3)
 _NETWORK = "bet-intel"
 _ONCE = re.compile(r"(?:postgres|rabbitmq|redis)-\d|.*-migrate|redis-create")
 _GATEWAY = re.compile(r"server (\S+):8000")
-_MAX_CONNECTIONS = re.compile(r"max_connections=(\d+)")
 # Whose replica it becomes where redis-cli makes the cluster of six nodes with addresses of their own.
 _REPLICATES = {"redis-4": "redis-3", "redis-5": "redis-1", "redis-6": "redis-2"}
 
@@ -45,7 +45,7 @@ def three_hosts(root: Path) -> Sequence[str]:
         *_processes(hosts),
         *_servers(root, hosts),
         *_addresses(hosts),
-        *_connections(hosts),
+        *connections(list(hosts.values())),
         *(f"host {host}: {fault}" for host, services in hosts.items() for fault in balanced(services["nginx"])),
         *(
             f"host {host} is not on the network {_NETWORK}, which is made before"
@@ -101,29 +101,6 @@ def _addresses(hosts: Mapping[int, Services]) -> Iterator[str]:
         trusted = set(services["api"]["environment"]["BET_INTEL_API_TRUSTED_PROXIES"].split(","))
         if trusted != of["nginx"]:
             yield f"host {host}: api trusts {', '.join(sorted(trusted))}, and not nginx of each host"
-
-
-def _connections(hosts: Mapping[int, Services]) -> Iterator[str]:
-    """Every process is told how many of its service there are, and PostgreSQL has room for all of them."""
-    processes = [
-        (process.partition(".")[0], one["environment"])
-        for services in hosts.values()
-        for _, process, one in ours(services)
-        if not process.endswith(".migrate")
-    ]
-    number = Counter(service for service, _ in processes)
-    needed = 0
-    for service, environment in processes:
-        prefix = f"BET_INTEL_{service.upper().replace('-', '_')}"
-        needed += int(environment[f"{prefix}_POOL_SIZE"]) + BESIDE_POOL
-        told = int(environment[f"{prefix}_PROCESSES"])
-        if told < number[service]:
-            yield f"{service} is told of {told} processes, and has {number[service]}"
-    for services in hosts.values():
-        for name, one in services.items():
-            room = _MAX_CONNECTIONS.search(" ".join(one["command"] or ())) if name.startswith("postgres-") else None
-            if room and int(room[1]) < needed:
-                yield f"the processes may need {needed} connections, and {name} takes {room[1]}"
 
 
 def _told(root: Path) -> Iterator[str]:

@@ -17,6 +17,8 @@ pytestmark = pytest.mark.integration
 _TOGETHER = 90
 _FAILURES = 3
 """After which nginx leaves a gateway out."""
+_SOON = 30.0
+"""Seconds: half of what nginx waits where it is not told for how long, and far from what a slow machine adds."""
 
 
 async def test_requests_go_to_every_gateway_and_name_the_client(folder: ServersFolder) -> None:
@@ -99,7 +101,7 @@ async def test_a_frozen_gateway_holds_neither_readers_nor_writes_with_a_key(fold
 
     assert [answer.text for answer in answers] == ["good"] * 8
     assert frozen.taken
-    assert max(answer.elapsed.total_seconds() for answer in answers) < 5
+    assert max(answer.elapsed.total_seconds() for answer in answers) < _SOON
 
 
 async def test_gateways_that_have_all_failed_are_asked_all_the_same(folder: ServersFolder) -> None:

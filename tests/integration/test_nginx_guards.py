@@ -23,6 +23,8 @@ _FAILURES = 3
 """After which nginx leaves a gateway out."""
 _BURST = 2000
 """Requests that one address may be ahead of its rate."""
+_SOON = 30.0
+"""Seconds: half of what nginx waits where it is not told for how long, and far from what a slow machine adds."""
 
 
 async def test_a_gateway_that_has_a_stream_is_asked_after_one_that_has_none(folder: ServersFolder) -> None:
@@ -103,7 +105,7 @@ async def test_a_host_that_has_gone_is_given_up_after_five_seconds(folder: Serve
             answers = [await client.get("/docs") for _ in range(2)]
 
     assert [answer.text for answer in answers] == ["good"] * 2
-    assert 5 <= max(answer.elapsed.total_seconds() for answer in answers) < 9
+    assert 5 <= max(answer.elapsed.total_seconds() for answer in answers) < _SOON
 
 
 async def test_gateways_are_told_the_host_that_was_asked_and_who_asks(folder: ServersFolder) -> None:
@@ -187,5 +189,5 @@ async def test_what_takes_its_time_is_waited_for_while_other_reads_are_given_up(
         answer = await long
 
     assert given_up.status_code == httpx.codes.GATEWAY_TIMEOUT
-    assert 2 <= given_up.elapsed.total_seconds() < 4
+    assert 2 <= given_up.elapsed.total_seconds() < _SOON
     assert answer.status_code == httpx.codes.OK
