@@ -5,13 +5,15 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 
+import asyncpg
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from bet_intel.compose.servers.postgres import PostgresGroup
-from bet_intel.shared.postgres import Database, DatabaseError, PoolMetrics, Position
-from fixtures.replicas import QUICK, asked, name_of, notes, opened, service_dsn, until_roles, write
+from bet_intel.shared.postgres import Database, DatabaseError, PoolMetrics, Position, Reader
+from fixtures.replicas import QUICK, asked, name_of, notes, opened, owner_dsn, service_dsn, until_roles, write
 from fixtures.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -69,6 +71,31 @@ async def test_only_the_replica_that_has_it_serves_a_token(group: PostgresGroup,
         async with database.snapshot(position) as connection:
             assert await connection.fetchval("select inet_server_port()") != behind.port
             assert await connection.fetchval("select count(*) from note") == 1
+
+
+async def test_after_a_migration_whichever_host_is_asked_answers(group: PostgresGroup, database: Database) -> None:
+    """What is prepared on one host is not what is prepared on another."""
+
+    async def columns(statement: str, reader: Reader) -> list[str]:
+        [row] = await reader.fetch(statement)
+        return list(row.keys())
+
+    await write(database, "one")
+    owner = await asyncpg.connect(owner_dsn(group))
+    try:
+        for number in range(8):
+            # Each time one that no host has prepared.
+            found = partial(columns, f"select * from note -- {number}")  # noqa: S608 - a number of ours
+            async with database.snapshot() as one, database.snapshot() as other:
+                assert await found(one) == await found(other) == ["id", "text"]
+            await owner.execute("alter table note add column more int")
+            await asyncio.to_thread(group.wait_for_replicas)
+            assert await database.read(found) == ["id", "text", "more"]
+            await owner.execute("alter table note drop column more")
+            await asyncio.to_thread(group.wait_for_replicas)
+    finally:
+        await owner.execute("alter table note drop column if exists more")
+        await owner.close()
 
 
 async def test_an_invented_token_does_not_force_reads_onto_the_primary(

@@ -11,7 +11,12 @@ from bet_intel.api.app import contract
 from bet_intel.api.pages import page, wants_html
 from bet_intel.api.problem_types import PROBLEM_TYPES
 from bet_intel.api.problems import problem_of
-from bet_intel.shared.postgres import DatabaseUnavailableError, PoolBusyError, PrimaryUnavailableError
+from bet_intel.shared.postgres import (
+    DatabaseUnavailableError,
+    PoolBusyError,
+    PrimaryUnavailableError,
+    TablesChangedError,
+)
 
 COMMITTED = Path(__file__).parents[3] / "docs/api/openapi.json"
 ERRORS: list[Exception] = [
@@ -41,6 +46,7 @@ ERRORS: list[Exception] = [
     HTTPException(400),
     TimeoutError(),
     PrimaryUnavailableError("x"),
+    TablesChangedError("x"),
     ValueError("whatever nobody expected"),
 ]
 

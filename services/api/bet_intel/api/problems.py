@@ -11,7 +11,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bet_intel.shared.postgres import DatabaseUnavailableError, PoolBusyError, PrimaryUnavailableError
+from bet_intel.shared.postgres import (
+    DatabaseUnavailableError,
+    PoolBusyError,
+    PrimaryUnavailableError,
+    TablesChangedError,
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -250,6 +255,9 @@ def problem_of(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
             return _problem("unavailable", "Temporarily unavailable", 503, detail, path), {"Retry-After": "1"}
         case PrimaryUnavailableError():
             detail = "Nothing can be written at the moment, and nothing was tried again; try again shortly."
+            return _problem("unavailable", "Temporarily unavailable", 503, detail, path), {"Retry-After": "1"}
+        case TablesChangedError():
+            detail = "The database has just been upgraded, and nothing was done; try again shortly."
             return _problem("unavailable", "Temporarily unavailable", 503, detail, path), {"Retry-After": "1"}
         case DatabaseUnavailableError():
             detail = "The database does not answer; try again shortly."

@@ -6,6 +6,7 @@ from bet_intel.shared.postgres.connections import (
     PoolBusyError,
     PrimaryUnavailableError,
     Reader,
+    TablesChangedError,
     Writer,
 )
 from bet_intel.shared.postgres.database import Database
@@ -29,5 +30,6 @@ __all__ = [
     "PostgresDeadLetters",
     "PrimaryUnavailableError",
     "Reader",
+    "TablesChangedError",
     "Writer",
 ]

@@ -39,6 +39,11 @@ class PrimaryUnavailableError(DatabaseUnavailableError):
     """Nobody takes writes at the moment: the primary is away, or another host is about to become it."""
 
 
+class TablesChangedError(DatabaseUnavailableError):
+    """A migration changed a table after a statement was prepared for it. Nothing was done: what is asked anew, in
+    another transaction, is prepared anew."""
+
+
 DRIVER_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _LOST = (
     ConnectionError,
@@ -65,6 +70,11 @@ def is_lost(error: Exception, connection: Connection) -> bool:
 def gave_way(error: Exception) -> bool:
     """Whether a replica cancelled the statement to go on replaying: the same one may succeed at once elsewhere."""
     return isinstance(error, asyncpg.PostgresError) and _RECOVERY_CONFLICT in str(error)
+
+
+def is_prepared_for_other_tables(error: Exception) -> bool:
+    """Whether a statement was prepared before a column of its answer was added, dropped or made of another type."""
+    return isinstance(error, asyncpg.InvalidCachedStatementError)
 
 
 def has_no_room(error: Exception) -> bool:

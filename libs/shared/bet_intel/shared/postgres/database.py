@@ -21,11 +21,13 @@ from bet_intel.shared.postgres.connections import (
     PoolBusyError,
     PrimaryUnavailableError,
     Reader,
+    TablesChangedError,
     Writer,
     gave_way,
     hang_up,
     has_no_room,
     is_lost,
+    is_prepared_for_other_tables,
 )
 from bet_intel.shared.postgres.direct import Session
 from bet_intel.shared.postgres.hosts import Host, addresses
@@ -113,6 +115,7 @@ class Database:
         Raises:
             PrimaryUnavailableError: nobody takes writes, or the connection was lost. Lost during the commit, it may or
                 may not have taken effect: nothing is tried again here.
+            TablesChangedError: a migration met it, and nothing was done.
             DatabaseUnavailableError: the server took too long, or its disk is full.
         """
         host = self._single or await self._watch.primary(self._options.primary_patience)
@@ -131,6 +134,7 @@ class Database:
         `transaction` or `latest`.
 
         Raises:
+            TablesChangedError: a migration met it.
             DatabaseUnavailableError: no host can answer, or the one that did was lost.
         """
         async with self._from_any(after, self._read) as connection:
@@ -163,22 +167,29 @@ class Database:
     async def read(
         self, ask: Callable[[Reader], Awaitable[T]], after: Position | None = None, *, at_once: bool = False
     ) -> T:
-        """What `ask` answers from a `snapshot`; where its host is lost meanwhile, another is asked, once. Where `ask`
-        is a single statement (`at_once`), it is asked as a `statement`.
+        """What `ask` answers from a `snapshot`; where its host is lost meanwhile, another is asked, once, and where a
+        migration met it, it is asked anew. Where `ask` is a single statement (`at_once`), it is asked as a `statement`.
 
         `ask` must be fit to be called twice. Raises as `snapshot`.
         """
         opened = self.statement if at_once else self.snapshot
-        try:
-            async with opened(after) as connection:
-                return await ask(connection)
-        except PoolBusyError:
-            raise  # nothing was lost: who has waited once is not made to wait again
-        except DatabaseUnavailableError:
-            if self._single is not None:
-                raise
-        async with opened(after) as connection:
-            return await ask(connection)
+        may_be_lost = self._single is None
+        # Each host has prepared statements of its own.
+        may_change = len(self._hosts)
+        while True:
+            try:
+                async with opened(after) as connection:
+                    return await ask(connection)
+            except PoolBusyError:
+                raise  # nothing was lost: who has waited once is not made to wait again
+            except TablesChangedError:
+                if not may_change:
+                    raise
+                may_change -= 1
+            except DatabaseUnavailableError:
+                if not may_be_lost:
+                    raise
+                may_be_lost = False
 
     @asynccontextmanager
     async def latest(self, *, at_once: bool = False) -> AsyncIterator[Reader]:
@@ -257,6 +268,10 @@ class Database:
                     await self._lost(host)
                 kind = PrimaryUnavailableError if writes else DatabaseUnavailableError
                 raise kind(f"{self._name}: the connection to {host.name} was lost: {error}") from error
+            if is_prepared_for_other_tables(error):
+                # The driver forgets what is prepared by itself, but not where a cursor met it.
+                await connection.reload_schema_state()
+                raise TablesChangedError(f"{self._name}: a table of {host.name} was changed meanwhile") from error
             if has_no_room(error):
                 raise DatabaseUnavailableError(f"{self._name}: {host.name} has no room: {error}") from error
             if not writes and gave_way(error):

@@ -1,6 +1,12 @@
 -- migrate:up
 set lock_timeout = '5s';
 
+-- At once whatever is needed in the end, in the projector's order: a lock that had to grow would wait for a projector
+-- that waits for it. Who reads reads opportunities and then their events, and is not to wait for the events, which he
+-- need not: they only get indexes.
+lock table sporting_event in share mode;
+lock table opportunity, combination in access exclusive mode;
+
 -- Which filter is served by which index: docs/adr/0092. One that names a few of many values has an index that gives them
 -- in the order by EV; where they are rare, every other order sorts the few that there are.
 create index opportunity_of_bookmaker on opportunity (profile, bookmaker, ev desc, id);
@@ -47,6 +53,8 @@ create index sporting_event_of_league on sporting_event (status, league, commenc
 create index sporting_event_of_sport on sporting_event (status, sport, commence_time, id);
 
 -- migrate:down
+set lock_timeout = '5s';
+lock table sporting_event, opportunity, combination in access exclusive mode;
 drop index sporting_event_of_sport;
 drop index sporting_event_of_league;
 drop index combination_by_ev;

@@ -1,0 +1,80 @@
+"""Migrations of the api service meet a projector and gateways that run: nobody waits for somebody who waits for him."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from bet_intel.shared.migrate import migrate, pending
+from fixtures.api_gateway import MIGRATIONS
+from fixtures.postgres import MakeDatabase
+from fixtures.waiting import until
+
+pytestmark = pytest.mark.integration
+
+_SHARED, _API = MIGRATIONS
+_OF_FILTERS = "1161_filters_of_the_lists.sql"
+_EVENT = """
+    insert into sporting_event (id, provider, sport, league, league_title, home, away, commence_time, revision, as_of,
+        status)
+    values ('event', 'made_up', 'sport', 'league', 'League', 'Home', 'Away', now(), 1, now(), 'open')
+    on conflict (id) do update set revision = sporting_event.revision + 1
+"""
+_READ = "select o.id from opportunity o join sporting_event e on e.id = o.event_id"
+_WRITE = ("update opportunity set ev = ev", "update combination set ev = ev")
+
+
+@pytest.fixture
+async def before(make_database: MakeDatabase, tmp_path: Path) -> str:
+    """A database as it was before the indexes for filters."""
+    for file in _API.glob("*.sql"):
+        if file.name < _OF_FILTERS:
+            shutil.copy(file, tmp_path)
+    return await make_database([_SHARED, tmp_path])
+
+
+@asynccontextmanager
+async def _connected(dsn: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def _waits_for_a_lock(dsn: str) -> None:
+    async with _connected(dsn) as connection:
+
+        async def waits() -> bool:
+            return bool(
+                await connection.fetchval(
+                    """
+                    select count(*) from pg_stat_activity
+                    where datname = current_database() and wait_event_type = 'Lock'
+                        and application_name = 'bet-intel-migrate'
+                    """
+                )
+            )
+
+        await until(waits)
+
+
+@pytest.mark.parametrize("first", [(_EVENT,), (_READ,), (_EVENT, _READ)], ids=["writes", "reads", "writes and reads"])
+async def test_filters_of_the_lists_wait_for_a_projector(before: str, first: tuple[str, ...]) -> None:
+    """Wherever in its transaction the migration meets it."""
+    async with _connected(before) as projector, _connected(before) as gateway:
+        async with projector.transaction():
+            for statement in first:
+                await projector.execute(statement)
+            migrating = asyncio.create_task(asyncio.to_thread(migrate, before, MIGRATIONS))
+            await _waits_for_a_lock(before)
+            reading = asyncio.create_task(gateway.fetch(_READ))
+            for statement in (_READ, *_WRITE):
+                await projector.execute(statement)
+        await migrating
+        await reading
+    assert _OF_FILTERS not in pending(before, MIGRATIONS)
