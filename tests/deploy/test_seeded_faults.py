@@ -163,6 +163,7 @@ _FAULTS = [
     ("prometheus", "compose/prometheus/rules/recording.yaml", r"mean_5m\n", "mean_1m\n", "FAILED"),
     ("prometheus", "compose/prometheus/rules/alerts.yaml", r"seconds\) > 60", "seconds) > 600", "OutboxStuck"),
     ("prometheus", "compose/prometheus/rules/alerts.yaml", r"runbooks/no-primary", "runbooks/none", "its runbook"),
+    ("prometheus", "compose/prometheus/rules/alerts.yaml", r"\"schedule\"", '"scheduler"', "miss odds-ingest.schedule"),
     ("prometheus", "compose/prometheus/rules/alerts.yaml", r"86400\)", "8640)", "CreditsRunningOut"),
     (
         "prometheus",
