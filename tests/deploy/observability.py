@@ -9,11 +9,12 @@ from typing import Any
 
 import yaml
 
+from bet_intel.compose.cluster.services import KINDS
 from bet_intel.compose.observability import dashboards
 from bet_intel.compose.observability.catalogue import Catalogue
 from deploy import plan
 from deploy.faults import ran
-from deploy.promql import LabelError, comparisons, labels, series
+from deploy.promql import LabelError, comparisons, labels, missed_by, series
 
 _METRICS_PAGE = "docs/operations/metrics.md"
 _RULES = "compose/prometheus/rules"
@@ -48,7 +49,7 @@ def prometheus(root: Path) -> Sequence[str]:
             wrong.append(f"{rule['alert']}: no test in {_TESTS} sees it end")
         if not (root / rule["annotations"].get("runbook", "none")).is_file():
             wrong.append(f"{rule['alert']}: its runbook is not there")
-    return [*wrong, *_figures(root)]
+    return [*wrong, *_figures(root), *_unmissed(root)]
 
 
 def _figures(root: Path) -> Iterator[str]:
@@ -57,6 +58,15 @@ def _figures(root: Path) -> Iterator[str]:
     for name, (what, sign, figure) in plan.ALERTS.items():
         if (what, sign, figure) not in asked.get(name, ()):
             yield f"{name}: the plan says {what} {sign} {figure:g}"
+
+
+def _unmissed(root: Path) -> Iterator[str]:
+    """Who is gone is no target, and only a rule that names it misses it: each kind of process is named."""
+    expressions = [rule["expr"] for rule in _rules(root) if rule.get("alert") == "ProcessMissing"]
+    missed = {frozenset(each.items()) for expression in expressions for each in missed_by(expression)}
+    for kind in KINDS.values():
+        if frozenset({("service", kind.service), ("process", kind.type)}) not in missed:
+            yield f"ProcessMissing: does not miss {kind.name}"
 
 
 def _seen(root: Path) -> tuple[set[str], set[str]]:

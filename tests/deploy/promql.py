@@ -45,6 +45,20 @@ def comparisons(expression: str) -> set[tuple[str, str, float]]:
     return found
 
 
+def missed_by(expression: str) -> list[dict[str, str]]:
+    """The labels, with their values, of each selector that the expression asks for the absence of."""
+    found: list[dict[str, str]] = []
+
+    def note(node: promql.Expr) -> None:
+        if isinstance(node, promql.Call) and node.func.name == "absent":
+            [selector] = node.args
+            if isinstance(selector, promql.VectorSelector):
+                found.append(_told(selector))
+
+    promql.walk(promql.parse(expression), note)
+    return found
+
+
 def labels(expression: str, known: Known) -> frozenset[str]:
     """The labels of what comes of it.
 
@@ -86,11 +100,20 @@ def _of_selector(node: promql.VectorSelector, known: Known) -> frozenset[str]:
 def _of_call(node: promql.Call, known: Known) -> frozenset[str]:
     if node.func.name == "vector":
         return frozenset()
+    if node.func.name == "absent":
+        # There is no series whose labels it could have: those of the selector that say one value are told.
+        [selector] = node.args
+        _labels(selector, known)
+        return frozenset(_told(selector)) if isinstance(selector, promql.VectorSelector) else frozenset()
     [has] = [found for found in (_labels(one, known) for one in node.args) if found is not None]
     if node.func.name == "histogram_quantile":
         _there(_LE, has, node)
         return has - _LE
     return has
+
+
+def _told(selector: promql.VectorSelector) -> dict[str, str]:
+    return {one.name: one.value for one in selector.matchers.matchers if one.op == promql.MatchOp.Equal}
 
 
 def _of_aggregate(node: promql.AggregateExpr, known: Known) -> frozenset[str]:

@@ -27,6 +27,9 @@ _KNOWN = {
         ("max(b) or vector(0)", ""),
         ("1 - b", "instance x"),
         ("max_over_time(b[1d:1m]) == 1", "instance x"),
+        ('absent(a_total{x="1", y=~"2|3"})', "x"),
+        ('absent(b{x="1"}) or absent(a_total{y="2"})', "x y"),
+        ("absent(rate(b[5m]))", ""),
         ("count by (x) (sum by (x, y) (a_total))", "x"),
     ],
 )
@@ -38,6 +41,7 @@ def test_labels_of_an_expression(expression: str, expected: str) -> None:
     ("expression", "said"),
     [
         ("c", "there is no series c"),
+        ('absent(b{y="1"})', "no label y, only instance, x"),
         ('sum(a_total{z="1"})', "no label z, only instance, x, y"),
         ("sum by (z) (a_total)", "no label z"),
         ("sum by (y) (sum by (x) (a_total))", "no label y, only x"),

@@ -227,6 +227,7 @@ _FAULTS = [
     ("prometheus", _ALERTS, r"mean_5m > 0\.05", "mean_5m > 0.079", "ReplicaReadsSlow: the plan says"),
     ("prometheus", _ALERTS, r"ratio > 0\.8", "ratio > 0.89", "RedisMemory: the plan says"),
     ("prometheus", _ALERTS, r"ratio_5m < 0\.95", "ratio_5m < 0.6", "CacheMisses: the plan says"),
+    ("prometheus", _ALERTS, r"\"schedule\"", '"scheduler"', "miss odds-ingest.schedule"),
     ("prometheus", _ALERTS, r"runbooks/no-primary", "runbooks/none", "its runbook"),
     ("prometheus", _ALERTS, r"86400\)", "8640)", "CreditsRunningOut"),
     (
