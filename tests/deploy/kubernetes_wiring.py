@@ -71,7 +71,7 @@ def _of_operators(objects: Objects) -> Iterator[Pods]:
     for one in _of(objects, "Cluster"):
         name = one["metadata"]["name"]
         # A small cluster has fewer instances, and the addresses of all.
-        for number in range(1, max(plan.INSTANCES, one["spec"]["instances"]) + 1):
+        for number in range(1, plan.INSTANCES + 1):
             labels = {"cnpg.io/cluster": name, "cnpg.io/instanceName": f"{name}-{number}"}
             yield Pods(f"{name}-{number}", labels, {"postgresql": 5432, "metrics": 9187, "status": 8000})
     for one in _of(objects, "RabbitmqCluster"):
@@ -99,7 +99,7 @@ def _services(objects: Objects, pods: Sequence[Pods]) -> Iterator[str]:
         if {each.name for each in selected} != stands_for.get(name, {name}):
             yield f"the Service {name} selects {', '.join(sorted(each.name for each in selected)) or 'nobody'}"
         for each in selected:
-            reached = {each.port(port.get("targetPort", port["port"])) for port in spec["ports"]}
+            reached = frozenset(each.port(port.get("targetPort", port["port"])) for port in spec["ports"])
             if reached != _SERVES.get(name):
                 yield f"the Service {name} reaches {each.name} at {', '.join(sorted(map(str, reached)))}"
 

@@ -91,7 +91,7 @@ _FAULTS = [
         _SERVE,
         r"value: /run/secrets/bet-intel/dsn",
         "value: /run/secrets/dsn",
-        "is told of /run/secrets/dsn, where noth",
+        "is told of /run/secrets/dsn, where",
     ),
     (_SERVE, r"serviceAccountName: bet-intel", "serviceAccountName: nobody", "names the ServiceAccount nobody"),
     (
