@@ -15,16 +15,13 @@ create index opportunity_of_market on opportunity (profile, market, ev desc, id)
 create index opportunity_of_sport on opportunity (profile, sport, ev desc, id);
 
 -- The others are told by the index of the order itself, behind its key: what does not match costs an entry of the
--- index, not a row.
+-- index, not a row. That by first sight stays as it is: where few match, one of these finds them, and they are sorted.
 drop index opportunity_by_ev;
 create index opportunity_by_ev on opportunity
     (profile, ev desc, id, class, category, first_seen, price, commence_time);
 drop index opportunity_by_start;
 create index opportunity_by_start on opportunity
     (profile, commence_time, id, class, category, first_seen, price);
-drop index opportunity_by_first_seen;
-create index opportunity_by_first_seen on opportunity
-    (profile, first_seen desc, id, class, category, price, commence_time);
 drop index opportunity_by_fair;
 create index opportunity_by_fair on opportunity
     (profile, fair desc, id, class, category, first_seen, price, commence_time);
@@ -66,8 +63,6 @@ alter table combination drop column categories, drop column bookmakers;
 drop function categories_of;
 drop index opportunity_by_fair;
 create index opportunity_by_fair on opportunity (profile, fair desc, id);
-drop index opportunity_by_first_seen;
-create index opportunity_by_first_seen on opportunity (profile, first_seen desc, id);
 drop index opportunity_by_start;
 create index opportunity_by_start on opportunity (profile, commence_time, id);
 drop index opportunity_by_ev;
