@@ -1,5 +1,7 @@
 """Array types of the kernel and the checks that every public function shares."""
 
+from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 StatusArray = npt.NDArray[np.int8]
 _FEW = 3
+_SMALL = 4096
 _SUBSCRIPTS = {2: "om,om->m", 3: "om,om,om->m"}
 
 
@@ -30,6 +33,24 @@ def same_kind(result: FloatArray, *inputs: npt.ArrayLike) -> Any:
     A zero-dimensional array or NumPy scalar counts as a scalar.
     """
     return result if any(np.ndim(value) for value in inputs) else float(result)
+
+
+def places(*shape: int) -> IntArray:
+    """The place in memory of each cell of an array of that `shape`: 0, 1, … in it. Not to be written to.
+
+    By these numbers a row is taken from each column in a third of the time that an index for each axis takes.
+    """
+    return _small_places(shape) if prod(shape) <= _SMALL else _places(shape)
+
+
+def _places(shape: tuple[int, ...]) -> IntArray:
+    made: IntArray = np.arange(prod(shape)).reshape(shape)
+    made.flags.writeable = False
+    return made
+
+
+# Of few cells, to make them takes as long as to use them.
+_small_places = lru_cache(maxsize=512)(_places)
 
 
 def require_target(target: float, outcomes: int) -> None:

@@ -37,7 +37,8 @@ def band(methods: Sequence[Method], pooled: FloatArray, flagged: BoolArray, shar
     """The bands of l pools: `pooled` (q, l, n, m) by each of `methods`, of which the first is that of the pools, by
     the `share` (l, b, m) of each book. `flagged` (q, b, m): where a method gives a book no fair probability."""
     used = share > 0.0
-    methods_used = np.logical_or.reduce(used, axis=1)[np.newaxis].repeat(len(methods), axis=0)  # (q, l, m)
+    methods_used = np.empty((len(methods), len(used), used.shape[2]), dtype=np.bool_)  # (q, l, m)
+    methods_used[:] = np.logical_or.reduce(used, axis=1)
     # The pool uses nobody whom its own method gives no fair probability: only what others flag beyond that matters.
     flagged = flagged & ~flagged[0]
     if flagged.any():

@@ -20,6 +20,7 @@ from bet_intel.odds.arrays import BoolArray, FloatArray, IntArray, StatusArray, 
 # more than the work; many, and what is read again and again lies in the third-level cache.
 _QUOTES, _MARKETS = 196_608, 32_768
 EXACT_SUM = 1e-12
+_MOST = 2
 _SMALLEST = 1e-12  # prices above 10¹² or below 1 + 10⁻¹² are not prices, and their squares leave the number range
 
 
@@ -233,33 +234,45 @@ def _devig_chunk(
         for place, left in _solve(r, total, target, into):
             yield place, part.start + left
         return
-    columns = _settle_unmargined(r, into)
-    if not columns.size:
-        return
-    solved = DeviggedEach.empty(whole.methods, len(r), columns.size)
-    for place, left in _solve(r.take(columns, axis=1), total.take(columns), target, solved):
-        yield place, part.start + columns[left]
-    into.probability[..., columns] = solved.probability
-    into.parameter[:, columns] = solved.parameter
-    into.status[:, columns] = solved.status
+    margined = (np.minimum.reduce(r, axis=0) >= _SMALLEST) & (np.maximum.reduce(r, axis=0) <= 1.0 - _SMALLEST)
+    margined &= into.overround > EXACT_SUM
+    columns, others = margined.nonzero()[0], (~margined).nonzero()[0]
+    if _MOST * others.size < margined.size:
+        # To solve something in place of the few others costs less than to pick out the many.
+        r = np.where(margined, r, _slight_margin(len(r), target))
+        for place, left in _solve(r, over_outcomes(r), target, into):
+            yield place, part.start + left
+    elif columns.size:
+        solved = DeviggedEach.empty(whole.methods, len(r), columns.size)
+        for place, left in _solve(r.take(columns, axis=1), total.take(columns), target, solved):
+            yield place, part.start + columns[left]
+        into.probability[..., columns] = solved.probability
+        into.parameter[:, columns] = solved.parameter
+        into.status[:, columns] = solved.status
+    _settle_unmargined(implied[:, part].take(others, axis=1), others, into)
 
 
-def _settle_unmargined(r: FloatArray, into: DeviggedEach) -> IntArray:
-    """The columns that have a margin to take out. What methods do not differ in is filled in for all of them at once:
-    the status of the others, and the probabilities of those that are fair as they stand."""
+def _slight_margin(outcomes: int, target: float) -> float:
+    """An implied probability that leaves a usual margin where all of them are that."""
+    fair = target / outcomes
+    return min(1.02 * fair, 0.5 * (fair + 1.0))
+
+
+def _settle_unmargined(r: FloatArray, columns: IntArray, into: DeviggedEach) -> None:
+    """What becomes of markets `r` (n, k), in the `columns` (k,) of `into`, that have no margin to take out: methods
+    differ in nothing but the parameter of those that are fair as they stand."""
     complete = (np.minimum.reduce(r, axis=0) >= _SMALLEST) & (np.maximum.reduce(r, axis=0) <= 1.0 - _SMALLEST)
-    margined = complete & (into.overround > EXACT_SUM)
-    np.copyto(into.overround, np.nan, where=~complete)
-    into.status[:] = np.where(complete, _NO_OVERROUND, _INCOMPLETE)
-    into.probability.fill(np.nan)
-    into.parameter.fill(np.nan)
-    fair = ~margined & (into.overround >= -EXACT_SUM)
+    overround = np.where(complete, into.overround[columns], np.nan)
+    into.overround[columns] = overround
+    into.status[:, columns] = np.where(complete, _NO_OVERROUND, _INCOMPLETE)
+    into.probability[..., columns] = np.nan
+    into.parameter[:, columns] = np.nan
+    fair = overround >= -EXACT_SUM
     if np.count_nonzero(fair):
-        into.status[:, fair] = _OK
-        into.probability[..., fair] = r[:, fair]
-        into.parameter[:, fair] = [[_NEUTRAL_PARAMETER[method]] for method in into.methods]
-    columns: IntArray = margined.nonzero()[0]
-    return columns
+        exact = columns[fair]
+        into.status[:, exact] = _OK
+        into.probability[..., exact] = r[:, fair]
+        into.parameter[:, exact] = [[_NEUTRAL_PARAMETER[method]] for method in into.methods]
 
 
 def _solve(r: FloatArray, total: FloatArray, target: float, into: DeviggedEach) -> Iterator[tuple[int, IntArray]]:

@@ -1,7 +1,9 @@
 """The standard normal distribution on arrays, to double precision and without SciPy.
 
 Sources: Φ by the rational Chebyshev approximations of W. J. Cody, "Rational Chebyshev approximations for the error
-function", Math. Comp. 23 (1969); Φ⁻¹ by M. J. Wichura, "Algorithm AS 241: The percentage points of the normal
+function", Math. Comp. 23 (1969), but for the centre, where (Φ(x) − 1/2)/x is a rational function of x² that was
+interpolated at Chebyshev nodes with 60 digits, within 1.3e-17 of it up to |x| = 1.5: so far most prices of two outcomes
+lie, and one formula serves them; Φ⁻¹ by M. J. Wichura, "Algorithm AS 241: The percentage points of the normal
 distribution", Applied Statistics 37 (1988), routine PPND16. Both are within a few units of the last place.
 """
 
@@ -13,7 +15,7 @@ import numpy as np
 from bet_intel.odds.arrays import BoolArray, FloatArray
 
 _ROOT_2_PI = math.sqrt(2.0 * math.pi)
-_CENTRE = 0.67448975
+_CENTRE = 1.5
 _TAIL = math.sqrt(32.0)
 
 
@@ -24,14 +26,19 @@ def _constants(*coefficients: float) -> tuple[FloatArray, ...]:
 
 # Coefficients from the highest power down.
 _CENTRE_TOP = _constants(
-    0.065682337918207449113,
-    2.2352520354606839287,
-    161.02823106855587881,
-    1067.6894854603709582,
-    18154.981253343561249,
+    4.304004467625727e-06,
+    8.073785493102892e-05,
+    0.004003865878907424,
+    0.025129866450152635,
+    0.39894228040143265,
 )
 _CENTRE_BOTTOM = _constants(
-    1.0, 47.20258190468824187, 976.09855173777669322, 10260.932208618978205, 45507.789335026729956
+    6.33423711057262e-07,
+    4.255313667885134e-05,
+    0.0013225427817917113,
+    0.02331252016130031,
+    0.22965790044831924,
+    1.0,
 )
 _MIDDLE_TOP = _constants(
     1.0765576773720192317e-8,
@@ -154,7 +161,7 @@ def normal_density(x: FloatArray) -> FloatArray:
 
 def normal_cdf(x: FloatArray) -> FloatArray:
     """Φ(x), any shape, finite x."""
-    return cdf_and_density(x)[0]
+    return _by_region(np.abs(x) <= _CENTRE, _central_cdf, _outer_cdf, x)
 
 
 def cdf_and_density(x: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -178,7 +185,7 @@ def _by_region(
     return value
 
 
-def _central_cdf(x: FloatArray, _density: FloatArray) -> FloatArray:
+def _central_cdf(x: FloatArray, _density: FloatArray | None = None) -> FloatArray:
     square = x * x
     cdf = _polynomial(_CENTRE_TOP, square)
     cdf /= _polynomial(_CENTRE_BOTTOM, square)
@@ -187,9 +194,9 @@ def _central_cdf(x: FloatArray, _density: FloatArray) -> FloatArray:
     return cdf
 
 
-def _outer_cdf(x: FloatArray, density: FloatArray) -> FloatArray:
+def _outer_cdf(x: FloatArray, density: FloatArray | None = None) -> FloatArray:
     tail = _mills_ratio(np.abs(x))
-    tail *= density
+    tail *= normal_density(x) if density is None else density
     tail *= _ROOT_2_PI
     above = x > 0.0
     return np.subtract(1.0, tail, out=tail, where=above)

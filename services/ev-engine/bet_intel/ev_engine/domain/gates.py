@@ -1,8 +1,6 @@
 """The gates a price passes before it is called an opportunity: named, ordered, each with its reason."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from bet_intel.ev_engine.domain.profile import Bounds, Profile
@@ -45,84 +43,55 @@ class Verdict(NamedTuple):
     bound: float
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """One rule. `measure` gives (passed, value, bound); `reason` is told when it refuses."""
+class Gate(NamedTuple):
+    """One rule; `reason` is told when it refuses."""
 
     name: str
     reason: str
-    measure: Callable[[Candidate, Profile, Bounds], Measured]
-
-
-def _at_most(value: float, bound: float) -> Measured:
-    return value <= bound, value, bound
-
-
-def _not_started(candidate: Candidate, profile: Profile, bounds: Bounds) -> Measured:
-    return candidate.seconds_to_start > 0, candidate.seconds_to_start, 0.0
-
-
-def _market_open(candidate: Candidate, profile: Profile, bounds: Bounds) -> Measured:
-    return candidate.market_open, float(candidate.market_open), 1.0
-
-
-def _all_sides(candidate: Candidate, profile: Profile, bounds: Bounds) -> Measured:
-    return candidate.outcomes_priced == candidate.outcomes, candidate.outcomes_priced, candidate.outcomes
-
-
-def _fresh(candidate: Candidate, profile: Profile, bounds: Bounds) -> Measured:
-    return _at_most(candidate.age, bounds.stale_seconds)
-
-
-def _in_step(candidate: Candidate, profile: Profile, bounds: Bounds) -> Measured:
-    return _at_most(candidate.behind_newest, profile.behind_newest_seconds)
-
-
-def _references(candidate: Candidate, profile: Profile, bounds: Bounds) -> Measured:
-    enough = candidate.references >= profile.min_references or candidate.sharp_reference
-    return enough, candidate.references, profile.min_references
-
-
-def _agreement(candidate: Candidate, profile: Profile, bounds: Bounds) -> Measured:
-    return _at_most(candidate.dispersion, profile.dispersion)
-
-
-def _near_the_median(candidate: Candidate, profile: Profile, bounds: Bounds) -> Measured:
-    bound = min(bounds.divergence, profile.estimate_divergence) if candidate.estimated else bounds.divergence
-    return _at_most(candidate.divergence, bound)
-
-
-def _below_reference(candidate: Candidate, profile: Profile, bounds: Bounds) -> Measured:
-    """What others ask with their margin is more than they think."""
-    return _at_most(candidate.wins, 1.0 if math.isnan(candidate.implied) else candidate.implied)
-
-
-def _not_too_long(candidate: Candidate, profile: Profile, bounds: Bounds) -> Measured:
-    return candidate.fair >= profile.lowest_probability, candidate.fair, profile.lowest_probability
-
-
-def _not_too_short(candidate: Candidate, profile: Profile, bounds: Bounds) -> Measured:
-    return candidate.fair <= profile.highest_probability, candidate.fair, profile.highest_probability
-
-
-def _positive(candidate: Candidate, profile: Profile, bounds: Bounds) -> Measured:
-    return candidate.ev > 0, candidate.ev, 0.0
 
 
 REFUSING = (
-    Gate("not_started", "event_started", _not_started),
-    Gate("market_open", "market_suspended", _market_open),
-    Gate("all_sides_priced", "incomplete_market", _all_sides),
-    Gate("price_fresh", "price_stale", _fresh),
-    Gate("in_step_with_references", "price_stale", _in_step),
-    Gate("enough_references", "too_few_books", _references),
-    Gate("references_agree", "divergent_reference", _agreement),
-    Gate("near_median_book", "divergent_reference", _near_the_median),
-    Gate("below_reference_price", "divergent_reference", _below_reference),
-    Gate("probability_not_too_low", "probability_out_of_bounds", _not_too_long),
-    Gate("probability_not_too_high", "probability_out_of_bounds", _not_too_short),
-    Gate("ev_positive", "no_ev", _positive),
+    Gate("not_started", "event_started"),
+    Gate("market_open", "market_suspended"),
+    Gate("all_sides_priced", "incomplete_market"),
+    Gate("price_fresh", "price_stale"),
+    Gate("in_step_with_references", "price_stale"),
+    Gate("enough_references", "too_few_books"),
+    Gate("references_agree", "divergent_reference"),
+    Gate("near_median_book", "divergent_reference"),
+    Gate("below_reference_price", "divergent_reference"),
+    Gate("probability_not_too_low", "probability_out_of_bounds"),
+    Gate("probability_not_too_high", "probability_out_of_bounds"),
+    Gate("ev_positive", "no_ev"),
 )
+
+
+def _measure(one: Candidate, profile: Profile, bounds: Bounds) -> tuple[Measured, ...]:
+    """What each of `REFUSING` measures, in their order, and whether the EV is no more than plausible.
+
+    All at once: a call for each gate takes three times as long as what the gates after a refusal do in vain.
+    """
+    known = profile.min_references
+    divergence = min(bounds.divergence, profile.estimate_divergence) if one.estimated else bounds.divergence
+    # What others ask with their margin is more than they think.
+    implied = 1.0 if math.isnan(one.implied) else one.implied
+    lowest, highest = profile.lowest_probability, profile.highest_probability
+    return (
+        (one.seconds_to_start > 0, one.seconds_to_start, 0.0),
+        (one.market_open, float(one.market_open), 1.0),
+        (one.outcomes_priced == one.outcomes, one.outcomes_priced, one.outcomes),
+        (one.age <= bounds.stale_seconds, one.age, bounds.stale_seconds),
+        (one.behind_newest <= profile.behind_newest_seconds, one.behind_newest, profile.behind_newest_seconds),
+        (one.references >= known or one.sharp_reference, one.references, known),
+        (one.dispersion <= profile.dispersion, one.dispersion, profile.dispersion),
+        (one.divergence <= divergence, one.divergence, divergence),
+        (one.wins <= implied, one.wins, implied),
+        (one.fair >= lowest, one.fair, lowest),
+        (one.fair <= highest, one.fair, highest),
+        (one.ev > 0, one.ev, 0.0),
+        (one.ev <= bounds.plausible_ev, one.ev, bounds.plausible_ev),
+    )
+
 
 _PLAUSIBLE = "ev_plausible"
 
@@ -145,14 +114,12 @@ class Judgement(NamedTuple):
 def judge(candidate: Candidate, profile: Profile, bounds: Bounds) -> Judgement:
     """Ask every gate until one refuses; what passes is classed `take`, `marginal`, or `suspect` where the EV is larger
     than prices that are no mistake offer."""
-    measured = []
-    for gate in REFUSING:
-        said = gate.measure(candidate, profile, bounds)
-        measured.append(said)
+    measured = _measure(candidate, profile, bounds)
+    for place, said in enumerate(measured):
         if not said[0]:
-            return Judgement(tuple(measured), gate.reason, "no_ev")
-    said = _at_most(candidate.ev, bounds.plausible_ev)
-    measured.append(said)
-    if not said[0]:
-        return Judgement(tuple(measured), "", "suspect")
-    return Judgement(tuple(measured), "", "take" if candidate.ev >= profile.take_ev else "marginal")
+            break
+    else:
+        return Judgement(measured, "", "take" if candidate.ev >= profile.take_ev else "marginal")
+    if place == len(REFUSING):
+        return Judgement(measured, "", "suspect")
+    return Judgement(measured[: place + 1], REFUSING[place].reason, "no_ev")

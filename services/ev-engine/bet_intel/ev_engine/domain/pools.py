@@ -11,6 +11,7 @@ from bet_intel.ev_engine.domain.lines import Lines, Place
 from bet_intel.ev_engine.domain.priced import BoolArray, Estimate, FairMarket
 from bet_intel.ev_engine.domain.tensors import Group
 from bet_intel.odds import DevigStatus, Method, fair_prices_of
+from bet_intel.odds.arrays import over_outcomes, places
 
 # As numbers: members of an enumeration are looked up by a function of it.
 _OK, _NO_OVERROUND = int(DevigStatus.OK), int(DevigStatus.NO_OVERROUND)
@@ -47,7 +48,7 @@ class Pooled:
         pool = self.fair.consensus
         ordered = np.where(pool.share > 0.0, self.fair.devigged, np.nan)
         ordered.sort(axis=1)  # NaN last
-        above, each = pool.books_used // 2, np.arange(ordered.shape[2])
+        above, each = pool.books_used // 2, places(ordered.shape[2])
         below = np.maximum(pool.books_used - 1, 0) // 2
         middle: FloatArray = ordered[:, below, each] + ordered[:, np.minimum(above, ordered.shape[1] - 1), each]
         middle *= 0.5
@@ -63,7 +64,7 @@ class Pooled:
     def concentration(self) -> FloatArray:
         """Σshare² of the pool without each bookmaker. (bookmakers, markets)"""
         share = self.fair.leave_one_out.share
-        return np.asarray(np.einsum("lbm,lbm->lm", share, share))
+        return np.asarray(np.add.reduce(share * share, axis=1))
 
     @cached_property
     def sharp(self) -> BoolArray:
@@ -80,8 +81,7 @@ class Pooled:
         """The least sum of inverse net prices that covers every outcome of a market; infinite, or NaN, where nothing
         does."""
         if not self.group.anybody_lays:
-            backed: FloatArray = np.add.reduce(1.0 / self.back, axis=0)
-            return backed
+            return over_outcomes(1.0 / self.back)
         back = np.where(np.isnan(self.back), 0.0, self.back)
         with np.errstate(divide="ignore"):
             lay = np.where(np.isnan(self.lay), 0.0, self.lay)
@@ -132,19 +132,19 @@ class Pooled:
 
     def _left_out(self, b: int, m: int) -> str:
         """Why a bookmaker without a share has none."""
-        if self.fair.consensus.outlier[b, m]:
+        if self.fair.consensus.outlier.item(b, m):
             return "outlier_excluded"
-        if self.group.several_win[m]:
+        if self.group.several_win.item(m):
             return "not_mutually_exclusive"
         entry = self.group.entries[m]
         if entry.board.bookmakers[b] in entry.others:
             return "different_outcomes"
-        status = self.fair.status[b, m]
+        status = self.fair.status.item(b, m)
         if status == _INCOMPLETE:
             return "incomplete_market"
         if status == _NO_OVERROUND:
             return "no_overround"
-        if self.stale[b, m]:
+        if self.stale.item(b, m):
             return "reference_stale"
         if self.group.usable[b, m] and self.weight[b, m] == 0:
             return "not_asked"
@@ -166,5 +166,5 @@ def _best(net: FloatArray) -> tuple[FloatArray, npt.NDArray[np.intp]]:
     """The highest net price over bookmakers and whose it is, (outcomes, markets) each; NaN where there is none."""
     offered = np.where(np.isnan(net), -np.inf, net)
     whose = offered.argmax(axis=1)
-    highest = net[np.arange(net.shape[0])[:, np.newaxis], whose, np.arange(net.shape[2])]
+    highest = net[places(net.shape[0], 1), whose, places(net.shape[2])]
     return highest, whose

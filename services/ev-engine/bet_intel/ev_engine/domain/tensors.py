@@ -11,6 +11,7 @@ from bet_intel.ev_engine.domain.boards import Board, EventBoards, FloatArray, Ma
 from bet_intel.ev_engine.domain.priced import BoolArray
 from bet_intel.ev_engine.domain.profile import CLOCK_SKEW, Category, Profile
 from bet_intel.odds import DeviggedBooks, Method, devigged_books, exchange_mid, lay_as_back
+from bet_intel.odds.arrays import over_outcomes, places
 
 SECOND = 1e6
 # How far the mids of an exchange may be from adding up to the winners before they are placeholders.
@@ -124,7 +125,7 @@ class Group:
     def _several_win(self) -> BoolArray:
         """Markets of which more outcomes win than their name says, because most bookmakers price them so: nobody says
         what their fair probabilities add up to. Exchanges have no say: nearly empty, they look the same. (markets,)"""
-        sums = np.add.reduce(self.asked, axis=0)
+        sums = over_outcomes(self.asked)
         complete = ~np.isnan(sums) & ~self.exchange
         priced_so = complete & (sums >= self.winning + _ANOTHER_WINNER)
         several: BoolArray = 2 * np.add.reduce(priced_so, axis=0) > np.add.reduce(complete, axis=0)
@@ -141,7 +142,7 @@ class Group:
             self.implied[..., self.several_win] = np.nan
         # The newest among those that could be referred to, the judged one included: a price that has just moved is not
         # held against others that have not been confirmed since.
-        sums = np.add.reduce(self.implied, axis=0)  # NaN where one is missing
+        sums = over_outcomes(self.implied)  # NaN where one is missing
         self.usable = (self.weight > 0) & ((self.two_sided & ~np.isnan(sums)) | (sums > self.winning))
         # A time after the answer itself is the feed's error: it makes nobody else late.
         newest = np.minimum.reduce(np.where(self.usable, np.maximum(self.age, 0.0), np.inf), axis=0)
@@ -202,7 +203,7 @@ def _median_of(values: FloatArray, known: BoolArray) -> FloatArray:
     count = np.add.reduce(known, axis=0)
     ordered = np.where(known, values, np.inf)
     ordered.sort(axis=0)
-    each = np.arange(ordered.shape[1])
+    each = places(ordered.shape[1])
     middle: FloatArray = ordered[np.maximum(count - 1, 0) // 2, each]
     middle += ordered[np.minimum(count // 2, len(ordered) - 1), each]
     middle /= 2.0
