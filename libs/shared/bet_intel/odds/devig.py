@@ -20,7 +20,6 @@ from bet_intel.odds.arrays import BoolArray, FloatArray, IntArray, StatusArray, 
 # more than the work; many, and what is read again and again lies in the third-level cache.
 _QUOTES, _MARKETS = 196_608, 32_768
 EXACT_SUM = 1e-12
-_MOST = 2
 _SMALLEST = 1e-12  # prices above 10¹² or below 1 + 10⁻¹² are not prices, and their squares leave the number range
 
 
@@ -234,22 +233,21 @@ def _devig_chunk(
         for place, left in _solve(r, total, target, into):
             yield place, part.start + left
         return
-    margined = (np.minimum.reduce(r, axis=0) >= _SMALLEST) & (np.maximum.reduce(r, axis=0) <= 1.0 - _SMALLEST)
-    margined &= into.overround > EXACT_SUM
-    columns, others = margined.nonzero()[0], (~margined).nonzero()[0]
-    if _MOST * others.size < margined.size:
+    complete = (np.minimum.reduce(r, axis=0) >= _SMALLEST) & (np.maximum.reduce(r, axis=0) <= 1.0 - _SMALLEST)
+    margined = complete & (into.overround > EXACT_SUM)
+    if 2 * np.count_nonzero(margined) > margined.size:
         # To solve something in place of the few others costs less than to pick out the many.
-        r = np.where(margined, r, _slight_margin(len(r), target))
-        for place, left in _solve(r, over_outcomes(r), target, into):
+        solvable = np.where(margined, r, _slight_margin(len(r), target))
+        for place, left in _solve(solvable, over_outcomes(solvable), target, into):
             yield place, part.start + left
-    elif columns.size:
+    elif (columns := margined.nonzero()[0]).size:
         solved = DeviggedEach.empty(whole.methods, len(r), columns.size)
         for place, left in _solve(r.take(columns, axis=1), total.take(columns), target, solved):
             yield place, part.start + columns[left]
         into.probability[..., columns] = solved.probability
         into.parameter[:, columns] = solved.parameter
         into.status[:, columns] = solved.status
-    _settle_unmargined(implied[:, part].take(others, axis=1), others, into)
+    _settle_unmargined(r, complete, ~margined, into)
 
 
 def _slight_margin(outcomes: int, target: float) -> float:
@@ -258,21 +256,18 @@ def _slight_margin(outcomes: int, target: float) -> float:
     return min(1.02 * fair, 0.5 * (fair + 1.0))
 
 
-def _settle_unmargined(r: FloatArray, columns: IntArray, into: DeviggedEach) -> None:
-    """What becomes of markets `r` (n, k), in the `columns` (k,) of `into`, that have no margin to take out: methods
+def _settle_unmargined(r: FloatArray, complete: BoolArray, unmargined: BoolArray, into: DeviggedEach) -> None:
+    """What becomes of the `unmargined` markets (m,), which have no margin to take out or are not `complete`. Methods
     differ in nothing but the parameter of those that are fair as they stand."""
-    complete = (np.minimum.reduce(r, axis=0) >= _SMALLEST) & (np.maximum.reduce(r, axis=0) <= 1.0 - _SMALLEST)
-    overround = np.where(complete, into.overround[columns], np.nan)
-    into.overround[columns] = overround
-    into.status[:, columns] = np.where(complete, _NO_OVERROUND, _INCOMPLETE)
-    into.probability[..., columns] = np.nan
-    into.parameter[:, columns] = np.nan
-    fair = overround >= -EXACT_SUM
+    np.copyto(into.overround, np.nan, where=~complete)
+    np.copyto(into.status, np.where(complete, _NO_OVERROUND, _INCOMPLETE), where=unmargined)
+    np.copyto(into.probability, np.nan, where=unmargined)
+    np.copyto(into.parameter, np.nan, where=unmargined)
+    fair = unmargined & (into.overround >= -EXACT_SUM)
     if np.count_nonzero(fair):
-        exact = columns[fair]
-        into.status[:, exact] = _OK
-        into.probability[..., exact] = r[:, fair]
-        into.parameter[:, exact] = [[_NEUTRAL_PARAMETER[method]] for method in into.methods]
+        into.status[:, fair] = _OK
+        into.probability[..., fair] = r[:, fair]
+        into.parameter[:, fair] = [[_NEUTRAL_PARAMETER[method]] for method in into.methods]
 
 
 def _solve(r: FloatArray, total: FloatArray, target: float, into: DeviggedEach) -> Iterator[tuple[int, IntArray]]:

@@ -397,8 +397,9 @@ def _median_of_present(distance: FloatArray, present: BoolArray, count: IntArray
     ordered.sort(axis=0)
     cells = places(*ordered.shape[1:])
     flat, size = ordered.ravel(), cells.size
-    median: FloatArray = flat.take((np.maximum(count, 1) - 1) // 2 * size + cells)
-    median += flat.take(np.minimum(count // 2, len(ordered) - 1) * size + cells)
+    # Where none is present, it is any: replaced below.
+    median: FloatArray = flat.take((count - 1) // 2 * size + cells)
+    median += flat.take(count // 2 * size + cells)
     median *= 0.5
     if not count.all():
         np.copyto(median, 0.0, where=count == 0)

@@ -64,9 +64,10 @@ class _Judged(NamedTuple):
 def _by_market(places: BoolArray) -> dict[int, list[tuple[int, int]]]:
     """The places (outcome, bookmaker) that are told, by market: in that order."""
     found: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
-    if np.count_nonzero(places):
-        for o, b, m in zip(*(axis.tolist() for axis in places.nonzero()), strict=True):
-            found[m].append((o, b))
+    _, books, markets = places.shape
+    for place in places.ravel().nonzero()[0].tolist():
+        row, m = divmod(place, markets)
+        found[m].append(divmod(row, books))
     return found
 
 
