@@ -10,7 +10,7 @@ import pytest
 from bet_intel.ev_engine.domain.gates import REFUSING
 from bet_intel.ev_engine.domain.profile import STARTING, Bookmaker, Category, Profile
 from bet_intel.odds import Method, devig, expected_value
-from bet_intel.odds.pooling import DEFAULT_RULE
+from bet_intel.odds.weighing import DEFAULT_RULE
 
 DOCUMENT = (Path(__file__).parents[2] / "docs/domain.md").read_text("utf-8")
 ANY_OTHER = "any other"

@@ -42,7 +42,7 @@ from bet_intel.odds.ev import (
 from bet_intel.odds.fair import DeviggedBooks, FairPrices, devigged_books, fair_prices, fair_prices_of
 from bet_intel.odds.kelly import kelly_exclusive, kelly_settled, scaled_stakes
 from bet_intel.odds.maker import maker_back_price, maker_lay_price
-from bet_intel.odds.pooling import Pool, PoolingRule, consensus, leave_one_out
+from bet_intel.odds.pooling import Pool, consensus, leave_one_out
 from bet_intel.odds.settlement import (
     ResultBand,
     Settlement,
@@ -54,6 +54,7 @@ from bet_intel.odds.settlement import (
     threshold,
     winning_band,
 )
+from bet_intel.odds.weighing import PoolingRule
 
 __all__ = [
     "DISTINCT_MODELS",

@@ -12,15 +12,13 @@ from bet_intel.odds.arrays import BoolArray, FloatArray, StatusArray, refuse, re
 from bet_intel.odds.band import Band, band
 from bet_intel.odds.devig import DISTINCT_MODELS, DevigStatus, Method, devig_stacked
 from bet_intel.odds.pooling import (
-    DEFAULT_RULE,
     Pool,
-    PoolingRule,
     log_odds_of,
     pooled_probability,
     unmargined_outliers,
-    weigh,
     with_and_without_each,
 )
+from bet_intel.odds.weighing import DEFAULT_RULE, PoolingRule, weigh
 
 # What the worst case pools, weighs and finds outliers by: it bounds models and is none itself.
 _WORST_CASE_POOL = Method.POWER
@@ -149,7 +147,7 @@ def fair_prices_of(
     pooled = pooled_probability(books.log_odds, weighed.share, weighed.drawn_in, books.target)
     bands = band(books.methods, pooled, flagged, weighed.share)
     probability, parameter = books.probability[0], books.parameter
-    pool = weighed.pool(pooled[0])
+    pool = Pool(pooled[0], *weighed)
     unmargined = np.where(books.status[0] == _NO_OVERROUND, weight, 0.0)
     if np.count_nonzero(unmargined):
         each = with_and_without_each(unmargined)
