@@ -67,6 +67,7 @@ def test_every_event_of_the_contracts_is_pinned() -> None:
     # Parts of events: neither columns nor a message of their own.
     names = (
         "BookmakerPricing",
+        "BookmakerSettings",
         "CategoryBounds",
         "CreditState",
         "LineSlope",

@@ -61,7 +61,7 @@ async def test_pricing_settings_are_a_document_with_a_revision(make_database: Ma
         wanted = {
             "method": "shin",
             "take_ev": 0.06,
-            "bookmakers": {"circa*": {"weight": 3.0, "commission": 0.0, "sharp": True, "exchange": False}},
+            "bookmakers": {"circa*": {"weight": 3.0, "sharp": True}},
             "bounds": {"prop": {"divergence": 0.2}},
             "reopen_seconds": 0.0,
         }
@@ -76,7 +76,8 @@ async def test_pricing_settings_are_a_document_with_a_revision(make_database: Ma
         (change,) = heard.changes
         assert (change.profile, change.revision, change.method) == ("consensus", document["revision"], "shin")
         assert (change.take_ev, change.HasField("dispersion"), change.HasField("reopen_seconds")) == (0.06, False, True)
-        assert [(one.key, one.weight, one.sharp) for one in change.bookmakers] == [("circa*", 3.0, True)]
+        (book,) = change.bookmaker_settings
+        assert (book.key, book.weight, book.sharp, book.HasField("exchange")) == ("circa*", 3.0, True, False)
         assert [(one.category, one.HasField("stale_seconds")) for one in change.bounds] == [("prop", False)]
         # The same again is no change.
         assert (await put(local, wanted)).json() == document

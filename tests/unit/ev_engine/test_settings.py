@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from bet_intel.api.domain.pricing import PricingSettings
 from bet_intel.api.telling import pricing_settings_changed
 from bet_intel.ev_engine.domain.profile import STARTING, Bookmaker, Category, Profile, Slope
-from bet_intel.ev_engine.settings import EvEngineSettings
+from bet_intel.ev_engine.settings import EvEngineSettings, ProfileSettings
 from bet_intel.ev_engine.wire_settings import new_settings
 from bet_intel.odds import Method
 
@@ -36,12 +36,36 @@ def test_what_is_said_replaces_its_part_only(monkeypatch: pytest.MonkeyPatch) ->
     starting = Profile()
     assert profile.method is Method.SHIN
     assert profile.bookmaker("circa") == Bookmaker(weight=3, sharp=True)
-    assert profile.bookmaker("betfair_ex_uk") == Bookmaker(weight=1, commission=0.02)
+    assert profile.bookmaker("betfair_ex_uk") == Bookmaker(weight=1, commission=0.02, exchange=True)
     assert profile.bookmaker("pinnacle") == starting.bookmaker("pinnacle")
     assert profile.bounds[Category.PROP].stale_seconds == 120
     assert profile.bounds[Category.PROP].divergence == starting.bounds[Category.PROP].divergence
     assert profile.bounds[Category.MAIN] == starting.bounds[Category.MAIN]
     assert profile.take_ev == 0.03
+
+
+BOOKMAKERS = {
+    "betfair_ex_eu": {"weight": 3},
+    "pinnacle": {"weight": 5},
+    "smarkets": {"commission": 0.0},
+    "betfair_ex_*": {"commission": 0.02},
+    "betfair_ex_u*": {"weight": 0.5},
+    "fanduel": {"sharp": True},
+}
+
+
+def assert_laid_over(profile: Profile) -> None:
+    assert profile.bookmaker("pinnacle") == Bookmaker(weight=5, sharp=True)
+    assert profile.bookmaker("smarkets") == Bookmaker(weight=2, commission=0, exchange=True)
+    assert profile.bookmaker("fanduel") == Bookmaker(sharp=True)
+    # What is said of a longer beginning, or of the whole key, is said beside what a shorter one says.
+    assert profile.bookmaker("betfair_ex_au") == Bookmaker(weight=2, commission=0.02, exchange=True)
+    assert profile.bookmaker("betfair_ex_uk") == Bookmaker(weight=0.5, commission=0.02, exchange=True)
+    assert profile.bookmaker("betfair_ex_eu") == Bookmaker(weight=3, commission=0.02, exchange=True)
+
+
+def test_what_is_not_said_of_a_bookmaker_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert_laid_over(settings(monkeypatch, {"bookmakers": BOOKMAKERS}).profiles()[0])
 
 
 @pytest.mark.parametrize(
@@ -90,6 +114,41 @@ def assert_meant(profile: Profile) -> None:
 
 def test_weights_and_bounds_by_sport_and_market_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_meant(settings(monkeypatch, {"overrides": OVERRIDES, "slopes": SLOPES}).profiles()[0])
+
+
+EVERYTHING = {
+    "method": "shin",
+    "bookmakers": BOOKMAKERS,
+    "bounds": {"prop": {"stale_seconds": 120, "divergence": 0.2, "plausible_ev": 0.3}},
+    "behind_newest_seconds": 200,
+    "min_references": 4,
+    "dispersion": 0.3,
+    "lowest_probability": 0.03,
+    "highest_probability": 0.97,
+    "take_ev": 0.05,
+    "reopen_seconds": 0,
+    "low_hold": 0.01,
+    "middle_cost": 0.04,
+    "stake": "500",
+    "stake_step": "0.50",
+    "sharp_references": True,
+    "worst_case": True,
+    "kelly_fraction": 0.5,
+    "stake_cap": 0.1,
+    "limit_weight": 0.25,
+    "estimate_divergence": 0.05,
+    "slopes": SLOPES,
+    "overrides": OVERRIDES,
+}
+
+
+def test_every_setting_arrives_as_the_gateway_tells_it() -> None:
+    assert EVERYTHING.keys() == set(PricingSettings.__struct_fields__)
+    document = msgspec.convert(EVERYTHING, PricingSettings)
+    told = new_settings(pricing_settings_changed("consensus", 7, document, datetime(2026, 5, 2, tzinfo=UTC)))
+    assert told.settings == ProfileSettings.model_validate(EVERYTHING)
+    assert_laid_over(told.settings.profile(Profile()))
+    assert told.settings.profile(Profile()).worst_case
 
 
 def test_they_arrive_as_the_gateway_tells_them() -> None:

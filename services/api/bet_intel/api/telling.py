@@ -13,7 +13,7 @@ from bet_intel.api.domain.subscriptions import Rule, SubscriptionRow
 from bet_intel.api.wire import SOURCE
 from bet_intel.events.v1.delivery_requested_pb2 import DeliveryRequested
 from bet_intel.events.v1.pricing_settings_changed_pb2 import (
-    BookmakerPricing,
+    BookmakerSettings,
     CategoryBounds,
     LineSlope,
     PricingOverride,
@@ -40,8 +40,8 @@ def pricing_settings_changed(profile: str, revision: int, settings: PricingSetti
         revision=revision,
         at_us=to_us(at),
         method=settings.method,
-        bookmakers=[
-            BookmakerPricing(
+        bookmaker_settings=[
+            BookmakerSettings(
                 key=key, weight=one.weight, commission=one.commission, sharp=one.sharp, exchange=one.exchange
             )
             for key, one in sorted(settings.bookmakers.items())

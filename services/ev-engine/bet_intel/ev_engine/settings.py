@@ -29,14 +29,18 @@ _PREFIX = "*"
 
 
 class BookmakerSettings(BaseModel):
-    """A bookmaker's weight in a pool, its commission on net winnings, and what kind it is."""
+    """A bookmaker's weight in a pool, its commission on net winnings, and what kind it is; what is not given keeps its
+    starting value."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    weight: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    commission: float = Field(default=0.0, ge=0, lt=1)
-    sharp: bool = False
-    exchange: bool = False
+    weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    commission: Annotated[float, Field(ge=0, lt=1)] | None = None
+    sharp: bool | None = None
+    exchange: bool | None = None
+
+    def over(self, known: Bookmaker) -> Bookmaker:
+        return known._replace(**self.model_dump(exclude_none=True))
 
 
 class BoundsSettings(BaseModel):
@@ -110,9 +114,12 @@ class ProfileSettings(BaseModel):
 
     def profile(self, starting: Profile) -> Profile:
         """`starting` with what is given here in place of its own values."""
-        given = {key: Bookmaker(**book.model_dump()) for key, book in self.bookmakers.items()}
-        exact = {key: book for key, book in given.items() if not key.endswith(_PREFIX)}
-        prefixes = {key.removesuffix(_PREFIX): book for key, book in given.items() if key.endswith(_PREFIX)}
+        # Shorter beginnings first: a longer one, and a key, says what is otherwise than by those.
+        prefixes, exact = dict(starting.bookmaker_prefixes), dict(starting.bookmakers)
+        for key in sorted(self.bookmakers, key=lambda key: (not key.endswith(_PREFIX), len(key))):
+            known = replace(starting, bookmakers=exact, bookmaker_prefixes=prefixes)
+            name = key.removesuffix(_PREFIX)
+            (exact if name == key else prefixes)[name] = self.bookmakers[key].over(known.bookmaker(name))
         bounds = {
             category: Bounds(**asdict(bound) | self.bounds[category].model_dump(exclude_none=True))
             if category in self.bounds
@@ -121,8 +128,8 @@ class ProfileSettings(BaseModel):
         }
         return replace(
             starting,
-            bookmakers={**starting.bookmakers, **exact},
-            bookmaker_prefixes={**starting.bookmaker_prefixes, **prefixes},
+            bookmakers=exact,
+            bookmaker_prefixes=prefixes,
             bounds=bounds,
             slopes={**starting.slopes, **{key: Slope(**slope.model_dump()) for key, slope in self.slopes.items()}},
             overrides=starting.overrides + tuple(one.override() for one in self.overrides),

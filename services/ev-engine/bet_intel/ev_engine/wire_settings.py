@@ -1,8 +1,10 @@
 """`pricing.settings.changed` → the engine's settings. Pure."""
 
+from collections.abc import Iterable, Set
 from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError
+from google.protobuf.message import Message as ProtobufMessage
 from pydantic import ValidationError
 
 from bet_intel.ev_engine.domain.profile import STARTING
@@ -14,23 +16,9 @@ from bet_intel.events.v1.pricing_settings_changed_pb2 import (
 )
 from bet_intel.shared.messaging import Message, TerminalError
 
-_PLAIN = (
-    "method",
-    "behind_newest_seconds",
-    "min_references",
-    "dispersion",
-    "lowest_probability",
-    "highest_probability",
-    "take_ev",
-    "reopen_seconds",
-    "low_hold",
-    "middle_cost",
-    "stake",
-    "stake_step",
-    "kelly_fraction",
-    "stake_cap",
-    "limit_weight",
-    "estimate_divergence",
+# Of these the message says more than the settings, or otherwise.
+_APART = frozenset(
+    ("profile", "revision", "at_us", "bookmakers", "bookmaker_settings", "bounds", "slopes", "overrides")
 )
 
 
@@ -48,12 +36,12 @@ def new_settings(message: Message) -> NewSettings:
     """
     try:
         body = PricingSettingsChanged.FromString(message.data)
-        given: dict[str, Any] = {field.name: value for field, value in body.ListFields() if field.name in _PLAIN}
+        given = _given(body, but=_APART)
         given["bookmakers"] = {
             one.key: {"weight": one.weight, "commission": one.commission, "sharp": one.sharp, "exchange": one.exchange}
-            for one in body.bookmakers
-        }
-        given["bounds"] = {one.category: _bounds(one) for one in body.bounds}
+            for one in body.bookmakers  # of gateways before bookmaker_settings
+        } | {one.key: _given(one, but={"key"}) for one in body.bookmaker_settings}
+        given["bounds"] = _bounds(body.bounds)
         given["slopes"] = {
             one.sport: {"by_market": dict(one.by_market), "half_points": one.half_points} for one in body.slopes
         }
@@ -69,10 +57,15 @@ def new_settings(message: Message) -> NewSettings:
     return NewSettings(body.profile, body.revision, settings)
 
 
-def _bounds(one: CategoryBounds) -> dict[str, float]:
-    return {field.name: value for field, value in one.ListFields() if field.name != "category"}
+def _given(message: ProtobufMessage, but: Set[str]) -> dict[str, Any]:
+    """The fields that are set, `but` for some: what is not given keeps its starting value."""
+    return {field.name: value for field, value in message.ListFields() if field.name not in but}
+
+
+def _bounds(bounds: Iterable[CategoryBounds]) -> dict[str, Any]:
+    return {one.category: _given(one, but={"category"}) for one in bounds}
 
 
 def _override(one: PricingOverride) -> dict[str, Any]:
-    plain = {field.name: value for field, value in one.ListFields() if field.name not in ("weights", "bounds")}
-    return plain | {"weights": dict(one.weights), "bounds": {each.category: _bounds(each) for each in one.bounds}}
+    plain = _given(one, but={"weights", "bounds"})
+    return plain | {"weights": dict(one.weights), "bounds": _bounds(one.bounds)}

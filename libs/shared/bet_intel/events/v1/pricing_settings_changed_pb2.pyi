@@ -16,6 +16,11 @@ if sys.version_info >= (3, 11):
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
+if sys.version_info >= (3, 13):
+    from warnings import deprecated as _deprecated
+else:
+    from typing_extensions import deprecated as _deprecated
+
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
@@ -51,6 +56,7 @@ class PricingSettingsChanged(_message.Message):
     ESTIMATE_DIVERGENCE_FIELD_NUMBER: _builtins.int
     SLOPES_FIELD_NUMBER: _builtins.int
     OVERRIDES_FIELD_NUMBER: _builtins.int
+    BOOKMAKER_SETTINGS_FIELD_NUMBER: _builtins.int
     profile: _builtins.str
     revision: _builtins.int
     """Revision of the document at its owner; only grows."""
@@ -85,7 +91,10 @@ class PricingSettingsChanged(_message.Message):
     estimate_divergence: _builtins.float
     """in probability, of a line that is judged by others"""
     @_builtins.property
-    def bookmakers(self) -> _containers.RepeatedCompositeFieldContainer[Global___BookmakerPricing]: ...
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def bookmakers(self) -> _containers.RepeatedCompositeFieldContainer[Global___BookmakerPricing]:
+        """All that was known of a bookmaker. Written no more: bookmaker_settings says which of it was given."""
+
     @_builtins.property
     def bounds(self) -> _containers.RepeatedCompositeFieldContainer[Global___CategoryBounds]: ...
     @_builtins.property
@@ -94,6 +103,8 @@ class PricingSettingsChanged(_message.Message):
     def overrides(self) -> _containers.RepeatedCompositeFieldContainer[Global___PricingOverride]:
         """of several that concern a market the last one stands"""
 
+    @_builtins.property
+    def bookmaker_settings(self) -> _containers.RepeatedCompositeFieldContainer[Global___BookmakerSettings]: ...
     def __init__(
         self,
         *,
@@ -122,10 +133,11 @@ class PricingSettingsChanged(_message.Message):
         estimate_divergence: _builtins.float | None = ...,
         slopes: _abc.Iterable[Global___LineSlope] | None = ...,
         overrides: _abc.Iterable[Global___PricingOverride] | None = ...,
+        bookmaker_settings: _abc.Iterable[Global___BookmakerSettings] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_behind_newest_seconds", b"_behind_newest_seconds", "_dispersion", b"_dispersion", "_estimate_divergence", b"_estimate_divergence", "_highest_probability", b"_highest_probability", "_kelly_fraction", b"_kelly_fraction", "_limit_weight", b"_limit_weight", "_low_hold", b"_low_hold", "_lowest_probability", b"_lowest_probability", "_method", b"_method", "_middle_cost", b"_middle_cost", "_min_references", b"_min_references", "_reopen_seconds", b"_reopen_seconds", "_sharp_references", b"_sharp_references", "_stake", b"_stake", "_stake_cap", b"_stake_cap", "_stake_step", b"_stake_step", "_take_ev", b"_take_ev", "_worst_case", b"_worst_case", "behind_newest_seconds", b"behind_newest_seconds", "dispersion", b"dispersion", "estimate_divergence", b"estimate_divergence", "highest_probability", b"highest_probability", "kelly_fraction", b"kelly_fraction", "limit_weight", b"limit_weight", "low_hold", b"low_hold", "lowest_probability", b"lowest_probability", "method", b"method", "middle_cost", b"middle_cost", "min_references", b"min_references", "reopen_seconds", b"reopen_seconds", "sharp_references", b"sharp_references", "stake", b"stake", "stake_cap", b"stake_cap", "stake_step", b"stake_step", "take_ev", b"take_ev", "worst_case", b"worst_case"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_behind_newest_seconds", b"_behind_newest_seconds", "_dispersion", b"_dispersion", "_estimate_divergence", b"_estimate_divergence", "_highest_probability", b"_highest_probability", "_kelly_fraction", b"_kelly_fraction", "_limit_weight", b"_limit_weight", "_low_hold", b"_low_hold", "_lowest_probability", b"_lowest_probability", "_method", b"_method", "_middle_cost", b"_middle_cost", "_min_references", b"_min_references", "_reopen_seconds", b"_reopen_seconds", "_sharp_references", b"_sharp_references", "_stake", b"_stake", "_stake_cap", b"_stake_cap", "_stake_step", b"_stake_step", "_take_ev", b"_take_ev", "_worst_case", b"_worst_case", "at_us", b"at_us", "behind_newest_seconds", b"behind_newest_seconds", "bookmakers", b"bookmakers", "bounds", b"bounds", "dispersion", b"dispersion", "estimate_divergence", b"estimate_divergence", "highest_probability", b"highest_probability", "kelly_fraction", b"kelly_fraction", "limit_weight", b"limit_weight", "low_hold", b"low_hold", "lowest_probability", b"lowest_probability", "method", b"method", "middle_cost", b"middle_cost", "min_references", b"min_references", "overrides", b"overrides", "profile", b"profile", "reopen_seconds", b"reopen_seconds", "revision", b"revision", "sharp_references", b"sharp_references", "slopes", b"slopes", "stake", b"stake", "stake_cap", b"stake_cap", "stake_step", b"stake_step", "take_ev", b"take_ev", "worst_case", b"worst_case"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_behind_newest_seconds", b"_behind_newest_seconds", "_dispersion", b"_dispersion", "_estimate_divergence", b"_estimate_divergence", "_highest_probability", b"_highest_probability", "_kelly_fraction", b"_kelly_fraction", "_limit_weight", b"_limit_weight", "_low_hold", b"_low_hold", "_lowest_probability", b"_lowest_probability", "_method", b"_method", "_middle_cost", b"_middle_cost", "_min_references", b"_min_references", "_reopen_seconds", b"_reopen_seconds", "_sharp_references", b"_sharp_references", "_stake", b"_stake", "_stake_cap", b"_stake_cap", "_stake_step", b"_stake_step", "_take_ev", b"_take_ev", "_worst_case", b"_worst_case", "at_us", b"at_us", "behind_newest_seconds", b"behind_newest_seconds", "bookmaker_settings", b"bookmaker_settings", "bookmakers", b"bookmakers", "bounds", b"bounds", "dispersion", b"dispersion", "estimate_divergence", b"estimate_divergence", "highest_probability", b"highest_probability", "kelly_fraction", b"kelly_fraction", "limit_weight", b"limit_weight", "low_hold", b"low_hold", "lowest_probability", b"lowest_probability", "method", b"method", "middle_cost", b"middle_cost", "min_references", b"min_references", "overrides", b"overrides", "profile", b"profile", "reopen_seconds", b"reopen_seconds", "revision", b"revision", "sharp_references", b"sharp_references", "slopes", b"slopes", "stake", b"stake", "stake_cap", b"stake_cap", "stake_step", b"stake_step", "take_ev", b"take_ev", "worst_case", b"worst_case"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__behind_newest_seconds: _TypeAlias = _typing.Literal["behind_newest_seconds"]  # noqa: Y015
     _WhichOneofArgType__behind_newest_seconds: _TypeAlias = _typing.Literal["_behind_newest_seconds", b"_behind_newest_seconds"]  # noqa: Y015
@@ -201,6 +213,56 @@ class PricingSettingsChanged(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__worst_case) -> _WhichOneofReturnType__worst_case | None: ...
 
 Global___PricingSettingsChanged: _TypeAlias = PricingSettingsChanged  # noqa: Y015
+
+@_typing.final
+class BookmakerSettings(_message.Message):
+    """What is otherwise of a bookmaker. `key` may end in *, and then stands for every key that begins so."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    COMMISSION_FIELD_NUMBER: _builtins.int
+    SHARP_FIELD_NUMBER: _builtins.int
+    EXCHANGE_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    weight: _builtins.float
+    """in a pool"""
+    commission: _builtins.float
+    """share of net winnings"""
+    sharp: _builtins.bool
+    exchange: _builtins.bool
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        weight: _builtins.float | None = ...,
+        commission: _builtins.float | None = ...,
+        sharp: _builtins.bool | None = ...,
+        exchange: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_commission", b"_commission", "_exchange", b"_exchange", "_sharp", b"_sharp", "_weight", b"_weight", "commission", b"commission", "exchange", b"exchange", "sharp", b"sharp", "weight", b"weight"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_commission", b"_commission", "_exchange", b"_exchange", "_sharp", b"_sharp", "_weight", b"_weight", "commission", b"commission", "exchange", b"exchange", "key", b"key", "sharp", b"sharp", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__commission: _TypeAlias = _typing.Literal["commission"]  # noqa: Y015
+    _WhichOneofArgType__commission: _TypeAlias = _typing.Literal["_commission", b"_commission"]  # noqa: Y015
+    _WhichOneofReturnType__exchange: _TypeAlias = _typing.Literal["exchange"]  # noqa: Y015
+    _WhichOneofArgType__exchange: _TypeAlias = _typing.Literal["_exchange", b"_exchange"]  # noqa: Y015
+    _WhichOneofReturnType__sharp: _TypeAlias = _typing.Literal["sharp"]  # noqa: Y015
+    _WhichOneofArgType__sharp: _TypeAlias = _typing.Literal["_sharp", b"_sharp"]  # noqa: Y015
+    _WhichOneofReturnType__weight: _TypeAlias = _typing.Literal["weight"]  # noqa: Y015
+    _WhichOneofArgType__weight: _TypeAlias = _typing.Literal["_weight", b"_weight"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__commission) -> _WhichOneofReturnType__commission | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__exchange) -> _WhichOneofReturnType__exchange | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sharp) -> _WhichOneofReturnType__sharp | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__weight) -> _WhichOneofReturnType__weight | None: ...
+
+Global___BookmakerSettings: _TypeAlias = BookmakerSettings  # noqa: Y015
 
 @_typing.final
 class BookmakerPricing(_message.Message):

@@ -24,13 +24,13 @@ _MOST_MONEY = Decimal(10_000_000)
 _PLACES = -4
 
 
-class BookmakerPricing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is known of a bookmaker."""
+class BookmakerPricing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is otherwise of a bookmaker; what is not given keeps its starting value."""
 
-    weight: Annotated[float, Meta(ge=0, le=1000, description="In a pool; 0 leaves it out.")] = 1.0
-    commission: Annotated[float, Meta(ge=0, lt=1, description="Share of net winnings.")] = 0.0
-    sharp: bool = False
-    exchange: bool = False
+    weight: Annotated[float, Meta(ge=0, le=1000, description="In a pool; 0 leaves it out.")] | None = None
+    commission: Annotated[float, Meta(ge=0, lt=1, description="Share of net winnings.")] | None = None
+    sharp: bool | None = None
+    exchange: bool | None = None
 
 
 class CategoryBounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -118,6 +118,8 @@ class PricingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
             amount: Decimal | None = getattr(self, name)
             if amount is not None and not _is_money(amount):
                 return f"{name} is {amount}: give an amount above 0, at most {_MOST_MONEY}, with up to four decimals"
+        if self.stake is not None and self.stake_step is not None and self.stake < self.stake_step:
+            return f"stake {self.stake} is less than one stake_step of {self.stake_step}: nothing could be placed"
         return None
 
 

@@ -108,9 +108,7 @@ class Override:
             if not key.endswith(_ANY)
         }
         prefixes = {
-            (prefix := key.removesuffix(_ANY)): profile.bookmaker_prefixes.get(prefix, Bookmaker())._replace(
-                weight=weight
-            )
+            (prefix := key.removesuffix(_ANY)): profile.bookmaker(prefix)._replace(weight=weight)
             for key, weight in self.weights.items()
             if key.endswith(_ANY)
         }
@@ -202,10 +200,8 @@ class Profile:
         return known
 
     def _by_prefix(self, key: str) -> Bookmaker:
-        for prefix, bookmaker in self.bookmaker_prefixes.items():
-            if key.startswith(prefix):
-                return bookmaker
-        return Bookmaker()
+        longest = max(filter(key.startswith, self.bookmaker_prefixes), key=len, default=None)
+        return Bookmaker() if longest is None else self.bookmaker_prefixes[longest]
 
 
 _CONSERVATIVE_BOUNDS = {
