@@ -46,6 +46,31 @@ def test_rounding_can_eat_a_small_profit() -> None:
     assert rounded_stakes(prices, Decimal(300), Decimal("0.01")).worst > 0
 
 
+def test_fewer_steps_may_divide_better() -> None:
+    # 30 and 70 lose .12 where the second wins; 29 and 69 are sure of .31.
+    prices, limits = [3.390, 1.4268], [30.0, None]
+    placed = rounded_stakes(prices, Decimal(100), Decimal(1), limits)
+    assert placed.worst >= Decimal("0.31")
+    assert placed.stakes[0] <= 30
+    assert survives_rounding(prices, Decimal(100), Decimal(1), limits)
+
+
+@given(st.floats(1.2, 6.0), st.floats(0.002, 0.02), st.sampled_from([Decimal(5), Decimal(10)]))
+def test_stakes_that_leave_a_profit_are_found(price: float, margin: float, step: Decimal) -> None:
+    """Every pair of stakes of at most the total, tried: where one of the largest is sure of something, so is ours."""
+    prices = [price, 1.0 / (1.0 - margin - 1.0 / price)]
+    total = 1000
+    most = int(total / step)
+    best = max(
+        min(first * prices[0], second * prices[1]) - first - second
+        for first in range(1, most)
+        for second in range(1, most - first + 1)
+        if first + second > most - 8
+    )
+    if best > 1e-9:
+        assert rounded_stakes(prices, Decimal(total), step).worst > 0
+
+
 def test_a_limit_shrinks_every_stake() -> None:
     placed = rounded_stakes([2.10, 2.05], Decimal(1000), Decimal(1), [50.5, None])
     assert placed.stakes == (Decimal(50), Decimal(51))

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
-from typing import overload
+from typing import NamedTuple, overload
 
 import numpy as np
 
@@ -16,7 +16,8 @@ from bet_intel.odds.arrays import FloatArray, same_kind
 from bet_intel.odds.conversion import checked_commission, checked_decimal
 
 Number = float | FloatArray
-_SURELY = 1.0 + 1e-6
+_NEAR = 1e-6
+_FEWER = 40
 
 
 @overload
@@ -83,7 +84,8 @@ def rounded_stakes(
     profit taken after rounding.
 
     Where a limit binds, all stakes shrink in proportion. Each stake is rounded to the nearest step; then, as long as
-    that raises the profit that is certain, one step more is put on the leg that returns least. A total too small for
+    that raises the profit that is certain, one step more is put on the leg that returns least. Where that leaves none,
+    up to 40 steps fewer on the leg with the fewest are tried, because fewer may divide better. A total too small for
     the step gives stakes of 0 somewhere, and a loss.
 
     ValueError: `total` or a step is not above 0, a price is 1 or less, or the numbers of prices, steps and limits
@@ -94,22 +96,62 @@ def rounded_stakes(
         raise ValueError(f"total and step must be above 0, got {total} and {step}")
     shares = [Decimal(repr(share)) for share in stake_shares(net_prices)]
     prices = [Decimal(repr(float(price))) for price in net_prices]
-    ceilings = _ceilings(limits, steps)
-    scale = min([total, *(ceiling / share for ceiling, share in zip(ceilings, shares, strict=True) if ceiling >= 0)])
-    stakes = [
-        _capped(_to_step(share * scale, each, ROUND_HALF_EVEN), ceiling)
-        for share, each, ceiling in zip(shares, steps, ceilings, strict=True)
-    ]
-    best = _outcome(stakes, prices)
-    for _ in prices:
-        least = min(range(len(prices)), key=lambda leg: best.profits[leg])
-        more = [*best.stakes]
-        more[least] += steps[least]
-        again = _outcome(more, prices)
-        if again.worst <= best.worst or 0 <= ceilings[least] < more[least] or again.total > max(total, best.total):
-            break
-        best = again
+    legs = _Legs(shares, prices, steps, _ceilings(limits, steps), total)
+    scale = min([total, *(most / share for most, share in zip(legs.ceilings, shares, strict=True) if most >= 0)])
+    best = legs.placed(scale)
+    if best.worst <= 0 and (fewer := legs.divides_better(best)) is not None:
+        best = max(best, legs.placed(fewer), key=lambda stakes: stakes.worst)
     return best
+
+
+class _Legs(NamedTuple):
+    """What the stakes of each leg are made of; `ceilings` as of :func:`_ceilings`."""
+
+    shares: Sequence[Decimal]
+    prices: Sequence[Decimal]
+    steps: Sequence[Decimal]
+    ceilings: Sequence[Decimal]
+    total: Decimal
+
+    def placed(self, scale: Decimal) -> Stakes:
+        """The stakes of `scale` in all, rounded, and one step more on a leg where that is better."""
+        best = _outcome(
+            [
+                _capped(_to_step(share * scale, step, ROUND_HALF_EVEN), ceiling)
+                for share, step, ceiling in zip(self.shares, self.steps, self.ceilings, strict=True)
+            ],
+            self.prices,
+        )
+        for _ in self.prices:
+            least = min(range(len(self.prices)), key=lambda leg: best.profits[leg])
+            more = [*best.stakes]
+            more[least] += self.steps[least]
+            again = _outcome(more, self.prices)
+            above = 0 <= self.ceilings[least] < more[least] or again.total > max(self.total, best.total)
+            if again.worst <= best.worst or above:
+                break
+            best = again
+        return best
+
+    def divides_better(self, placed: Stakes) -> Decimal | None:
+        """Stakes in all, below those `placed`, of which most is left when they are rounded; None where there are none.
+        Looked for in plain floats: whoever asks works the found ones out."""
+        count = [int(stake / step) for stake, step in zip(placed.stakes, self.steps, strict=True)]
+        fewest = min(range(len(count)), key=count.__getitem__)
+        shares, steps = [float(share) for share in self.shares], [float(step) for step in self.steps]
+        whole = [n * steps[fewest] / shares[fewest] for n in range(max(1, count[fewest] - _FEWER), count[fewest])]
+        if not whole:
+            return None
+        prices = [float(price) for price in self.prices]
+        return Decimal(repr(max(whole, key=lambda scale: _worst(_rounded(shares, scale, steps), prices))))
+
+
+def _rounded(shares: Sequence[float], scale: float, steps: Sequence[float]) -> list[float]:
+    return [round(share * scale / step) * step for share, step in zip(shares, steps, strict=True)]
+
+
+def _worst(stakes: Sequence[float], prices: Sequence[float]) -> float:
+    return min([stake * price for stake, price in zip(stakes, prices, strict=True)]) - sum(stakes)
 
 
 def survives_rounding(
@@ -120,14 +162,16 @@ def survives_rounding(
 ) -> bool:
     """Whether :func:`rounded_stakes` leave a profit whatever wins; arguments and errors as there.
 
-    Rounding moves no stake by more than half a step, and with it the profit of no leg by more than half the largest
-    step times d′ + n. Only where that may be all of it are the stakes worked out.
+    In plain floats first: only where these leave no profit to speak of, or a limit may bind, are the stakes worked out.
     """
     steps = _steps(step, len(net_prices))
     unlimited = limits is None or not any(limit is not None and math.isfinite(limit) for limit in limits)
     if unlimited and min(steps, default=0) > 0 and len(net_prices) > 1 and min(net_prices) > 1.0:
-        sure = float(total) * (1.0 / math.fsum([1.0 / price for price in net_prices]) - 1.0)
-        if sure > float(max(steps)) * 0.5 * (max(net_prices) + len(net_prices)) * _SURELY:
+        whole, sizes = float(total), [float(each) for each in steps]
+        shares = stake_shares(net_prices)
+        halves = [abs(share * whole / size % 1.0 - 0.5) for share, size in zip(shares, sizes, strict=True)]
+        # Which way a half is rounded is for decimals to say.
+        if min(halves) > _NEAR and _worst(_rounded(shares, whole, sizes), net_prices) > _NEAR * whole:
             return True
     return rounded_stakes(net_prices, total, steps, limits).worst > 0
 
