@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from bet_intel.compose.cluster.services import KINDS
-from deploy.kubernetes import built
-from fixtures.deploy_copy import OVERLAYS, checked, spoil
+from deploy.kubernetes import built, departures
+from fixtures.deploy_copy import OVERLAYS, Fault, seeded, spoil
 
 _K8S = "compose/k8s"
 _BASE = f"{_K8S}/base"
@@ -116,24 +116,15 @@ _FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("file", "pattern", "fault", "said"), _FAULTS)
-def test_a_departure_from_the_plan_is_found(
-    copy: Path, capsys: pytest.CaptureFixture[str], file: str, pattern: str, fault: str, said: str
-) -> None:
-    spoil(copy, file, pattern, fault)
-
-    code, printed = checked("kubernetes", copy, capsys)
-
-    assert said in printed
-    assert code == 1
+@seeded({departures: _FAULTS})
+def test_a_departure_from_the_plan_is_found(copy: Path, capsys: pytest.CaptureFixture[str], fault: Fault) -> None:
+    fault.assert_found(copy, capsys)
 
 
-def test_without_its_autoscalers_every_pool_is_named(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_its_autoscalers_every_pool_is_named(copy: Path) -> None:
     spoil(copy, f"{OVERLAYS}/prod/kustomization.yaml", r"- ../../components/keda\n", "")
 
-    _, printed = checked("kubernetes", copy, capsys)
-
-    named = {line.split()[1] for line in printed.splitlines() if "has no ScaledObject" in line}
+    named = {line.split()[1] for line in departures(copy) if "has no ScaledObject" in line}
     assert named == {name.replace(".", "-") for name in KINDS} - {"odds-ingest-schedule"}
 
 
