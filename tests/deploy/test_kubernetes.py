@@ -113,6 +113,27 @@ _FAULTS = [
     (_MONITORS, r"cnpg.io/cluster: postgres", "cnpg.io/cluster: other", "the PodMonitor postgres selects nobody"),
     (f"{_K8S}/components/redis/create.yaml", r" redis-5.redis", "", "than redis has: redis-5.redis"),
     (_SERVE, r"- '10'", "- '70'", "api-serve: waits 70 s before it stops, of 60 s"),
+    (_SERVE, r"cpu: 200m", "cpu: [200m]", "api-serve: requests of cpu is ['200m'], not an amount such as"),
+    (_SERVE, r"memory: 256Mi", "memory: 256MB", "api-serve: requests of memory is '256MB', not an amount"),
+    (_SERVE, r"          limits:\n(?: {12}.*\n)+", "", "api-serve: limits of memory is None, not an amount"),
+    (_SERVE, r"(?s)resources:.*?( +securityContext:)", r"resources: none\n\1", "api-serve: requests of memory is None"),
+    (_SERVE, r"cpu: 200m", "cpu: 1", "api-serve has 256 MiB and 1 CPUs, up to 512 MiB"),
+    (
+        _SERVE,
+        r"(_POOL_SIZE\n.*value: ).*",
+        r"\1many",
+        "nobody can count the connections: BET_INTEL_API_POOL_SIZE of api-s",
+    ),
+    (_SERVE, r"_POOL_SIZE", "_POOL_SIZES", "api-serve is told of 0 sizes of its pool, not of one"),
+    (
+        _KEDA,
+        _OF_NOTIFIER + r"maxReplicaCount: 8",
+        r"\1maxReplicaCount: eight",
+        "of notifier-worker is 'eight', not a whole",
+    ),
+    (_POSTGRES, r"'800'", "plenty", "max_connections of PostgreSQL is 'plenty', not a whole number"),
+    (_POSTGRES, r"    parameters:\n", "    parameter:\n", "max_connections of PostgreSQL is None, not a whole number"),
+    (f"{_BASE}/kustomization.yaml", r"API_PROCESSES=28", "API_PROCESSES=", "API_PROCESSES is '', not a whole number"),
 ]
 
 
