@@ -161,6 +161,7 @@ _FAULTS: Mapping[str | Look, Sequence[Seed]] = {
             "appendonly yes",
             "redis/start.sh is not what the code makes",
         ),
+        ("compose/redis/create.sh", r"left=60", "left=61", "components/redis/create.sh is not what the code makes"),
         ("docs/architecture/dependencies.toml", r"cache = true", "cache = false", "network-policies.yaml is not"),
         ("compose/k8s/components/keda/scaled-objects.yaml", r"value: '50'", "value: '51'", "scaled-objects.yaml"),
     ],
