@@ -16,7 +16,6 @@ from deploy.faults import CannotTellError, ran
 from fixtures.polling import holds_within
 
 _FOLDER = "compose/redis"
-_COPIES = "compose/k8s/components/redis"
 _SCRIPTS = ("start.sh", "create.sh")
 _HOSTS = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
 # As containers that begin again in another order: one at a new address, two at that of another.
@@ -24,24 +23,21 @@ _MOVED = ("127.0.0.5", "127.0.0.2", "127.0.0.3")
 _PASSWORD = "s3cret"  # noqa: S105 - of servers that live for a second
 _BUS = 10_000
 _SECONDS = 60.0
+FOUND_SECONDS = 60.0
+"""Within which nodes at other addresses have found each other."""
 # Addresses are their own names here.
 _GETENT = '#!/bin/sh\necho "$2 $2"\n'
 
 
 def redis(root: Path) -> Sequence[str]:
     """Three nodes start with the script, keep strangers out, have their bound of memory, and become a cluster by the
-    other one, once more when they have begun again at other addresses; the scripts of Kubernetes are the same."""
+    other one, once more when they have begun again at other addresses."""
     try:
         REDIS.find("redis-server")
     except ServerError as error:
         raise CannotTellError(f"{error} or scripts/deploy-tools") from error
-    wrong = [
-        f"{_COPIES}/{name} is not that of {_FOLDER}: make deploy-files"
-        for name in _SCRIPTS
-        if (root / _COPIES / name).read_bytes() != (root / _FOLDER / name).read_bytes()
-    ]
     with tempfile.TemporaryDirectory() as folder:
-        return [*wrong, *_Nodes(root, Path(folder)).faults()]
+        return list(_Nodes(root, Path(folder)).faults())
 
 
 class _Nodes:
@@ -88,7 +84,7 @@ class _Nodes:
             if wrong:
                 return
             code, said = self._create(_MOVED)
-            if code or not holds_within(_SECONDS, lambda: self._is_whole(_MOVED)):
+            if code or not holds_within(FOUND_SECONDS, lambda: self._is_whole(_MOVED)):
                 yield f"create.sh: nodes at other addresses do not find each other: {said.strip()}"
             elif self._slots(_MOVED) != slots:
                 yield "create.sh: nodes at other addresses have not the slots that they had"

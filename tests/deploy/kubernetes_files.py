@@ -31,8 +31,7 @@ def made(root: Path) -> dict[str, str]:
     declared = tomllib.loads((root / "docs/architecture/dependencies.toml").read_text("utf-8"))
     parts = declared["parts"]
     scripts = {
-        f"{_K8S}/components/redis/{name}": (root / "compose/redis" / name).read_text("utf-8")
-        for name in ("start.sh", "create.sh")
+        f"{_K8S}/components/redis/{name}": _script(root, f"compose/redis/{name}") for name in ("start.sh", "create.sh")
     }
     return {
         f"{_K8S}/base/network-policies.yaml": _text(
@@ -72,6 +71,12 @@ def _dashboards(root: Path) -> dict[str, str]:
 def _text(source: str, objects: Sequence[Mapping[str, Any]]) -> str:
     documents = [yaml.safe_dump(dict(one), sort_keys=False, width=120) for one in objects]
     return f"# Made from {source} by `make deploy-files`.\n" + "---\n".join(documents)
+
+
+def _script(root: Path, source: str) -> str:
+    """kustomize reads nothing above its root: what compose runs is copied, and says so below its first line."""
+    first, rest = (root / source).read_text("utf-8").split("\n", 1)
+    return f"{first}\n# Made from {source} by `make deploy-files`.\n{rest}"
 
 
 def _policies(parts: Mapping[str, Any], watcher: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -8,13 +8,13 @@ from typing import Any
 class Size:
     """Memory (MiB) and CPUs that are kept free for a container, and that it may use."""
 
-    memory: int
+    memory: float
     cpus: float
-    most_memory: int
+    most_memory: float
     most_cpus: float
 
     def __str__(self) -> str:
-        return f"{self.memory} MiB and {self.cpus:g} CPUs, up to {self.most_memory} MiB and {self.most_cpus:g} CPUs"
+        return f"{self.memory:g} MiB and {self.cpus:g} CPUs, up to {self.most_memory:g} MiB and {self.most_cpus:g} CPUs"
 
 
 GATEWAY = Size(256, 0.2, 512, 0.5)

@@ -27,7 +27,7 @@ def nginx(root: Path) -> Sequence[str]:
         projects = [configuration(root), on_host(root, 1)]
     except ValueError as error:
         return [str(error)]
-    wrong = list(wrong_in((root / _TEMPLATE).read_text("utf-8")))
+    wrong = list(blocks(root))
     for project in projects:
         given = {name: str(value) for name, value in project["services"]["nginx"]["environment"].items()}
         wrong += [
@@ -39,6 +39,11 @@ def nginx(root: Path) -> Sequence[str]:
             with tempfile.TemporaryDirectory() as folder:
                 wrong += _checked(root, given, Path(folder), tls=tls)
     return list(dict.fromkeys(wrong))
+
+
+def blocks(root: Path) -> Sequence[str]:
+    """What the file says of each location is what is wanted there."""
+    return list(wrong_in((root / _TEMPLATE).read_text("utf-8")))
 
 
 def _checked(root: Path, given: dict[str, str], folder: Path, *, tls: bool) -> list[str]:

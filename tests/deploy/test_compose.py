@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.composing import configuration
+from deploy.composing import MAIN, configuration, rendered
 from deploy.faults import PROJECT
 
 
@@ -32,3 +32,11 @@ def test_what_a_service_alone_is_set_reaches_its_own_containers_alone(copy: Path
     assert given("BET_INTEL_NOTIFIER_RULES") == {"notifier", "notifier-worker", "notifier-migrate"}
     ours = {name for name, one in services.items() if one.get("image", "").startswith("bet-intel/")}
     assert given("BET_INTEL_LOG_LEVEL") == ours
+
+
+def test_with_tls_the_open_port_can_be_kept_to_the_host(copy: Path) -> None:
+    options = ["-f", MAIN, "-f", "compose/compose.tls.yaml"]
+    nginx = rendered(copy, *options, environment={"BET_INTEL_PORT": "127.0.0.1:8080"})["services"]["nginx"]
+
+    assert {one["target"]: one.get("host_ip") for one in nginx["ports"]} == {8080: "127.0.0.1", 8443: None}
+    assert "`BET_INTEL_PORT=127.0.0.1:8080`" in (PROJECT / "docs/operations/compose.md").read_text("utf-8")

@@ -8,7 +8,7 @@ import pytest
 
 from deploy.composing import MAIN, SMALL, rendered
 from deploy.faults import PROJECT
-from fixtures.deploy_copy import checked, spoil
+from fixtures.deploy_copy import Fault, checked, seeded, spoil
 
 _THREE = "compose/compose.three-hosts.yaml"
 _SERVER = re.compile(r"((?:postgres|rabbitmq|redis)-\d):\d+")
@@ -40,16 +40,9 @@ _FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("file", "pattern", "fault", "said"), _FAULTS)
-def test_a_fault_is_found(
-    copy: Path, capsys: pytest.CaptureFixture[str], file: str, pattern: str, fault: str, said: str
-) -> None:
-    spoil(copy, file, pattern, fault)
-
-    code, printed = checked("compose", copy, capsys)
-
-    assert said in printed
-    assert code == 1
+@seeded({"compose": _FAULTS})
+def test_a_fault_is_found(copy: Path, capsys: pytest.CaptureFixture[str], fault: Fault) -> None:
+    fault.assert_found(copy, capsys)
 
 
 def test_on_three_hosts_as_well_a_gateway_is_left_out_after_three_failures(

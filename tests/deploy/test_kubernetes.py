@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from bet_intel.compose.cluster.services import KINDS
-from deploy.kubernetes import built
-from fixtures.deploy_copy import OVERLAYS, checked, spoil
+from deploy.kubernetes import built, departures
+from fixtures.deploy_copy import OVERLAYS, Fault, seeded, spoil
 
 _K8S = "compose/k8s"
 _BASE = f"{_K8S}/base"
@@ -113,27 +113,39 @@ _FAULTS = [
     (_MONITORS, r"cnpg.io/cluster: postgres", "cnpg.io/cluster: other", "the PodMonitor postgres selects nobody"),
     (f"{_K8S}/components/redis/create.yaml", r" redis-5.redis", "", "than redis has: redis-5.redis"),
     (_SERVE, r"- '10'", "- '70'", "api-serve: waits 70 s before it stops, of 60 s"),
+    (_SERVE, r"cpu: 200m", "cpu: [200m]", "api-serve: requests of cpu is ['200m'], not an amount such as"),
+    (_SERVE, r"memory: 256Mi", "memory: 256MB", "api-serve: requests of memory is '256MB', not an amount"),
+    (_SERVE, r"          limits:\n(?: {12}.*\n)+", "", "api-serve: limits of memory is None, not an amount"),
+    (_SERVE, r"(?s)resources:.*?( +securityContext:)", r"resources: none\n\1", "api-serve: requests of memory is None"),
+    (_SERVE, r"cpu: 200m", "cpu: 1", "api-serve has 256 MiB and 1 CPUs, up to 512 MiB"),
+    (
+        _SERVE,
+        r"(_POOL_SIZE\n.*value: ).*",
+        r"\1many",
+        "nobody can count the connections: BET_INTEL_API_POOL_SIZE of api-s",
+    ),
+    (_SERVE, r"_POOL_SIZE", "_POOL_SIZES", "api-serve is told of 0 sizes of its pool, not of one"),
+    (
+        _KEDA,
+        _OF_NOTIFIER + r"maxReplicaCount: 8",
+        r"\1maxReplicaCount: eight",
+        "of notifier-worker is 'eight', not a whole",
+    ),
+    (_POSTGRES, r"'800'", "plenty", "max_connections of PostgreSQL is 'plenty', not a whole number"),
+    (_POSTGRES, r"    parameters:\n", "    parameter:\n", "max_connections of PostgreSQL is None, not a whole number"),
+    (f"{_BASE}/kustomization.yaml", r"API_PROCESSES=28", "API_PROCESSES=", "API_PROCESSES is '', not a whole number"),
 ]
 
 
-@pytest.mark.parametrize(("file", "pattern", "fault", "said"), _FAULTS)
-def test_a_departure_from_the_plan_is_found(
-    copy: Path, capsys: pytest.CaptureFixture[str], file: str, pattern: str, fault: str, said: str
-) -> None:
-    spoil(copy, file, pattern, fault)
-
-    code, printed = checked("kubernetes", copy, capsys)
-
-    assert said in printed
-    assert code == 1
+@seeded({departures: _FAULTS})
+def test_a_departure_from_the_plan_is_found(copy: Path, capsys: pytest.CaptureFixture[str], fault: Fault) -> None:
+    fault.assert_found(copy, capsys)
 
 
-def test_without_its_autoscalers_every_pool_is_named(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_its_autoscalers_every_pool_is_named(copy: Path) -> None:
     spoil(copy, f"{OVERLAYS}/prod/kustomization.yaml", r"- ../../components/keda\n", "")
 
-    _, printed = checked("kubernetes", copy, capsys)
-
-    named = {line.split()[1] for line in printed.splitlines() if "has no ScaledObject" in line}
+    named = {line.split()[1] for line in departures(copy) if "has no ScaledObject" in line}
     assert named == {name.replace(".", "-") for name in KINDS} - {"odds-ingest-schedule"}
 
 

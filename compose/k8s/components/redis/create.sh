@@ -1,4 +1,5 @@
 #!/bin/sh
+# Made from compose/redis/create.sh by `make deploy-files`.
 # Makes the cluster out of the nodes that answer, once; nodes that are named later become replicas of its masters. Nodes
 # that were a cluster and have begun again at other addresses are told where the others are.
 set -eu

@@ -1,4 +1,5 @@
 #!/bin/sh
+# Made from compose/redis/start.sh by `make deploy-files`.
 # A node of the cluster. It is a cache: nothing is written to disk but who the other nodes are.
 set -eu
 password=$(cat /run/secrets/redis_password)
