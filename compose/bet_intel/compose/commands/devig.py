@@ -1,15 +1,23 @@
 """`bet-intel devig`: one bookmaker's prices without their margin."""
 
+from itertools import zip_longest
 from typing import Annotated
 
 import msgspec
-import numpy as np
 from cyclopts import Parameter
 
 from bet_intel.compose.commands.errors import CommandError, UsageError
 from bet_intel.compose.commands.output import complain, odds, percent, print_json, print_table, probability
 from bet_intel.compose.commands.prices import OddsFormat, read_prices
-from bet_intel.odds import DISTINCT_MODELS, PARAMETER_NAMES, Devigged, DevigStatus, Method, decimal_to_american, devig
+from bet_intel.odds import (
+    DISTINCT_MODELS,
+    PARAMETER_NAMES,
+    DevigStatus,
+    Method,
+    bands,
+    decimal_to_american,
+    devig_market,
+)
 
 
 class MarginParameter(msgspec.Struct, frozen=True):
@@ -76,8 +84,7 @@ def devig_command(
     if not 0 < winners < len(prices):
         raise UsageError(f"--winners is {winners:g}, and it must lie between 0 and the {len(prices)} outcomes")
     decimal, read_as = read_prices(prices, odds_format)
-    implied = 1.0 / np.array([decimal]).T
-    fair = _fair(implied, method, winners, decimal, read_as)
+    fair = _fair(method, winners, decimal, read_as)
     if json:
         print_json(fair)
     else:
@@ -90,30 +97,27 @@ def devig_command(
     return 0
 
 
-def _fair(
-    implied: "np.typing.NDArray[np.float64]", method: Method, winners: float, decimal: list[float], read_as: str
-) -> Fair:
-    found = devig(implied, method, winners)
-    status, overround = DevigStatus(int(found.status[0])), float(found.overround[0])
-    if status is DevigStatus.NO_OVERROUND:
+def _fair(method: Method, winners: float, decimal: list[float], read_as: str) -> Fair:
+    implied = [1.0 / price for price in decimal]
+    found = devig_market(implied, method, winners)
+    if found.status is DevigStatus.NO_OVERROUND:
         raise CommandError(
-            f"the implied probabilities add up to {overround + winners:.4f}, below {winners:g}: there is no margin to"
-            " remove (prices of several bookmakers, an outcome missing, or --winners too high)"
+            f"the implied probabilities add up to {found.overround + winners:.4f}, below {winners:g}: there is no"
+            " margin to remove (prices of several bookmakers, an outcome missing, or --winners too high)"
         )
-    if status in (DevigStatus.INCOMPLETE, DevigStatus.NOT_CONVERGED):
+    if found.status in (DevigStatus.INCOMPLETE, DevigStatus.NOT_CONVERGED):
         raise CommandError(f"{method.value} has no solution for these prices: choose another --method")
-    bands = _bands(implied, winners)
-    value = float(found.parameter[0])
+    between = bands(devig_market(implied, each, winners) for each in DISTINCT_MODELS)
     return Fair(
         method.value,
         read_as,
         winners,
-        overround,
-        MarginParameter(PARAMETER_NAMES[method], value) if method in PARAMETER_NAMES else None,
-        status.name.lower(),
+        found.overround,
+        MarginParameter(PARAMETER_NAMES[method], found.parameter) if method in PARAMETER_NAMES else None,
+        found.status.name.lower(),
         [
-            _outcome(price, float(r), float(p), band)
-            for price, r, p, band in zip(decimal, implied[:, 0], found.probability[:, 0], bands, strict=True)
+            _outcome(price, r, p, band and Band(band.lowest, band.highest))
+            for price, r, p, band in zip_longest(decimal, implied, found.probability, between)
         ],
     )
 
@@ -122,14 +126,6 @@ def _outcome(price: float, implied: float, p: float, band: Band | None) -> FairO
     fair = 1.0 / p if 0 < p < 1 else None
     american = None if fair is None else decimal_to_american(fair)
     return FairOutcome(round(price, 4), implied, p, None if fair is None else round(fair, 4), american, band)
-
-
-def _bands(implied: "np.typing.NDArray[np.float64]", winners: float) -> list[Band | None]:
-    found: list[Devigged] = [devig(implied, method, winners) for method in DISTINCT_MODELS]
-    usable = [one.probability[:, 0] for one in found if one.status[0] == DevigStatus.OK]
-    if not usable:
-        return [None] * len(implied)
-    return [Band(float(low), float(high)) for low, high in zip(np.min(usable, 0), np.max(usable, 0), strict=True)]
 
 
 def _show(fair: Fair) -> None:

@@ -43,6 +43,7 @@ from bet_intel.odds.fair import DeviggedBooks, FairPrices, devigged_books, fair_
 from bet_intel.odds.kelly import kelly_exclusive, kelly_settled, scaled_stakes
 from bet_intel.odds.maker import maker_back_price, maker_lay_price
 from bet_intel.odds.pooling import Pool, consensus, leave_one_out
+from bet_intel.odds.scalar import DeviggedMarket, MethodBand, bands, devig_market
 from bet_intel.odds.settlement import (
     ResultBand,
     Settlement,
@@ -65,10 +66,12 @@ __all__ = [
     "DevigStatus",
     "Devigged",
     "DeviggedBooks",
+    "DeviggedMarket",
     "FairPrices",
     "FloatArray",
     "IntArray",
     "Method",
+    "MethodBand",
     "Pool",
     "PoolingRule",
     "ResultBand",
@@ -79,11 +82,13 @@ __all__ = [
     "Threshold",
     "american_to_decimal",
     "american_to_probability",
+    "bands",
     "consensus",
     "decimal_price",
     "decimal_to_american",
     "devig",
     "devig_each",
+    "devig_market",
     "devigged_books",
     "exchange_mid",
     "expected_value",

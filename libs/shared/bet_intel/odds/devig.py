@@ -20,7 +20,7 @@ from bet_intel.odds.arrays import BoolArray, FloatArray, IntArray, StatusArray, 
 # more than the work; many, and what is read again and again lies in the third-level cache.
 _QUOTES, _MARKETS = 196_608, 32_768
 EXACT_SUM = 1e-12
-_SMALLEST = 1e-12  # prices above 10¹² or below 1 + 10⁻¹² are not prices, and their squares leave the number range
+SMALLEST = 1e-12  # prices above 10¹² or below 1 + 10⁻¹² are not prices, and their squares leave the number range
 
 
 class Method(enum.StrEnum):
@@ -80,7 +80,7 @@ _MODELS: Mapping[Method, margin.MarginModel] = MappingProxyType(
     }
 )
 
-_NEUTRAL_PARAMETER: Mapping[Method, float] = MappingProxyType(
+NEUTRAL_PARAMETER: Mapping[Method, float] = MappingProxyType(
     {
         Method.MULTIPLICATIVE: np.nan,
         Method.ADDITIVE: 0.0,
@@ -229,11 +229,11 @@ def _devig_chunk(
     total = over_outcomes(r)
     np.subtract(total, target, out=into.overround)
     # Three numbers tell whether every market of the chunk has a margin to take out: then without masks.
-    if r.min() >= _SMALLEST and r.max() <= 1.0 - _SMALLEST and into.overround.min() > EXACT_SUM:
+    if r.min() >= SMALLEST and r.max() <= 1.0 - SMALLEST and into.overround.min() > EXACT_SUM:
         for place, left in _solve(r, total, target, into):
             yield place, part.start + left
         return
-    complete = (np.minimum.reduce(r, axis=0) >= _SMALLEST) & (np.maximum.reduce(r, axis=0) <= 1.0 - _SMALLEST)
+    complete = (np.minimum.reduce(r, axis=0) >= SMALLEST) & (np.maximum.reduce(r, axis=0) <= 1.0 - SMALLEST)
     margined = complete & (into.overround > EXACT_SUM)
     if 2 * np.count_nonzero(margined) > margined.size:
         # To solve something in place of the few others costs less than to pick out the many.
@@ -267,7 +267,7 @@ def _settle_unmargined(r: FloatArray, complete: BoolArray, unmargined: BoolArray
     if np.count_nonzero(fair):
         into.status[:, fair] = _OK
         into.probability[..., fair] = r[:, fair]
-        into.parameter[:, fair] = [[_NEUTRAL_PARAMETER[method]] for method in into.methods]
+        into.parameter[:, fair] = [[NEUTRAL_PARAMETER[method]] for method in into.methods]
 
 
 def _solve(r: FloatArray, total: FloatArray, target: float, into: DeviggedEach) -> Iterator[tuple[int, IntArray]]:

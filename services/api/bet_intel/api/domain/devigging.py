@@ -1,14 +1,23 @@
 """One bookmaker's prices of a market without their margin, by every method. Pure."""
 
+import math
+from itertools import zip_longest
 from typing import Annotated
 
 import msgspec
-import numpy as np
 from msgspec import Meta
 
 from bet_intel.api.domain.calculator import CalculationError, Format, Written, decimal_odds, fair_price, shown_odds
 from bet_intel.api.domain.working import Band
-from bet_intel.odds import DISTINCT_MODELS, PARAMETER_NAMES, Devigged, DevigStatus, FloatArray, Method, devig
+from bet_intel.odds import (
+    DISTINCT_MODELS,
+    PARAMETER_NAMES,
+    DeviggedMarket,
+    DevigStatus,
+    Method,
+    bands,
+    devig_market,
+)
 
 _MOST_OUTCOMES = 100
 
@@ -92,48 +101,36 @@ def devigged(asked: DevigBody) -> DevigAnswer:
     if asked.winners >= len(asked.prices):
         raise CalculationError(f"winners is {asked.winners}, and must be below the {len(asked.prices)} outcomes")
     decimal = decimal_odds(asked.prices, asked.odds_format)
-    implied = 1.0 / np.array([decimal]).T
-    total = float(implied.sum())
-    found = {method: devig(implied, method, asked.winners) for method in {*asked.methods, *DISTINCT_MODELS}}
-    if found[Method.POWER].status[0] == DevigStatus.NO_OVERROUND:
+    implied = [1.0 / price for price in decimal]
+    total = sum(implied)
+    found = {method: devig_market(implied, method, asked.winners) for method in {*asked.methods, *DISTINCT_MODELS}}
+    if found[Method.POWER].status is DevigStatus.NO_OVERROUND:
         raise CalculationError(
             f"the implied probabilities add up to {total:.4f}, below {asked.winners}: there is no margin to remove "
             "(prices of several bookmakers, an outcome missing, or winners too high)"
         )
-    bands = _bands([found[method] for method in DISTINCT_MODELS], len(decimal))
+    between = bands(found[method] for method in DISTINCT_MODELS)
     return DevigAnswer(
         asked.odds_format,
         asked.winners,
         total - asked.winners,
         1.0 - asked.winners / total,
         [
-            DevigOutcome(name, shown_odds(price, asked.odds_format), float(r), band)
-            for name, price, r, band in zip(names, decimal, implied[:, 0], bands, strict=True)
+            DevigOutcome(name, shown_odds(price, asked.odds_format), r, band and Band(band.lowest, band.highest))
+            for name, price, r, band in zip_longest(names, decimal, implied, between)
         ],
         [_method(found[method], names, asked.odds_format) for method in dict.fromkeys(asked.methods)],
     )
 
 
-def _bands(found: list[Devigged], outcomes: int) -> list[Band | None]:
-    usable = [one.probability[:, 0] for one in found if one.status[0] == DevigStatus.OK]
-    if not usable:
-        return [None] * outcomes
-    return [Band(float(low), float(high)) for low, high in zip(np.min(usable, 0), np.max(usable, 0), strict=True)]
-
-
-def _method(found: Devigged, names: tuple[str, ...], odds_format: str) -> MethodAnswer:
-    value = float(found.parameter[0])
-    parameter = MarginParameter(PARAMETER_NAMES[found.method], value) if np.isfinite(value) else None
+def _method(found: DeviggedMarket, names: tuple[str, ...], odds_format: str) -> MethodAnswer:
+    value = found.parameter
     return MethodAnswer(
         found.method.value,
-        DevigStatus(int(found.status[0])).name.lower(),
-        parameter,
+        found.status.name.lower(),
+        MarginParameter(PARAMETER_NAMES[found.method], value) if math.isfinite(value) else None,
         [
-            FairProbability(name, p, shown_odds(fair_price(p), odds_format))
-            for name, p in zip(names, _numbers(found.probability[:, 0]), strict=True)
+            FairProbability(name, None if math.isnan(p) else p, shown_odds(fair_price(p), odds_format))
+            for name, p in zip(names, found.probability, strict=True)
         ],
     )
-
-
-def _numbers(column: FloatArray) -> list[float | None]:
-    return [float(value) if np.isfinite(value) else None for value in column]
