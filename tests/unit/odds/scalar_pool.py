@@ -21,7 +21,8 @@ def capped(weights: Sequence[float], ceiling: float) -> list[float]:
 
 def weighted_median(values: Sequence[float], shares: Sequence[float]) -> float:
     reached = 0.0
-    ordered = sorted(zip(values, shares, strict=True))
+    # Who has no share, an outlier, bounds no gap.
+    ordered = sorted((value, share) for value, share in zip(values, shares, strict=True) if share > 0.0)
     for index, (value, share) in enumerate(ordered):
         reached += share
         if abs(reached - 0.5) <= 1e-12:
