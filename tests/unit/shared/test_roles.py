@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bet_intel.shared.postgres.connections import DatabaseError
 from bet_intel.shared.postgres.hosts import addresses
 from bet_intel.shared.postgres.positions import Position, lsn
+from bet_intel.shared.postgres.provision import role_of_owner
 from bet_intel.shared.postgres.roles import Observation, Roles
 
 A, B, C = "a", "b", "c"
@@ -194,3 +195,8 @@ def test_a_dsn_that_cannot_be_meant_says_why_and_not_the_password(dsn: str, said
     with pytest.raises(DatabaseError, match=said) as refused:
         addresses(dsn)
     assert "secret" not in str(refused.value)
+
+
+def test_the_role_of_an_owner_is_found_among_several_hosts() -> None:
+    assert role_of_owner("postgresql://api_owner:x@one:5432,[::1]:5433/api") == "api"
+    assert role_of_owner("postgresql://api:x@one:5432,[::1]:5433/api") is None

@@ -25,6 +25,7 @@ _CONNECT_SECONDS = 5.0
 _CLOSE_SECONDS = 5.0
 _COMMAND_SECONDS = 30.0
 _LAST_PORT = 65535
+_DSN = re.compile(r"(?P<scheme>[a-z]+)://(?P<netloc>[^/?#]*)(?P<rest>.*)", re.DOTALL)
 _HOST = re.compile(r"(?:\[[^\[\]]*\]|[^:\[\]]*)(?::(\d{1,5}))?")
 
 
@@ -44,11 +45,12 @@ def addresses(dsn: str) -> Sequence[Address]:
     """
     # What cannot be parsed is not shown: it may hold a password anywhere.
     remedy = "write postgresql://role:password@host:port[,host:port…]/database, with %xx for special characters"
-    try:
-        parts = urlsplit(dsn)
-    except ValueError:
-        raise DatabaseError(f"the DSN cannot be read: {remedy}") from None
-    login, at, netloc = parts.netloc.rpartition("@")
+    split = _DSN.fullmatch(dsn)
+    if split is None:
+        raise DatabaseError(f"the DSN cannot be read: {remedy}")
+    # The hosts are taken apart here: urllib refuses an IPv6 address beside others, since it knows of one host alone.
+    scheme, (login, at, netloc), rest = split["scheme"], split["netloc"].rpartition("@"), split["rest"]
+    parts = urlsplit(f"{scheme}://{rest}")
     # A "/", "?" or "#" in a password that is not escaped ends the login there: what comes before it would be taken for
     # a host, and be shown as one.
     cut = "@" in parts.path + parts.query or parts.fragment
@@ -56,7 +58,7 @@ def addresses(dsn: str) -> Sequence[Address]:
         raise DatabaseError(f"the DSN cannot be read: {remedy}")
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     if netloc:
-        found = [Address(host, urlunsplit(parts._replace(netloc=f"{login}{at}{host}"))) for host in netloc.split(",")]
+        found = [Address(host, f"{scheme}://{login}{at}{host}{rest}") for host in netloc.split(",")]
     elif "," in query.get("host", ""):
         hosts = query["host"].split(",")
         ports = query.get("port", "5432").split(",")

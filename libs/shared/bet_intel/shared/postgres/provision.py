@@ -25,7 +25,7 @@ def owner_of(role: str) -> str:
 
 def role_of_owner(dsn: str) -> str | None:
     """The service's role, where `dsn` is its owner's; None where it is another's, who needs no rights given."""
-    user = unquote(urlsplit(dsn).username or "")
+    user = unquote(urlsplit(addresses(dsn)[0].dsn).username or "")
     return user.removesuffix(_OWNER) if user.endswith(_OWNER) else None
 
 
