@@ -15,22 +15,26 @@ _ALL = {
 _LONG = _ALL | {"proxy_read_timeout": "60s", "proxy_send_timeout": "60s"}
 _SHORT = _ALL | {"proxy_read_timeout": "2s", "proxy_send_timeout": "2s"}
 _STREAM = _ALL | {"proxy_read_timeout": "1h", "proxy_send_timeout": "60s", "proxy_buffering": "off"}
+# What has been sent of it to one gateway is sent to no other.
+_ONCE = _LONG | {"proxy_next_upstream": "off"}
 # A write with an idempotency key, and no other, is tried again whatever became of it.
 _KEYED = _LONG | {"proxy_read_timeout": "3s", "proxy_next_upstream": f"{_AGAIN} non_idempotent"}
 _EXPORTS = r"location ~ ^/v1/(?:.+/)?exports?(?:/|$)"
 WANTED: Mapping[str, Mapping[str, str]] = {
-    "location /": _LONG,
-    "location @all": _LONG,
+    "location /": _SHORT,
     "location @write": _LONG,
     "location @write_unsent": _LONG,
+    "location @write_once": _ONCE,
+    "location @write_once_unsent": _ONCE,
+    "location @write_once_still_unsent": _ONCE,
     "location @write_again": _KEYED,
     "location @write_to_all": _KEYED,
-    "location /v1/": _SHORT,
     "location @read_from_all": _SHORT,
     _EXPORTS: _LONG,
+    "location @export_from_all": _LONG,
     "location = /v1/stream": _STREAM,
     "location @stream_from_all": _STREAM,
-    "location = /health": _LONG | {"access_log": "off"},
+    "location = /health": _SHORT | {"access_log": "off"},
 }
 """What holds within a block, said there or around it."""
 

@@ -62,7 +62,7 @@ async def test_two_of_three_gateways_that_have_died_are_asked_no_more(folder: Se
 
 
 async def test_what_all_gateways_die_of_is_sent_to_two_of_them(folder: ServersFolder) -> None:
-    """Reads and writes with a key of `/v1/` to as many again, which may be the others: nobody else is harmed."""
+    """Reads and writes with a key to as many again, which may be the others: nobody else is harmed."""
     gateways = [Upstream(name, broken=True) for name in ("first", "second", "third")]
 
     def taken() -> int:
@@ -75,13 +75,18 @@ async def test_what_all_gateways_die_of_is_sent_to_two_of_them(folder: ServersFo
         await start(folder, [one, two, three]) as client,
     ):
         statuses, numbers = [], []
-        for method, path in (("GET", "/docs"), ("GET", "/v1/events"), ("POST", "/v1/subscriptions")):
+        for method, path, key in (
+            ("GET", "/v1/events", ""),
+            ("POST", "/v1/subscriptions", ""),
+            ("POST", "/api/opportunities/refresh", "k"),
+        ):
             before = taken()
-            statuses.append((await client.request(method, path)).status_code)
+            headers = {"Idempotency-Key": key} if key else {}
+            statuses.append((await client.request(method, path, headers=headers)).status_code)
             numbers.append(taken() - before)
 
     assert statuses == [502] * 3
-    assert numbers == [2, 4, 1]
+    assert numbers == [4, 1, 4]
 
 
 @contextmanager
@@ -98,11 +103,12 @@ def silent_host() -> Iterator[str]:
         yield f"127.0.0.1:{full.getsockname()[1]}"
 
 
-async def test_a_host_that_has_gone_is_given_up_after_five_seconds(folder: ServersFolder) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+async def test_a_host_that_has_gone_is_given_up_after_five_seconds(folder: ServersFolder, method: str) -> None:
     good = Upstream("good")
     with silent_host() as gone:
         async with listening(good) as one, await start(folder, [gone, one]) as client:
-            answers = [await client.get("/docs") for _ in range(2)]
+            answers = [await client.request(method, "/v1/events", timeout=_SOON) for _ in range(2)]
 
     assert [answer.text for answer in answers] == ["good"] * 2
     assert 5 <= max(answer.elapsed.total_seconds() for answer in answers) < _SOON
