@@ -5,6 +5,7 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -18,6 +19,7 @@ __all__ = ["folder"]
 
 pytestmark = pytest.mark.integration
 
+_REAL_IP = Path(__file__).parents[2] / "compose/nginx/real-ip.conf"
 _MEGABYTE = 1 << 20
 _FAILURES = 3
 """After which nginx leaves a gateway out."""
@@ -197,3 +199,25 @@ async def test_what_takes_its_time_is_waited_for_while_other_reads_are_given_up(
     assert given_up.status_code == httpx.codes.GATEWAY_TIMEOUT
     assert 2 <= given_up.elapsed.total_seconds() < _SOON
     assert answer.status_code == httpx.codes.OK
+
+
+async def test_behind_a_load_balancer_a_client_is_whom_it_names_and_has_a_share_of_his_own(
+    folder: ServersFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Nginx, "connections", 1)
+    beside = folder.process("nginx").make_folder() / "real-ip.conf"
+    beside.write_text(_REAL_IP.read_text("utf-8").replace("${BALANCER}", "127.0.0.1"), "utf-8")
+    beside.chmod(0o644)
+    gateway = Upstream("gateway")
+    first, second = ({"X-Forwarded-For": f"1.2.3.4, {client}"} for client in ("192.0.2.1", "192.0.2.2"))
+    async with (
+        listening(gateway) as one,
+        await start(folder, [one]) as client,
+        client.stream("GET", "/v1/stream", headers=first),
+    ):
+        statuses = [(await client.get("/v1/events", headers=headers)).status_code for headers in (first, second)]
+        gateway.event.set()
+
+    assert statuses == [httpx.codes.TOO_MANY_REQUESTS, httpx.codes.OK]
+    for head, address in zip(gateway.taken, ("192.0.2.1", "192.0.2.2"), strict=True):
+        assert {f"x-real-ip: {address}", f"x-forwarded-for: {address}"} <= set(head.lower().split("\r\n"))
