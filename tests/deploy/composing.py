@@ -38,7 +38,7 @@ def configuration(root: Path, *beside: str) -> dict[str, Any]:
     return rendered(root, *files, "--profile", "*", environment={"BET_INTEL_BALANCER": _BALANCER})
 
 
-def before_nginx(root: Path) -> Mapping[str, str]:
+def before_nginx(root: Path) -> dict[str, str]:
     """What nginx is given in its environment with all that may stand beside its own file. Raises as `rendered`."""
     given = configuration(root, *_BESIDE[1:])["services"]["nginx"]["environment"]
     return {name: str(value) for name, value in given.items()}

@@ -68,7 +68,7 @@ async def test_a_read_that_a_gateway_dies_of_is_answered_by_another(folder: Serv
     assert [answer.text for answer in answers] == ["good"] * 10
 
 
-_KEYLESS = [(method, {}) for method in ("POST", "PATCH", "PUT", "DELETE")]
+_KEYLESS: list[tuple[str, dict[str, str]]] = [(method, {}) for method in ("POST", "PATCH", "PUT", "DELETE")]
 # The gateways keep answers by the keys of POST alone.
 _KEYS_OF_OTHERS = [(method, {"Idempotency-Key": "k"}) for method in ("PATCH", "PUT", "DELETE")]
 
