@@ -63,6 +63,17 @@ async def test_two_of_three_gateways_that_have_died_are_asked_no_more(folder: Se
     assert [len(gateway.taken) for gateway in broken] == before
 
 
+async def test_a_frozen_gateway_is_left_out_by_who_asks_for_health_alone(
+    folder: ServersFolder,
+) -> None:
+    frozen, good = Upstream("frozen", frozen=True), Upstream("good")
+    async with listening(frozen) as one, listening(good) as two, await start(folder, [one, two]) as client:
+        answers = [await client.get("/health", timeout=_SOON) for _ in range(3 * _FAILURES)]
+
+    assert [answer.text for answer in answers] == ["good"] * 3 * _FAILURES
+    assert len(frozen.taken) == _FAILURES
+
+
 async def test_what_all_gateways_die_of_is_sent_to_two_of_them(folder: ServersFolder) -> None:
     """Reads and writes with a key to as many again, which may be the others: nobody else is harmed."""
     gateways = [Upstream(name, broken=True) for name in ("first", "second", "third")]
