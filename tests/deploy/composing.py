@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 
 from bet_intel.compose.cluster.services import KINDS
+from deploy.composing_life import kept, lived
+from deploy.composing_reach import addressed, asked, networked, reached
 from deploy.composing_start import balanced, ordered, small
 from deploy.connections import connections
 from deploy.faults import PROJECT, CannotTellError, ran
@@ -20,7 +22,8 @@ from deploy.watching import watched
 
 MAIN = "compose/compose.yaml"
 SMALL = "compose/hosts/small.env"
-_BESIDE = ("compose/compose.observability.yaml", "compose/compose.tls.yaml")
+_BESIDE = ("compose/compose.observability.yaml", "compose/compose.tls.yaml", "compose/compose.balancer.yaml")
+_BALANCER = "192.0.2.10"
 # The console script of the package loses the exit code of the program it holds.
 _PROGRAM = "lib/python*/site-packages/compose/docker-compose"
 _SECRET = re.compile(r"PASSWORD|PASS$|DSN|TOKEN|KEY|BROKER_URL|REDIS_URL|COOKIE")
@@ -32,7 +35,13 @@ _NO_TOOL = frozenset({"otel-collector"})
 def configuration(root: Path, *beside: str) -> dict[str, Any]:
     """What Compose makes of the files, for all profiles. Raises as `rendered`."""
     files = [part for file in (MAIN, *beside) for part in ("-f", file)]
-    return rendered(root, *files, "--profile", "*")
+    return rendered(root, *files, "--profile", "*", environment={"BET_INTEL_BALANCER": _BALANCER})
+
+
+def before_nginx(root: Path) -> dict[str, str]:
+    """What nginx is given in its environment with all that may stand beside its own file. Raises as `rendered`."""
+    given = configuration(root, *_BESIDE[1:])["services"]["nginx"]["environment"]
+    return {name: str(value) for name, value in given.items()}
 
 
 def rendered(root: Path, *options: str, environment: dict[str, str] | None = None) -> dict[str, Any]:
@@ -52,9 +61,10 @@ def rendered(root: Path, *options: str, environment: dict[str, str] | None = Non
 def compose(root: Path) -> Sequence[str]:
     """Compose accepts each combination; every process of the cluster is there, small, without rights, and watched."""
     try:
-        main = configuration(root)["services"]
+        project = configuration(root)
+        main = project["services"]
         watching = configuration(root, _BESIDE[0])["services"]
-        secured = configuration(root, _BESIDE[1])["services"]
+        beside = configuration(root, *_BESIDE[1:])["services"]
         little = rendered(root, "--env-file", SMALL, "-f", MAIN)["services"]
     except ValueError as error:
         return [str(error)]
@@ -70,12 +80,19 @@ def compose(root: Path) -> Sequence[str]:
         *_healthy(main),
         *watched(root, watching),
         *mounted(root, watching),
-        *mounted(root, {"nginx": secured["nginx"]}),
+        *mounted(root, {"nginx": beside["nginx"]}),
         *(f"compose.yaml: {fault}" for fault in connections([main])),
         *_asked_for_health(watching, main),
         *ordered(watching, _names(main)),
         *small(little, _names(main), main),
         *balanced(main["nginx"]),
+        *networked(root, project),
+        *asked(main),
+        *reached(main["nginx"]),
+        *reached(beside["nginx"]),
+        *addressed(root, main, little),
+        *lived(watching),
+        *kept(main),
     ]
 
 

@@ -59,6 +59,8 @@ def small(services: Services, processes: Mapping[str, str], full: Services) -> I
     if running != _SMALL:
         yield f"small.env: runs {', '.join(sorted(running))}"
     yield from (f"small.env: no {name}" for name in sorted(processes.keys() - services.keys()))
+    asked = set(services["postgres-1"]["environment"]["HOSTS"].split()) - services.keys()
+    yield from (f"small.env: postgres-1 waits for {name}, which does not run" for name in sorted(asked))
     created = services["redis-create"]["environment"]
     yield from (
         f"small.env: Redis is made of {name}, which does not run"

@@ -1,7 +1,7 @@
 """Checks of the images' recipes."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from deploy.faults import TOOLS, faults
@@ -12,13 +12,16 @@ _HEALTH = {"api": ":8000/livez"}
 _OTHERS_HEALTH = ":9100/health"
 # What a label of the image says of the build, by an argument of the same name in capitals.
 _BUILT = ("version", "revision")
+# What is copied before a service's own folder, and what of the context nobody copies.
+_COPIED = ["pyproject.toml README.md LICENSE requirements.lock ./", "libs/shared libs/shared"]
+_COPY = re.compile(r"^COPY (.+)$", re.MULTILINE)
 _USER = re.compile(r"^USER (\d+):\d+$", re.MULTILINE)
 
 
 def dockerfiles(root: Path) -> Sequence[str]:
     """Every service has one that the linter accepts, whose last stage runs as nobody in particular and says when it is
     well."""
-    wrong = []
+    wrong = [*_ignored(root)]
     for service in _SERVICES:
         file = root / "services" / service / "Dockerfile"
         if not file.is_file():
@@ -26,6 +29,10 @@ def dockerfiles(root: Path) -> Sequence[str]:
             continue
         wrong += faults(TOOLS / "hadolint", file)
         stages = file.read_text("utf-8").split("\nFROM ")
+        if _COPY.findall(stages[1]) != [*_COPIED, f"services/{service} services/{service}"]:
+            wrong.append(f"{file.name} of {service}: copies other than the libraries and its own folder")
+        if f'".[{service}]"' not in stages[1]:
+            wrong.append(f"{file.name} of {service}: installs what another service needs")
         user = _USER.search(stages[-1])
         if len(stages) < 3:
             wrong.append(f"{file.name} of {service}: one stage, so that what builds it is in the image")
@@ -43,3 +50,12 @@ def dockerfiles(root: Path) -> Sequence[str]:
             if f'org.opencontainers.image.{name}="${{{name.upper()}}}"' not in stages[-1]
         ]
     return wrong
+
+
+def _ignored(root: Path) -> Iterator[str]:
+    """What is sent to whoever builds is what the images are made of: secrets lie beside the compose files."""
+    lines = (root / ".dockerignore").read_text("utf-8").splitlines()
+    sent = {line.removeprefix("!") for line in lines if line.startswith("!")}
+    copied = {name.partition("/")[0] for line in _COPIED for name in line.split()[:-1]} | {"services"}
+    if lines[0] != "*" or sent != copied:
+        yield f".dockerignore: lets {', '.join(sorted(sent ^ copied)) or 'all'} in or out otherwise than images copy"

@@ -14,6 +14,13 @@ _SERVICE = "${service}"
 _SERVICES = sorted({kind.service.replace("-", "_") for kind in KINDS.values()})
 _TEMPLATES = PurePosixPath("/etc/nginx/templates")
 _INCLUDED = re.compile(r"include \$\{FOLDER\}/(\S+);")
+# Where images look by themselves, by their names.
+_READ = {
+    "postgres": ("/docker-entrypoint-initdb.d",),
+    "nginx": (str(_TEMPLATES),),
+    "rabbitmq": ("/etc/rabbitmq/conf.d", "/etc/rabbitmq/enabled_plugins"),
+    "grafana/grafana": ("/etc/grafana/provisioning", "/var/lib/grafana/dashboards"),
+}
 # The kernel's, in every container.
 _EVERYWHERE = "/dev"
 
@@ -21,13 +28,16 @@ Service = Mapping[str, Any]
 
 
 def mounted(root: Path, services: Mapping[str, Service]) -> Iterator[str]:
-    """Every path in a container's command, environment and check of health is one that something is put at; every
-    secret that its files name is one of its own."""
+    """Every path in a container's command, environment and check of health is one that something is put at, and
+    whatever is put somewhere is read there; every secret that its files name is one of its own."""
     for name, one in services.items():
         secrets = {secret["target"] for secret in one.get("secrets") or ()}
         for path in sorted(_told(one)):
             if path not in secrets and not _is_there(path, one):
                 yield f"the compose files: {name} is told of {path}, which nobody puts there"
+        for target in _targets(root, one):
+            if not _is_read(target, one):
+                yield f"the compose files: {name} is given {target}, which nobody reads"
         for file in _files(root, one):
             for secret in sorted(_named(file.read_text("utf-8")) - secrets):
                 yield f"the compose files: {name} is not given {secret}, which {file.relative_to(root)} names"
@@ -59,10 +69,25 @@ def _is_there(path: str, one: Service) -> bool:
     return False
 
 
-def _sources(root: Path, one: Service) -> list[Path]:
+def _is_read(target: PurePosixPath, one: Service) -> bool:
+    """What is told of, or lies where its image looks."""
+    told = [PurePosixPath(path) for path in _told(one)]
+    looked_at = _READ.get(str(one["image"]).rpartition(":")[0], ())
+    return any(path.is_relative_to(target) for path in told) or any(target.is_relative_to(path) for path in looked_at)
+
+
+def _ours(root: Path, one: Service) -> list[Mapping[str, Any]]:
     """What is ours of what is put into a container."""
-    bound = [Path(volume["source"]) for volume in one.get("volumes") or () if volume["type"] == "bind"]
-    return [source for source in bound if source.is_relative_to(root)]
+    bound = [volume for volume in one.get("volumes") or () if volume["type"] == "bind"]
+    return [volume for volume in bound if Path(volume["source"]).is_relative_to(root)]
+
+
+def _sources(root: Path, one: Service) -> list[Path]:
+    return [Path(volume["source"]) for volume in _ours(root, one)]
+
+
+def _targets(root: Path, one: Service) -> list[PurePosixPath]:
+    return [PurePosixPath(volume["target"]) for volume in _ours(root, one)]
 
 
 def _files(root: Path, one: Service) -> Iterator[Path]:

@@ -85,8 +85,9 @@ INGRESS = {
 }
 """What ingress-nginx is told, as nginx.conf says it elsewhere (docs/adr/0026-nginx-before-the-gateways.md)."""
 
-NGINX = {"RATE": "200r/s", "CONNECTIONS": "1100"}
-"""What one address may ask for, and how many connections it may have, wherever nginx is ours."""
+NGINX = {"RATE": "200r/s", "CONNECTIONS": "1100", "WORKERS": "2"}
+"""What one address may ask for, and how many connections it may have, wherever nginx is ours; and the processes that
+half a CPU is enough for, for nginx would count those of the machine."""
 
 ALERTS = {
     "SlowAnswers": ("bet_intel:http_request_seconds:mean_5m", ">", 0.2),

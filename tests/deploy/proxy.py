@@ -1,19 +1,19 @@
-"""Checks of nginx before the gateways, as it runs on one host and on three, without and with TLS."""
+"""Checks of nginx before the gateways, as it runs on one host and on three, without and with what may be beside it."""
 
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from deploy import plan
-from deploy.composing import configuration
+from deploy.composing import before_nginx, configuration
 from deploy.faults import TOOLS, ran
 from deploy.nginx_file import wrong as wrong_in
 from deploy.three_hosts import on_host
 
 _TEMPLATE = "compose/bet_intel/compose/servers/nginx.conf"
-_TLS = "compose/nginx/tls.conf"
+_BESIDE = ("compose/nginx/tls.conf", "compose/nginx/real-ip.conf")
 _NGINX = "/usr/sbin/nginx"
 # Links that clients follow keep their port, and no answer is made of the host that a client names.
 _SKIPPED = "host_spoofing"
@@ -25,6 +25,7 @@ def nginx(root: Path) -> Sequence[str]:
     nobody sees in an answer holds."""
     try:
         projects = [configuration(root), on_host(root, 1)]
+        beside = before_nginx(root)
     except ValueError as error:
         return [str(error)]
     wrong = list(blocks(root))
@@ -35,9 +36,9 @@ def nginx(root: Path) -> Sequence[str]:
             for name, value in plan.NGINX.items()
             if given.get(name) != value
         ]
-        for tls in (False, True):
+        for files, all_given in (((), given), (_BESIDE, beside | given)):
             with tempfile.TemporaryDirectory() as folder:
-                wrong += _checked(root, given, Path(folder), tls=tls)
+                wrong += _checked(root, all_given, Path(folder), files)
     return list(dict.fromkeys(wrong))
 
 
@@ -46,26 +47,28 @@ def blocks(root: Path) -> Sequence[str]:
     return list(wrong_in((root / _TEMPLATE).read_text("utf-8")))
 
 
-def _checked(root: Path, given: dict[str, str], folder: Path, *, tls: bool) -> list[str]:
+def _checked(root: Path, given: Mapping[str, str], folder: Path, beside: Sequence[str]) -> list[str]:
     # Names of containers are known to nobody here.
     gateways = {
         name: re.sub(r"server [a-z0-9.-]+:", "server 127.0.0.1:", given[name]) for name in ("GATEWAYS", "ALL_GATEWAYS")
     }
-    local = {"FOLDER": str(folder), **gateways}
-    text = (root / _TEMPLATE).read_text("utf-8")
-    for name, value in (given | local).items():
-        text = text.replace(f"${{{name}}}", value)
-    left = _LEFT.findall(text)
-    if left:
-        return [f"nginx.conf: {', '.join(left)} is given by nobody"]
     # The container runs it as who it is; the ports below 1024 and the standard output are not ours here.
-    file = folder / "nginx.conf"
-    file.write_text(text.replace("/dev/stdout", str(folder / "access.log")), "utf-8")
-    if tls:
+    local = {"/dev/stdout": str(folder / "access.log"), "/run/secrets": str(folder)}
+    values = {**given, "FOLDER": str(folder), **gateways}
+    for source in (_TEMPLATE, *beside):
+        text = (root / source).read_text("utf-8")
+        for name, value in values.items():
+            text = text.replace(f"${{{name}}}", value)
+        for theirs, ours in local.items():
+            text = text.replace(theirs, ours)
+        left = _LEFT.findall(text)
+        if left:
+            return [f"{Path(source).name}: {', '.join(left)} is given by nobody"]
+        (folder / Path(source).name).write_text(text, "utf-8")
+    if beside:
         _certificate(folder)
-        server = (root / _TLS).read_text("utf-8")
-        (folder / "tls.conf").write_text(server.replace("/run/secrets", str(folder)), "utf-8")
     wrong = []
+    file = folder / "nginx.conf"
     program = shutil.which("nginx") or _NGINX
     code, said = ran(program, "-t", "-c", file, "-p", folder, "-e", "stderr")
     if code or "[warn]" in said:

@@ -34,6 +34,7 @@ _FAULTS = [
     (MAIN, r"max_fails=3 fail", "max_fails=1 fail", "GATEWAYS of nginx: api:8000 has max_fails=1"),
     (MAIN, r"max_fails=0", "max_fails=3", "ALL_GATEWAYS of nginx: api:8000 has max_fails=3"),
     (SMALL, r"PROFILES=", "PROFILES=full", "small.env: runs postgres-1, postgres-2"),
+    (SMALL, r"POSTGRES_HOSTS.*\n", "", "small.env: postgres-1 waits for postgres-2, which does not run"),
     (SMALL, r"REDIS_NODES.*\n", "", "small.env: Redis is made of redis-4, which does not run"),
     (SMALL, r"REPLICAS=0", "REPLICAS=1", "each of three masters is to have 1 replicas"),
     (MAIN, r"(  notifier-worker:\n    <<: \*service\n)", r"\1    profiles: [full]\n", "small.env: no notifier-worker"),

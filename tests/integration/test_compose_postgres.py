@@ -18,6 +18,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.chaos]
 _PROJECT = Path(__file__).parents[2]
 _SERVICES = ("api", "ev_engine", "notifier", "odds_ingest")
 _SECONDS = 60.0
+_PATIENCE = 6
+"""Seconds that a host which has taken writes waits for silent ones, divided by its timeline."""
 # As the image's: it makes the data directory, runs the scripts of docker-entrypoint-initdb.d, and starts the server.
 _ENTRYPOINT = """#!/bin/bash
 set -e
@@ -53,13 +55,14 @@ class Hosts:
         for name in self.names:
             self._give(folder / name)
 
-    def start(self, name: str) -> None:
+    def start(self, name: str, *, patience: float = _PATIENCE) -> None:
         environment = {
             "NAME": name,
             "PRIMARY": self.names[0],
             "HOSTS": " ".join(self.names),
             "PGDATA": str(self.folder / name / "data"),
             "PGPORT": self._port,
+            "PATIENCE": str(patience),
             "PATH": f"{self.folder}:{POSTGRESQL.find('postgres').parent}:/usr/bin:/bin",
         }
         settings = {
@@ -98,6 +101,15 @@ class Hosts:
             [POSTGRESQL.find("psql"), "-qXAt", "-c", query, where], capture_output=True, text=True, check=False
         )
         return run.stdout.strip() if run.returncode == 0 else run.stderr
+
+    def waits(self, name: str) -> None:
+        """Returns when it waits for others."""
+        waiting = f"{name} takes writes unless another host does: waiting for"
+        before = self.said(name).count(waiting)
+        deadline = time.monotonic() + _SECONDS
+        while self.said(name).count(waiting) == before:
+            assert self.processes[name].poll() is None, self.said(name)
+            assert time.monotonic() < deadline, self.said(name)
 
     def until(self, name: str, query: str, expected: str) -> None:
         deadline = time.monotonic() + _SECONDS
@@ -157,3 +169,46 @@ def test_hosts_follow_whoever_takes_writes_and_a_former_primary_begins_anew(host
     hosts.until(first, seen, "before since")
     assert hosts.sql(first, "select pg_is_in_recovery()") == "t"
     assert "s3cret" not in "".join(map(hosts.said, hosts.names))
+
+
+def test_a_former_primary_whom_nobody_answers_yet_waits_for_who_was_promoted(hosts: Hosts) -> None:
+    first, second, third = hosts.names
+    for name in hosts.names:
+        hosts.start(name)
+    for name in (second, third):
+        hosts.until(name, "select pg_is_in_recovery()", "t")
+    hosts.stop(first)
+    hosts.promote(second)
+    hosts.until(second, "select pg_is_in_recovery()", "f")
+    hosts.stop(third)
+    hosts.stop(second)
+
+    # All of them were away: both that have taken writes are started, the former primary before the one after it.
+    hosts.start(first, patience=_SECONDS)
+    hosts.waits(first)
+    hosts.start(second)
+    hosts.until(second, "select pg_is_in_recovery()", "f")
+
+    assert hosts.processes[first].wait(_SECONDS) == 1
+    assert f"{first} was the primary, and may have what {second} lacks" in hosts.said(first)
+
+
+def test_who_was_promoted_last_waits_least_and_a_primary_is_one_again_though_nobody_answers(hosts: Hosts) -> None:
+    first, second, _ = hosts.names
+    hosts.start(first)
+    hosts.until(first, "select pg_is_in_recovery()", "f")
+    hosts.stop(first)
+    hosts.start(first)
+    hosts.until(first, "select pg_is_in_recovery()", "f")
+    hosts.start(second)
+    hosts.until(second, "select pg_is_in_recovery()", "t")
+    hosts.stop(first)
+    hosts.promote(second)
+    hosts.until(second, "select pg_is_in_recovery()", "f")
+    hosts.stop(second)
+
+    for name in (first, second):
+        hosts.start(name, patience=2 * _PATIENCE)
+
+    assert hosts.processes[first].wait(_SECONDS) == 1
+    assert hosts.sql(second, "select pg_is_in_recovery()") == "f"

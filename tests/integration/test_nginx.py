@@ -7,6 +7,7 @@ import pytest
 from bet_intel.api.problem_types import PROBLEM_TYPES
 from bet_intel.compose.servers.folder import ServersFolder
 from bet_intel.compose.servers.nginx import Nginx
+from bet_intel.compose.servers.ports import free_port
 from fixtures.before_gateways import Upstream, folder, listening, start
 from fixtures.waiting import until
 
@@ -67,39 +68,52 @@ async def test_a_read_that_a_gateway_dies_of_is_answered_by_another(folder: Serv
     assert [answer.text for answer in answers] == ["good"] * 10
 
 
-@pytest.mark.parametrize(
-    ("method", "headers"),
-    [("POST", {}), ("PATCH", {"Idempotency-Key": "k"})],
-    ids=["no key", "a method whose keys the gateways do not keep"],
-)
+_KEYLESS: list[tuple[str, dict[str, str]]] = [(method, {}) for method in ("POST", "PATCH", "PUT", "DELETE")]
+# The gateways keep answers by the keys of POST alone.
+_KEYS_OF_OTHERS = [(method, {"Idempotency-Key": "k"}) for method in ("PATCH", "PUT", "DELETE")]
+
+
+@pytest.mark.parametrize(("method", "headers"), _KEYLESS + _KEYS_OF_OTHERS)
+@pytest.mark.parametrize("answer", ["", "500 Internal Server Error"], ids=["dies", "500"])
 async def test_a_write_is_tried_again_only_with_an_idempotency_key(
-    folder: ServersFolder, method: str, headers: dict[str, str]
+    folder: ServersFolder, method: str, headers: dict[str, str], answer: str
 ) -> None:
-    broken, good = Upstream("broken", broken=True), Upstream("good")
-    async with listening(broken) as one, listening(good) as two, await start(folder, [one, two]) as client:
-        without = await client.request(method, "/v1/subscriptions", headers=headers)
-    assert without.status_code == 502
-    assert (len(broken.taken), len(good.taken)) == (1, 0)
+    failing = [Upstream(name, broken=not answer, status=answer) for name in ("first", "second")]
+    async with listening(failing[0]) as one, listening(failing[1]) as two, await start(folder, [one, two]) as client:
+        said = await client.request(method, "/v1/subscriptions/1", headers=headers)
+    assert said.status_code == (500 if answer else 502)
+    assert sum(len(gateway.taken) for gateway in failing) == 1
 
 
-async def test_a_write_with_an_idempotency_key_is_answered_by_another(folder: ServersFolder) -> None:
+@pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
+async def test_a_write_that_nobody_has_got_is_sent_to_another(folder: ServersFolder, method: str) -> None:
+    good = Upstream("good")
+    async with listening(good) as one, await start(folder, [f"127.0.0.1:{free_port()}", one]) as client:
+        answers = [await client.request(method, "/v1/subscriptions/1") for _ in range(2)]
+    assert [answer.text for answer in answers] == ["good"] * 2
+    assert len(good.taken) == 2
+
+
+@pytest.mark.parametrize("path", ["/v1/subscriptions?x=1", "/api/opportunities/refresh"])
+async def test_a_write_with_an_idempotency_key_is_answered_by_another(folder: ServersFolder, path: str) -> None:
     broken, good = Upstream("broken", broken=True), Upstream("good")
     async with listening(broken) as one, listening(good) as two, await start(folder, [one, two]) as client:
-        answer = await client.post("/v1/subscriptions?x=1", headers={"Idempotency-Key": "k"})
+        answer = await client.post(path, headers={"Idempotency-Key": "k"})
     assert answer.text == "good"
-    assert [head.split("\r\n")[0] for head in broken.taken + good.taken] == ["POST /v1/subscriptions?x=1 HTTP/1.1"] * 2
+    assert [head.split("\r\n")[0] for head in broken.taken + good.taken] == [f"POST {path} HTTP/1.1"] * 2
     assert "idempotency-key: k\r\n" in good.taken[0].lower()
 
 
-async def test_a_frozen_gateway_holds_neither_readers_nor_writes_with_a_key(folder: ServersFolder) -> None:
+@pytest.mark.parametrize("path", ["/health", "/livez", "/readyz", "/docs", "/api/opportunities", "/v1/events"])
+async def test_a_frozen_gateway_holds_neither_readers_nor_writes_with_a_key(folder: ServersFolder, path: str) -> None:
     frozen, good = Upstream("frozen", frozen=True), Upstream("good")
     key = {"Idempotency-Key": "k"}
     async with listening(frozen) as one, listening(good) as two, await start(folder, [one, two]) as client:
-        asking = [client.get("/v1/events") for _ in range(4)]
-        asking += [client.post("/v1/subscriptions", headers=key) for _ in range(4)]
+        asking = [client.get(path) for _ in range(4)]
+        asking += [client.post(path, headers=key) for _ in range(4) if path != "/health"]
         answers = await asyncio.gather(*asking)
 
-    assert [answer.text for answer in answers] == ["good"] * 8
+    assert [answer.text for answer in answers] == ["good"] * len(answers)
     assert frozen.taken
     assert max(answer.elapsed.total_seconds() for answer in answers) < _SOON
 

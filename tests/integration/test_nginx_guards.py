@@ -5,6 +5,7 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -18,6 +19,7 @@ __all__ = ["folder"]
 
 pytestmark = pytest.mark.integration
 
+_REAL_IP = Path(__file__).parents[2] / "compose/nginx/real-ip.conf"
 _MEGABYTE = 1 << 20
 _FAILURES = 3
 """After which nginx leaves a gateway out."""
@@ -61,8 +63,19 @@ async def test_two_of_three_gateways_that_have_died_are_asked_no_more(folder: Se
     assert [len(gateway.taken) for gateway in broken] == before
 
 
+async def test_a_frozen_gateway_is_left_out_by_who_asks_for_health_alone(
+    folder: ServersFolder,
+) -> None:
+    frozen, good = Upstream("frozen", frozen=True), Upstream("good")
+    async with listening(frozen) as one, listening(good) as two, await start(folder, [one, two]) as client:
+        answers = [await client.get("/health", timeout=_SOON) for _ in range(3 * _FAILURES)]
+
+    assert [answer.text for answer in answers] == ["good"] * 3 * _FAILURES
+    assert len(frozen.taken) == _FAILURES
+
+
 async def test_what_all_gateways_die_of_is_sent_to_two_of_them(folder: ServersFolder) -> None:
-    """Reads and writes with a key of `/v1/` to as many again, which may be the others: nobody else is harmed."""
+    """Reads and writes with a key to as many again, which may be the others: nobody else is harmed."""
     gateways = [Upstream(name, broken=True) for name in ("first", "second", "third")]
 
     def taken() -> int:
@@ -75,13 +88,18 @@ async def test_what_all_gateways_die_of_is_sent_to_two_of_them(folder: ServersFo
         await start(folder, [one, two, three]) as client,
     ):
         statuses, numbers = [], []
-        for method, path in (("GET", "/docs"), ("GET", "/v1/events"), ("POST", "/v1/subscriptions")):
+        for method, path, key in (
+            ("GET", "/v1/events", ""),
+            ("POST", "/v1/subscriptions", ""),
+            ("POST", "/api/opportunities/refresh", "k"),
+        ):
             before = taken()
-            statuses.append((await client.request(method, path)).status_code)
+            headers = {"Idempotency-Key": key} if key else {}
+            statuses.append((await client.request(method, path, headers=headers)).status_code)
             numbers.append(taken() - before)
 
     assert statuses == [502] * 3
-    assert numbers == [2, 4, 1]
+    assert numbers == [4, 1, 4]
 
 
 @contextmanager
@@ -98,11 +116,12 @@ def silent_host() -> Iterator[str]:
         yield f"127.0.0.1:{full.getsockname()[1]}"
 
 
-async def test_a_host_that_has_gone_is_given_up_after_five_seconds(folder: ServersFolder) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+async def test_a_host_that_has_gone_is_given_up_after_five_seconds(folder: ServersFolder, method: str) -> None:
     good = Upstream("good")
     with silent_host() as gone:
         async with listening(good) as one, await start(folder, [gone, one]) as client:
-            answers = [await client.get("/docs") for _ in range(2)]
+            answers = [await client.request(method, "/v1/events", timeout=_SOON) for _ in range(2)]
 
     assert [answer.text for answer in answers] == ["good"] * 2
     assert 5 <= max(answer.elapsed.total_seconds() for answer in answers) < _SOON
@@ -191,3 +210,25 @@ async def test_what_takes_its_time_is_waited_for_while_other_reads_are_given_up(
     assert given_up.status_code == httpx.codes.GATEWAY_TIMEOUT
     assert 2 <= given_up.elapsed.total_seconds() < _SOON
     assert answer.status_code == httpx.codes.OK
+
+
+async def test_behind_a_load_balancer_a_client_is_whom_it_names_and_has_a_share_of_his_own(
+    folder: ServersFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Nginx, "connections", 1)
+    beside = folder.process("nginx").make_folder() / "real-ip.conf"
+    beside.write_text(_REAL_IP.read_text("utf-8").replace("${BALANCER}", "127.0.0.1"), "utf-8")
+    beside.chmod(0o644)
+    gateway = Upstream("gateway")
+    first, second = ({"X-Forwarded-For": f"1.2.3.4, {client}"} for client in ("192.0.2.1", "192.0.2.2"))
+    async with (
+        listening(gateway) as one,
+        await start(folder, [one]) as client,
+        client.stream("GET", "/v1/stream", headers=first),
+    ):
+        statuses = [(await client.get("/v1/events", headers=headers)).status_code for headers in (first, second)]
+        gateway.event.set()
+
+    assert statuses == [httpx.codes.TOO_MANY_REQUESTS, httpx.codes.OK]
+    for head, address in zip(gateway.taken, ("192.0.2.1", "192.0.2.2"), strict=True):
+        assert {f"x-real-ip: {address}", f"x-forwarded-for: {address}"} <= set(head.lower().split("\r\n"))
