@@ -16,6 +16,7 @@ from deploy.known_settings import unknown
 from deploy.mounting import mounted
 from deploy.our_services import ours
 from deploy.plan import GATEWAY, REDIS, WORKER, Size
+from deploy.surroundings import surroundings
 from deploy.watching import watched
 
 MAIN = "compose/compose.yaml"
@@ -53,7 +54,8 @@ def compose(root: Path) -> Sequence[str]:
     """Compose accepts each combination; every process of the cluster is there, small, without rights, and watched."""
     try:
         main = configuration(root)["services"]
-        watching = configuration(root, _BESIDE[0])["services"]
+        beside = configuration(root, _BESIDE[0])
+        watching = beside["services"]
         secured = configuration(root, _BESIDE[1])["services"]
         little = rendered(root, "--env-file", SMALL, "-f", MAIN)["services"]
     except ValueError as error:
@@ -70,6 +72,7 @@ def compose(root: Path) -> Sequence[str]:
         *_healthy(main),
         *watched(root, watching),
         *mounted(root, watching),
+        *surroundings(watching, beside["networks"]),
         *mounted(root, {"nginx": secured["nginx"]}),
         *(f"compose.yaml: {fault}" for fault in connections([main])),
         *_asked_for_health(watching, main),
