@@ -1,7 +1,7 @@
 """What containers reach and are given of what is around them: networks, ports of the host, its files, room to keep
 things."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from deploy.our_services import ours
@@ -66,7 +66,7 @@ def _published(services: Services) -> Iterator[str]:
             yield f"the compose files: {name} is at {_told(ports)} of the host, not at {_told(wanted)}"
 
 
-def _told(ports: list[tuple[str | None, str]]) -> str:
+def _told(ports: Sequence[tuple[str | None, str]]) -> str:
     return ", ".join(f"{address or '*'}:{port}" for address, port in ports) or "no port"
 
 
