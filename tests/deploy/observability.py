@@ -45,8 +45,8 @@ def prometheus(root: Path) -> Sequence[str]:
 
 
 def promises(root: Path) -> Sequence[str]:
-    """What Prometheus' own tool cannot tell of the rules: what their tests leave out, their pages, the plan's figures,
-    and whom they miss."""
+    """What Prometheus' own tool cannot tell: of the rules what their tests leave out, their pages, the plan's figures,
+    and whom they miss; how it asks whom it is told of."""
     wrong = []
     fired, ended = _seen(root)
     for rule in _rules(root):
@@ -104,7 +104,7 @@ def _seen(root: Path) -> tuple[set[str], set[str]]:
 def alertmanager(root: Path) -> Sequence[str]:
     """Configuration, that somebody is told, and that what it silences exists."""
     code, said = ran("amtool", "check-config", root / telling.FILE)
-    wrong = [said.strip()] if code else list(telling.told(root))
+    wrong = [said.strip()] if code else [*telling.told(root)]
     known = {rule["alert"] for rule in _rules(root) if "alert" in rule}
     text = (root / telling.FILE).read_text("utf-8")
     for names in re.findall(r'alertname=~?"([^"]*)"', text):

@@ -1,7 +1,7 @@
 """Whether Alertmanager tells somebody of every alert: receivers have an address, and what is silenced is named."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,11 @@ _NAMED = re.compile(r'\s*alertname\s*=~?\s*"([A-Za-z|]+)"\s*')
 """A matcher of alerts by their names."""
 
 
-def told(root: Path) -> Iterator[str]:
+def told(root: Path) -> Sequence[str]:
+    return list(_untold(root))
+
+
+def _untold(root: Path) -> Iterator[str]:
     configuration = yaml.safe_load((root / FILE).read_text("utf-8"))
     reached = {one["name"] for one in configuration["receivers"] if _has_address(one)}
     for name in sorted(set(_receivers(configuration["route"])) - reached):

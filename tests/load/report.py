@@ -43,7 +43,9 @@ are what a gateway says itself; one that was killed is left out of its run."""
 _VIEWS = """\
 The filtered views are 200 combinations of filters of `/v1/opportunities`, the k-th asked for 1/k times as often as the
 first. A gateway that is killed (`kill -9`) half-way is started again by the supervisor; nginx gives what it left
-unanswered to another one."""
+unanswered to another one. Where gateways keep nothing ready, Redis is the only cache: on a cluster of its own, for a
+minute in which odds move as often as a provider is asked, once
+([ADR 106](../adr/0106-redis-alone-is-measured-by-itself.md))."""
 _AIMS = {True: "reached", False: "not yet", None: "cannot be said"}
 _MARKS = {True: "reached", False: "MISSED", None: "cannot be said"}
 
