@@ -58,7 +58,7 @@ def windows(expression: str) -> set[float]:
 
 
 def matched(expression: str, label: str) -> set[str]:
-    """The values of a label that the expression asks for, each by itself or as one of several."""
+    """What the expression asks a label to be: values, or patterns, each of several by itself."""
     found: set[str] = set()
 
     def note(node: promql.Expr) -> None:

@@ -131,8 +131,9 @@ def _named(root: Path, expressions: Iterable[str]) -> Iterator[str]:
     """A rule or a panel that names a job which is not there has nothing; Kubernetes calls ours as the compose files
     do."""
     known = {job["job_name"] for job in jobs(root)}
-    for name in sorted({name for expression in expressions for name in matched(expression, "job")} - known):
-        yield f"prometheus.yaml: there is no job {name}, which is asked for"
+    for name in sorted({name for expression in expressions for name in matched(expression, "job")}):
+        if not any(re.fullmatch(name, job) for job in known):
+            yield f"prometheus.yaml: there is no job {name}, which is asked for"
     for one in yaml.safe_load_all((root / _MONITORS).read_text("utf-8")):
         for endpoint in one["spec"].get("endpoints", ()):
             for step in endpoint.get("relabelings", ()):
