@@ -18,6 +18,7 @@ from deploy.known_settings import unknown
 from deploy.mounting import mounted
 from deploy.our_services import ours
 from deploy.plan import GATEWAY, REDIS, WORKER, Size
+from deploy.surroundings import surroundings
 from deploy.watching import watched
 
 MAIN = "compose/compose.yaml"
@@ -63,7 +64,8 @@ def compose(root: Path) -> Sequence[str]:
     try:
         project = configuration(root)
         main = project["services"]
-        watching = configuration(root, _BESIDE[0])["services"]
+        watched_by = configuration(root, _BESIDE[0])
+        watching = watched_by["services"]
         beside = configuration(root, *_BESIDE[1:])["services"]
         little = rendered(root, "--env-file", SMALL, "-f", MAIN)["services"]
     except ValueError as error:
@@ -80,6 +82,7 @@ def compose(root: Path) -> Sequence[str]:
         *_healthy(main),
         *watched(root, watching),
         *mounted(root, watching),
+        *surroundings(watching, watched_by["networks"]),
         *mounted(root, {"nginx": beside["nginx"]}),
         *(f"compose.yaml: {fault}" for fault in connections([main])),
         *_asked_for_health(watching, main),

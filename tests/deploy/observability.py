@@ -12,9 +12,11 @@ import yaml
 from bet_intel.compose.cluster.services import KINDS
 from bet_intel.compose.observability import dashboards
 from bet_intel.compose.observability.catalogue import Catalogue
-from deploy import plan
+from deploy import plan, telling
 from deploy.faults import ran
+from deploy.panels_plan import unshown
 from deploy.promql import LabelError, comparisons, labels, missed_by, series
+from deploy.scraping import scraped
 
 _METRICS_PAGE = "docs/operations/metrics.md"
 _RULES = "compose/prometheus/rules"
@@ -43,8 +45,8 @@ def prometheus(root: Path) -> Sequence[str]:
 
 
 def promises(root: Path) -> Sequence[str]:
-    """What Prometheus' own tool cannot tell of the rules: what their tests leave out, their pages, the plan's figures,
-    and whom they miss."""
+    """What Prometheus' own tool cannot tell: of the rules what their tests leave out, their pages, the plan's figures,
+    and whom they miss; how it asks whom it is told of."""
     wrong = []
     fired, ended = _seen(root)
     for rule in _rules(root):
@@ -56,7 +58,13 @@ def promises(root: Path) -> Sequence[str]:
             wrong.append(f"{rule['alert']}: no test in {_TESTS} sees it end")
         if not (root / rule["annotations"].get("runbook", "none")).is_file():
             wrong.append(f"{rule['alert']}: its runbook is not there")
-    return [*wrong, *_figures(root), *_unmissed(root)]
+    return [*wrong, *_figures(root), *_unmissed(root), *scraped(root, _expressions(root))]
+
+
+def _expressions(root: Path) -> Iterator[str]:
+    """Of rules and of panels."""
+    yield from (rule["expr"] for rule in _rules(root))
+    yield from _panel_expressions(file.read_text("utf-8") for file in (root / _DASHBOARDS).glob("*.json"))
 
 
 def _figures(root: Path) -> Iterator[str]:
@@ -83,7 +91,7 @@ def _seen(root: Path) -> tuple[set[str], set[str]]:
     for file in _files(root, _TESTS, "*.yaml"):
         for test in _yaml(root / file)["tests"]:
             firing: set[str] = set()
-            for one in sorted(test["alert_rule_test"], key=lambda one: int(one["eval_time"].removesuffix("m"))):
+            for one in sorted(test.get("alert_rule_test", ()), key=lambda one: int(one["eval_time"].removesuffix("m"))):
                 name = one["alertname"]
                 if one.get("exp_alerts"):
                     firing.add(name)
@@ -94,18 +102,18 @@ def _seen(root: Path) -> tuple[set[str], set[str]]:
 
 
 def alertmanager(root: Path) -> Sequence[str]:
-    """Configuration, and that what it silences exists."""
-    code, said = ran("amtool", "check-config", root / "compose/alertmanager/alertmanager.yaml")
-    wrong = [said.strip()] if code else []
+    """Configuration, that somebody is told, and that what it silences exists."""
+    code, said = ran("amtool", "check-config", root / telling.FILE)
+    wrong = [said.strip()] if code else [*telling.told(root)]
     known = {rule["alert"] for rule in _rules(root) if "alert" in rule}
-    text = (root / "compose/alertmanager/alertmanager.yaml").read_text("utf-8")
+    text = (root / telling.FILE).read_text("utf-8")
     for names in re.findall(r'alertname=~?"([^"]*)"', text):
         wrong += [f"alertmanager.yaml: there is no alert {name}" for name in names.split("|") if name not in known]
     return wrong
 
 
 def grafana(root: Path) -> Sequence[str]:
-    """The files are those of the code, and Prometheus can read every expression."""
+    """The files are those of the code, show what the plan wants to see, and Prometheus can read every expression."""
     with tempfile.TemporaryDirectory() as made:
         dashboards.write(Path(made))
         wanted = {file.name: file.read_text("utf-8") for file in Path(made).glob("*.json")}
@@ -115,6 +123,7 @@ def grafana(root: Path) -> Sequence[str]:
         for name in wanted.keys() | found.keys()
         if wanted.get(name) != found.get(name)
     ]
+    wrong += unshown(root, Catalogue.read(root / _METRICS_PAGE))
     rules = [
         {"record": f"panel:{number}", "expr": expression}
         for number, expression in enumerate(_panel_expressions(found.values()))

@@ -97,3 +97,58 @@ ALERTS = {
     "CacheMisses": ("bet_intel:cache_hits:ratio_5m", "<", 0.95),
 }
 """From which figure on an operator is told: seconds, or a share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a panel shows: a series, `by` some labels or, without any, of all together, and what else its expression
+    says."""
+
+    series: str
+    by: frozenset[str] = frozenset()
+    how: str = ""
+
+    def __str__(self) -> str:
+        by = f"by {', '.join(sorted(self.by))}" if self.by else "of all together"
+        return " ".join(filter(None, (self.series, by, self.how)))
+
+
+def _by(*labels: str) -> frozenset[str]:
+    return frozenset(labels)
+
+
+def _percentiles(histogram: str, by: str) -> tuple[Shown, ...]:
+    return tuple(Shown(f"{histogram}_bucket", _by(by), f"histogram_quantile({q}, ") for q in (0.95, 0.99))
+
+
+PANELS: dict[str, tuple[Shown, ...]] = {
+    "gateway": (
+        Shown("bet_intel_http_requests_total"),
+        *_percentiles("bet_intel_http_request_seconds", "route"),
+        Shown("bet_intel_http_requests_total", _by("instance", "status"), '{status=~"[45].."}'),
+    ),
+    "database": (
+        Shown("bet_intel_postgres_transaction_seconds_sum", _by("operation")),
+        Shown("bet_intel_postgres_busy_connections", _by("host")),
+        Shown("bet_intel_postgres_idle_connections", _by("host")),
+        Shown("bet_intel_postgres_lag_bytes", _by("host")),
+    ),
+    "cache": (
+        Shown("bet_intel:cache_hits:ratio_5m"),
+        Shown("bet_intel:redis_hits:ratio_5m"),
+        Shown("bet_intel_redis_memory_bytes", _by("node")),
+        Shown("bet_intel_redis_evicted_keys", _by("node")),
+    ),
+    "tasks": (
+        Shown("rabbitmq_queue_messages", _by("queue")),
+        Shown("bet_intel_task_seconds_sum", _by("actor")),
+    ),
+    "containers": (
+        Shown("container_cpu_usage_seconds_total", _by("name")),
+        Shown("container_memory_working_set_bytes", _by("name")),
+        Shown("container_fs_reads_bytes_total", _by("name")),
+        Shown("container_fs_writes_bytes_total", _by("name")),
+    ),
+    "odds": _percentiles("bet_intel_odds_age_seconds", "hop"),
+}
+"""What is to be seen on each dashboard. There may be more."""

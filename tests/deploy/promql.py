@@ -45,6 +45,34 @@ def comparisons(expression: str) -> set[tuple[str, str, float]]:
     return found
 
 
+def windows(expression: str) -> set[float]:
+    """For how many seconds each range of the expression looks back."""
+    found: set[float] = set()
+
+    def note(node: promql.Expr) -> None:
+        if isinstance(node, promql.MatrixSelector):
+            found.add(node.range.total_seconds())
+
+    promql.walk(promql.parse(expression), note)
+    return found
+
+
+def matched(expression: str, label: str) -> set[str]:
+    """What the expression asks a label to be: values, or patterns, each of several by itself."""
+    found: set[str] = set()
+
+    def note(node: promql.Expr) -> None:
+        if isinstance(node, promql.VectorSelector):
+            for one in node.matchers.matchers:
+                if one.name == label and one.op == promql.MatchOp.Equal:
+                    found.add(one.value)
+                elif one.name == label and one.op == promql.MatchOp.Re:
+                    found.update(one.value.split("|"))
+
+    promql.walk(promql.parse(expression), note)
+    return found
+
+
 def missed_by(expression: str) -> list[dict[str, str]]:
     """The labels, with their values, of each selector that the expression asks for the absence of."""
     found: list[dict[str, str]] = []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deploy.promql import LabelError, comparisons, labels, series
+from deploy.promql import LabelError, comparisons, labels, matched, series, windows
 
 _KNOWN = {
     "a_total": frozenset({"x", "y", "instance"}),
@@ -61,3 +61,11 @@ def test_series_are_those_that_are_asked_for_anywhere() -> None:
 
 def test_what_is_held_against_a_number_is_told_with_its_sign() -> None:
     assert comparisons("a < 0.5 and b > 1 or sum(c) > 2 or d{x='y'} > 3 or e > f") == {("a", "<", 0.5), ("b", ">", 1)}
+
+
+def test_ranges_are_told_in_seconds() -> None:
+    assert windows("rate(a_total[1m]) / max_over_time(b[1h]) > b") == {60, 3600}
+
+
+def test_what_a_label_is_to_be_is_told_value_by_value() -> None:
+    assert matched("a_total{x='y'} or rate(b{x=~'u|v.+', y='w'}[5m]) or c{x!='z'}", "x") == {"y", "u", "v.+"}

@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -43,9 +43,13 @@ SETTINGS = {
 
 @contextmanager
 def staged(
-    sizes: Sizes = FULL, counts: dict[str, int] | None = None, recording: Recording | None = None, speed: float = SPEED
+    sizes: Sizes = FULL,
+    counts: dict[str, int] | None = None,
+    recording: Recording | None = None,
+    speed: float = SPEED,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Stage]:
-    """A cluster in a temporary folder, in which nothing is played yet.
+    """A cluster in a temporary folder, in which nothing is played yet; `settings` are more of its services' own.
 
     Raises:
         ServerError: it could not be started.
@@ -61,8 +65,9 @@ def staged(
     parent.chmod(0o755)
     (parent / _OWNER).write_text(str(os.getpid()), encoding="utf-8")
     path, source = parent / "cluster", parent / "recording.jsonl.gz"
-    before = {name: os.environ.get(name) for name in SETTINGS}
-    os.environ.update(SETTINGS)
+    given = {**SETTINGS, **(settings or {})}
+    before = {name: os.environ.get(name) for name in given}
+    os.environ.update(given)
     try:
         write_prelude(source)
         with ThreadPoolExecutor(1) as pool:

@@ -107,6 +107,17 @@ async def test_a_list_is_looked_up_in_the_shared_cache_only_when_it_is_made_anew
     assert await _cache_requests(served) == {"ready": 2, "made": 2, "miss": 1, "hit": 1}
 
 
+async def test_where_nothing_is_kept_ready_the_shared_cache_is_asked_for_every_answer(
+    make_database: MakeDatabase,
+) -> None:
+    async with gateway_on(await make_database(MIGRATIONS), ready_answers=0) as served:
+        await served.tell(odds_changed(Market()), opportunities_updated(Offer()))
+        answers = {await listed(served, **spelling) for spelling in ({}, {"odds_format": "decimal"}, {}, {})}
+        assert len(answers) == 1
+        assert await _cache_requests(served) == {"miss": 1, "hit": 3}
+        assert await _sample(served, "bet_intel_api_ready_answers") == 0
+
+
 async def _cache_requests(gateway: Gateway) -> dict[str, float]:
     lines = re.findall(
         r'^bet_intel_cache_requests_total\{result="(\w+)"\} (\S+)$',

@@ -131,6 +131,21 @@ async def test_a_killed_master_fails_no_request(redis_cluster: RedisCluster, key
     assert slowest < 2.0
 
 
+@pytest.mark.parametrize(("near_answers", "found"), [(0, b"newer"), (512, b"old")])
+async def test_what_was_found_is_kept_in_the_process_for_a_second_unless_it_keeps_none(
+    redis_masters: RedisCluster, key_prefix: str, near_answers: int, found: bytes
+) -> None:
+    url, registry = url_of(redis_masters), CollectorRegistry()
+    seconds = lambda: 0.0  # noqa: E731 - time does not pass
+    async with (
+        open_redis(url, seconds, registry, near_answers) as one,
+        open_redis(url, seconds, CollectorRegistry()) as other,
+    ):
+        await one.cache.set(key_prefix, b"old", 60.0)
+        await other.cache.set(key_prefix, b"newer", 60.0)
+        assert await one.cache.get(key_prefix) == found
+
+
 async def test_without_any_redis_requests_are_answered_and_let_through(
     redis_cluster: RedisCluster, key_prefix: str
 ) -> None:

@@ -5,7 +5,7 @@ import math
 import os
 import urllib.request
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,26 +13,26 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bet_intel.compose.cluster.fleet import answers
 from drills.stage import Stage
+from load.seen import Times
 
 _KIND = "api.serve"
 _CACHE = "bet_intel_cache_requests_total"
 _MADE = ("miss", "made")
 _REQUESTS = "bet_intel_http_requests_total"
-_SECONDS = "bet_intel_http_request_seconds_bucket"
 _UTIME, _STIME = 11, 12
 """Their places in /proc/PID/stat, after the name."""
 
 
 @dataclass(slots=True)
 class Gateway:
-    """One of them as of now: its process, CPU seconds, requests answered under /v1/, those of them answered by an error
-    of its own (5xx), how many took no longer than so many seconds, answers from the cache by result."""
+    """One of them as of now: its process and address, CPU seconds, requests answered under /v1/, those of them answered
+    by an error of its own (5xx), answers from the cache by result."""
 
     pid: int
+    address: str = ""
     cpu: float = 0.0
     requests: float = 0.0
     errors: float = 0.0
-    within: Counter[float] = field(default_factory=Counter)
     cache: Counter[str] = field(default_factory=Counter)
 
 
@@ -42,8 +42,8 @@ Reading = Mapping[str, Gateway]
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one gateway did of a run. Times are milliseconds from a request's arrival at it to the end of its answer, at
-    most as exact as the buckets of its histogram; infinite where they are above the last."""
+    """What one gateway did of a run. Times are milliseconds from a request's arrival at nginx to the end of its answer,
+    NaN where nobody has seen any."""
 
     requests: float
     errors: float
@@ -80,6 +80,7 @@ def read(stage: Stage) -> Reading:
             continue
         with urllib.request.urlopen(f"http://127.0.0.1:{member.port}/metrics", timeout=10) as answer:
             found[member.name] = said(pid, answer.read().decode())
+        found[member.name].address = f"127.0.0.1:{member.port}"
         found[member.name].cpu = _cpu_seconds(pid)
     return found
 
@@ -96,13 +97,11 @@ def said(pid: int, text: str) -> Gateway:
         elif name == _REQUESTS:
             gateway.requests += value
             gateway.errors += value if labels["status"].startswith("5") else 0
-        elif name == _SECONDS:
-            gateway.within[float(labels["le"])] += value  # type: ignore[assignment]  # as above
     return gateway
 
 
-def between(before: Reading, after: Reading) -> Used:
-    """Of the gateways that ran all the while."""
+def between(before: Reading, after: Reading, times: Times) -> Used:
+    """Of the gateways that ran all the while, and how long they took then."""
     pairs = {name: (before[name], one) for name, one in after.items() if name in before and before[name].pid == one.pid}
     asked: Counter[str] = Counter()
     for earlier, later in pairs.values():
@@ -110,31 +109,20 @@ def between(before: Reading, after: Reading) -> Used:
     total, redis = sum(asked.values()), asked["hit"] + asked["miss"]
     hit_rate = 1 - sum(asked[result] for result in _MADE) / total if total else None
     redis_hit_rate = asked["hit"] / redis if redis else None
-    return Used({name: _share(*pair) for name, pair in pairs.items()}, hit_rate, redis_hit_rate)
+    shares = {name: _share(*pair, sorted(times.get(pair[1].address, ()))) for name, pair in pairs.items()}
+    return Used(shares, hit_rate, redis_hit_rate)
 
 
-def _share(before: Gateway, after: Gateway) -> Share:
+def _share(before: Gateway, after: Gateway, times: Sequence[float]) -> Share:
     requests = after.requests - before.requests
     cpu_us = (after.cpu - before.cpu) * 1e6 / requests if requests else 0.0
-    within = {bound: after.within[bound] - before.within[bound] for bound in sorted(after.within)}
-    p50, p95, p99 = (1000 * quantile(within, q) for q in (0.50, 0.95, 0.99))
+    p50, p95, p99 = (quantile(times, q) for q in (0.50, 0.95, 0.99))
     return Share(requests, after.errors - before.errors, cpu_us, p50, p95, p99)
 
 
-def quantile(within: Mapping[float, float], q: float) -> float:
-    """The q-quantile (0 to 1) of what is known as "so many are at most so large", by ascending bounds of which the last
-    is infinite: between two bounds values are taken to be spread evenly, as Prometheus' histogram_quantile does. NaN of
-    nothing, infinite above the last finite bound."""
-    bounds = list(within.items())
-    if not bounds or not bounds[-1][1]:
-        return math.nan
-    rank = q * bounds[-1][1]
-    lower, below = 0.0, 0.0
-    for bound, number in bounds:
-        if number >= rank and number > below:
-            return lower + (bound - lower) * (rank - below) / (number - below) if math.isfinite(bound) else math.inf
-        lower, below = bound, number
-    return math.inf
+def quantile(ascending: Sequence[float], q: float) -> float:
+    """The smallest of some values that the share `q` of them (0 to 1) does not exceed; NaN of none."""
+    return ascending[max(0, math.ceil(q * len(ascending)) - 1)] if ascending else math.nan
 
 
 def _cpu_seconds(pid: int) -> float:

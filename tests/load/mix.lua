@@ -1,6 +1,6 @@
 -- For wrk: requests of a list of paths, each as often as its weight says; what came of them as one line of JSON.
--- wrk … -s mix.lua URL -- FILE KEY PAUSE; a line of FILE is a weight and a path, PAUSE how many milliseconds a
--- connection rests on average before it asks again.
+-- wrk … -s mix.lua URL -- FILE KEY PAUSE MARK ONE_OF; a line of FILE is a weight and a path, PAUSE how many
+-- milliseconds a connection rests on average before it asks again, MARK a header that one request of ONE_OF carries.
 local threads = {}
 
 function setup(thread)
@@ -10,12 +10,14 @@ end
 
 function init(arguments)
     local headers = { ["Authorization"] = "Bearer " .. arguments[2] }
-    requests, bounds, total = {}, {}, 0
+    local marked_headers = { ["Authorization"] = headers["Authorization"], [arguments[4]] = "1" }
+    requests, marked, bounds, total, one_of = {}, {}, {}, 0, tonumber(arguments[5])
     for line in io.lines(arguments[1]) do
         local weight, path = line:match("^(%S+) (%S+)$")
         total = total + tonumber(weight)
         table.insert(bounds, total)
         table.insert(requests, wrk.format("GET", path, headers))
+        table.insert(marked, wrk.format("GET", path, marked_headers))
     end
     math.randomseed(number)
     local pause = tonumber(arguments[3])
@@ -37,6 +39,9 @@ function request()
         else
             high = middle
         end
+    end
+    if math.random(one_of) == 1 then
+        return marked[low]
     end
     return requests[low]
 end

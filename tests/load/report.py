@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from math import isnan
 from pathlib import Path
 
 from load.goals import Goal
@@ -36,12 +37,15 @@ gateway more costs is told by these ([ADR 91](../adr/0091-what-one-more-costs-is
 `make load ARGS="--write"` writes this page anew."""
 _GATEWAYS = """## Each gateway
 
-As it says itself: times from a request's arrival at it to the end of its answer, without nginx and the way, as exact as
-the buckets of its histogram; failed are answers of 500 and above. One that was killed is left out of its run."""
+Times are those that nginx has seen of one request in 20, from its arrival there to the end of its answer, in whole
+milliseconds; what was tried at two gateways is told of the second. Requests, answers of 500 and above (failed) and CPU
+are what a gateway says itself; one that was killed is left out of its run."""
 _VIEWS = """\
 The filtered views are 200 combinations of filters of `/v1/opportunities`, the k-th asked for 1/k times as often as the
 first. A gateway that is killed (`kill -9`) half-way is started again by the supervisor; nginx gives what it left
-unanswered to another one."""
+unanswered to another one. Where gateways keep nothing ready, Redis is the only cache: on a cluster of its own, for a
+minute in which odds move as often as a provider is asked, once
+([ADR 106](../adr/0106-redis-alone-is-measured-by-itself.md))."""
 _AIMS = {True: "reached", False: "not yet", None: "cannot be said"}
 _MARKS = {True: "reached", False: "MISSED", None: "cannot be said"}
 
@@ -71,7 +75,7 @@ def gateways(runs: Sequence[Run]) -> Iterator[str]:
                 f"{run.gateways}",
                 name,
                 f"{one.requests / run.summary.seconds:,.0f}",
-                *(f"{each:.1f}" for each in (one.p50, one.p95, one.p99)),
+                *("–" if isnan(each) else f"{each:.0f}" for each in (one.p50, one.p95, one.p99)),
                 f"{one.errors:.0f}",
                 f"{one.cpu_us:,.0f}",
             )
@@ -90,7 +94,7 @@ def goals(judged: Sequence[Goal]) -> Iterator[str]:
     yield from _head(("what", "goal", "figure", "", "aim"))
     for goal in judged:
         aim = f"{goal.aim}: {_AIMS[goal.aimed]}" if goal.aim else ""
-        yield _row(goal.what, goal.goal, goal.figure, _MARKS[goal.reached], aim)
+        yield _row(goal.what, goal.goal, goal.figure, _MARKS[goal.reached] if goal.goal else "", aim)
 
 
 def page(runs: Sequence[Run], judged: Sequence[Goal], load: Load, plot: str) -> str:

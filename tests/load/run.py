@@ -1,7 +1,8 @@
 """A cluster that plays a recording, and the load on it: bounded runs with one, two and three gateways, the filtered
-views, and a gateway that is killed in the middle."""
+views, and a gateway that is killed in the middle; the filtered views again on a cluster whose only cache is Redis."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -14,21 +15,28 @@ from bet_intel.compose.servers.nginx import Nginx
 from drills.pacing import let_pass
 from drills.recording import Recording
 from drills.run import staged
-from drills.stage import Stage
+from drills.stage import Stage, StageError
 from load.gateways import Used, between, read
-from load.views import HOT, SHARED, Weighted, hot, zipf
+from load.seen import Log
+from load.views import ALONE, HOT, KILLED, SHARED, ZIPF, Weighted, hot, zipf
 from load.wrk import Summary, Wrk
 
 GATEWAYS = (1, 2, 3)
 _KIND = "api.serve"
 _SIZES = Sizes(rabbitmq_nodes=1, postgres_replicas=1, redis_masters=3, redis_replicas=0)
-_SNAPSHOTS = 150
-_SPEED = 10.0
-"""A snapshot of a minute every six seconds, for a quarter of an hour: ten times as often as a provider is asked."""
+_MINUTE = 60
+_SNAPSHOT_SECONDS = 6
+"""A snapshot of a minute every six seconds: ten times as often as a provider is asked."""
+_AROUND_SECONDS = 20
+"""Of each run, beside its own seconds: gateways come and go, nginx and they are warmed. It takes half of that."""
 _READY_SECONDS = 60.0
 _WARM_SECONDS = 2
 _CONNECTIONS_EACH, _PAUSE_MS = 32, 4
 """What each gateway has to do in a run of its share: about half of what three can do together on two processors."""
+
+
+_REDIS_ALONE = {"BET_INTEL_API_READY_ANSWERS": "0", "BET_INTEL_REDIS_NEAR_ANSWERS": "0"}
+"""Settings of gateways that keep no answer themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +61,42 @@ class Load:
     key: str = ""
 
 
+def runs(load: Load, say: Callable[[str], None]) -> Iterator[Run]:
+    """Each on a cluster with three gateways whose recording is being played, and has been shown already.
+
+    Raises:
+        ServerError: a cluster could not be started.
+        StageError: it does not do what is asked of it, or its recording has ended before the load.
+        WrkError: wrk could not be run.
+    """
+    number = len(GATEWAYS) * 2 * load.rounds + 2
+    with _playing(snapshots(load, number, _SNAPSHOT_SECONDS), _SNAPSHOT_SECONDS, say) as stage:
+        yield from _on_all_caches(stage, replace(load, key=_unlimited_key(stage)), say)
+    # Odds move once while it is measured, however long the other runs are: a share of hits is of the time between.
+    load = replace(load, seconds=_MINUTE)
+    with _playing(snapshots(load, 1, _MINUTE), _MINUTE, say, _REDIS_ALONE) as stage:
+        yield _measured(stage, replace(load, key=_unlimited_key(stage)), ALONE, zipf(), say)
+
+
+def snapshots(load: Load, number: int, pace: int) -> int:
+    """How many are played, one every `pace` seconds, for as long as so many runs take."""
+    return math.ceil(number * (load.seconds + _AROUND_SECONDS) / pace) + 1
+
+
 @contextmanager
-def playing() -> Iterator[Stage]:
-    """A cluster with three gateways whose recording is being played, and has been shown already."""
+def _playing(
+    number: int, pace: int, say: Callable[[str], None], settings: Mapping[str, str] | None = None
+) -> Iterator[Stage]:
+    say("starting a cluster")
     counts = {_KIND: max(GATEWAYS), "ev-engine.consume": 1}
-    with staged(_SIZES, counts, Recording(_SNAPSHOTS), _SPEED) as stage:
+    with staged(_SIZES, counts, Recording(number), _MINUTE / pace, settings) as stage:
         stage.begin_play()
         stage.until(lambda: stage.number("api", "select count(*) from opportunity") > 0, _READY_SECONDS, "odds arrive")
         yield stage
 
 
-def runs(stage: Stage, load: Load, say: Callable[[str], None]) -> Iterator[Run]:
+def _on_all_caches(stage: Stage, load: Load, say: Callable[[str], None]) -> Iterator[Run]:
     """Numbers of gateways take turns, so that what else the machine does falls on all of them."""
-    load = replace(load, key=_unlimited_key(stage))
     for turn in range(load.rounds):
         order = GATEWAYS if turn % 2 == 0 else tuple(reversed(GATEWAYS))
         for number in order:
@@ -74,8 +105,8 @@ def runs(stage: Stage, load: Load, say: Callable[[str], None]) -> Iterator[Run]:
             share = replace(load, connections=number * _CONNECTIONS_EACH, pause=_PAUSE_MS)
             yield _measured(stage, share, SHARED, hot(), say)
     _scale(stage, max(GATEWAYS))
-    yield _measured(stage, load, "200 filtered views (Zipf)", zipf(), say)
-    yield _measured(stage, load, "the same, a gateway killed in the middle", zipf(), say, lambda: _kill(stage, load))
+    yield _measured(stage, load, ZIPF, zipf(), say)
+    yield _measured(stage, load, KILLED, zipf(), say, lambda: _kill(stage, load))
 
 
 def _measured(
@@ -88,10 +119,22 @@ def _measured(
 ) -> Run:
     gateways = len(stage.members(_KIND))
     say(f"{title}, {gateways} gateway{'s' if gateways > 1 else ''}")
+    log = Log.begin(stage.folder)
     Wrk(stage.url, _WARM_SECONDS, load.connections, load.key, load.pause).run(views)
     before = read(stage)
+    log.news()
     summary = Wrk(stage.url, load.seconds, load.connections, load.key, load.pause).run(views, meanwhile)
-    return Run(title, gateways, summary, between(before, read(stage)))
+    check_plays(stage)
+    return Run(title, gateways, summary, between(before, read(stage), log.news()))
+
+
+def check_plays(stage: Stage) -> None:
+    """
+    Raises:
+        StageError: the recording has been played to its end: nothing has moved since.
+    """
+    if stage.position() >= stage.recording.snapshots:
+        raise StageError("the recording has ended before the load")
 
 
 def _unlimited_key(stage: Stage) -> str:

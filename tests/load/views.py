@@ -6,6 +6,10 @@ from itertools import islice, product
 HOT = "/v1/opportunities"
 SHARED = f"{HOT}, as much for each gateway"
 """The title of runs in which each of several gateways has to do what one has by itself."""
+ZIPF = "200 filtered views (Zipf)"
+KILLED = "the same, a gateway killed in the middle"
+ALONE = "200 filtered views, gateways keep nothing ready"
+"""The title of the run in which Redis is the only cache."""
 _VIEWS = 200
 _EVS = ("0", "0.005", "0.01", "0.02", "0.03", "0.05")
 _FORMATS = ("decimal", "american")

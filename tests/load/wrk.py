@@ -11,6 +11,9 @@ import msgspec
 from load.views import Weighted
 
 _MIX = Path(__file__).with_name("mix.lua")
+MARK = "load-seen"
+"""A header that one request of so many carries, for nginx to tell of it."""
+_ONE_OF = 20
 _THREADS = 1
 _TIMEOUT = "10s"
 _GRACE_SECONDS = 30.0
@@ -67,8 +70,9 @@ class Wrk:
             paths.writelines(f"{weight:.9f} {path}\n" for weight, path in views)
             paths.flush()
             command = ["wrk", f"-t{_THREADS}", f"-c{self.connections}", f"-d{self.seconds}s", "--timeout", _TIMEOUT]
+            arguments = [paths.name, self.key, str(self.pause), MARK, str(_ONE_OF)]
             process = subprocess.Popen(
-                [*command, "-s", str(_MIX), self.url, "--", paths.name, self.key, str(self.pause)],
+                [*command, "-s", str(_MIX), self.url, "--", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -31,7 +31,7 @@ from bet_intel.shared.postgres.provision import grant, role_of_owner
 from bet_intel.shared.rabbitmq.bus import RabbitBus
 from bet_intel.shared.rabbitmq.connection import Connector, Nodes
 from bet_intel.shared.rediscluster.connection import RedisAddressError
-from bet_intel.shared.rediscluster.engines import RedisEngines, open_redis
+from bet_intel.shared.rediscluster.engines import NEAR_ANSWERS, RedisEngines, open_redis
 from bet_intel.shared.runtime import TaskGroup, hold_stop_signals, stop_signals, tell_who_is_left
 from bet_intel.shared.service_metrics import show_build
 from bet_intel.shared.settings import Settings
@@ -58,6 +58,8 @@ class ProcessSettings(Settings):
     """RabbitMQ: amqp://user:password@host:port,host:port/vhost."""
     redis_url: SecretStr | None = None
     """Redis Cluster: redis://:password@host:port,host:port. Without it each process caches and counts for itself."""
+    redis_near_answers: int = Field(default=NEAR_ANSWERS, ge=0)
+    """How many of Redis' answers a process keeps for a second, so that it asks for them once; 0 = none."""
     log_level: str = "info"
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
@@ -204,7 +206,7 @@ async def _redis(settings: ProcessSettings, registry: CollectorRegistry, stack: 
         return None
     url = settings.redis_url.get_secret_value()
     try:
-        return await stack.enter_async_context(open_redis(url, time.monotonic, registry))
+        return await stack.enter_async_context(open_redis(url, time.monotonic, registry, settings.redis_near_answers))
     except RedisAddressError as error:
         raise StartError(f"BET_INTEL_REDIS_URL: {error}") from error
 

@@ -15,7 +15,8 @@ _EVERY = 30.0
 class Demand:
     """Collects what one gateway is asked for. `run` tells it until cancelled.
 
-    Answers that are kept count only when they are made anew, which is every few seconds while somebody asks.
+    Answers that are kept count only when they are made anew, which is at least once in `cache_seconds` while somebody
+    asks.
     """
 
     def __init__(self, bus: EventBus, clock: Clock) -> None:

@@ -155,8 +155,8 @@ class Reads:
 
     def prepared(self, query: type[QueryT], handle: HandlePrepared[QueryT]) -> Callable[[Request], Awaitable[Response]]:
         """As `cached`, of what costs less to read than to look up in a cache that is shared: that is asked only when
-        the answer is made anew, as other gateways make it too. Those who ask one gateway for something new at the same
-        time are answered by one read.
+        the answer is made anew, as other gateways make it too, or where nothing is kept ready, so that everybody asks
+        again and again. Those who ask one gateway for something new at the same time are answered by one read.
 
         Every statement of `handle` is a picture of its own.
         """
@@ -177,7 +177,7 @@ class Reads:
             key = self._key(path, asked, question.caller)
             if key is None or not self._is_shown(after):
                 return await answered()
-            if again:
+            if again or not self._ready.keeps_any:
                 kept = await self._cache.get(key, self._cache_seconds, body)
                 return Encoded(kept, next_of(kept))
             return await self._flights.get(key, answered)

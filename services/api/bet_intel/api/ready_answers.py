@@ -158,9 +158,9 @@ class _Kept:
 class ReadyAnswers:
     """What this process keeps. `run` makes them anew until cancelled.
 
-    `most` are kept, those that were asked for again before those that were not. One that shows what is not so any more
-    is given out for `stale_seconds` at most, in which it is usually made anew; one that nobody asked for meanwhile, or
-    that cannot be made, is dropped.
+    `most` are kept, none where it is 0; those that were asked for again before those that were not. One that shows what
+    is not so any more is given out for `stale_seconds` at most, in which it is usually made anew; one that nobody asked
+    for meanwhile, or that cannot be made, is dropped.
     """
 
     def __init__(
@@ -182,6 +182,10 @@ class ReadyAnswers:
         self._dropped = Counter(
             "bet_intel_api_ready_answers_dropped", "Answers that could not be made anew.", registry=registry
         )
+
+    @property
+    def keeps_any(self) -> bool:
+        return self._most > 0
 
     def find(self, key: AnswerKey, now: float) -> ReadyAnswer | None:
         """The answer to a question, if there is one that may be given out."""

@@ -49,10 +49,11 @@ class ApiSettings(DatabaseSettings):
     """How many rows one export may have."""
     export_seconds: float = Field(default=300.0, gt=0)
     """How long one may take; then it is cut off."""
-    cache_seconds: float = Field(default=5.0, gt=0)
-    """How long an answer may be kept; a newer read model replaces it sooner."""
+    cache_seconds: float = Field(default=30.0, gt=0)
+    """How long an answer may be kept; a newer read model replaces it sooner. Where odds move once a minute, a shorter
+    time has what did not change made anew again and again."""
     ready_answers: int = Field(default=256, ge=0)
-    """How many answers each gateway keeps ready as bytes."""
+    """How many answers each gateway keeps ready as bytes; 0 = none, and the cache is asked for every answer."""
     ready_stale_seconds: float = Field(default=0.25, ge=0)
     """For how long one of them is given out after the read model has changed, while it is made anew."""
     resync_seconds: float = Field(default=10.0, gt=0, le=3600)

@@ -15,7 +15,7 @@ from bet_intel.shared.rediscluster.wake import RedisWake
 from bet_intel.shared.rediscluster.watching import RedisWatch
 from bet_intel.shared.times import Monotonic
 
-_NEAR_ENTRIES = 512
+NEAR_ANSWERS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,11 @@ class RedisEngines:
 
 
 @asynccontextmanager
-async def open_redis(url: str, monotonic: Monotonic, registry: CollectorRegistry) -> AsyncIterator[RedisEngines]:
+async def open_redis(
+    url: str, monotonic: Monotonic, registry: CollectorRegistry, near_answers: int = NEAR_ANSWERS
+) -> AsyncIterator[RedisEngines]:
     """Engines on the cluster at `url` (`redis://:password@host:port[,host:port…]`), which need not be there yet.
+    `near_answers` of the cache are kept in the process too, for a second.
 
     Raises:
         RedisAddressError: `url` is none.
@@ -39,7 +42,8 @@ async def open_redis(url: str, monotonic: Monotonic, registry: CollectorRegistry
         limits = RedisRateLimits(url, monotonic, registry)
         try:
             await limits.connect()
-            cache = NearAndFar(InProcessCache(_NEAR_ENTRIES, monotonic), RedisClusterCache(redis))
+            far = RedisClusterCache(redis)
+            cache: Cache = NearAndFar(InProcessCache(near_answers, monotonic), far) if near_answers else far
             yield RedisEngines(cache, limits, RedisWake(redis.client), RedisWatch(redis.client, registry))
         finally:
             await limits.aclose()
