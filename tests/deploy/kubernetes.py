@@ -115,8 +115,8 @@ def built(folder: Path) -> str:
 
 
 def _restored(root: Path) -> Iterator[str]:
-    """What `prod` is after a restore, by what the page has an operator type: PostgreSQL comes from its archive, and goes
-    on in it under another name."""
+    """What `prod` is after a restore, by what the page has typed: PostgreSQL comes from its archive, and goes on in it
+    under another name."""
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(root / _K8S, Path(folder) / _K8S)
         for command in re.findall(r"^ {4}(sed .*)$", (root / _RESTORE).read_text("utf-8"), re.MULTILINE):

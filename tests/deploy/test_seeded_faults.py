@@ -61,6 +61,7 @@ _FAULTS: Mapping[str | Look, Sequence[Seed]] = {
         (_COMPOSE, r'API_PROCESSES: "5"', 'API_PROCESSES: "1"', "compose.yaml: api is told of 1 processes"),
         (_COMPOSE, r"max_connections=400", "max_connections=40", "connections, and postgres-2 takes 40"),
         (_WATCHERS, r".*9093/-/ready.*\n", "", "the health of alertmanager"),
+        (_WATCHERS, r"memory: 200M", "memory: 32M", "cadvisor has 32 MiB, and asks for 200"),
     ],
     "hosts": [
         ("compose/hosts/2.env", r"host-2", "host-3", "postgres-2 runs on no host"),
