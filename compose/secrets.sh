@@ -23,6 +23,7 @@ put() { printf %s "$2" >"secrets/$1"; }
 
 once postgres_password
 once replication_password
+once exporter_password
 once redis_password
 once rabbitmq_password
 once erlang_cookie
@@ -51,8 +52,8 @@ put redis_passwords.json "{$nodes}"
 put postgres_exporter.yaml "auth_modules:
   bet-intel:
     type: userpass
-    userpass: {username: postgres, password: \"$(cat secrets/postgres_password)\"}
-    options: {sslmode: disable}
+    userpass: {username: exporter, password: \"$(cat secrets/exporter_password)\"}
+    options: {sslmode: disable, dbname: postgres}
 "
 # What a node of RabbitMQ makes before it lets anybody in; the virtual host says of what type its queues are.
 put rabbitmq_definitions.json "{

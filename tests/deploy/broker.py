@@ -14,12 +14,20 @@ import yaml
 from bet_intel.compose.servers.processes import ServerError
 from bet_intel.compose.servers.programs import RABBITMQ
 from deploy.faults import CannotTellError, ran
+from deploy.plan import INSTANCES
 
 _FOLDER = "compose/rabbitmq"
 _CLUSTER = "compose/k8s/components/rabbitmq/cluster.yaml"
 _SECRETS = "compose/secrets.sh"
 _MADE = "rabbitmq_definitions.json"
 _PLUGIN = re.compile(r"\w+")
+# Settings of a newer RabbitMQ than the one that is installed here.
+_NEWER = Path(__file__).with_name("rabbitmq_newer.schema")
+# A queue that was made while nodes were away gets its members there (docs/adr/0100).
+_GROWS = {
+    "quorum_queue.continuous_membership_reconciliation.enabled": "true",
+    "quorum_queue.continuous_membership_reconciliation.target_group_size": str(INSTANCES),
+}
 # What the operator enables of itself.
 _OF_THE_OPERATOR = frozenset({"rabbitmq_management", "rabbitmq_prometheus", "rabbitmq_peer_discovery_k8s"})
 _INSTALLED = ("/usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins", "/opt/rabbitmq/plugins")
@@ -95,11 +103,18 @@ def _read(text: str, given: Sequence[str], installed: Path, plugins: Set[str], s
     loaded = [value for name, _, value in lines if name == "load_definitions"]
     if loaded != list(given):
         yield f"definitions are loaded from {', '.join(loaded) or 'nowhere'}, and given at {', '.join(given) or 'none'}"
+    said_of = {name: value for name, _, value in lines}
+    yield from (
+        f"a queue gets no member on a node that joins later: {name} is {said_of.get(name, 'not set')}, not {wanted}"
+        for name, wanted in _GROWS.items()
+        if said_of.get(name) != wanted
+    )
     file = secrets / "rabbitmq.conf"
     file.write_text(
         re.sub(r"^load_definitions = .*$", f"load_definitions = {secrets / _MADE}", text, flags=re.M), "utf-8"
     )
     schemas = [one for name in ("rabbit", *sorted(plugins)) for one in installed.glob(f"{name}-*/priv/schema/*.schema")]
+    schemas.append(_NEWER)
     paths = [part for one in sorted(installed.glob("*/ebin")) for part in ("-pa", one)]
     code, said = ran("erl", "-noshell", "-noinput", *paths, "-eval", _READ, "-extra", file, *schemas)
     if code:

@@ -29,6 +29,8 @@ _BALANCER = "192.0.2.10"
 _PROGRAM = "lib/python*/site-packages/compose/docker-compose"
 _SECRET = re.compile(r"PASSWORD|PASS$|DSN|TOKEN|KEY|BROKER_URL|REDIS_URL|COOKIE")
 _MIB = 1 << 20
+# MiB that are to be kept: cadvisor's own manifests for Kubernetes ask for them.
+_KEPT = {"cadvisor": 200}
 # Their images hold a program and nothing that could ask it.
 _NO_TOOL = frozenset({"otel-collector"})
 
@@ -145,6 +147,10 @@ def _sizes(services: Mapping[str, Any]) -> Iterator[str]:
     for name, one in services.items():
         if "memory" not in one.get("deploy", {}).get("resources", {}).get("limits", {}):
             yield f"compose.yaml: {name} has no limit of memory"
+    for name, least in _KEPT.items():
+        kept = int(services[name]["deploy"]["resources"]["reservations"]["memory"]) // _MIB
+        if kept < least:
+            yield f"compose.yaml: {name} has {kept} MiB, and asks for {least}"
     planned = {"api": GATEWAY} | {f"redis-{number}": REDIS for number in range(1, 7)}
     planned |= {name: WORKER for name, process, _ in ours(services) if process.endswith((".worker", ".consume"))}
     for name, wanted in planned.items():

@@ -11,8 +11,8 @@ Services = Mapping[str, Any]
 _HEALTHY, _DONE = "service_healthy", "service_completed_successfully"
 _SERVERS = re.compile(r"(?:postgres|rabbitmq|redis)-\d+")
 _SMALL = frozenset({"postgres-1", "rabbitmq-1", "redis-1", "redis-2", "redis-3"})
-# What a migration needs: tables are made in the one, queues in the other.
-_MIGRATED = {"postgres-1": _HEALTHY, "rabbitmq-1": _HEALTHY}
+# What a migration needs: tables are made in the one, queues in the others, with a member on each that is there.
+_MIGRATED = dict.fromkeys(("postgres-1", "rabbitmq-1", "rabbitmq-2", "rabbitmq-3"), _HEALTHY)
 _KEPT = {"max_fails=3", "fail_timeout=30s"}
 _GATEWAYS = re.compile(r"server (\S+)((?: [^ ;]+)*);")
 

@@ -20,8 +20,10 @@ from deploy.kubernetes_wiring import wired
 
 Objects = Sequence[dict[str, Any]]
 
-_OVERLAYS = "compose/k8s/overlays"
-_BEFORE = "compose/k8s/prerequisites"
+_K8S = "compose/k8s"
+_OVERLAYS = f"{_K8S}/overlays"
+_BEFORE = f"{_K8S}/prerequisites"
+_RESTORE = "docs/operations/runbooks/kubernetes-restore.md"
 _CORE = re.compile(r"^(v1|apps/v1|batch/v1|autoscaling/v2|policy/v1|networking\.k8s\.io/v1)$")
 # To try things out: no operator of KEDA's, and servers without replicas.
 _SMALL = frozenset({"dev"})
@@ -75,6 +77,7 @@ def _faults(root: Path, validated: Callable[[Objects], Iterator[str]]) -> Iterat
             *validated(objects),
         ):
             yield f"{overlay.name}: {fault}"
+    yield from (f"restored: {fault}" for fault in _restored(root))
     before = [one for file in sorted((root / _BEFORE).glob("*.yaml")) for one in _objects(file.read_text("utf-8"))]
     yield from (f"prerequisites: {fault}" for fault in _custom(before))
     yield from autoscaler(root)
@@ -109,6 +112,23 @@ def built(folder: Path) -> str:
     if code:
         raise ValueError(said.strip())
     return said
+
+
+def _restored(root: Path) -> Iterator[str]:
+    """What `prod` is after a restore, by what the page has typed: PostgreSQL comes from its archive, and goes on in it
+    under another name."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(root / _K8S, Path(folder) / _K8S)
+        for command in re.findall(r"^ {4}(sed .*)$", (root / _RESTORE).read_text("utf-8"), re.MULTILINE):
+            yield from ran("bash", "-c", command, cwd=Path(folder))[1].splitlines()
+        try:
+            objects = _objects(built(Path(folder) / _OVERLAYS / "prod"))
+        except ValueError as error:
+            yield str(error)
+            return
+    if not any("recovery" in one["spec"]["bootstrap"] for one in objects if one["kind"] == "Cluster"):
+        yield f"PostgreSQL does not come from its archive by what {_RESTORE} has typed"
+    yield from (*_custom(objects), *_archives(root, objects))
 
 
 def _objects(text: str) -> list[dict[str, Any]]:

@@ -23,6 +23,8 @@ _FAULTS = [
     (MAIN, r"(api-migrate: \{condition: )service_completed_successfully", r"\1service_healthy", "nobody asks for its"),
     (MAIN, r"notifier-migrate: \{condition", "api-migrate: {condition", "notifier does not wait for notifier-migrate"),
     (MAIN, r"      rabbitmq-1: \{condition: service_healthy\}\n", "", "api-migrate does not wait for rabbitmq-1"),
+    (MAIN, r"      rabbitmq-3: \{condition: .*\n", "", "notifier-migrate does not wait for rabbitmq-3"),
+    (MAIN, r"(rabbitmq-2: .*), required: false", r"\1", "depends on undefined service"),
     (
         MAIN,
         r"      redis-create: \{condition: service_completed_successfully\}\n",

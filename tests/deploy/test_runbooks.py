@@ -91,6 +91,12 @@ def test_kubectl_is_given_folders_that_are_there() -> None:
     assert [folder for folder in folders if not (PROJECT / folder / "kustomization.yaml").is_file()] == []
 
 
+def test_kubectl_names_deployments_that_there_are() -> None:
+    named = {word for _, words in told("kubectl") for word in words if re.fullmatch(r"deployment/[a-z-]+", word)}
+    assert "deployment/ev-engine-worker" in named
+    assert [one for one in named if not (PROJECT / f"compose/k8s/base/{one.rpartition('/')[2]}.yaml").is_file()] == []
+
+
 def test_processes_are_ones_that_there_are() -> None:
     scaled = [word for _, words in told("bet-intel cluster scale") for word in words[3:] if "." in word]
     assert scaled

@@ -266,14 +266,24 @@ async def test_a_backup_brings_back_what_was_destroyed(world: World, tmp_path: P
 
     await until(stopped, _SECONDS)
     backup = Backup(cluster.folder, tmp_path)
-    before = await asyncio.to_thread(backup.rows)
+    before, shape = await asyncio.to_thread(backup.rows), await asyncio.to_thread(backup.shape)
     await asyncio.to_thread(backup.make)
+    await asyncio.to_thread(backup.damage)
+    assert await asyncio.to_thread(backup.rows) != before
+
+    await asyncio.to_thread(backup.restore)
+
+    assert await asyncio.to_thread(backup.rows) == before
+    assert await asyncio.to_thread(backup.shape) == shape
+
     await asyncio.to_thread(backup.destroy)
     assert await asyncio.to_thread(backup.rows) == {}
 
     await asyncio.to_thread(backup.restore)
 
     assert await asyncio.to_thread(backup.rows) == before
+    assert await asyncio.to_thread(backup.shape) == shape
+    await asyncio.to_thread(backup.number_anew)
     held = {f"{service}.{table}" for (service, table), rows in before.items() if not rows.startswith("0|")}
     assert held >= {"api.subscription", "api.pricing_settings", "api.feed", "notifier.delivery", "ev_engine.event"}, (
         held

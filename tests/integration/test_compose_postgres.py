@@ -45,7 +45,7 @@ class Hosts:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._account = server_account()
         secrets = {f"{service}{role}_password" for service in _SERVICES for role in ("", "_owner")}
-        for name in (*secrets, "replication_password"):
+        for name in (*secrets, "replication_password", "exporter_password"):
             (folder / name).write_text("s3cret", "utf-8")
         for name in ("host.sh", "primary.sh"):
             text = (_PROJECT / "compose/postgres" / name).read_text("utf-8")
@@ -143,7 +143,12 @@ def test_hosts_follow_whoever_takes_writes_and_a_former_primary_begins_anew(host
     for name in (second, third, first):  # in whatever order
         hosts.start(name)
     hosts.until(first, following, "2")
+    # Who exports figures sees what everybody does, and no row of theirs.
+    assert hosts.sql(first, "select rolsuper or rolreplication from pg_roles where rolname = 'exporter'") == "f"
+    seen_by_it = "select bool_and(client_addr is not null) from pg_stat_replication"
+    assert hosts.sql(first, f"set role exporter; {seen_by_it}") == "t"
     hosts.sql(first, "create table note (text text)")
+    assert "permission denied" in hosts.sql(first, "set role exporter; select * from note")
     hosts.sql(first, "insert into note values ('before')")
     for name in (second, third):
         hosts.until(name, seen, "before")

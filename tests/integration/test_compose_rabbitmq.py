@@ -26,6 +26,8 @@ _PROJECT = Path(__file__).parents[2]
 _SECONDS = 120.0
 _END_SECONDS = 60.0
 _OTHERS = "cluster_formation.classic_config.nodes"
+# What Debian's RabbitMQ does not know yet.
+_NEWER = "quorum_queue.continuous_membership_reconciliation"
 # As the image's, which is called when the cookie is in its place.
 _ENTRYPOINT = '#!/bin/bash\nexec "$@"\n'
 
@@ -98,7 +100,7 @@ def node(open_folder: Path) -> Iterator[Node]:
     text = (_PROJECT / "compose/rabbitmq/rabbitmq.conf").read_text("utf-8")
     text = text.replace("/etc/rabbitmq/definitions.json", str(secrets / "rabbitmq_definitions.json"))
     # The others are not there, and their names belong to nobody.
-    text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith(_OTHERS))
+    text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith((_OTHERS, _NEWER)))
     (configured / "10-bet-intel.conf").write_text(f"{text}{_OTHERS}.1 = rabbit@localhost\n", "utf-8")
     here = {
         "listeners.tcp.default": f"127.0.0.1:{port}",
