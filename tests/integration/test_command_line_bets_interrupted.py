@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from bet_intel.compose.bets import importing
 from bet_intel.compose.cli import run
 
 pytestmark = pytest.mark.integration
 
 KEPT: Mapping[str, Any] = {"id": "bet", "unmatched_reason": None}
+_SLEEP = "bet_intel.compose.bets.importing.sleep"
 BUSY: Mapping[str, Any] = {"detail": "This was asked for too often."}
 
 
 @dataclass
 class Scripted:
-    """Answers each bet in turn with a status, its Retry-After and a body; `taken` are the stakes it was asked to keep."""
+    """Answers each bet in turn with a status, its Retry-After and a body; `taken` are the stakes of those asked for."""
 
     script: list[tuple[int, str | None, Mapping[str, Any]]]
     taken: list[str] = field(default_factory=list)
@@ -61,7 +61,7 @@ def answering(scripted: Scripted) -> Iterator[str]:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The waits that were asked for; none takes its time."""
     asked: list[float] = []
-    monkeypatch.setattr(importing.time, "sleep", asked.append)
+    monkeypatch.setattr(_SLEEP, asked.append)
     return asked
 
 
@@ -124,7 +124,7 @@ def test_who_ends_it_is_told_what_is_kept(
     def interrupted(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(importing.time, "sleep", interrupted)
+    monkeypatch.setattr(_SLEEP, interrupted)
     with answering(Scripted([(201, None, KEPT), (429, "54", BUSY)])) as url:
         assert run(["bets", "import", file, "--url", url]) == 130
     assert "2 unanswered" in capsys.readouterr().out

@@ -88,9 +88,7 @@ def test_empty_cells_beyond_the_header_say_nothing() -> None:
     ("market", "outcome", "line", "point"),
     [("totals", "over", "8.5", "8.5"), ("spreads", "away", "1.5", "-1.5"), ("spreads", "someone", "1.5", "-1.5")],
 )
-def test_a_line_and_a_point_say_the_same_or_neither_is_taken(
-    market: str, outcome: str, line: str, point: str
-) -> None:
+def test_a_line_and_a_point_say_the_same_or_neither_is_taken(market: str, outcome: str, line: str, point: str) -> None:
     header = "bookmaker,market,outcome,price,stake,event_id,line,point\n"
     row = f"alpha,{market},{outcome},2.1,10,e,{line},"
     (slip,), refused = read_slips("f", f"{header}{row}{point}\n".encode(), american=False)

@@ -1,7 +1,7 @@
 """Bets of a file into the gateway, one after another, however long its quota makes that take."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from time import sleep
 from typing import Any
 
 from bet_intel.compose.bets.slips import Slip
@@ -41,5 +41,5 @@ def _kept(
             if waited + seconds > _PATIENCE:
                 raise CommandError(f"{slip.where}: given up after {waited:.0f} s of waiting: {error}") from error
             say(f"{slip.where}: waiting {seconds:.0f} s: {error}")
-            time.sleep(seconds)
+            sleep(seconds)
             waited, refusals = waited + seconds, refusals + 1
