@@ -147,7 +147,8 @@ async def waiting(connection: Writer, starts: Collection[datetime]) -> list[Bet]
         f"""
         select {_BET} from bet where id = any(array(
             select bet.id from unnest($1::timestamptz[]) as near (start)
-            join bet on bet.event_id is null and bet.commence_time between near.start - $2::interval and near.start + $2::interval
+            join bet on bet.event_id is null
+                and bet.commence_time between near.start - $2::interval and near.start + $2::interval
         )) and event_id is null
         order by id for update
         """,  # noqa: S608 - ours
