@@ -208,12 +208,13 @@ async def test_pages_and_groups(served: Gateway) -> None:
         {"returned": "-1"},
         {"line": 1e9},
         {"line": 1.5},
-        {"side": "lay"},
+        {"side": "against"},
         {"placed_at": "2026-01-01T00:00:00"},
         {"event_id": None, "league": "MLB"},
     ],
 )
 async def test_what_is_no_bet(served: Gateway, body: dict[str, Any]) -> None:
+    await served.tell(odds_changed(Market()))
     answer = await served.client.post(PATH, json=BET | body if body else {})
     assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
     assert await served.database.fetchval("select count(*) from bet") == 0
