@@ -93,6 +93,67 @@ async def test_an_event_is_found_by_league_teams_and_start_or_the_bet_says_why_n
     )
 
 
+async def test_an_event_that_has_gone_is_found_by_what_its_closing_lines_tell(served: Gateway) -> None:
+    await served.tell(closing_line_fixed(h2h(1.95, 0.5)))
+    found = (await placed(served, NAMED)).json()
+    assert (found["event_id"], found["unmatched_reason"]) == ("made_up:1", None)
+    assert found["clv"]["no_vig"] == pytest.approx(0.05)
+    # One that is known as well is one event, not several; and where its start is known to have moved, it is not there.
+    await served.tell(odds_changed(Market()))
+    assert (await placed(served, NAMED)).json()["event_id"] == "made_up:1"
+    await served.tell(odds_changed(Market(), match=Match(start=START + timedelta(days=2)), revision=9))
+    assert "no event of this league" in (await placed(served, NAMED)).json()["unmatched_reason"]
+
+
+async def test_of_two_games_of_one_day_that_is_taken_whose_start_is_the_bets(served: Gateway) -> None:
+    second = Match("made_up:2", start=START + timedelta(hours=6))
+    await served.tell(odds_changed(Market()), odds_changed(Market(), match=second))
+    for match in (Match(), second):
+        bet = NAMED | {"commence_time": match.start.isoformat()}
+        assert (await placed(served, bet)).json()["event_id"] == match.id
+
+
+async def test_a_bet_waits_for_its_event(served: Gateway) -> None:
+    path = (await placed(served, NAMED | {"reference": "early"})).headers["location"]
+    other = (await placed(served, NAMED | {"away": "Oldtown"})).headers["location"]
+    elsewhen = NAMED | {"commence_time": (START + timedelta(days=1)).isoformat()}
+    later = (await placed(served, elsewhen)).headers["location"]
+    await served.tell(odds_changed(Market()))
+    found = await served.get(path)
+    assert (found["event_id"], found["unmatched_reason"], found["outcome"]) == ("made_up:1", None, "Harbour City")
+    assert (found["commence_time"], found["clv"]["reason"]) == (START.isoformat().replace("+00:00", "Z"), "not_closed")
+    assert [(await served.get(one))["event_id"] for one in (other, later)] == [None, None]
+    await served.tell(closing_line_fixed(h2h(1.95, 0.5)))
+    assert (await served.get(path))["clv"]["no_vig"] == pytest.approx(0.05)
+    # The start of an event may come to be near a bet's as well.
+    await served.tell(odds_changed(Market(), match=Match(start=START + timedelta(days=1)), revision=9))
+    assert (await served.get(later))["event_id"] == "made_up:1"
+
+
+async def test_a_bet_waits_for_closing_lines_of_an_event_that_nobody_told(served: Gateway) -> None:
+    path = (await placed(served, NAMED)).headers["location"]
+    await served.tell(closing_line_fixed(h2h(1.95, 0.5)))
+    found = await served.get(path)
+    assert (found["event_id"], found["clv"]["no_vig"]) == ("made_up:1", pytest.approx(0.05))
+
+
+async def test_a_bet_that_waits_is_not_guessed_either(served: Gateway) -> None:
+    start = (START + timedelta(hours=1)).isoformat()
+    path = (await placed(served, NAMED | {"commence_time": start})).headers["location"]
+    exact = (await placed(served, NAMED | {"commence_time": START.isoformat()})).headers["location"]
+    second = Match("made_up:2", start=START + timedelta(hours=6))
+    await served.tell(closing_line_fixed(), closing_line_fixed(match=second))
+    # The first closing lines were all that there was within 12 hours.
+    assert (await served.get(path))["event_id"] == (await served.get(exact))["event_id"] == "made_up:1"
+    between = (await placed(served, NAMED | {"commence_time": start})).headers["location"]
+    await served.tell(closing_line_fixed(match=second, revision=2))
+    kept = await served.get(between)
+    assert (kept["event_id"], kept["unmatched_reason"]) == (
+        None,
+        "several events of these teams start within 12 hours of it",
+    )
+
+
 async def test_what_is_sent_twice_is_kept_once(served: Gateway) -> None:
     await served.tell(odds_changed(Market()))
     first = await placed(served, BET, key="one")
@@ -146,12 +207,14 @@ async def test_pages_and_groups(served: Gateway) -> None:
         {"stake": "much"},
         {"returned": "-1"},
         {"line": 1e9},
-        {"side": "lay"},
+        {"line": 1.5},
+        {"side": "against"},
         {"placed_at": "2026-01-01T00:00:00"},
         {"event_id": None, "league": "MLB"},
     ],
 )
 async def test_what_is_no_bet(served: Gateway, body: dict[str, Any]) -> None:
+    await served.tell(odds_changed(Market()))
     answer = await served.client.post(PATH, json=BET | body if body else {})
     assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
     assert await served.database.fetchval("select count(*) from bet") == 0

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.integration
 
 _SHARED, _API = MIGRATIONS
 _OF_FILTERS = "1161_filters_of_the_lists.sql"
+_CLOSINGS_BY_NAME = "1162_closings_by_name.sql"
 _EVENT = """
     insert into sporting_event (id, provider, sport, league, league_title, home, away, commence_time, revision, as_of,
         status)
@@ -31,10 +32,14 @@ _WRITE = ("update opportunity set ev = ev", "update combination set ev = ev")
 @pytest.fixture
 async def before(make_database: MakeDatabase, tmp_path: Path) -> str:
     """A database as it was before the indexes for filters."""
+    return await _database_before(_OF_FILTERS, make_database, tmp_path)
+
+
+async def _database_before(migration: str, make_database: MakeDatabase, folder: Path) -> str:
     for file in _API.glob("*.sql"):
-        if file.name < _OF_FILTERS:
-            shutil.copy(file, tmp_path)
-    return await make_database([_SHARED, tmp_path])
+        if file.name < migration:
+            shutil.copy(file, folder)
+    return await make_database([_SHARED, folder])
 
 
 @asynccontextmanager
@@ -78,3 +83,24 @@ async def test_filters_of_the_lists_wait_for_a_projector(before: str, first: tup
         await migrating
         await reading
     assert _OF_FILTERS not in pending(before, MIGRATIONS)
+
+
+async def test_closing_lines_of_before_get_the_names_of_events_that_are_known(
+    make_database: MakeDatabase, tmp_path: Path
+) -> None:
+    dsn = await _database_before(_CLOSINGS_BY_NAME, make_database, tmp_path)
+    async with _connected(dsn) as gateway:
+        await gateway.execute(_EVENT)
+        await gateway.execute(
+            "insert into closing (event_id, revision, voided, as_of, body) "
+            "select id, 1, false, now(), '' from unnest(array['event', 'gone']) as id"
+        )
+        await asyncio.to_thread(migrate, dsn, MIGRATIONS)
+        rows = await gateway.fetch(
+            "select event_id, provider, sport, league, league_title, home, away, commence_time is not null as starts "
+            "from closing order by event_id"
+        )
+    assert [tuple(row) for row in rows] == [
+        ("event", "made_up", "sport", "league", "League", "Home", "Away", True),
+        ("gone", None, None, None, None, None, None, False),
+    ]

@@ -76,6 +76,10 @@ def test_a_recording_is_judged_by_its_start(tmp_path: Path) -> None:
         (("recording.txt",), 1, "a backtest takes .csv files, and recordings"),
         (("results.csv", "--plot", "plot.gif"), 2, "name a .png file"),
         (("results.csv", "--errors", "2"), 2, "Must be < 1"),
+        (("results.csv", "--errors", "nan"), 2, "--errors"),
+        (("results.csv", "--min-ev", "nan"), 2, "--min-ev is nan"),
+        (("results.csv", "--min-ev", "inf"), 2, "--min-ev is inf"),
+        (("results.csv", "--plot", "missing/plot.png"), 1, "there is no such folder"),
     ],
 )
 def test_asked_wrongly(
@@ -99,3 +103,23 @@ def test_without_the_plotting_library_it_is_named(
     file = written(tmp_path, csv().encode(), "E0.csv")
     assert run(["backtest", file, "--plot", str(tmp_path / "plot.png")]) == 1
     assert "pip install 'bet-intel[plot]'" in capsys.readouterr().err
+
+
+def test_a_reference_without_prices_is_refused_or_where_nobody_chose_it_missed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = written(tmp_path, csv().encode(), "E0.csv")
+    assert run(["backtest", file, "--reference", "pinacle"]) == 2
+    assert "no prices of pinacle in these files; there are those of bet365, pinnacle" in capsys.readouterr().err
+    without = written(tmp_path, csv().replace("PS", "WH").encode(), "without.csv")
+    assert run(["backtest", without, "--json"]) == 0
+    assert "there are no prices of pinnacle in these files" in capsys.readouterr().err
+
+
+def test_a_plot_that_cannot_be_written_leaves_the_report(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file, plot = written(tmp_path, csv().encode(), "E0.csv"), tmp_path / "plot.png"
+    plot.mkdir()
+    assert run(["backtest", file, "--plot", str(plot)]) == 1
+    told = capsys.readouterr()
+    assert "judged by results" in told.out
+    assert "the plot cannot be written" in told.err

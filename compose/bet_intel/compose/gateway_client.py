@@ -16,6 +16,15 @@ _DEFAULT = "http://127.0.0.1:8000"
 _KEY = "BET_INTEL_KEY"
 _TOKEN = "BET_INTEL_API_OPERATOR_TOKEN"  # noqa: S105 - the name of a variable
 _SECONDS = 30.0
+_FOR_NOW = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
+
+
+class LaterError(CommandError):
+    """Refused for now: it may be asked for again after `seconds`, as the gateway says."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class Gateway:
@@ -70,7 +79,11 @@ class Gateway:
 
     def keep(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Keep a bet; what became of it: `status` matched, unmatched, known (its reference was there) or rejected, with
-        its `id` or the `reason`."""
+        its `id` or the `reason`.
+
+        Raises:
+            LaterError: it asks for patience, and says for how long.
+        """
         answer = self._ask("POST", "/v1/bets", json=dict(body))
         if answer.status_code == httpx.codes.CREATED:
             bet = answer.json()
@@ -81,6 +94,9 @@ class Gateway:
             return {"status": "known", "reason": _problem(answer)}
         if answer.status_code == httpx.codes.BAD_REQUEST:
             return {"status": "rejected", "reason": _problem(answer)}
+        seconds = answer.headers.get("Retry-After", "")
+        if answer.status_code in _FOR_NOW and seconds.isdecimal():
+            raise LaterError(_problem(answer), float(seconds))
         raise CommandError(_problem(answer))
 
     def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:

@@ -38,8 +38,8 @@ def spread(line: float, home: float = 1.9, category: str = "main") -> Line:
     return "spreads", line, category, {"Harbour City": (0.5, (home, 1.92)), "Riverside": (0.5, (1.9, 1.92))}
 
 
-def total(line: float) -> Line:
-    return "totals", line, "main", {"Over": (0.48, (1.95, 1.9)), "Under": (0.52, (1.85, 1.9))}
+def total(line: float, market: str = "totals", category: str = "main") -> Line:
+    return market, line, category, {"Over": (0.48, (1.95, 1.9)), "Under": (0.52, (1.85, 1.9))}
 
 
 def test_raw_by_the_same_bookmaker_and_no_vig_by_the_fair_price() -> None:
@@ -106,6 +106,29 @@ def test_points_of_totals(outcome: str, line: float, points: float) -> None:
     assert judged(bet("totals", outcome, line), total(8.5)).points == points
 
 
+def test_points_of_an_alternate_are_held_against_the_main_line() -> None:
+    close = total(9.5), total(8.5, "alternate_totals", "alternate")
+    found = judged(bet("alternate_totals", "Over", 8.5), *close)
+    assert (found.points, found.closing_line, found.closing_price, found.category) == (1.0, 9.5, 1.95, "alternate")
+    # Where no line is the main one, an alternate is so only among alternates.
+    props = total(9.5, category="prop"), total(8.5, "alternate_totals", "prop")
+    assert judged(bet("alternate_totals", "Over", 8.5), *reversed(props)).closing_line == 9.5
+
+
+def test_a_line_that_closed_under_the_other_name_has_its_price() -> None:
+    found = judged(bet("totals", "Over", 8.5), total(9.5), total(8.5, "alternate_totals", "alternate"))
+    assert (found.points, found.closing_price, found.reason) == (1.0, 1.95, None)
+    both = (total(8.5, "alternate_totals", "alternate"), ("totals", 8.5, "main", {"Over": (0.5, (1.7, 1.8))}))
+    assert judged(bet("totals", "Over", 8.5), *both).closing_price == 1.7
+    assert judged(bet("alternate_totals", "Over", 8.5), *both).closing_price == 1.95
+
+
+@pytest.mark.parametrize("side", ["back", "lay"])
+@pytest.mark.parametrize("outcome", ["Over", "Under"])
+def test_where_the_line_did_not_move_there_are_no_points_of_either_sign(outcome: str, side: str) -> None:
+    assert str(judged(bet("totals", outcome, 8.5, side=side), total(8.5)).points) == "0.0"
+
+
 def test_a_line_that_is_still_offered_has_its_price_and_the_main_line_its_points() -> None:
     found = judged(bet("spreads", line=1.5), spread(1.5, 1.8, "alternate"), spread(1.0))
     assert (found.points, found.closing_price) == (0.5, 1.8)
@@ -150,7 +173,7 @@ EVENTS = [
     ],
 )
 def test_names_are_the_same_but_for_case_accents_and_punctuation(league: str, home: str, away: str, id: str) -> None:
-    found = matching(league, home, away, EVENTS)
+    found = matching(league, home, away, START, EVENTS)
     assert (found.event and found.event.id, found.reason) == (id, None)
 
 
@@ -164,13 +187,20 @@ def test_names_are_the_same_but_for_case_accents_and_punctuation(league: str, ho
     ],
 )
 def test_nothing_is_guessed(league: str, home: str, away: str, reason: str) -> None:
-    found = matching(league, home, away, EVENTS)
+    found = matching(league, home, away, START, EVENTS)
     assert found.event is None
     assert reason in (found.reason or "")
 
 
-def test_of_two_games_of_one_day_none_is_chosen() -> None:
-    assert "several events" in (matching("MLB", "Harbour City", "Riverside", [event(), event("again")]).reason or "")
+def test_of_two_games_of_one_day_that_is_taken_whose_start_is_the_bets() -> None:
+    games = [event(), msgspec.structs.replace(event("second"), commence_time=START + timedelta(hours=6))]
+    for game in games:
+        found = matching("MLB", "Harbour City", "Riverside", game.commence_time, games)
+        assert (found.event, found.reason) == (game, None)
+    between = matching("MLB", "Harbour City", "Riverside", START + timedelta(hours=1), games)
+    twice = matching("MLB", "Harbour City", "Riverside", START, [event(), event("again")])
+    assert (between.event, twice.event) == (None, None)
+    assert all("several events" in (found.reason or "") for found in (between, twice))
 
 
 def test_outcomes_have_the_names_of_the_board() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from bet_intel.compose.backtest.football_csv import Football, UnreadableError
 from bet_intel.compose.backtest.sample import Sample
-from fixtures.football import ROWS, csv
+from fixtures.football import HEADER, ROWS, csv
 
 
 def read(text: str | bytes) -> Football:
@@ -99,3 +99,47 @@ def test_another_format_is_refused_with_what_is_missing(text: str) -> None:
 def test_what_is_no_csv_is_told_with_its_line() -> None:
     with pytest.raises(UnreadableError, match="cannot be read as CSV at line 2: field larger"):
         read(f"{csv().splitlines()[0]}\n{'x' * 200_000}\n")
+
+
+def test_a_price_with_a_bare_decimal_comma_is_not_taken_for_two() -> None:
+    football = read(csv(*ROWS, ROWS[0].replace("Norwich", "Leeds").replace(",1.15,9.59,", ",1,15,9,59,")))
+    assert football.rejected == [("E0.csv, line 5", "22 cells under 20 columns: quote a cell with a comma in it")]
+    assert len(football.matches) == 3
+
+
+def test_empty_cells_beyond_the_header_say_nothing() -> None:
+    assert read(csv(ROWS[0] + ",,,")).rejected == []
+
+
+@pytest.mark.parametrize("goals", ["1e400", "inf", "nan", "1e30", "-1", "1.5", "1_0", "1000"])
+def test_goals_that_are_none_are_no_result(goals: str) -> None:
+    football = read(csv(ROWS[0].replace(",4,1,", f",{goals},1,"), ROWS[1]))
+    assert football.rejected == [("E0.csv, line 2", "no result")]
+    assert h2h(football).size == 1
+
+
+def test_a_price_is_not_written_with_an_underscore() -> None:
+    (rejected,) = read(csv(ROWS[0].replace("1.15", "1_15"))).rejected
+    assert rejected.reason == "pinnacle: '1_15' is not a decimal price"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "twins"),
+    [
+        ("B365H", "PSH", "PSH and PSH"),
+        ("B365H", "BbMxH", "BbMxH and MaxH"),
+        ("B365H,B365D", "B365>2.5,B365_2_5", "B365>2.5 and B365_2_5"),
+        ("Time", "Home", "Home and HomeTeam"),
+        ("Time", "FTHG", "FTHG and FTHG"),
+    ],
+)
+def test_of_two_columns_for_one_thing_neither_is_taken(old: str, new: str, twins: str) -> None:
+    with pytest.raises(UnreadableError, match=f"has the columns {twins}, which tell the same"):
+        read(csv().replace(old, new, 1))
+
+
+def test_a_match_is_one_however_many_files_have_it() -> None:
+    football = read(csv())
+    football.read("again.csv", csv(ROWS[1].replace("10/08/2019", "2019-08-10"), header=HEADER).encode())
+    assert len(football.matches) == 3
+    assert football.rejected == [("again.csv, line 2", "the match of E0.csv, line 3 again")]

@@ -77,6 +77,27 @@ def test_a_point_is_the_bets_own_and_becomes_the_home_sides_line(
     assert (body["line"], body["outcome"]) == (line, "Over" if outcome == "over" else outcome)
 
 
+def test_empty_cells_beyond_the_header_say_nothing() -> None:
+    (body,) = bodies(ROW + ",,", header=HEADER + ",")
+    assert (body["stake"], body["returned"]) == ("10", "21.00")
+    _, (refused,) = read_slips("bets.csv", f"{HEADER},\n{ROW},5\n".encode(), american=False)
+    assert "13 cells under 12 columns" in refused.reason
+
+
+@pytest.mark.parametrize(
+    ("market", "outcome", "line", "point"),
+    [("totals", "over", "8.5", "8.5"), ("spreads", "away", "1.5", "-1.5"), ("spreads", "someone", "1.5", "-1.5")],
+)
+def test_a_line_and_a_point_say_the_same_or_neither_is_taken(market: str, outcome: str, line: str, point: str) -> None:
+    header = "bookmaker,market,outcome,price,stake,event_id,line,point\n"
+    row = f"alpha,{market},{outcome},2.1,10,e,{line},"
+    (slip,), refused = read_slips("f", f"{header}{row}{point}\n".encode(), american=False)
+    assert (slip.body["line"], refused) == (float(line), [])
+    slips, (other,) = read_slips("f", f"{header}{row}9\n".encode(), american=False)
+    assert slips == []
+    assert f"line {line} and point 9 are not of one bet" in other.reason
+
+
 def test_american_odds_are_taken_when_they_are_announced_and_never_read_as_decimal_ones() -> None:
     rows = ROW.replace("2.10", "+150"), ROW.replace("2.10", "-110")
     assert [body["price"] for body in bodies(*rows, american=True)] == [2.5, pytest.approx(1.9090909)]
@@ -106,6 +127,10 @@ def test_a_minus_sign_is_one_however_it_is_printed() -> None:
         ("10,21.00", "nan,21.00", "stake 'nan' is not a finite number"),
         ("10,21.00", '"1,000",21.00', "stake '1,000' could be thousands or thousandths"),
         ("10,21.00", '10,"2,100"', "returned '2,100' could be thousands or thousandths"),
+        ("2.10", "2,10", "13 cells under 12 columns"),
+        ("2.10,10,21.00", "2,10,10,50,21.00", "14 cells under 12 columns"),
+        ("2.10", "1_50", "price '1_50' is not a number"),
+        ("10,21.00", "1_0,21.00", "stake '1_0' is not a number"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_its_reason(before: str, after: str, said: str) -> None:

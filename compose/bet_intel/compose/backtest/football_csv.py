@@ -9,7 +9,7 @@ or 1,95, begin with a byte order mark or not, tell dates as 09/08/19, 09/08/2019
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple
@@ -54,6 +54,8 @@ _NEEDED = {
     "the home side's goals": ("FTHG", "HG"),
     "the away side's goals": ("FTAG", "AG"),
 }
+_ABSURD = 1000
+"""No side has as many goals."""
 _DATES = ("%d/%m/%Y", "%d/%m/%y", "%Y-%m-%d")
 
 
@@ -96,36 +98,46 @@ class Football:
     """Goals of the home and of the away side."""
     quotes: list[dict[_Column, float]] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
+    known: dict[tuple[date, str, str], str] = field(default_factory=dict)
+    """Where each match stands: what is in two files is one match."""
 
     def read(self, name: str, data: bytes) -> None:
         """Add the matches of a file.
 
         Raises:
-            UnreadableError: it has no columns of teams, results and odds, or is no CSV.
+            UnreadableError: it has no columns of teams, results and odds, two for one thing, or is no CSV.
         """
         rows = _rows(name, data)
         header = [column.strip() for column in next(rows, [])]
-        places = {column: place for place, column in enumerate(header) if column}
-        found = {what: next((n for n in names if n in places), None) for what, names in _NEEDED.items()}
-        missing = [f"{what} ({' or '.join(_NEEDED[what])})" for what, column in found.items() if column is None]
+        width = max((place for place, column in enumerate(header, start=1) if column), default=0)
+        places = {what: [p for p, column in enumerate(header) if column in names] for what, names in _NEEDED.items()}
+        missing = [f"{what} ({' or '.join(_NEEDED[what])})" for what, found in places.items() if not found]
         known = _known_columns()
-        odds = {place: known[text] for text, place in places.items() if text in known}
+        odds = {place: known[column] for place, column in enumerate(header) if column in known}
         if missing or not odds:
             raise UnreadableError(
                 f"{name} has no column for {', '.join(missing) or 'odds (B365H, PSCD, Max>2.5, …)'}: expected a file "
                 "in the format of football-data.co.uk"
             )
+        _check_twins(name, header, [*places.values(), *_places_of(odds).values()])
         for number, row in enumerate(rows, start=2):
-            if any(cell.strip() for cell in row):
-                cells = {what: _cell(row, places[column]) for what, column in found.items() if column is not None}
-                self._match(f"{name}, line {number}", cells, row, odds)
+            where = f"{name}, line {number}"
+            if any(cell.strip() for cell in row[width:]):
+                # A decimal comma that is not quoted makes a cell of its own: what follows it is under other columns.
+                reason = f"{len(row)} cells under {width} columns: quote a cell with a comma in it"
+                self.rejected.append(Rejected(where, reason))
+            elif any(cell.strip() for cell in row):
+                self._match(where, {what: _cell(row, place) for what, (place,) in places.items()}, row, odds)
 
     def _match(self, where: str, cells: Mapping[str, str], row: Sequence[str], odds: Mapping[int, _Column]) -> None:
         home, away = _goals(cells["the home side's goals"]), _goals(cells["the away side's goals"])
-        if not (cells["the home team"] and cells["the away team"]) or _date(cells["the date"]) is None:
+        teams, day = (cells["the home team"], cells["the away team"]), _date(cells["the date"])
+        if not all(teams) or day is None:
             self.rejected.append(Rejected(where, "no teams, or no date"))
         elif home is None or away is None:
             self.rejected.append(Rejected(where, "no result"))
+        elif (before := self.known.setdefault((day, *teams), where)) != where:
+            self.rejected.append(Rejected(where, f"the match of {before} again"))
         else:
             self.matches.append((home, away))
             self.quotes.append(dict(self._prices(where, row, odds)))
@@ -170,6 +182,24 @@ class Football:
         return Prices(np.stack(by_book, axis=1) if by_book else np.empty(shape), column(BEST), column(MEAN))
 
 
+def _places_of(odds: Mapping[int, _Column]) -> dict[_Column, list[int]]:
+    places: dict[_Column, list[int]] = {}
+    for place, column in odds.items():
+        places.setdefault(column, []).append(place)
+    return places
+
+
+def _check_twins(name: str, header: Sequence[str], places: Iterable[Sequence[int]]) -> None:
+    """
+    Raises:
+        UnreadableError: several columns tell the same.
+    """
+    for twins in places:
+        if len(twins) > 1:
+            columns = " and ".join(header[place] for place in twins)
+            raise UnreadableError(f"{name} has the columns {columns}, which tell the same: keep one of them")
+
+
 def _rows(name: str, data: bytes) -> Iterator[list[str]]:
     try:
         text = data.decode("utf-8-sig")
@@ -198,17 +228,14 @@ def _date(text: str) -> date | None:
 
 
 def _goals(text: str) -> int | None:
-    try:
-        goals = float(text.replace(",", "."))
-    except ValueError:
-        return None
-    return int(goals) if goals >= 0 and goals == int(goals) else None
+    goals = _number(text)
+    return int(goals) if 0 <= goals < _ABSURD and goals == int(goals) else None
 
 
 def _number(text: str) -> float:
-    """NaN where it is none."""
+    """NaN where it is none; Python would read 2_05 as 205."""
     try:
-        number = float(text.replace(",", "."))
+        number = float(text.replace(",", ".").replace("_", " "))
     except ValueError:
         return math.nan
     return number if math.isfinite(number) else math.nan

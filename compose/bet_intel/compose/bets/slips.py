@@ -65,7 +65,9 @@ def read_slips(name: str, data: bytes, *, american: bool) -> tuple[list[Slip], l
         CommandError: a column that is needed is missing, there are two for one thing, or the file is no CSV.
     """
     rows = _rows(name, data)
-    places = _places(name, [_plain(column) for column in next(rows, [])])
+    header = [_plain(column) for column in next(rows, [])]
+    places = _places(name, header)
+    width = max((place for place, column in enumerate(header, start=1) if column), default=0)
     missing = [field for field in _NEEDED if field not in places]
     if "event_id" not in places:
         missing += [field for field in ("league", "home", "away", "commence_time") if field not in places]
@@ -82,6 +84,10 @@ def read_slips(name: str, data: bytes, *, american: bool) -> tuple[list[Slip], l
         if not any(cells.values()):
             continue
         where = f"{name}, line {number}"
+        if any(cell.strip() for cell in row[width:]):
+            # A decimal comma that is not quoted makes a cell of its own, and what follows it moves under other columns.
+            refused.append(Refused(where, f"{len(row)} cells under {width} columns: quote a cell with a comma in it"))
+            continue
         # Two bets that are alike in everything are two bets: the second one of a file is the second one again.
         seen[tuple(row)] += 1
         try:
@@ -162,21 +168,32 @@ def _outcome(text: str) -> str:
 
 
 def _line(cells: Mapping[str, str], outcome: str) -> float | None:
-    """A line is the home side's; a point is the bet's own."""
-    if cells.get("line"):
-        return _number("line", cells["line"])
+    """A line is the home side's; a point is the bet's own. Where both are given they say the same."""
+    line = _number("line", cells["line"]) if cells.get("line") else None
     if not cells.get("point"):
-        return None
+        return line
     point = _number("point", cells["point"])
+    sides = _signs(cells, outcome)
+    if line is not None:
+        if line not in [sign * point for sign in sides]:
+            raise ValueError(f"line {cells['line']} and point {cells['point']} are not of one bet: keep the right one")
+        return line
+    if len(sides) > 1:
+        raise ValueError(
+            f"the point of {outcome!r} could be either side's: say home or away, or give the home side's line"
+        )
+    return sides[0] * point + 0.0  # away at 0 is 0 as well, not −0
+
+
+def _signs(cells: Mapping[str, str], outcome: str) -> Sequence[int]:
+    """By which a bet's own point becomes a line; both, where nobody can say whose it is."""
     away = {name.casefold() for name in ("away", cells.get("away", "")) if name}
     home = {name.casefold() for name in ("home", cells.get("home", "")) if name}
     if "spread" not in cells["market"].casefold():
-        return point
+        return [1]
     if outcome.casefold() in away:
-        return -point
-    if outcome.casefold() in home:
-        return point
-    raise ValueError(f"the point of {outcome!r} could be either side's: say home or away, or give the home side's line")
+        return [-1]
+    return [1] if outcome.casefold() in home else [1, -1]
 
 
 def _price(text: str, *, american: bool) -> float:
@@ -197,7 +214,7 @@ def _money(field: str, text: str) -> Decimal:
         raise ValueError(f"{field} {text!r} could be thousands or thousandths: write it without the comma")
     try:
         amount = Decimal(_with_point(text))
-    except InvalidOperation as error:
+    except (InvalidOperation, ValueError) as error:
         raise ValueError(f"{field} {text!r} is not a number") from error
     if not amount.is_finite():
         raise ValueError(f"{field} {text!r} is not a finite number")
@@ -215,7 +232,13 @@ def _number(field: str, text: str) -> float:
 
 
 def _with_point(text: str) -> str:
-    """1,95 is 1.95; with a point as well, or more commas, nobody can say what it is."""
+    """1,95 is 1.95; with a point as well, or more commas, nobody can say what it is.
+
+    Raises:
+        ValueError: it is 1_95, which Python would read as 195.
+    """
+    if "_" in text:
+        raise ValueError(text)
     return text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
 
 

@@ -1,5 +1,6 @@
 """`bet-intel backtest`: how good fair prices were, and what betting by them would have been worth."""
 
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,14 +14,16 @@ from bet_intel.compose.backtest.football_csv import Football, Rejected, Unreadab
 from bet_intel.compose.backtest.plot import NoPlottingLibraryError, draw, require_library
 from bet_intel.compose.backtest.recorded import Recorded
 from bet_intel.compose.backtest.report import MarketReport, Rejection, Report
+from bet_intel.compose.backtest.sample import Sample
 from bet_intel.compose.backtest.showing import show
 from bet_intel.compose.backtest.study import Question, Step, steps, study
 from bet_intel.compose.commands.errors import CommandError, UsageError
-from bet_intel.compose.commands.output import print_json
+from bet_intel.compose.commands.output import complain, print_json
 from bet_intel.compose.pricing.profiles import named_profile
 from bet_intel.ev_engine.domain.profile import CONSENSUS
 from bet_intel.odds import Method
 
+_REFERENCE = "pinnacle"
 _SHARE = validators.Number(gte=0, lt=1)
 
 
@@ -28,7 +31,7 @@ def backtest_command(
     *files: str,
     method: Method | None = None,
     profile: Annotated[tuple[str, ...], Parameter(negative=())] = (CONSENSUS,),
-    reference: str = "pinnacle",
+    reference: str = _REFERENCE,
     min_ev: float = 0.02,
     errors: Annotated[float, Parameter(validator=_SHARE)] = 0.0,
     resamples: Annotated[int, Parameter(validator=validators.Number(gte=10, lte=100_000))] = 1000,
@@ -66,6 +69,10 @@ def backtest_command(
         raise UsageError("which files? Give .csv files in the format of football-data.co.uk, or recordings")
     if plot is not None and not plot.lower().endswith(".png"):
         raise UsageError(f"--plot is {plot!r}: name a .png file")
+    if plot is not None and not Path(plot).expanduser().parent.is_dir():
+        raise CommandError(f"--plot is {plot!r}: there is no such folder")
+    if not -1 <= min_ev < math.inf:
+        raise UsageError(f"--min-ev is {min_ev:g}: give an EV per unit staked, 0.01 for 1 %")
     profiles = {name: named_profile(name) for name in profile}
     first = next(iter(profiles.values()))
     question = Question(profiles, reference, method or first.method, min_ev, errors, resamples, seed)
@@ -82,13 +89,11 @@ def backtest_command(
     else:
         markets, rejected = _of_recordings(paths, question)
     report = Report(list(files), resamples, seed, markets, [Rejection(*one) for one in rejected])
-    if plot is not None:
-        _plotted(markets, Path(plot).expanduser())
     if json:
         print_json(report)
     else:
         show(report)
-    return 0
+    return 0 if plot is None or _plotted(markets, Path(plot).expanduser()) else 1
 
 
 def _of_results(paths: Sequence[Path], question: Question) -> tuple[list[MarketReport], list[Rejected]]:
@@ -102,6 +107,7 @@ def _of_results(paths: Sequence[Path], question: Question) -> tuple[list[MarketR
     if not football.matches:
         first = f" ({football.rejected[0].where}: {football.rejected[0].reason})" if football.rejected else ""
         raise CommandError(f"there is no match with a result in these files{first}")
+    _check_reference(question.reference, samples)
     with _progress({sample.market: steps(question) for sample in samples}) as step_of:
         reports = [study(sample, question, None, step_of(sample.market)) for sample in samples]
     return reports, football.rejected
@@ -120,6 +126,7 @@ def _of_recordings(paths: Sequence[Path], question: Question) -> tuple[list[Mark
     samples = recorded.samples()
     if not samples:
         raise CommandError("no market in these recordings has a fair price before its start: nothing can be scored")
+    _check_reference(question.reference, samples)
     with _progress({_name(sample.market, len(sample.outcomes)): steps(question) for sample in samples}) as step_of:
         reports = []
         for sample in samples:
@@ -152,8 +159,26 @@ def _progress(totals: Mapping[str, int]) -> Iterator[Callable[[str], Step]]:
         yield step_of
 
 
-def _plotted(markets: Sequence[MarketReport], path: Path) -> None:
+def _check_reference(reference: str, samples: Sequence[Sample]) -> None:
+    """Say that nothing is compared with the reference where it has no prices.
+
+    Raises:
+        UsageError: and it was chosen, which is more likely mistyped.
+    """
+    books = sorted({book for sample in samples for book in sample.bookmakers})
+    if reference in books:
+        return
+    there = f"no prices of {reference} in these files"
+    if reference != _REFERENCE:
+        raise UsageError(f"--reference: there are {there}; there are those of {', '.join(books) or 'no bookmaker'}")
+    complain(f"there are {there}: nothing is compared with it, and there are no value bets by it (--reference)")
+
+
+def _plotted(markets: Sequence[MarketReport], path: Path) -> bool:
+    """Whether it could be written; the report is shown already."""
     try:
         draw(markets, path)
     except OSError as error:
-        raise CommandError(f"the plot cannot be written to {path} ({error.strerror or error})") from error
+        complain(f"the plot cannot be written to {path} ({error.strerror or error})")
+        return False
+    return True

@@ -1,15 +1,19 @@
 """`bet-intel bets`: bets of a file into the gateway, and what became of them; by HTTP, to a system that runs."""
 
+import sys
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter, validators
 
-from bet_intel.compose.bets.slips import read_slips
+from bet_intel.compose.bets.importing import UNANSWERED, imported
+from bet_intel.compose.bets.slips import Refused, Slip, read_slips
 from bet_intel.compose.commands import STANDARD_INPUT
 from bet_intel.compose.commands.errors import CommandError
-from bet_intel.compose.commands.output import complain, percent, print_json, print_table
+from bet_intel.compose.commands.output import complain, percent, print_json, print_table, printable
 from bet_intel.compose.gateway_client import Gateway
 
 _LARGEST = 16 << 20
@@ -38,15 +42,19 @@ def import_command(file: str, /, *, url: str | None = None, american: _Json = Fa
     name = "standard input" if file == STANDARD_INPUT else file
     slips, refused = read_slips(name, data, american=american)
     outcomes: list[dict[str, Any]] = []
-    with Gateway(url) as gateway:
-        for slip in slips:
-            kept = gateway.keep(slip.body)
-            outcomes.append({"where": slip.where, **kept})
-    outcomes += [{"where": one.where, "status": "rejected", "reason": one.reason} for one in refused]
-    if json:
-        print_json({"bets": outcomes, "counts": Counter(one["status"] for one in outcomes)})
-    else:
-        _told(outcomes)
+    try:
+        with Gateway(url) as gateway, _progress(len(slips)) as (step, say):
+            for outcome in imported(slips, gateway.keep, say):
+                outcomes.append(outcome)
+                step()
+    except CommandError as error:
+        _report(slips, outcomes, refused, json=json, error=error)
+        complain(str(error))
+        return error.code
+    except KeyboardInterrupt:
+        _report(slips, outcomes, refused, json=json)
+        raise
+    _report(slips, outcomes, refused, json=json)
     if refused or any(one["status"] == "rejected" for one in outcomes):
         complain(f"{name}: some bets were rejected")
         return 1
@@ -137,9 +145,46 @@ def _read(file: str) -> bytes:
     return data
 
 
-def _told(outcomes: list[dict[str, Any]]) -> None:
+@contextmanager
+def _progress(bets: int) -> Iterator[tuple[Callable[[], None], Callable[[str], None]]]:
+    """A bar on standard error, where that is a terminal: one takes it a bet further, the other says something beside
+    it."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+    with Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as bars:
+        task = bars.add_task("bets", total=bets)
+        yield lambda: bars.advance(task), lambda sentence: console.print(printable(sentence), markup=False)
+
+
+def _report(
+    slips: Sequence[Slip],
+    known: Sequence[dict[str, Any]],
+    refused: Sequence[Refused],
+    *,
+    json: bool,
+    error: CommandError | None = None,
+) -> None:
+    """What became of every bet of the file, also where it was not finished."""
+    outcomes = [
+        *known,
+        *({"where": slip.where, "status": UNANSWERED, "reason": None} for slip in slips[len(known) :]),
+        *({"where": one.where, "status": "rejected", "reason": one.reason} for one in refused),
+    ]
+    if json:
+        failed = {} if error is None else {"error": {"kind": error.kind, "message": str(error)}}
+        print_json({"bets": outcomes, "counts": Counter(one["status"] for one in outcomes), **failed})
+    else:
+        _told(outcomes)
+
+
+def _told(outcomes: Sequence[dict[str, Any]]) -> None:
     counts = Counter(one["status"] for one in outcomes)
     print(", ".join(f"{counts[status]:,} {status}" for status in ("matched", "unmatched", "known", "rejected")))
+    if counts[UNANSWERED]:
+        first = next(one["where"] for one in outcomes if one["status"] == UNANSWERED)
+        print(f"{counts[UNANSWERED]:,} unanswered, from {first} on: import the file again, and what is kept is known")
     for status in ("unmatched", "rejected"):
         of_status = [one for one in outcomes if one["status"] == status]
         if of_status:

@@ -13,6 +13,7 @@ from bet_intel.shared.postgres import Reader, Writer
 NEAR = timedelta(hours=12)
 """How far the start of an event may be from that of a bet on it."""
 
+_WAITING = "hashtextextended('bets without an event', 0)"
 _BET = ", ".join(Bet._fields)
 _CLV = ("closing_revision", "clv_raw", "clv_no_vig", "closing_price", "closing_fair", "closing_line", "points")
 _OF_CLV = (*_CLV, "clv_reason", "closing_category", "closing_as_of")
@@ -116,11 +117,68 @@ def near(start: datetime) -> tuple[datetime, datetime]:
 
 
 async def events_near(connection: Writer, start: datetime) -> list[EventFacts]:
+    """Those that are known, and those that have gone and left their closing lines."""
     rows = await connection.fetch(
-        f"select {_FACTS} from sporting_event where commence_time between $1 and $2 order by id",  # noqa: S608 - ours
+        f"""
+        select {_FACTS} from sporting_event where commence_time between $1 and $2
+        union all
+        select event_id, {_FACTS.removeprefix("id, ")} from closing where commence_time between $1 and $2
+            and not exists (select from sporting_event where id = closing.event_id)
+        order by 1
+        """,  # noqa: S608 - names of ours
         *near(start),
     )
     return [EventFacts(**row) for row in rows]
+
+
+async def wait_for_events(connection: Writer) -> None:
+    """Until the end of the transaction no closing lines are put: a bet whose event is not known is seen by the next."""
+    await connection.execute(f"select pg_advisory_xact_lock_shared({_WAITING})")
+
+
+async def see_who_waits(connection: Writer) -> None:
+    """Wait for who keeps a bet that may have no event: it sees the closing lines that are put now, or is seen."""
+    await connection.execute(f"select pg_advisory_xact_lock({_WAITING})")
+
+
+async def waiting(connection: Writer, starts: Collection[datetime]) -> list[Bet]:
+    """Every account's bets without an event that may be on one that starts then, locked, in the order of their ids."""
+    rows = await connection.fetch(
+        f"""
+        select {_BET} from bet where id = any(array(
+            select bet.id from unnest($1::timestamptz[]) as near (start)
+            join bet on bet.event_id is null
+                and bet.commence_time between near.start - $2::interval and near.start + $2::interval
+        )) and event_id is null
+        order by id for update
+        """,  # noqa: S608 - ours
+        sorted(set(starts)),
+        NEAR,
+    )
+    return [bet(row) for row in rows]
+
+
+async def place(connection: Writer, bets: Sequence[Bet]) -> None:
+    """Store which events these are on, or why still on none."""
+    await connection.execute(
+        """
+        update bet set event_id = new.event_id, unmatched_reason = new.reason, sport = new.sport, league = new.league,
+            home = new.home, away = new.away, commence_time = new.start, outcome = new.outcome
+        from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+            $8::timestamptz[], $9::text[])
+            as new (id, event_id, reason, sport, league, home, away, start, outcome)
+        where bet.id = new.id
+        """,
+        [each.id for each in bets],
+        [each.event_id for each in bets],
+        [each.unmatched_reason for each in bets],
+        [each.sport for each in bets],
+        [each.league for each in bets],
+        [each.home for each in bets],
+        [each.away for each in bets],
+        [each.commence_time for each in bets],
+        [each.outcome for each in bets],
+    )
 
 
 async def summary(

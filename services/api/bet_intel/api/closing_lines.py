@@ -6,6 +6,7 @@ from bet_intel.api import bet_store, closing_store, store
 from bet_intel.api.domain.bets import PROFILE, clv
 from bet_intel.api.domain.closing import ClosingLines
 from bet_intel.api.domain.model import FeedEntry
+from bet_intel.api.waiting_bets import match_waiting
 from bet_intel.api.wire import WireError
 from bet_intel.api.wire_closing import closing_lines
 from bet_intel.shared.message_metrics import OLD_REVISION, MessageMetrics
@@ -37,9 +38,11 @@ class TakeClosingLines:
         told_at = self._clock()
         await self._feed_days.prepare([told_at])
         async with self._database.transaction() as connection:
+            await bet_store.see_who_waits(connection)
             await closing_store.lock(connection, newest)
             stored = await closing_store.put(connection, list(newest.values()))
             news = [each for id, each in newest.items() if id in stored]
+            await match_waiting(connection, [each.event for each in news])
             await _judge_bets(connection, news)
             if news:
                 as_of = max(each.as_of for each in news)

@@ -22,10 +22,15 @@ async def put(connection: Writer, closings: Sequence[ClosingLines]) -> set[str]:
     """Store what is newer, of different events; returns whose were."""
     rows = await connection.fetch(
         """
-        insert into closing (event_id, revision, voided, as_of, body)
-        select * from unnest($1::text[], $2::bigint[], $3::boolean[], $4::timestamptz[], $5::bytea[])
+        insert into closing (event_id, revision, voided, as_of, body, provider, sport, league, league_title, home, away,
+            commence_time)
+        select * from unnest($1::text[], $2::bigint[], $3::boolean[], $4::timestamptz[], $5::bytea[], $6::text[],
+            $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::timestamptz[])
         on conflict (event_id) do update set
-            revision = excluded.revision, voided = excluded.voided, as_of = excluded.as_of, body = excluded.body
+            revision = excluded.revision, voided = excluded.voided, as_of = excluded.as_of, body = excluded.body,
+            provider = excluded.provider, sport = excluded.sport, league = excluded.league,
+            league_title = excluded.league_title, home = excluded.home, away = excluded.away,
+            commence_time = excluded.commence_time
         where excluded.revision > closing.revision
         returning event_id
         """,
@@ -34,6 +39,13 @@ async def put(connection: Writer, closings: Sequence[ClosingLines]) -> set[str]:
         [each.voided for each in closings],
         [each.as_of for each in closings],
         [each.body for each in closings],
+        [each.event.provider for each in closings],
+        [each.event.sport for each in closings],
+        [each.event.league for each in closings],
+        [each.event.league_title for each in closings],
+        [each.event.home for each in closings],
+        [each.event.away for each in closings],
+        [each.event.commence_time for each in closings],
     )
     return {row["event_id"] for row in rows}
 

@@ -21,6 +21,7 @@ from bet_intel.api.domain.life import Closed, transition
 from bet_intel.api.domain.model import Closing, FeedEntry, MarketChange, OddsUpdate, OpportunitySet
 from bet_intel.api.line_history import LineHistory
 from bet_intel.api.prepared import prepare
+from bet_intel.api.waiting_bets import match_waiting
 from bet_intel.api.working import SetWorking
 from bet_intel.shared.message_metrics import OLD_REVISION, UNKNOWN_MARKET, MessageMetrics
 from bet_intel.shared.messaging import Message, TerminalError
@@ -66,11 +67,12 @@ class Projector:
             applied = await store.put_markets(connection, _newest_changes(updates))
             confirmed = [(each, key) for each in newest if each.event.id in newer for key in each.confirmations]
             unknown = await store.unknown_markets(connection, confirmed)
+            await match_waiting(connection, [each.event for each in newest if newer.get(each.event.id)])
             await store.put_bookmakers(connection, _titles(update.titles for update in updates))
             await store.append_feed(
                 connection, _odds_entries(newest, applied), max(each.as_of for each in newest), told_at
             )
-        told = newer | {event_id for event_id, _ in applied}
+        told = newer.keys() | {event_id for event_id, _ in applied}
         self._ignored(messages, [f"{one.event.id} {one.revision}" for one in newest if one.event.id not in told])
         named = [f"{one.event.id} {one.revision} {' '.join(str(part) for part in key)}" for one, key in unknown]
         self._metrics.ignored(messages[0].type, UNKNOWN_MARKET, named)

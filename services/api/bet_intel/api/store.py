@@ -33,11 +33,16 @@ FEED = DailyTable("feed", "told_at")
 _NO_LINE = float("nan")
 
 
-async def put_events(connection: Writer, updates: Sequence[OddsUpdate]) -> set[str]:
-    """Events as their newest answer tells; an older one changes nothing. Returns the ids of those that are newer."""
+async def put_events(connection: Writer, updates: Sequence[OddsUpdate]) -> dict[str, bool]:
+    """Events as their newest answer tells; an older one changes nothing. Returns by id those that are newer, and
+    whether nobody knew them, or that they start then."""
     events = [update.event for update in updates]
     rows = await connection.fetch(
         """
+        with known as (
+            -- As it was before this statement. Of revision 0 is what an opportunity made room for.
+            select id, commence_time from sporting_event where id = any($1::text[]) and revision > 0
+        )
         insert into sporting_event (id, provider, sport, league, league_title, home, away, commence_time,
             revision, as_of, status)
         select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
@@ -48,14 +53,16 @@ async def put_events(connection: Writer, updates: Sequence[OddsUpdate]) -> set[s
             commence_time = excluded.commence_time, revision = excluded.revision, as_of = excluded.as_of,
             status = excluded.status
         where excluded.revision > sporting_event.revision
-        returning id
+        returning id, not exists (
+            select from known where known.id = sporting_event.id and known.commence_time = sporting_event.commence_time
+        ) as is_news
         """,
         *_facts(events),
         [update.revision for update in updates],
         [update.as_of for update in updates],
         ["closed" if update.closed else "open" for update in updates],
     )
-    return {row["id"] for row in rows}
+    return {row["id"]: row["is_news"] for row in rows}
 
 
 async def put_freshness(connection: Writer, updates: Sequence[OddsUpdate]) -> None:

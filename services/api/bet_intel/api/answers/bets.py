@@ -39,7 +39,9 @@ class BetBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ] = None
     placed_at: Time | None = None
     period: Name = "full"
-    line: Annotated[Line | None, Meta(description="A total's point, the home side's point of a spread.")] = None
+    line: Annotated[
+        Line | None, Meta(description="A total's point, the home side's point of a spread; h2h has none.")
+    ] = None
     subject: Annotated[str, Meta(max_length=200, description="Player or team of a market about one.")] = ""
     event_id: Name | None = None
     sport: Name | None = None

@@ -23,6 +23,7 @@ NO_FAIR_PRICE = "no_fair_price"
 NOT_SEEN = "not_of_your_tier"
 _WORST_CASE = "worst_case"
 _SPREADS = "spreads"
+_ALTERNATE = "alternate_"
 _HOME, _AWAY, _OVER, _UNDER = "home", "away", "over", "under"
 
 
@@ -91,12 +92,15 @@ class Matched(NamedTuple):
     reason: str | None
 
 
-def matching(league: str, home: str, away: str, events: Iterable[EventFacts]) -> Matched:
+def matching(league: str, home: str, away: str, start: datetime, events: Iterable[EventFacts]) -> Matched:
     """The one event among `events`, which start near the bet's start, of this league (its key or title) between these
-    teams. Names are the same but for case, accents and punctuation; nothing is guessed."""
+    teams; of several the one that starts when the bet says. Names are the same but for case, accents and punctuation;
+    nothing is guessed."""
     named = (_plain(home), _plain(away))
     of_league = [each for each in events if _plain(league) in (_plain(each.league), _plain(each.league_title))]
     same = [each for each in of_league if _teams(each) == named]
+    if len(same) > 1:
+        same = [each for each in same if each.commence_time == start] or same
     if len(same) == 1:
         return Matched(same[0], None)
     if same:
@@ -106,6 +110,12 @@ def matching(league: str, home: str, away: str, events: Iterable[EventFacts]) ->
     if of_league:
         return Matched(None, "no event of these teams in this league starts within 12 hours of it")
     return Matched(None, "no event of this league starts within 12 hours of it")
+
+
+def could_be(bet: Bet, event: EventFacts) -> bool:
+    """Whether the event has the names that a bet without one gives."""
+    found = matching(bet.league or "", bet.home or "", bet.away or "", event.commence_time, [event])
+    return found.event is not None
 
 
 def _teams(event: EventFacts) -> tuple[str, str]:
@@ -126,6 +136,20 @@ def outcome_of(event: EventFacts, outcome: str) -> str:
     return outcome
 
 
+def placed_on(bet: Bet, event: EventFacts) -> Bet:
+    """The bet with its event."""
+    return bet._replace(
+        event_id=event.id,
+        unmatched_reason=None,
+        sport=event.sport,
+        league=event.league,
+        home=event.home,
+        away=event.away,
+        commence_time=event.commence_time,
+        outcome=outcome_of(event, bet.outcome),
+    )
+
+
 def clv(bet: Bet, lines: ClosingLines | None, profile: str) -> Clv:
     """What the closing lines of the bet's event say of it."""
     if bet.event_id is None:
@@ -134,12 +158,14 @@ def clv(bet: Bet, lines: ClosingLines | None, profile: str) -> Clv:
         return Clv(reason=NOT_CLOSED)
     if lines.voided:
         return Clv(lines.revision, reason=NOT_STARTED)
+    asked = (profile, _of_line(bet.market), bet.period, bet.subject)
     offered = [
         market
         for market in lines.markets
-        if (market.profile, market.key.market, market.key.period, market.key.subject)
-        == (profile, bet.market, bet.period, bet.subject)
+        if (market.profile, _of_line(market.key.market), market.key.period, market.key.subject) == asked
     ]
+    # A line may have closed under the other name: that of the bet is looked at first.
+    offered.sort(key=lambda market: market.key.market != bet.market)
     if not offered:
         return Clv(lines.revision, reason=NO_MARKET)
     closing_line = _main(offered).key.line
@@ -170,13 +196,20 @@ def _against(bet: Bet, outcome: ClosingOutcome, method: str, told: Clv) -> Clv:
     )
 
 
+def _of_line(market: str) -> str:
+    """Of what a market has lines: those of totals are told as `totals` and as `alternate_totals`."""
+    return market.removeprefix(_ALTERNATE)
+
+
 def _value(price: float, side: str) -> float:
     return price / (price - 1.0) if side == LAY else price
 
 
 def _main(offered: Sequence[ClosingMarket]) -> ClosingMarket:
-    """The main line, as the engine names it; else that which most bookmakers are pooled for."""
-    return next((each for each in offered if each.category == "main"), max(offered, key=lambda each: each.books_used))
+    """The main line, as the engine names it; else that which most bookmakers are pooled for, of no alternate if there
+    is another."""
+    named = [each for each in offered if not each.key.market.startswith(_ALTERNATE)] or offered
+    return next((each for each in offered if each.category == "main"), max(named, key=lambda each: each.books_used))
 
 
 def _points(bet: Bet, closing_line: float | None) -> float | None:
@@ -184,7 +217,10 @@ def _points(bet: Bet, closing_line: float | None) -> float | None:
     if bet.line is None or closing_line is None:
         return None
     backed = _points_backed(bet, bet.line - closing_line)
-    return backed if backed is None or bet.side != LAY else -backed
+    if backed is None:
+        return None
+    # Where it did not move it is 0, whoever looks: not −0.
+    return (-backed if bet.side == LAY else backed) + 0.0
 
 
 def _points_backed(bet: Bet, more: float) -> float | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID, uuid4
 
 from msgspec import Meta
@@ -18,9 +18,8 @@ from bet_intel.api.auth import caller_of
 from bet_intel.api.bet_store import Group
 from bet_intel.api.bodies import check_json, decoded, received
 from bet_intel.api.domain.accounts import BETS, View
-from bet_intel.api.domain.bets import PROFILE, Bet, Clv, Matched, clv, matching, outcome_of, seen
+from bet_intel.api.domain.bets import PROFILE, Bet, Clv, Matched, clv, matching, placed_on, seen
 from bet_intel.api.domain.calculator import CalculationError, decimal_odds
-from bet_intel.api.domain.model import EventFacts
 from bet_intel.api.domain.odds_format import rendered, rendered_or_none
 from bet_intel.api.operation import READING, NoParameters, Operation, Question, Reads
 from bet_intel.api.problems import BodyError, NotFoundError, ParameterError, TakenError
@@ -35,6 +34,7 @@ from bet_intel.shared.times import Clock
 _PATH = "/v1/bets"
 _ID = {"id": "Id of the bet."}
 _EXAMPLE = '{"event_id": "…", "bookmaker": "pinnacle", "market": "h2h", "outcome": "home", "price": 2.1, "stake": "10"}'
+_WITHOUT_LINE = ("h2h", "h2h_3_way", "draw_no_bet", "btts", "double_chance", "outrights")
 _PLACES = Decimal("0.0001")
 _MOST = Decimal(10) ** 12
 
@@ -164,7 +164,8 @@ def operations(reads: Reads, writes: Writes, clock: Clock) -> tuple[Operation, .
             "Keep a bet",
             bets.create,
             "Its event is named by `event_id`, or looked for by league, teams and start. One that is not found is kept "
-            "unmatched, with the reason: nothing is guessed. It is judged when its event has closing lines.",
+            "unmatched, with the reason: nothing is guessed; it is looked for again when events and closing lines "
+            "come. It is judged when its event has closing lines.",
             answer=BetAnswer,
             problems=(400, 409, 413, 415, 422, 503),
             method="POST",
@@ -221,6 +222,8 @@ def _checked(body: bytes) -> BetBody:
             continue
         if not money.is_finite() or not least <= money < _MOST or money != money.quantize(_PLACES):
             raise BodyError(f"The body cannot be used: {name} is {money}; expected money with at most 4 places.")
+    if asked.line is not None and asked.market in _WITHOUT_LINE:
+        raise BodyError(f"The body cannot be used: line is {asked.line:g}; a bet on {asked.market} has none.")
     if asked.event_id is None and None in (asked.league, asked.home, asked.away, asked.commence_time):
         raise BodyError("The body cannot be used: name the event by event_id, or by league, home, away, commence_time.")
     try:
@@ -251,31 +254,32 @@ async def _event_of(connection: Writer, asked: BetBody) -> Matched:
     if asked.league is None or asked.home is None or asked.away is None or asked.commence_time is None:
         raise AssertionError("a body that names no event was refused before")
     start = _moment(asked.commence_time)
-    near = [] if start is None else await bet_store.events_near(connection, start)
-    return matching(asked.league, asked.home, asked.away, near)
+    if start is None:
+        raise AssertionError("a time that was given is one")
+    await bet_store.wait_for_events(connection)
+    near = await bet_store.events_near(connection, start)
+    return matching(asked.league, asked.home, asked.away, start, near)
 
 
 def _bet(asked: BetBody, found: Matched, account: str, now: datetime) -> Bet:
-    event: EventFacts | None = found.event
-    described: Any = asked if event is None else event
-    return Bet(
+    bet = Bet(
         str(uuid4()),
         account,
         asked.reference,
         now,
         _moment(asked.placed_at) or now,
-        None if event is None else event.id,
+        None,
         found.reason,
-        described.sport,
-        described.league,
-        described.home,
-        described.away,
-        described.commence_time,
+        asked.sport,
+        asked.league,
+        asked.home,
+        asked.away,
+        _moment(asked.commence_time),
         asked.market,
         asked.period,
         asked.line,
         asked.subject,
-        asked.outcome if event is None else outcome_of(event, asked.outcome),
+        asked.outcome,
         asked.bookmaker,
         round(asked.price, 4),
         asked.stake,
@@ -283,6 +287,7 @@ def _bet(asked: BetBody, found: Matched, account: str, now: datetime) -> Bet:
         asked.note,
         asked.side,
     )
+    return bet if found.event is None else placed_on(bet, found.event)
 
 
 async def _judged(connection: Writer, bet: Bet) -> Clv:
