@@ -77,9 +77,7 @@ async def test_a_node_that_is_forgotten_is_shown_no_more(redis_cluster: RedisClu
         finally:
             # They refuse to know it for a minute, unless it is reset: what they have forgotten is its id.
             await asyncio.to_thread(redis_cluster.command, gone, "cluster", "reset", "hard")
-            await asyncio.to_thread(
-                redis_cluster.command, others[0], "cluster", "meet", "127.0.0.1", str(gone.port)
-            )
+            await asyncio.to_thread(redis_cluster.command, others[0], "cluster", "meet", "127.0.0.1", str(gone.port))
 
 
 async def test_without_any_node_all_are_down(redis_cluster: RedisCluster) -> None:

@@ -213,7 +213,12 @@ SERVERS = Dashboard(
             "sum by (instance) (rate(redis_commands_processed_total[1m]))",
             "{{instance}}",
         ),
-        _one("Nodes of RabbitMQ that answer", "short", "max by (rabbitmq_node) (rabbitmq_identity_info)", "{{rabbitmq_node}}"),
+        _one(
+            "Nodes of RabbitMQ that answer",
+            "short",
+            "max by (rabbitmq_node) (rabbitmq_identity_info)",
+            "{{rabbitmq_node}}",
+        ),
         _one(
             "Disk that is free",
             "percentunit",

@@ -67,7 +67,7 @@ class RedisWatch:
                 self._evicted.labels(node).set(told["evicted_keys"])
 
     async def _cluster(self) -> tuple[Mapping[str, Any], Nodes]:
-        """What the cluster says of itself and its nodes; where nobody says it, those that were known are to be asked."""
+        """What the cluster says of itself and its nodes; where nobody says it, those that were known."""
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 told: Mapping[str, Any] = await self._client.cluster_info(target_nodes=RedisCluster.RANDOM)
@@ -84,7 +84,8 @@ class RedisWatch:
         if is_dead:
             return None
         host, _, port = name.rpartition(":")
-        node = ClusterNode(host, int(port), **self._client.get_connection_kwargs())
+        login: Mapping[str, Any] = self._client.get_connection_kwargs()
+        node = ClusterNode(host, int(port), **login)
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 told: Mapping[str, Any] = await node.execute_command("INFO")
