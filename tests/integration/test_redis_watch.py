@@ -6,9 +6,11 @@ import time
 import pytest
 from prometheus_client import CollectorRegistry
 
+from bet_intel.compose.servers.programs import REDIS
 from bet_intel.compose.servers.redis import RedisCluster, RedisNode
 from bet_intel.shared.rediscluster.connection import connected
 from bet_intel.shared.rediscluster.watching import RedisWatch
+from fixtures.servers import TestServers, need
 from fixtures.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -26,6 +28,13 @@ def shown(registry: CollectorRegistry, name: str) -> dict[str, float]:
         if metric.name == f"bet_intel_redis_{name}"
         for sample in metric.samples
     }
+
+
+@pytest.fixture
+def redis_alone(servers: TestServers) -> RedisCluster:
+    """A master that owns every slot, as on a small host."""
+    need(REDIS)
+    return RedisCluster.start(servers.folder, masters=1, replicas=0, name="redis-alone")
 
 
 def address(node: RedisNode) -> str:
@@ -78,6 +87,16 @@ async def test_a_node_that_is_forgotten_is_shown_no_more(redis_cluster: RedisClu
             # They refuse to know it for a minute, unless it is reset: what they have forgotten is its id.
             await asyncio.to_thread(redis_cluster.command, gone, "cluster", "reset", "hard")
             await asyncio.to_thread(redis_cluster.command, others[0], "cluster", "meet", "127.0.0.1", str(gone.port))
+
+
+async def test_a_node_that_is_alone_is_shown(redis_alone: RedisCluster) -> None:
+    """It has met no other, and does not know where it is."""
+    registry = CollectorRegistry()
+    async with connected(url_of(redis_alone), time.monotonic, registry) as redis:
+        await RedisWatch(redis.client, registry).look()
+    [node] = redis_alone.nodes
+    assert shown(registry, "node_up") == {address(node): 1.0}
+    assert shown(registry, "memory_bytes")[address(node)] > 0
 
 
 async def test_without_any_node_all_are_down(redis_cluster: RedisCluster) -> None:

@@ -1,7 +1,7 @@
 """How the Redis Cluster is, as one of its clients sees it."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -76,8 +76,14 @@ class RedisWatch:
             heed_cancellation(error)
             _log.debug("the state of redis is not known", reason=str(error))
             return {}, dict.fromkeys(self._nodes, False)
-        self._nodes = {node: "fail" in flags for node, flags in _flags(listed) if not flags & _NOT_SHOWN}
+        flags = {self._address(node): frozenset(one["flags"].split(",")) for node, one in listed.items()}
+        self._nodes = {node: "fail" in marks for node, marks in flags.items() if not marks & _NOT_SHOWN}
         return told, self._nodes
+
+    def _address(self, listed: str) -> str:
+        """One that has met no other knows no address of its own: it is the only one, and the one that is asked."""
+        host, _, port = listed.rpartition(":")
+        return f"{host or self._client.get_default_node().host}:{port}"
 
     async def _info(self, name: str, *, is_dead: bool) -> Mapping[str, Any] | None:
         """Asked on a connection of its own: a client has none to a node that it has not heard of."""
@@ -96,7 +102,3 @@ class RedisWatch:
             return told
         finally:
             await node.disconnect()
-
-
-def _flags(listed: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, frozenset[str]]]:
-    yield from ((node, frozenset(told["flags"].split(","))) for node, told in listed.items())
