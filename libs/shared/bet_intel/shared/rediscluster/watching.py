@@ -28,6 +28,7 @@ class RedisWatch:
     def __init__(self, client: RedisCluster, registry: CollectorRegistry) -> None:
         self._client = client
         self._nodes: Nodes = {}
+        self._shown: Mapping[str, Mapping[str, Any] | None] = {}
         self._ok = Gauge(
             "bet_intel_redis_cluster_ok", "1 while the cluster says that all slots are served.", registry=registry
         )
@@ -56,15 +57,20 @@ class RedisWatch:
         self._show(dict(zip(nodes, answers, strict=True)))
 
     def _show(self, answers: Mapping[str, Mapping[str, Any] | None]) -> None:
-        # A node that begins again at another address, as a pod does, leaves no series behind.
-        for gauge in (self._up, self._memory, self._limit, self._evicted):
-            gauge.clear()
+        # A node that begins again at another address, as a pod does, leaves no series behind. Those of the others stay
+        # all the while: who reads them does so in another thread.
+        for node in self._shown.keys() - answers.keys():
+            self._up.remove(node)
+        for node in {node for node, told in self._shown.items() if told and not answers.get(node)}:
+            for gauge in (self._memory, self._limit, self._evicted):
+                gauge.remove(node)
         for node, told in answers.items():
             self._up.labels(node).set(told is not None)
             if told is not None:
                 self._memory.labels(node).set(told["used_memory"])
                 self._limit.labels(node).set(told["maxmemory"])
                 self._evicted.labels(node).set(told["evicted_keys"])
+        self._shown = answers
 
     async def _cluster(self) -> tuple[Mapping[str, Any], Nodes]:
         """What the cluster says of itself and its nodes; where nobody says it, those that were known."""
