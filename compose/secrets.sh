@@ -29,9 +29,9 @@ once rabbitmq_password
 once erlang_cookie
 once operator_token
 once grafana_password
-once smtp_password
-# Of a provider, for whoever reads one: put it in.
+# Of a provider, for whoever reads one, and of the server that sends mails of alerts: put them in.
 once odds_api_key put-your-key-here
+once smtp_password put-your-password-here
 # A key of Fernet: 32 bytes in URL-safe base64.
 once secrets_key "$(head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '\n')"
 for service in api ev_engine notifier odds_ingest; do

@@ -11,6 +11,8 @@ Known = Callable[[str], frozenset[str] | None]
 """The labels of a series by its name; None where there is no such series."""
 
 _LE = frozenset({"le"})
+# They leave out some of the series, and those that stay are as they were.
+_PICKING = frozenset({"topk", "bottomk"})
 _AGAINST_EACH_OTHER = frozenset({"and", "unless"})
 
 
@@ -146,10 +148,12 @@ def _told(selector: promql.VectorSelector) -> dict[str, str]:
 
 def _of_aggregate(node: promql.AggregateExpr, known: Known) -> frozenset[str]:
     has = _labels(node.expr, known) or frozenset()
+    named = frozenset(node.modifier.labels) if node.modifier else frozenset()
+    _there(named, has, node)
+    if str(node.op) in _PICKING:
+        return has
     if node.modifier is None:
         return frozenset()
-    named = frozenset(node.modifier.labels)
-    _there(named, has, node)
     return named if node.modifier.type == promql.AggModifierType.By else has - named
 
 

@@ -30,6 +30,9 @@ _KNOWN = {
         ('absent(a_total{x="1", y=~"2|3"})', "x"),
         ('absent(b{x="1"}) or absent(a_total{y="2"})', "x y"),
         ("absent(rate(b[5m]))", ""),
+        ("bottomk by (x) (1, a_total)", "instance x y"),
+        ("topk(1, b)", "instance x"),
+        ("b and on (x, instance) bottomk by (x) (1, a_total)", "instance x"),
         ("count by (x) (sum by (x, y) (a_total))", "x"),
     ],
 )
@@ -47,6 +50,7 @@ def test_labels_of_an_expression(expression: str, expected: str) -> None:
         ("sum by (y) (sum by (x) (a_total))", "no label y, only x"),
         ("sum by (x) (a_total) / sum(b)", "one side has no x, so nothing matches"),
         ("a_total * on (y) b", "one side has no y"),
+        ("bottomk by (z) (1, b)", "no label z"),
         ("histogram_quantile(0.9, sum by (x) (h_bucket))", "no label le, only x"),
     ],
 )

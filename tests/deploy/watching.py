@@ -12,7 +12,7 @@ import yaml
 from deploy.our_services import ours
 
 _FOLDER = "compose/prometheus"
-_ADDRESS = re.compile(r"(?:redis://)?(?P<name>[a-z0-9-]+):(?P<port>\d+)")
+_ADDRESS = re.compile(r"(?:(?:redis|http)://)?(?P<name>[a-z0-9-]+):(?P<port>\d+)(?:/health)?")
 # By the repository of its image. Servers are asked by an exporter, which is told where they listen for everybody.
 _PORTS = {
     "postgres": 5432,
@@ -21,7 +21,12 @@ _PORTS = {
     "prometheuscommunity/postgres-exporter": 9187,
     "oliver006/redis_exporter": 9121,
     "prom/node-exporter": 9100,
+    "prom/blackbox-exporter": 9115,
+    "prom/prometheus": 9090,
+    "prom/alertmanager": 9093,
     "gcr.io/cadvisor/cadvisor": 8080,
+    # The front door, for a gateway behind it.
+    "nginx": 8080,
 }
 _COLLECTOR = "otel/opentelemetry-collector-contrib"
 _ALERTMANAGER = ("prom/alertmanager", 9093)

@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from bet_intel.odds_ingest.domain.quotes import Answer
 from bet_intel.odds_ingest.ingest import IngestOdds
 from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
 from bet_intel.odds_ingest.store import Store
 from bet_intel.shared.columns import read
+from bet_intel.shared.service_metrics import Hops
 from fixtures.answers import H2H, LEAGUE, PROVIDER, TOTAL, answer, board, minutes, odds, sporting_event
 from fixtures.odds_ingest_messages import (
     CLOSED,
@@ -93,6 +95,26 @@ async def test_time_passes_for_the_events_of_leagues_an_answer_does_not_speak_fo
     assert {body.as_of_us for body in told} == {int(minutes(5).timestamp() * 1e6)}
     soon = await service.takes(answer(odds({H2H: board(EVEN)}), as_of=minutes(5.5)))
     assert [body.event.id for body in soon] == ["the_feed:1"]
+
+
+async def test_an_answer_without_events_has_come_to_nowhere(service: Service) -> None:
+    """Out of season a provider answers with none. Nothing follows from it, so nobody is to miss what would."""
+    registry = CollectorRegistry()
+    ingest = IngestOdds(service.outbox, Store(), lambda: NOW, hops=Hops(registry, lambda: NOW))
+    service = replace(service, ingest=ingest)
+
+    def stored() -> float:
+        return registry.get_sample_value("bet_intel_odds_age_seconds_count", {"hop": "stored"}) or 0.0
+
+    assert await service.takes(answer()) == []
+    assert stored() == 0
+    await service.takes(answer(odds({H2H: board(EVEN)}), as_of=minutes(1)))
+    assert stored() == 1
+    # It withdraws what was there: that is told, and is to arrive.
+    assert len(await service.takes(answer(as_of=minutes(2)))) == 1
+    assert stored() == 2
+    assert await service.takes(answer(as_of=minutes(3))) == []
+    assert stored() == 2
 
 
 async def test_two_answers_of_one_time_are_both_taken(service: Service) -> None:

@@ -35,9 +35,9 @@ async def test_metrics_of_queues_have_the_labels_that_are_listed(vhost: Vhost) -
                 given: dict[str, set[str]] = {}
                 for family in (each for text in texts for each in text_string_to_metric_families(text)):
                     for sample in family.samples:
-                        if sample.labels.get("queue") == queue.name:
+                        if sample.labels.get("queue", queue.name) == queue.name:
                             given.setdefault(sample.name, set(sample.labels))
                 return all(labels <= given.get(name, set()) for name, labels in listed.items())
 
             await until(all_have, timeout=60)
-    assert len(listed) == 4
+    assert len(listed) == 5

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _NO_STREAM = 'route!="/v1/stream"'
+_ON_DISK = 'fstype!~"tmpfs|ramfs|overlay|squashfs|iso9660"'
 _COMPOSED = 'name=~".+", pod=""'
 _IN_A_POD = 'namespace="bet-intel", container!="", container!="POD"'
 """Containers as cAdvisor names them: by a name under Docker, by pod and container on Kubernetes, where their names say
@@ -134,6 +135,12 @@ TASKS = Dashboard(
         ),
         _one("Tasks at work", "short", "sum by (queue) (bet_intel_tasks_at_work)", "{{queue}}"),
         _one("Processes", "short", "count by (service, process) (bet_intel_build_info)", "{{service}} {{process}}"),
+        _one(
+            "Starts in half an hour",
+            "short",
+            "sum by (service, process) (changes(bet_intel_process_start_time_seconds[30m]))",
+            "{{service}} {{process}}",
+        ),
         _one("Outboxes", "short", "max by (service) (bet_intel_outbox_rows)", "{{service}}"),
         _one("Dead letters", "short", "max by (service) (bet_intel_dead_letters)", "{{service}}"),
     ),
@@ -168,7 +175,7 @@ PROVIDERS = Dashboard(
             "{{provider}} {{outcome}} {{error_kind}}",
         ),
         _quantiles("Time of a call", "bet_intel_provider_call_seconds", "provider"),
-        _one("Credits left", "short", "min by (provider) (bet_intel_provider_credits_left)", "{{provider}}"),
+        _one("Credits left", "short", "bet_intel:provider_credits:left", "{{provider}}"),
         _one(
             "Credits spent in an hour",
             "short",
@@ -205,6 +212,18 @@ SERVERS = Dashboard(
             "ops",
             "sum by (instance) (rate(redis_commands_processed_total[1m]))",
             "{{instance}}",
+        ),
+        _one(
+            "Nodes of RabbitMQ that answer",
+            "short",
+            "max by (rabbitmq_node) (rabbitmq_identity_info)",
+            "{{rabbitmq_node}}",
+        ),
+        _one(
+            "Disk that is free",
+            "percentunit",
+            f"min by (instance, device) (node_filesystem_avail_bytes{{{_ON_DISK}}} / node_filesystem_size_bytes)",
+            "{{instance}} {{device}}",
         ),
     ),
 )

@@ -1,11 +1,12 @@
 """What is measured of every service alike: which build runs, what is not told yet, how old odds are on their way."""
 
+import math
 import platform
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Gauge, Histogram, ProcessCollector
 
 from bet_intel.shared.messaging import Message
 from bet_intel.shared.times import Clock
@@ -23,6 +24,18 @@ def show_build(registry: CollectorRegistry, service: str, process: str) -> None:
         ("service", "process", "version", "python"),
         registry=registry,
     ).labels(service, process, version("bet-intel"), platform.python_version()).set(1)
+    Gauge(
+        "bet_intel_process_start_time_seconds",
+        "When this process was started, as Unix time; NaN where the machine does not tell.",
+        ("service", "process"),
+        registry=registry,
+    ).labels(service, process).set(_started_at())
+
+
+def _started_at() -> float:
+    """As the kernel knows it: a process that begins anew in its own place, for its memory, was not started again."""
+    told = (sample for metric in ProcessCollector(registry=None).collect() for sample in metric.samples)
+    return next((sample.value for sample in told if sample.name == "process_start_time_seconds"), math.nan)
 
 
 class OutboxMetrics:

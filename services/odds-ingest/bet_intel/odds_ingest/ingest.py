@@ -104,7 +104,8 @@ class IngestOdds:
             await self._store.save_position(unit.connection, source, answer.position)
             unit.append(*[odds_changed(state, restate=_restates(before, state), live=self._live) for state in after])
             unit.append(*[odds_changed(state, unanswered=True, live=self._live) for state in others])
-        if self._hops is not None:
+        if after and self._hops is not None:
+            # Of an answer without events nothing goes further, and nobody is to wait for it.
             self._hops.reached("stored", answer.as_of)
         self._say(identified)
         shown = identified.shown
