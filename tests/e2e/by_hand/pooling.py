@@ -92,9 +92,11 @@ def pooled(opinions: Mapping[str, Opinion]) -> Pool | None:
 def _furthest(
     lam: Mapping[str, Sequence[float]], weights: Mapping[str, float], far: Sequence[float], most: int
 ) -> set[str]:
-    """The bookmakers beyond the limit of any outcome, the furthest in limits where these are more than `most`."""
+    """The bookmakers beyond the limit of any outcome and, in limits, at least half as far as the furthest; where these
+    are more than `most`, the furthest of them."""
     times = {b: max(apart / far[o] for o, apart in _apart(lam, weights, b)) for b in weights}
-    return {b for b in sorted(times, key=lambda b: -times[b])[:most] if times[b] > 1}
+    half = max(times.values()) / 2
+    return {b for b in sorted(times, key=lambda b: -times[b])[:most] if times[b] > 1 and times[b] >= half}
 
 
 def _distances(lam: Mapping[str, Sequence[float]], weights: Mapping[str, float]) -> tuple[list[float], float]:

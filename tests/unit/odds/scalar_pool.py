@@ -21,7 +21,7 @@ def capped(weights: Sequence[float], ceiling: float) -> list[float]:
 
 def weighted_median(values: Sequence[float], shares: Sequence[float]) -> float:
     reached = 0.0
-    ordered = sorted(zip(values, shares, strict=True))
+    ordered = sorted((value, share) for value, share in zip(values, shares, strict=True) if share > 0.0)
     for index, (value, share) in enumerate(ordered):
         reached += share
         if abs(reached - 0.5) <= 1e-12:
@@ -52,9 +52,10 @@ def limits(
 
 
 def most_beyond(furthest: Sequence[float], spare: int) -> set[int]:
-    """The outliers, no more than `spare` of them."""
+    """The outliers at least half as far as the furthest, no more than `spare` of them."""
     ranked = sorted(range(len(furthest)), key=lambda index: -furthest[index])
-    return {index for index in ranked[:spare] if furthest[index] > 1.0}
+    beyond = max(1.0, furthest[ranked[0]] / 2.0)
+    return {index for index in ranked[:spare] if furthest[index] > 1.0 and furthest[index] >= beyond}
 
 
 def bounded_mean(values: Sequence[float], shares: Sequence[float], reach: float) -> float:

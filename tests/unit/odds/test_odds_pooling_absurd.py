@@ -81,6 +81,23 @@ def test_it_is_named_and_moves_nothing(mistake: str, seed: int, outcomes: int, b
     assert moved[absurd].max() < 1e-12
 
 
+def test_who_is_an_outlier_because_of_an_absurd_quote_alone_is_kept() -> None:
+    """With 1.01 among them the others are judged by such a median that the fourth one is beyond the limit."""
+    prices = (
+        (1.01, 4.70, 8.05),
+        (1.40, 4.85, 8.60),
+        (1.40, 4.85, 7.95),
+        (1.45, 4.75, 7.20),
+        (1.35, 4.65, 7.70),
+        (1.35, 5.05, 7.65),
+        (1.35, 4.85, 8.05),
+    )
+    weight = np.array([4.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])[:, np.newaxis]
+    fair = fair_prices(1.0 / np.array(prices).T[:, :, np.newaxis], weight, band_methods=())
+    assert fair.consensus.outlier[:, 0].tolist() == [True, *[False] * 6]
+    np.testing.assert_array_equal(fair.consensus.probability, fair.leave_one_out.probability[0])
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(5, 14))
 def test_an_honest_board_keeps_nearly_everybody(seed: int, books: int) -> None:
     board = spoiled(np.random.default_rng(seed), 2, books, 200, "sides swapped", 1.0)

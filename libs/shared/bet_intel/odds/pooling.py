@@ -8,9 +8,9 @@ Both work in log-odds, λ = ln(p/(1 − p)), per outcome:
 1. the median of λ by weight, no book counting for more than .15 (or an equal part, where they are fewer than seven), so
    that it stays among the sound books when two of five are wrong; and MAD, the plain median of |λ − median| over the
    books present;
-2. a book further than max(3 · 1.4826 · MAD, 0.20) from the median on any outcome is an *outlier* and is not used; the
-   others are judged again as if it had never been there, from 1. on, until nobody is named, or more would leave no
-   majority: of those only the furthest are named;
+2. a book further than max(3 · 1.4826 · MAD, 0.20) from the median on any outcome is an *outlier* and is not used. The
+   furthest is named, in limits, with those at least half as far; the others are judged again as if these had never been
+   there, from 1. on, until nobody is named, or more would leave no majority: of those only the furthest are named;
 3. shares of the weights of the others, none above 40 % where three or more books are left;
 4. the median of λ by these shares, and from it the mean of the distances by the shares, none counting for more than a
    twentieth of an outlier's; back to probabilities, divided by their sum over outcomes.

@@ -12,6 +12,7 @@ from bet_intel.odds.weights import capped_shares
 
 MAD_TO_SIGMA = 1.4826
 _TIE = 1e-12
+_AS_FAR = 0.5  # of the furthest: who is named with it
 _FEW = 500  # weights: what the calls of NumPy cost then is more than what they do
 _MOST_IN_A_BYTE = 255
 
@@ -136,7 +137,8 @@ def _judge_again(
     books: _Books, weight: FloatArray, judged: _Judged, outlier: BoolArray, spare: IntArray, rule: PoolingRule
 ) -> None:
     """A book is named against the others: without those just named, what is left is judged again as if they had never
-    been there, until nobody is named any more. So a named book moves neither the median nor the limit of the rest.
+    been there, until nobody is named any more. So a book that was named before others moves neither the median nor the
+    limit that these were judged by.
     `outlier` and `judged`, but for its distances and its dispersion, become those of the last judgement."""
     # Of few, to pick out the markets that somebody is named in costs more than to judge all of them again.
     of = slice(None) if weight.size <= _FEW else np.logical_or.reduce(outlier, axis=(0, 2)).nonzero()[0]
@@ -183,11 +185,18 @@ def _count(flags: BoolArray) -> IntArray:
 
 
 def _furthest(distance: FloatArray, spare: IntArray) -> BoolArray:
-    """The outliers by their `distance` in limits (b, ...), no more than the `spare` (...) furthest."""
+    """The outliers by their `distance` in limits (b, ...) who are at least half as far as the furthest, no more than
+    `spare` (...) of them.
+
+    An absurd book moves the median and the limit that the others are judged by in the same round: who is an outlier
+    only because of it is far less far, and is judged again without it.
+    """
     outlier: BoolArray = distance > 1.0
-    if np.count_nonzero(outlier) and (_count(outlier) > spare).any():
-        rank = (-distance).argsort(axis=0, kind="stable").argsort(axis=0)
-        outlier &= rank < spare
+    if np.count_nonzero(outlier):
+        outlier &= distance >= _AS_FAR * np.maximum.reduce(distance, axis=0)
+        if (_count(outlier) > spare).any():
+            rank = (-distance).argsort(axis=0, kind="stable").argsort(axis=0)
+            outlier &= rank < spare
     return outlier
 
 
