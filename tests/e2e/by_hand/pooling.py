@@ -51,7 +51,10 @@ def opinion_of(board: Board, book: str) -> Opinion | None:
         total = sum(mids.values())
         return Opinion(2.0, total - 1, {o: r / total for o, r in mids.items()}) if abs(total - 1) <= 0.10 else None
     total = sum(1 / price for price in backs.values())
-    return Opinion(weight, total - 1, power([1 / price for price in backs.values()], backs)) if total > 1 else None
+    most = 1.30 + 0.03 * max(0, len(backs) - 3)
+    if not 1 < total <= most:
+        return None
+    return Opinion(weight, total - 1, power([1 / price for price in backs.values()], backs))
 
 
 def power(implied: Sequence[float], names: Mapping[str, float]) -> dict[str, float]:

@@ -30,6 +30,9 @@ class PoolingRule:
     not taken for one.
     reach: the part of that distance from the median of the pool within which a book's distance counts whole; one that
     is further away counts as if it were there, from `bound_from_books` books on: of two books the pool is the mean.
+    overround, overround_per_outcome: a bookmaker's prices are no opinion where they add up to more than that above one
+    winner, for two or three outcomes, and so much more for each beyond three. What is above is a placeholder: the most
+    that recorded bookmakers ask is .20 of three outcomes, .25 of 30 and .53 of 64.
     """
 
     max_share: float = 0.40
@@ -40,6 +43,8 @@ class PoolingRule:
     outlier_from_books: int = 4
     reach: float = 0.05
     bound_from_books: int = 3
+    overround: float = 0.30
+    overround_per_outcome: float = 0.03
 
     def __post_init__(self) -> None:
         if self.cap_from_books < 1 or not 1.0 / self.cap_from_books <= self.max_share <= 1.0:
@@ -57,6 +62,15 @@ class PoolingRule:
                 "reach and median_share must lie above 0 and not above 1 and bound_from_books be at least 3, got "
                 f"{self.reach}, {self.median_share}, {self.bound_from_books}"
             )
+        if not (self.overround > 0.0 and self.overround_per_outcome >= 0.0):
+            raise ValueError(
+                "overround must be above 0 and overround_per_outcome not below, got "
+                f"{self.overround}, {self.overround_per_outcome}"
+            )
+
+    def most_implied(self, outcomes: int, target: float = 1.0) -> float:
+        """What the implied probabilities of a bookmaker may add up to where `target` of the outcomes win."""
+        return target * (1.0 + self.overround + self.overround_per_outcome * max(0, outcomes - 3))
 
 
 DEFAULT_RULE = PoolingRule()
