@@ -114,6 +114,20 @@ def test_prices_that_are_a_little_generous_are_without_margin_and_no_outlier(see
     assert not generous.consensus.outlier[-1].any()
 
 
+def test_a_price_without_a_margin_is_held_against_how_far_the_others_are_apart_on_its_own_outcome() -> None:
+    """They agree on the favourite, and not on the long shot: half as much again on the favourite is an error, on the
+    long shot it may be an opinion."""
+    long_shot = np.array([0.060, 0.070, 0.080, 0.090, 0.100])
+    fair = np.stack([np.full(5, 0.70), 0.30 - long_shot, long_shot])
+    absurd = np.array([[0.70 / 1.5, 0.70], [0.22, 0.22], [0.08, 0.08 / 1.5]])  # by market, its own price wrong
+    implied = np.concatenate(
+        (np.repeat((fair ** (1 / 1.05))[..., np.newaxis], 2, axis=2), absurd[:, np.newaxis]), axis=1
+    )
+    told = fair_prices(implied, np.ones((6, 2)), band_methods=())
+    assert (told.status[-1] == DevigStatus.NO_OVERROUND).all()
+    assert told.consensus.outlier[-1].tolist() == [True, False]
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(4, 12), st.integers(2, 30), st.floats(0.05, 1.5))
 def test_a_majority_is_never_named(seed: int, books: int, outcomes: int, spread: float) -> None:
     """Of many outcomes every bookmaker is far from the median on one."""

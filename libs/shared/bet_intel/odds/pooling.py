@@ -27,7 +27,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from bet_intel.odds.arrays import BoolArray, FloatArray, IntArray, over_outcomes, refuse, require_target
-from bet_intel.odds.weighing import DEFAULT_RULE, MAD_TO_SIGMA, PoolingRule, weigh
+from bet_intel.odds.weighing import DEFAULT_RULE, PoolingRule, weigh
 
 
 class Pool(NamedTuple):
@@ -38,7 +38,8 @@ class Pool(NamedTuple):
     outlier (b, m): excluded by the rule; of fair prices also :func:`unmargined_outliers`. dispersion (m,): MAD in
     log-odds over all books with weight, outliers included, the largest over outcomes; NaN without books. books_used
     (m,): books with a share. drawn_in (n, m): what bounding the distances adds to the mean of the log-odds by the
-    shares, 0 where every book is within reach.
+    shares, 0 where every book is within reach. limit (n, m): how far in log-odds an outlier is from the books in the
+    pool.
     """
 
     probability: FloatArray
@@ -47,6 +48,7 @@ class Pool(NamedTuple):
     dispersion: FloatArray
     books_used: IntArray
     drawn_in: FloatArray
+    limit: FloatArray
 
     def at(self, level: "int | slice") -> Self:
         """Of pools with one more axis in front those at `level`."""
@@ -57,6 +59,7 @@ class Pool(NamedTuple):
             self.dispersion[level],
             self.books_used[level],
             self.drawn_in[level],
+            self.limit[level],
         )
 
 
@@ -130,8 +133,7 @@ def unmargined_outliers(implied: FloatArray, weight: FloatArray, pool: Pool, rul
     if level.size:
         said, fair = implied[:, book, market], pool.probability[level, :, market].T
         apart = np.abs(np.log(said / fair))
-        limit = np.maximum(rule.outlier_scale * MAD_TO_SIGMA * pool.dispersion[level, market], rule.outlier_floor)
-        outlier[level, book, market] = (apart > limit).any(axis=0)
+        outlier[level, book, market] = (apart > pool.limit[level, :, market].T).any(axis=0)
     return outlier
 
 
