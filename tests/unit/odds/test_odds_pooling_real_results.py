@@ -32,7 +32,7 @@ def opening(request: pytest.FixtureRequest) -> Callable[[str], Prices]:
     known = [Profile().bookmaker(key) for key in sample.bookmakers]
     kept = [b for b, book in enumerate(known) if not book.exchange]
     price = sample.opening.by_book[:, kept]
-    there = ~np.isnan(price).any(axis=0)
+    there = np.asarray(~np.isnan(price).any(axis=0))
 
     def of(bookmaker: str) -> Prices:
         judged = [sample.bookmakers[b] for b in kept].index(bookmaker)

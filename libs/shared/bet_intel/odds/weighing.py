@@ -128,9 +128,9 @@ def weigh(log_odds: FloatArray, weight: FloatArray, rule: PoolingRule) -> Weighe
     dispersion, outlier = judged.dispersion, _furthest(judged.distance, spare)
     if np.count_nonzero(outlier):
         _judge_again(books, weight, judged, outlier, spare, rule)
-    rows = (judged.share, outlier, _drawn_in(books, judged, rule), judged.limit)
-    share, outlier, drawn_in, limit = (each.transpose(2, 0, 1) for each in rows)
-    return Weighed(share, outlier, dispersion.T, judged.books_used.T, drawn_in, limit)
+    numbers = judged.share, _drawn_in(books, judged, rule), judged.limit
+    share, drawn_in, limit = (each.transpose(2, 0, 1) for each in numbers)
+    return Weighed(share, outlier.transpose(2, 0, 1), dispersion.T, judged.books_used.T, drawn_in, limit)
 
 
 class _Judged(NamedTuple):

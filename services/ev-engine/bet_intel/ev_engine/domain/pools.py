@@ -158,7 +158,13 @@ class Pooled:
             return "not_mutually_exclusive"
         left_out = self.left_out(m)
         reasons = [left_out[b] for b in books]
-        for reason in ("reference_stale", "no_overround", "incomplete_market", "excessive_overround", "different_outcomes"):
+        for reason in (
+            "reference_stale",
+            "no_overround",
+            "incomplete_market",
+            "excessive_overround",
+            "different_outcomes",
+        ):
             if reason in reasons:
                 return reason
         return "reference_missing"
