@@ -189,6 +189,8 @@ def _fair(board: MarketBoard, outcomes: list[str], books: list[str], fresh: set[
             weight[b, 0] = by_kind * by_limit[book]
             if exchange and not is_mid[b, 0]:
                 weight[b, 0] = min(weight[b, 0], 1.0)
+    # NaN where one is missing, which is above nothing.
+    weight[implied.sum(axis=0) > 1.30 + 0.03 * max(0, len(outcomes) - 3)] = 0.0
     return fair_prices(implied, weight, is_mid=is_mid)
 
 

@@ -51,7 +51,10 @@ def opinion_of(board: Board, book: str) -> Opinion | None:
         total = sum(mids.values())
         return Opinion(2.0, total - 1, {o: r / total for o, r in mids.items()}) if abs(total - 1) <= 0.10 else None
     total = sum(1 / price for price in backs.values())
-    return Opinion(weight, total - 1, power([1 / price for price in backs.values()], backs)) if total > 1 else None
+    most = 1.30 + 0.03 * max(0, len(backs) - 3)
+    if not 1 < total <= most:
+        return None
+    return Opinion(weight, total - 1, power([1 / price for price in backs.values()], backs))
 
 
 def power(implied: Sequence[float], names: Mapping[str, float]) -> dict[str, float]:
@@ -92,9 +95,11 @@ def pooled(opinions: Mapping[str, Opinion]) -> Pool | None:
 def _furthest(
     lam: Mapping[str, Sequence[float]], weights: Mapping[str, float], far: Sequence[float], most: int
 ) -> set[str]:
-    """The bookmakers beyond the limit of any outcome, the furthest in limits where these are more than `most`."""
+    """The bookmakers beyond the limit of any outcome and, in limits, at least half as far as the furthest; where these
+    are more than `most`, the furthest of them."""
     times = {b: max(apart / far[o] for o, apart in _apart(lam, weights, b)) for b in weights}
-    return {b for b in sorted(times, key=lambda b: -times[b])[:most] if times[b] > 1}
+    half = max(times.values()) / 2
+    return {b for b in sorted(times, key=lambda b: -times[b])[:most] if times[b] > 1 and times[b] >= half}
 
 
 def _distances(lam: Mapping[str, Sequence[float]], weights: Mapping[str, float]) -> tuple[list[float], float]:

@@ -68,6 +68,27 @@ def test_a_bookmaker_that_cannot_be_referred_to_makes_nobody_late() -> None:
     assert market.fair.books_used == 3
 
 
+def test_placeholders_are_nobodys_opinion_and_make_nobody_late() -> None:
+    """At 1.2 on either side two thirds more than is staked would be kept."""
+    books = {"alpha": power(0.6, 0.4), "beta": power(0.58, 0.42)}
+    ages = {"alpha": 400.0, "beta": 400.0, "held": 0.0}
+    market = priced(board({**books, "held": {"A": 1.2, "B": 1.2}}, ages=ages))
+    assert shares(market)["held"] == 0.0
+    assert market.fair.left_out == ("", "", "excessive_overround")
+    assert market.fair.consensus == pytest.approx(priced(board(books, ages=ages)).fair.consensus)
+    alone = priced(board({"held": {"A": 1.2, "B": 1.2}}))
+    assert alone.fair.reason == "excessive_overround"
+
+
+@pytest.mark.parametrize(("overround", "used"), [(0.299, True), (0.301, False)])
+@pytest.mark.parametrize(("outcomes", "more"), [(2, 0.0), (3, 0.0), (20, 17 * 0.03)])
+def test_more_outcomes_may_cost_more(outcomes: int, more: float, overround: float, used: bool) -> None:
+    total = 1.0 + overround + more
+    one = {f"runner {number}": outcomes / total for number in range(outcomes)}
+    market = priced(board({"alpha": one, "beta": one}))
+    assert market.fair.books_used == (2 if used else 0)
+
+
 def test_alternate_lines_may_be_older_than_main_ones() -> None:
     markets = {
         line("totals", 8.5): board(

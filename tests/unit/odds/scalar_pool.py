@@ -53,9 +53,10 @@ def limits(
 
 
 def most_beyond(furthest: Sequence[float], spare: int) -> set[int]:
-    """The outliers, no more than `spare` of them."""
+    """The outliers at least half as far as the furthest, no more than `spare` of them."""
     ranked = sorted(range(len(furthest)), key=lambda index: -furthest[index])
-    return {index for index in ranked[:spare] if furthest[index] > 1.0}
+    beyond = max(1.0, furthest[ranked[0]] / 2.0)
+    return {index for index in ranked[:spare] if furthest[index] > 1.0 and furthest[index] >= beyond}
 
 
 def bounded_mean(values: Sequence[float], shares: Sequence[float], reach: float) -> float:

@@ -258,6 +258,8 @@ def test_bad_input_is_refused_with_the_reason() -> None:
         PoolingRule(outlier_from_books=2)
     with pytest.raises(ValueError, match="reach"):
         PoolingRule(reach=0.0)
+    with pytest.raises(ValueError, match="overround must be above 0"):
+        PoolingRule(overround=0.0)
 
 
 def test_a_book_with_an_impossible_number_is_no_error_while_it_has_no_weight() -> None:

@@ -81,6 +81,23 @@ def test_it_is_named_and_moves_nothing(mistake: str, seed: int, outcomes: int, b
     assert moved[absurd].max() < 1e-12
 
 
+def test_who_is_an_outlier_because_of_an_absurd_quote_alone_is_kept() -> None:
+    """With 1.01 among them the others are judged by such a median that the fourth one is beyond the limit."""
+    prices = (
+        (1.01, 4.70, 8.05),
+        (1.40, 4.85, 8.60),
+        (1.40, 4.85, 7.95),
+        (1.45, 4.75, 7.20),
+        (1.35, 4.65, 7.70),
+        (1.35, 5.05, 7.65),
+        (1.35, 4.85, 8.05),
+    )
+    weight = np.array([4.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])[:, np.newaxis]
+    fair = fair_prices(1.0 / np.array(prices).T[:, :, np.newaxis], weight, band_methods=())
+    assert fair.consensus.outlier[:, 0].tolist() == [True, *[False] * 6]
+    np.testing.assert_array_equal(fair.consensus.probability, fair.leave_one_out.probability[0])
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(5, 14))
 def test_an_honest_board_keeps_nearly_everybody(seed: int, books: int) -> None:
     board = spoiled(np.random.default_rng(seed), 2, books, 200, "sides swapped", 1.0)
@@ -95,6 +112,20 @@ def test_prices_that_are_a_little_generous_are_without_margin_and_no_outlier(see
     generous = fair_prices(board.implied, board.weight, band_methods=())
     assert (generous.status[-1] == DevigStatus.NO_OVERROUND).all()
     assert not generous.consensus.outlier[-1].any()
+
+
+def test_a_price_without_a_margin_is_held_against_how_far_the_others_are_apart_on_its_own_outcome() -> None:
+    """They agree on the favourite, and not on the long shot: half as much again on the favourite is an error, on the
+    long shot it may be an opinion."""
+    long_shot = np.array([0.060, 0.070, 0.080, 0.090, 0.100])
+    fair = np.stack([np.full(5, 0.70), 0.30 - long_shot, long_shot])
+    absurd = np.array([[0.70 / 1.5, 0.70], [0.22, 0.22], [0.08, 0.08 / 1.5]])  # by market, its own price wrong
+    implied = np.concatenate(
+        (np.repeat((fair ** (1 / 1.05))[..., np.newaxis], 2, axis=2), absurd[:, np.newaxis]), axis=1
+    )
+    told = fair_prices(implied, np.ones((6, 2)), band_methods=())
+    assert (told.status[-1] == DevigStatus.NO_OVERROUND).all()
+    assert told.consensus.outlier[-1].tolist() == [True, False]
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(4, 12), st.integers(2, 30), st.floats(0.05, 1.5))

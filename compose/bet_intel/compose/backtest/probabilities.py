@@ -4,7 +4,7 @@ import numpy as np
 
 from bet_intel.compose.backtest.sample import Sample
 from bet_intel.ev_engine.domain.profile import Profile
-from bet_intel.odds import DevigStatus, FloatArray, Method, consensus, devig, fair_prices
+from bet_intel.odds import DEFAULT_RULE, DevigStatus, FloatArray, Method, consensus, devig, fair_prices
 
 
 def devigged(price: FloatArray, method: Method, winning: int = 1) -> FloatArray:
@@ -29,7 +29,8 @@ def pooled(by_book: FloatArray, sample: Sample, profile: Profile) -> FloatArray:
     outcomes, books, markets = by_book.shape
     fair = devigged(by_book.reshape(outcomes, books * markets), here.method, sample.winning).reshape(by_book.shape)
     weight = np.repeat(np.array(weights)[:, np.newaxis], markets, axis=1)
-    weight[np.isnan(fair).any(axis=0)] = 0.0
+    placeholders = (1.0 / by_book).sum(axis=0) > DEFAULT_RULE.most_implied(outcomes, sample.winning)
+    weight[placeholders | np.isnan(fair).any(axis=0)] = 0.0
     if here.sharp_references:
         sharp = np.array([book.sharp for book in known])[:, np.newaxis]
         # Where a sharp bookmaker is complete nobody else is asked.

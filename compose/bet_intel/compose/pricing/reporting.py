@@ -34,6 +34,7 @@ from bet_intel.shared.times import from_us, to_us
 EXPLANATIONS = {
     "incomplete_market": "no bookmaker prices every outcome",
     "no_overround": "the prices of every bookmaker that has them all add up to less than 100 %: no margin to remove",
+    "excessive_overround": "the prices of every bookmaker that has them all add up to more than any asks: placeholders",
     "reference_stale": "the prices of every bookmaker that has them all are too old",
     "reference_missing": "no bookmaker's prices give a fair price",
     "different_outcomes": "the bookmakers price different outcomes under this name: different markets",

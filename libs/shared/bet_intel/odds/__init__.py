@@ -55,9 +55,10 @@ from bet_intel.odds.settlement import (
     threshold,
     winning_band,
 )
-from bet_intel.odds.weighing import PoolingRule
+from bet_intel.odds.weighing import DEFAULT_RULE, PoolingRule
 
 __all__ = [
+    "DEFAULT_RULE",
     "DISTINCT_MODELS",
     "MODELS",
     "PARAMETER_NAMES",

@@ -8,9 +8,9 @@ Both work in log-odds, λ = ln(p/(1 − p)), per outcome:
 1. the median of λ by weight, no book counting for more than .15 (or an equal part, where they are fewer than seven), so
    that it stays among the sound books when two of five are wrong; and MAD, the plain median of |λ − median| over the
    books present;
-2. a book further than max(3 · 1.4826 · MAD, 0.20) from the median on any outcome is an *outlier* and is not used; the
-   others are judged again as if it had never been there, from 1. on, until nobody is named, or more would leave no
-   majority: of those only the furthest are named;
+2. a book further than max(3 · 1.4826 · MAD, 0.20) from the median on any outcome is an *outlier* and is not used. The
+   furthest is named, in limits, with those at least half as far; the others are judged again as if these had never been
+   there, from 1. on, until nobody is named, or more would leave no majority: of those only the furthest are named;
 3. shares of the weights of the others, none above 40 % where three or more books are left;
 4. the median of λ by these shares, and from it the mean of the distances by the shares, none counting for more than a
    twentieth of an outlier's; back to probabilities, divided by their sum over outcomes.
@@ -27,7 +27,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from bet_intel.odds.arrays import BoolArray, FloatArray, IntArray, over_outcomes, refuse, require_target
-from bet_intel.odds.weighing import DEFAULT_RULE, MAD_TO_SIGMA, PoolingRule, weigh
+from bet_intel.odds.weighing import DEFAULT_RULE, PoolingRule, weigh
 
 
 class Pool(NamedTuple):
@@ -38,7 +38,8 @@ class Pool(NamedTuple):
     outlier (b, m): excluded by the rule; of fair prices also :func:`unmargined_outliers`. dispersion (m,): MAD in
     log-odds over all books with weight, outliers included, the largest over outcomes; NaN without books. books_used
     (m,): books with a share. drawn_in (n, m): what bounding the distances adds to the mean of the log-odds by the
-    shares, 0 where every book is within reach.
+    shares, 0 where every book is within reach. limit (n, m): how far in log-odds an outlier is from the books in the
+    pool.
     """
 
     probability: FloatArray
@@ -47,6 +48,7 @@ class Pool(NamedTuple):
     dispersion: FloatArray
     books_used: IntArray
     drawn_in: FloatArray
+    limit: FloatArray
 
     def at(self, level: "int | slice") -> Self:
         """Of pools with one more axis in front those at `level`."""
@@ -57,6 +59,7 @@ class Pool(NamedTuple):
             self.dispersion[level],
             self.books_used[level],
             self.drawn_in[level],
+            self.limit[level],
         )
 
 
@@ -130,8 +133,7 @@ def unmargined_outliers(implied: FloatArray, weight: FloatArray, pool: Pool, rul
     if level.size:
         said, fair = implied[:, book, market], pool.probability[level, :, market].T
         apart = np.abs(np.log(said / fair))
-        limit = np.maximum(rule.outlier_scale * MAD_TO_SIGMA * pool.dispersion[level, market], rule.outlier_floor)
-        outlier[level, book, market] = (apart > limit).any(axis=0)
+        outlier[level, book, market] = (apart > pool.limit[level, :, market].T).any(axis=0)
     return outlier
 
 

@@ -12,6 +12,7 @@ from bet_intel.odds.weights import capped_shares
 
 MAD_TO_SIGMA = 1.4826
 _TIE = 1e-12
+_AS_FAR = 0.5  # of the furthest: who is named with it
 _FEW = 500  # weights: what the calls of NumPy cost then is more than what they do
 _MOST_IN_A_BYTE = 255
 
@@ -29,6 +30,9 @@ class PoolingRule:
     not taken for one.
     reach: the part of that distance from the median of the pool within which a book's distance counts whole; one that
     is further away counts as if it were there, from `bound_from_books` books on: of two books the pool is the mean.
+    overround, overround_per_outcome: a bookmaker's prices are no opinion where they add up to more than that above one
+    winner, for two or three outcomes, and so much more for each beyond three. What is above is a placeholder: the most
+    that recorded bookmakers ask is .20 of three outcomes, .25 of 30 and .53 of 64.
     """
 
     max_share: float = 0.40
@@ -39,6 +43,8 @@ class PoolingRule:
     outlier_from_books: int = 4
     reach: float = 0.05
     bound_from_books: int = 3
+    overround: float = 0.30
+    overround_per_outcome: float = 0.03
 
     def __post_init__(self) -> None:
         if self.cap_from_books < 1 or not 1.0 / self.cap_from_books <= self.max_share <= 1.0:
@@ -56,6 +62,15 @@ class PoolingRule:
                 "reach and median_share must lie above 0 and not above 1 and bound_from_books be at least 3, got "
                 f"{self.reach}, {self.median_share}, {self.bound_from_books}"
             )
+        if not (self.overround > 0.0 and self.overround_per_outcome >= 0.0):
+            raise ValueError(
+                "overround must be above 0 and overround_per_outcome not below, got "
+                f"{self.overround}, {self.overround_per_outcome}"
+            )
+
+    def most_implied(self, outcomes: int, target: float = 1.0) -> float:
+        """What the implied probabilities of a bookmaker may add up to where `target` of the outcomes win."""
+        return target * (1.0 + self.overround + self.overround_per_outcome * max(0, outcomes - 3))
 
 
 DEFAULT_RULE = PoolingRule()
@@ -69,6 +84,7 @@ class Weighed(NamedTuple):
     dispersion: FloatArray
     books_used: IntArray
     drawn_in: FloatArray
+    limit: FloatArray
 
 
 class _Books(NamedTuple):
@@ -112,8 +128,9 @@ def weigh(log_odds: FloatArray, weight: FloatArray, rule: PoolingRule) -> Weighe
     dispersion, outlier = judged.dispersion, _furthest(judged.distance, spare)
     if np.count_nonzero(outlier):
         _judge_again(books, weight, judged, outlier, spare, rule)
-    share, drawn_in = (each.transpose(2, 0, 1) for each in (judged.share, _drawn_in(books, judged, rule)))
-    return Weighed(share, outlier.transpose(2, 0, 1), dispersion.T, judged.books_used.T, drawn_in)
+    numbers = judged.share, _drawn_in(books, judged, rule), judged.limit
+    share, drawn_in, limit = (each.transpose(2, 0, 1) for each in numbers)
+    return Weighed(share, outlier.transpose(2, 0, 1), dispersion.T, judged.books_used.T, drawn_in, limit)
 
 
 class _Judged(NamedTuple):
@@ -136,7 +153,8 @@ def _judge_again(
     books: _Books, weight: FloatArray, judged: _Judged, outlier: BoolArray, spare: IntArray, rule: PoolingRule
 ) -> None:
     """A book is named against the others: without those just named, what is left is judged again as if they had never
-    been there, until nobody is named any more. So a named book moves neither the median nor the limit of the rest.
+    been there, until nobody is named any more. So a book that was named before others moves neither the median nor the
+    limit that these were judged by.
     `outlier` and `judged`, but for its distances and its dispersion, become those of the last judgement."""
     # Of few, to pick out the markets that somebody is named in costs more than to judge all of them again.
     of = slice(None) if weight.size <= _FEW else np.logical_or.reduce(outlier, axis=(0, 2)).nonzero()[0]
@@ -183,11 +201,18 @@ def _count(flags: BoolArray) -> IntArray:
 
 
 def _furthest(distance: FloatArray, spare: IntArray) -> BoolArray:
-    """The outliers by their `distance` in limits (b, ...), no more than the `spare` (...) furthest."""
+    """The outliers by their `distance` in limits (b, ...) who are at least half as far as the furthest, no more than
+    `spare` (...) of them.
+
+    An absurd book moves the median and the limit that the others are judged by in the same round: who is an outlier
+    only because of it is far less far, and is judged again without it.
+    """
     outlier: BoolArray = distance > 1.0
-    if np.count_nonzero(outlier) and (_count(outlier) > spare).any():
-        rank = (-distance).argsort(axis=0, kind="stable").argsort(axis=0)
-        outlier &= rank < spare
+    if np.count_nonzero(outlier):
+        outlier &= distance >= _AS_FAR * np.maximum.reduce(distance, axis=0)
+        if (_count(outlier) > spare).any():
+            rank = (-distance).argsort(axis=0, kind="stable").argsort(axis=0)
+            outlier &= rank < spare
     return outlier
 
 

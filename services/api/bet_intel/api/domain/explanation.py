@@ -19,6 +19,7 @@ _NAMED = 8
 REASONS = {
     "incomplete_market": "it does not price every outcome, or its book is too thin",
     "no_overround": "its prices add up to less than 100 %",
+    "excessive_overround": "its prices add up to more than any bookmaker asks: placeholders",
     "reference_stale": "its prices are too old",
     "outlier_excluded": "it is too far from the others",
     "different_outcomes": "it prices other outcomes under this name",
@@ -241,6 +242,7 @@ def _unjudged(reason: str | None) -> str:
     return {
         "incomplete_market": "no other bookmaker prices every outcome",
         "no_overround": "the prices of the others add up to less than 100 %: there is no margin to remove",
+        "excessive_overround": "the prices of the others add up to more than any bookmaker asks: placeholders",
         "reference_stale": "the prices of the others are too old",
         "different_outcomes": "the bookmakers price different outcomes under this name",
         "not_mutually_exclusive": "more outcomes win than the market's name says",

@@ -144,6 +144,8 @@ class Pooled:
             return "incomplete_market"
         if status == _NO_OVERROUND:
             return "no_overround"
+        if self.group.placeholders.item(b, m):
+            return "excessive_overround"
         if self.stale.item(b, m):
             return "reference_stale"
         if self.group.usable[b, m] and self.weight[b, m] == 0:
@@ -156,7 +158,13 @@ class Pooled:
             return "not_mutually_exclusive"
         left_out = self.left_out(m)
         reasons = [left_out[b] for b in books]
-        for reason in ("reference_stale", "no_overround", "incomplete_market", "different_outcomes"):
+        for reason in (
+            "reference_stale",
+            "no_overround",
+            "incomplete_market",
+            "excessive_overround",
+            "different_outcomes",
+        ):
             if reason in reasons:
                 return reason
         return "reference_missing"

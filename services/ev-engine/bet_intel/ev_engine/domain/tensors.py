@@ -10,7 +10,7 @@ import numpy as np
 from bet_intel.ev_engine.domain.boards import Board, EventBoards, FloatArray, MarketKey
 from bet_intel.ev_engine.domain.priced import BoolArray
 from bet_intel.ev_engine.domain.profile import CLOCK_SKEW, Category, Profile
-from bet_intel.odds import DeviggedBooks, Method, devigged_books, exchange_mid, lay_as_back
+from bet_intel.odds import DEFAULT_RULE, DeviggedBooks, Method, devigged_books, exchange_mid, lay_as_back
 from bet_intel.odds.arrays import over_outcomes, places
 
 SECOND = 1e6
@@ -143,6 +143,10 @@ class Group:
         # The newest among those that could be referred to, the judged one included: a price that has just moved is not
         # held against others that have not been confirmed since.
         sums = over_outcomes(self.implied)  # NaN where one is missing
+        # Placeholders are nobody's opinion, and nobody is late because of them.
+        self.placeholders = sums > DEFAULT_RULE.most_implied(len(self.implied), self.winning)
+        if np.count_nonzero(self.placeholders):
+            self.weight[self.placeholders] = 0.0
         self.usable = (self.weight > 0) & ((self.two_sided & ~np.isnan(sums)) | (sums > self.winning))
         # A time after the answer itself is the feed's error: it makes nobody else late.
         newest = np.minimum.reduce(np.where(self.usable, np.maximum(self.age, 0.0), np.inf), axis=0)
