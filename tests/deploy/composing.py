@@ -19,6 +19,7 @@ from deploy.plan import GATEWAY, REDIS, WORKER, Size
 from deploy.watching import watched
 
 MAIN = "compose/compose.yaml"
+FULL = "compose/hosts/full.env"
 SMALL = "compose/hosts/small.env"
 _BESIDE = ("compose/compose.observability.yaml", "compose/compose.tls.yaml")
 # The console script of the package loses the exit code of the program it holds.
@@ -30,9 +31,9 @@ _NO_TOOL = frozenset({"otel-collector"})
 
 
 def configuration(root: Path, *beside: str) -> dict[str, Any]:
-    """What Compose makes of the files, for all profiles. Raises as `rendered`."""
+    """What Compose makes of the files, for all profiles, whatever this host's compose/.env says. Raises as `rendered`."""
     files = [part for file in (MAIN, *beside) for part in ("-f", file)]
-    return rendered(root, *files, "--profile", "*")
+    return rendered(root, "--env-file", FULL, *files, "--profile", "*")
 
 
 def rendered(root: Path, *options: str, environment: dict[str, str] | None = None) -> dict[str, Any]:

@@ -17,6 +17,9 @@ _TLS = "compose/nginx/tls.conf"
 _NGINX = "/usr/sbin/nginx"
 # Links that clients follow keep their port, and no answer is made of the host that a client names.
 _SKIPPED = "host_spoofing"
+# The first that looks for names again while it runs.
+_RESOLVES = (1, 27, 3)
+_VERSION = re.compile(r"nginx/(\d+)\.(\d+)\.(\d+)")
 _LEFT = re.compile(r"\$\{[A-Z_]+\}")
 
 
@@ -42,10 +45,8 @@ def nginx(root: Path) -> Sequence[str]:
 
 
 def _checked(root: Path, given: dict[str, str], folder: Path, *, tls: bool) -> list[str]:
-    # Names of containers are known to nobody here.
-    gateways = {
-        name: re.sub(r"server [a-z0-9.-]+:", "server 127.0.0.1:", given[name]) for name in ("GATEWAYS", "ALL_GATEWAYS")
-    }
+    program = shutil.which("nginx") or _NGINX
+    gateways = {name: _readable(given[name], program) for name in ("GATEWAYS", "ALL_GATEWAYS")}
     local = {"FOLDER": str(folder), **gateways}
     text = (root / _TEMPLATE).read_text("utf-8")
     for name, value in (given | local).items():
@@ -61,7 +62,6 @@ def _checked(root: Path, given: dict[str, str], folder: Path, *, tls: bool) -> l
         server = (root / _TLS).read_text("utf-8")
         (folder / "tls.conf").write_text(server.replace("/run/secrets", str(folder)), "utf-8")
     wrong = []
-    program = shutil.which("nginx") or _NGINX
     code, said = ran(program, "-t", "-c", file, "-p", folder, "-e", "stderr")
     if code or "[warn]" in said:
         wrong.append(said.strip())
@@ -69,6 +69,16 @@ def _checked(root: Path, given: dict[str, str], folder: Path, *, tls: bool) -> l
     if code:
         wrong.append(said.strip())
     return wrong
+
+
+def _readable(gateways: str, program: str) -> str:
+    """What the nginx that is here can read of it: an older one knows no `resolve`, and names of containers are known to
+    nobody here. That the image knows it, and what it says, `composing_start.balanced` sees to."""
+    found = _VERSION.search(ran(program, "-v")[1])
+    if found and tuple(map(int, found.groups())) >= _RESOLVES:
+        return gateways
+    older = re.sub(r"resolver [^;]+;|(?<= )resolve ", "", gateways)
+    return re.sub(r"server [a-z0-9.-]+:", "server 127.0.0.1:", older)
 
 
 def _certificate(folder: Path) -> None:

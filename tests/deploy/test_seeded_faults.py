@@ -24,7 +24,7 @@ _FAULTS = [
     ("compose", _COMPOSE, r"  REVISION: .*\n", "", "without its version and revision"),
     ("compose", _COMPOSE, r"9100/health", "9100/metrics", "api-consume is asked for its health where"),
     ("compose", _COMPOSE, r"command: \[serve\]", "commandd: [serve]", "commandd"),
-    ("compose", _COMPOSE, r"replicas: 3", "replicas: 2", "api.serve runs 2 times"),
+    ("compose", _COMPOSE, r"SCALE_API:-3", "SCALE_API:-2", "api.serve runs 2 times"),
     ("compose", _COMPOSE, r"memory: 256M, cpus: \"0.2\"", 'memory: 128M, cpus: "0.2"', "the plan gives"),
     ("compose", _COMPOSE, r"API_DSN_FILE: ", "API_DSN: x", "in its environment"),
     ("compose", _COMPOSE, r"  read_only: true\n  tmpfs", "  tmpfs", "may write to its image"),
@@ -91,7 +91,7 @@ _FAULTS = [
         "api-consume is told of /run/secrets",
     ),
     ("compose", _COMPOSE, r"ev_engine_owner_password, odds", "odds", "not given /run/secrets/ev_engine_owner_password"),
-    ("compose", _COMPOSE, r'API_PROCESSES: "5"', 'API_PROCESSES: "1"', "compose.yaml: api is told of 1 processes"),
+    ("compose", _COMPOSE, r"PROCESSES_API:-5", "PROCESSES_API:-1", "compose.yaml: api is told of 1 processes"),
     ("compose", _COMPOSE, r"max_connections=400", "max_connections=40", "connections, and postgres-2 takes 40"),
     ("compose", _WATCHERS, r".*9093/-/ready.*\n", "", "the health of alertmanager"),
     ("hosts", "compose/hosts/2.env", r"host-2", "host-3", "postgres-2 runs on no host"),
@@ -114,8 +114,8 @@ _FAULTS = [
     (
         "hosts",
         "compose/compose.three-hosts.yaml",
-        r"ENGINE_PROCESSES: \"6\"",
-        'ENGINE_PROCESSES: "4"',
+        r"PROCESSES_EV_ENGINE:-6",
+        "PROCESSES_EV_ENGINE:-4",
         "is told of 4 processes",
     ),
     (

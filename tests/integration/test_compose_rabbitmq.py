@@ -89,6 +89,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 def node(open_folder: Path) -> Iterator[Node]:
     need(RABBITMQ)
     shutil.copy(_PROJECT / "compose/secrets.sh", open_folder)
+    shutil.copytree(_PROJECT / "compose/hosts", open_folder / "hosts")
     subprocess.run([open_folder / "secrets.sh", "--small"], check=True)
     secrets = open_folder / "secrets"
     secrets.chmod(0o755)  # in a container the files alone are there
