@@ -89,5 +89,6 @@ def balanced(nginx: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{variable} of nginx: {address} has{options or ' nothing'}, not {' '.join(sorted(wanted))}"
             if named and not _ASKED.search(given[variable]):
                 yield f"{variable} of nginx: nobody is asked again where {address} is, every few seconds"
-            if named and tuple(map(int, _TAG.search(nginx["image"]).groups())) < _RESOLVES:
+            tag = _TAG.search(nginx["image"])
+            if named and (tag is None or (int(tag[1]), int(tag[2])) < _RESOLVES):
                 yield f"{nginx['image']} looks for {address} once, when it starts"

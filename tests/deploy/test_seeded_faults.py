@@ -171,6 +171,15 @@ _FAULTS = [
     ),
     ("rabbitmq", "compose/rabbitmq/enabled_plugins", r"_prometheus", "_prometheos", "there is no rabbitmq_prometheos"),
     ("rabbitmq", "compose/rabbitmq/enabled_plugins", r"\]\.", "]", "is no list of plugins"),
+    ("redis", "compose/redis/password.sh", r"setuser default >", "setuser other on >", "are let in"),
+    ("redis", "compose/redis/password.sh", r"requirepass \$new", "maxclients 100", "are let in"),
+    (
+        "redis",
+        "compose/redis/password.sh",
+        r"    echo \"config set masterauth .*\n",
+        "",
+        "master with the old password",
+    ),
     ("rabbitmq", "compose/secrets.sh", r"quorum", "classic", "bet-intel are not quorum queues"),
     ("rabbitmq", "compose/secrets.sh", r'vhost\\": \\"bet-intel', r'vhost\\": \\"/', "may do nothing in bet-intel"),
     (

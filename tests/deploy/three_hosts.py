@@ -12,7 +12,7 @@ from deploy.composing_start import balanced
 from deploy.connections import connections
 from deploy.our_services import ours
 
-_THREE = "compose/compose.three-hosts.yaml"
+THREE = "compose/compose.three-hosts.yaml"
 _PAGE = "docs/operations/three-hosts.md"
 _HOSTS = (1, 2, 3)
 _NETWORK = "bet-intel"
@@ -26,7 +26,7 @@ Services = Mapping[str, Any]
 
 def options(host: int) -> list[str]:
     """Of `docker compose`, for all that concerns this host."""
-    return ["--env-file", f"compose/hosts/{host}.env", "-f", MAIN, "-f", _THREE]
+    return ["--env-file", f"compose/hosts/{host}.env", "-f", MAIN, "-f", THREE]
 
 
 def on_host(root: Path, host: int) -> dict[str, Any]:
