@@ -31,7 +31,7 @@ _NO_TOOL = frozenset({"otel-collector"})
 
 
 def configuration(root: Path, *beside: str) -> dict[str, Any]:
-    """What Compose makes of the files, for all profiles, whatever this host's compose/.env says. Raises as `rendered`."""
+    """What Compose makes of the files, for all profiles, whatever compose/.env says here. Raises as `rendered`."""
     files = [part for file in (MAIN, *beside) for part in ("-f", file)]
     return rendered(root, "--env-file", FULL, *files, "--profile", "*")
 

@@ -1,4 +1,4 @@
-"""What docs/operations/runbooks/rotate-secrets.md has an operator type: what is new stands, and all who use it have it."""
+"""What docs/operations/runbooks/rotate-secrets.md has an operator type: what is new stands, and who uses it has it."""
 
 import re
 import subprocess
@@ -17,8 +17,8 @@ _BROUGHT = ("NEW-KEY", "NEW-PASSWORD", "NEW-CERTIFICATE", "NEW-TLS-KEY")
 _KEPT = {"secrets_key"}
 # The page shows one service of four.
 _OF_OTHERS = re.compile(r"(?:ev_engine|odds_ingest|notifier)_")
-# A server that runs is told: who (by name), what is called in it, of which secrets. Passwords of roles only the first start
-# reads; a replica reads its own when it starts again.
+# A server that runs is told: who (by name), what is called in it, of which secrets. Passwords of roles only the first
+# start reads; a replica reads its own when it starts again.
 _TOLD = (
     (r"postgres-\d", "/passwords.sh", r"(?!replication).*_password"),
     (r"postgres-1", "/passwords.sh", "replication_password"),

@@ -61,7 +61,7 @@ class Node:
         secrets = self._folder / "secrets"
         (secrets / "rabbitmq_password").write_text("", "utf-8")
         subprocess.run([self._folder / "secrets.sh"], check=True)
-        secrets.chmod(0o755)  # noqa: S103 - as before
+        secrets.chmod(0o755)
         imported = self.run(["rabbitmqctl", "import_definitions", secrets / "rabbitmq_definitions.json"])
         assert imported.wait(_SECONDS) == 0, self.said()
         told = URL((secrets / "broker_url").read_text("utf-8"))
