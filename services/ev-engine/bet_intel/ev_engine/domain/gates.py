@@ -115,11 +115,10 @@ def judge(candidate: Candidate, profile: Profile, bounds: Bounds) -> Judgement:
     """Ask every gate until one refuses; what passes is classed `take`, `marginal`, or `suspect` where the EV is larger
     than prices that are no mistake offer."""
     measured = _measure(candidate, profile, bounds)
-    for place, said in enumerate(measured):
-        if not said[0]:
-            break
-    else:
+    passed = [said[0] for said in measured]
+    if all(passed):
         return Judgement(measured, "", "take" if candidate.ev >= profile.take_ev else "marginal")
-    if place == len(REFUSING):
+    refusing = passed.index(False)
+    if refusing == len(REFUSING):
         return Judgement(measured, "", "suspect")
-    return Judgement(measured[: place + 1], REFUSING[place].reason, "no_ev")
+    return Judgement(measured[: refusing + 1], REFUSING[refusing].reason, "no_ev")
