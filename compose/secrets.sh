@@ -1,8 +1,22 @@
 #!/usr/bin/env bash
-# Makes compose/secrets, which compose.yaml reads: a password for everybody, and the addresses that hold them.
-# What is there stays; `compose/secrets.sh --small` writes the addresses for one server of each kind.
+# Makes compose/secrets, which compose.yaml reads: a password for everybody, and what holds one beside (addresses, logins).
+# A password stays unless its file is empty or gone; the rest is written from the passwords at each run, in the files that
+# are there, for containers see no other. Which servers this host has is in compose/.env, and stays: all of them, unless
+# `compose/secrets.sh --small` says one of each kind, or `--full` all of them from now on.
 set -euo pipefail
 cd "$(dirname "$0")"
+
+# Of lines that set the same the last one counts.
+case "${1:-}" in
+--small | --full) cat "hosts/${1#--}.env" >>.env ;;
+"") grep -qs '^COMPOSE_PROFILES=' .env || cat hosts/full.env >>.env ;;
+*)
+    echo "compose/secrets.sh [--small | --full]" >&2
+    exit 2
+    ;;
+esac
+servers=$(sed -n 's/^COMPOSE_PROFILES=//p' .env | tail -n 1)
+
 umask 077
 mkdir -p secrets
 # Containers read them as users of their own; the folder lets nobody else of this host in.
@@ -11,7 +25,7 @@ chmod 700 secrets
 hosts="postgres-1:5432,postgres-2:5432,postgres-3:5432"
 brokers="rabbitmq-1:5672,rabbitmq-2:5672,rabbitmq-3:5672"
 shards="redis-1:6379,redis-2:6379,redis-3:6379,redis-4:6379,redis-5:6379,redis-6:6379"
-if [ "${1:-}" = --small ]; then
+if [ -z "$servers" ]; then
     hosts=postgres-1:5432
     brokers=rabbitmq-1:5672
     shards=redis-1:6379,redis-2:6379,redis-3:6379

@@ -51,6 +51,7 @@ def rabbitmq(root: Path) -> Sequence[str]:
     installed = _plugins()
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(root / _SECRETS, folder)
+        shutil.copytree(root / "compose/hosts", Path(folder) / "hosts")
         code, said = ran(Path(folder) / "secrets.sh", cwd=Path(folder))
         if code:
             return [f"secrets.sh: {said.strip()}"]

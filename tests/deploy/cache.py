@@ -17,10 +17,12 @@ from fixtures.polling import holds_within
 
 _FOLDER = "compose/redis"
 _SCRIPTS = ("start.sh", "create.sh")
+_ROTATES = "password.sh"
 _HOSTS = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
 # As containers that begin again in another order: one at a new address, two at that of another.
 _MOVED = ("127.0.0.5", "127.0.0.2", "127.0.0.3")
 _PASSWORD = "s3cret"  # noqa: S105 - of servers that live for a second
+_NEXT = "s3cret-2"
 _BUS = 10_000
 _SECONDS = 60.0
 FOUND_SECONDS = 60.0
@@ -31,7 +33,7 @@ _GETENT = '#!/bin/sh\necho "$2 $2"\n'
 
 def redis(root: Path) -> Sequence[str]:
     """Three nodes start with the script, keep strangers out, have their bound of memory, and become a cluster by the
-    other one, once more when they have begun again at other addresses."""
+    other one, once more when they have begun again at other addresses; they take another password while they run."""
     try:
         REDIS.find("redis-server")
     except ServerError as error:
@@ -49,7 +51,7 @@ class _Nodes:
         self._folder = folder
         self._port = str(free_port(_BUS))
         (folder / "redis_password").write_text(_PASSWORD, "utf-8")
-        for name in _SCRIPTS:
+        for name in (*_SCRIPTS, _ROTATES):
             self._script(name, (root / _FOLDER / name).read_text("utf-8"))
         self._script("getent", _GETENT)
 
@@ -88,6 +90,24 @@ class _Nodes:
                 yield f"create.sh: nodes at other addresses do not find each other: {said.strip()}"
             elif self._slots(_MOVED) != slots:
                 yield "create.sh: nodes at other addresses have not the slots that they had"
+            yield from self._rotated()
+
+    def _rotated(self) -> Iterator[str]:
+        """While its clients come with the old password and with the new one, a node lets in both."""
+        (self._folder / "redis_password").write_text(_NEXT, "utf-8")
+        for options, old in (((), True), ((), True), (("only",), False), (("only",), False)):
+            for number, host in enumerate(_MOVED):
+                script = ("sh", self._folder / _ROTATES, *options)
+                code, said = ran(*script, environment=self._environment(HOST=host, HOME=str(self._home(number))))
+                let_in = {one: self._ask(host, "ping", password=one).endswith("PONG") for one in (_PASSWORD, _NEXT)}
+                if code or let_in != {_PASSWORD: old, _NEXT: True}:
+                    yield f"password.sh {' '.join(options)}: {let_in} are let in: {said.strip()}"
+                    return
+        yield from (
+            f"password.sh: {host} comes to its master with the old password"
+            for host in _MOVED
+            if self._ask(host, "config", "get", "masterauth", password=_NEXT).split()[-1] != _NEXT
+        )
 
     def _create(self, hosts: Sequence[str]) -> tuple[int, str]:
         # What does not come to an end is ended.
@@ -123,7 +143,7 @@ class _Nodes:
     def _running(self, hosts: Sequence[str]) -> Iterator[list[subprocess.Popen[bytes]]]:
         processes = []
         for number, host in enumerate(hosts):
-            home = self._folder / f"node-{number}"
+            home = self._home(number)
             home.mkdir(exist_ok=True)
             with self._log(number).open("wb") as log:
                 processes.append(
@@ -142,6 +162,9 @@ class _Nodes:
             for process in processes:
                 process.wait(_SECONDS)
 
+    def _home(self, number: int) -> Path:
+        return self._folder / f"node-{number}"
+
     def _log(self, number: int) -> Path:
         return self._folder / f"node-{number}.log"
 
@@ -157,6 +180,7 @@ class _Nodes:
         """As in a container, but for what a container has for itself: paths, address and port."""
         here = {
             "/tmp/login.conf": '"$HOME/login.conf"',  # noqa: S108 - the container's own
+            "redis-cli -e": f'redis-cli -p {self._port} -h "$HOST" -e',
             "/run/secrets": str(self._folder),
             "--dir /data": '--dir "$HOME" --bind "$HOST" --cluster-announce-ip "$HOST"',
             ":6379": f":{self._port}",

@@ -22,6 +22,7 @@ from deploy.surroundings import surroundings
 from deploy.watching import watched
 
 MAIN = "compose/compose.yaml"
+FULL = "compose/hosts/full.env"
 SMALL = "compose/hosts/small.env"
 _BESIDE = ("compose/compose.observability.yaml", "compose/compose.tls.yaml", "compose/compose.balancer.yaml")
 _BALANCER = "192.0.2.10"
@@ -36,9 +37,9 @@ _NO_TOOL = frozenset({"otel-collector"})
 
 
 def configuration(root: Path, *beside: str) -> dict[str, Any]:
-    """What Compose makes of the files, for all profiles. Raises as `rendered`."""
+    """What Compose makes of the files, for all profiles, whatever compose/.env says here. Raises as `rendered`."""
     files = [part for file in (MAIN, *beside) for part in ("-f", file)]
-    return rendered(root, *files, "--profile", "*", environment={"BET_INTEL_BALANCER": _BALANCER})
+    return rendered(root, "--env-file", FULL, *files, "--profile", "*", environment={"BET_INTEL_BALANCER": _BALANCER})
 
 
 def before_nginx(root: Path) -> dict[str, str]:

@@ -15,6 +15,12 @@ _SMALL = frozenset({"postgres-1", "rabbitmq-1", "redis-1", "redis-2", "redis-3"}
 _MIGRATED = dict.fromkeys(("postgres-1", "rabbitmq-1", "rabbitmq-2", "rabbitmq-3"), _HEALTHY)
 _KEPT = {"max_fails=3", "fail_timeout=30s"}
 _GATEWAYS = re.compile(r"server (\S+)((?: [^ ;]+)*);")
+_ADDRESS = re.compile(r"[\d.]+:\d+")
+# Of Docker; what it says would hold for ten minutes.
+_ASKED = re.compile(r"resolver 127\.0\.0\.11 (?:\S+ )*valid=[1-5]s\b")
+_TAG = re.compile(r"nginx:(\d+)\.(\d+)")
+# The first that has `resolve` is 1.27.3; a tag has two numbers.
+_RESOLVES = (1, 28)
 
 
 def ordered(services: Services, processes: Mapping[str, str]) -> Iterator[str]:
@@ -74,9 +80,17 @@ def small(services: Services, processes: Mapping[str, str], full: Services) -> I
 
 
 def balanced(nginx: Mapping[str, Any]) -> Iterator[str]:
-    """A gateway that fails three times is left out for half a minute; where all have, they are asked all the same."""
+    """A gateway that fails three times is left out for half a minute; where all have, they are asked all the same. One
+    that has a name is looked for again while nginx runs: it has another address whenever it is made anew."""
     given = nginx["environment"]
-    for variable, wanted in (("GATEWAYS", _KEPT), ("ALL_GATEWAYS", {"max_fails=0"})):
+    for variable, kept in (("GATEWAYS", _KEPT), ("ALL_GATEWAYS", {"max_fails=0"})):
         for address, options in _GATEWAYS.findall(given[variable]):
+            named = not _ADDRESS.fullmatch(address)
+            wanted = kept | {"resolve"} if named else kept
             if set(options.split()) != wanted:
                 yield f"{variable} of nginx: {address} has{options or ' nothing'}, not {' '.join(sorted(wanted))}"
+            if named and not _ASKED.search(given[variable]):
+                yield f"{variable} of nginx: nobody is asked again where {address} is, every few seconds"
+            tag = _TAG.search(nginx["image"])
+            if named and (tag is None or (int(tag[1]), int(tag[2])) < _RESOLVES):
+                yield f"{nginx['image']} looks for {address} once, when it starts"

@@ -17,6 +17,9 @@ _BESIDE = ("compose/nginx/tls.conf", "compose/nginx/real-ip.conf")
 _NGINX = "/usr/sbin/nginx"
 # Links that clients follow keep their port, and no answer is made of the host that a client names.
 _SKIPPED = "host_spoofing"
+# The first that looks for names again while it runs.
+_RESOLVES = (1, 27, 3)
+_VERSION = re.compile(r"nginx/(\d+)\.(\d+)\.(\d+)")
 _LEFT = re.compile(r"\$\{[A-Z_]+\}")
 
 
@@ -48,10 +51,8 @@ def blocks(root: Path) -> Sequence[str]:
 
 
 def _checked(root: Path, given: Mapping[str, str], folder: Path, beside: Sequence[str]) -> list[str]:
-    # Names of containers are known to nobody here.
-    gateways = {
-        name: re.sub(r"server [a-z0-9.-]+:", "server 127.0.0.1:", given[name]) for name in ("GATEWAYS", "ALL_GATEWAYS")
-    }
+    program = shutil.which("nginx") or _NGINX
+    gateways = {name: _readable(given[name], program) for name in ("GATEWAYS", "ALL_GATEWAYS")}
     # The container runs it as who it is; the ports below 1024 and the standard output are not ours here.
     local = {"/dev/stdout": str(folder / "access.log"), "/run/secrets": str(folder)}
     values = {**given, "FOLDER": str(folder), **gateways}
@@ -69,7 +70,6 @@ def _checked(root: Path, given: Mapping[str, str], folder: Path, beside: Sequenc
         _certificate(folder)
     wrong = []
     file = folder / "nginx.conf"
-    program = shutil.which("nginx") or _NGINX
     code, said = ran(program, "-t", "-c", file, "-p", folder, "-e", "stderr")
     if code or "[warn]" in said:
         wrong.append(said.strip())
@@ -77,6 +77,16 @@ def _checked(root: Path, given: Mapping[str, str], folder: Path, beside: Sequenc
     if code:
         wrong.append(said.strip())
     return wrong
+
+
+def _readable(gateways: str, program: str) -> str:
+    """What the nginx that is here can read of it: an older one knows no `resolve`, and names of containers are known to
+    nobody here. That the image knows it, and what it says, `composing_start.balanced` sees to."""
+    found = _VERSION.search(ran(program, "-v")[1])
+    if found and tuple(map(int, found.groups())) >= _RESOLVES:
+        return gateways
+    older = re.sub(r"resolver [^;]+;|(?<= )resolve ", "", gateways)
+    return re.sub(r"server [a-z0-9.-]+:", "server 127.0.0.1:", older)
 
 
 def _certificate(folder: Path) -> None:

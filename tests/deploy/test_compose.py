@@ -15,6 +15,7 @@ def copy(tmp_path: Path, tools: Path) -> Path:
     shutil.copytree(
         PROJECT / "compose", tmp_path / "compose", ignore=shutil.ignore_patterns("secrets", "*.py", "*.env")
     )
+    shutil.copytree(PROJECT / "compose/hosts", tmp_path / "compose/hosts", dirs_exist_ok=True)
     return tmp_path
 
 

@@ -33,7 +33,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for folder in ("compose", "services", "scripts"):
         unmade = shutil.ignore_patterns("secrets", "*.env", "__pycache__", "*.py")
         shutil.copytree(PROJECT / folder, root / folder, ignore=unmade)
-    shutil.copy(PROJECT / "compose/.env", root / "compose/.env")
+    shutil.copytree(PROJECT / "compose/hosts", root / "compose/hosts", dirs_exist_ok=True)
     shutil.copy(PROJECT / "Makefile", root)
     return root
 

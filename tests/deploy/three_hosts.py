@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from bet_intel.compose.cluster.services import KINDS
-from deploy.composing import MAIN, rendered
+from deploy.composing import MAIN, configuration, rendered
 from deploy.composing_start import balanced
 from deploy.connections import connections
 from deploy.our_services import ours
 
-_THREE = "compose/compose.three-hosts.yaml"
+THREE = "compose/compose.three-hosts.yaml"
 _PAGE = "docs/operations/three-hosts.md"
 _HOSTS = (1, 2, 3)
 _NETWORK = "bet-intel"
@@ -26,7 +26,7 @@ Services = Mapping[str, Any]
 
 def options(host: int) -> list[str]:
     """Of `docker compose`, for all that concerns this host."""
-    return ["--env-file", f"compose/hosts/{host}.env", "-f", MAIN, "-f", _THREE]
+    return ["--env-file", f"compose/hosts/{host}.env", "-f", MAIN, "-f", THREE]
 
 
 def on_host(root: Path, host: int) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def _servers(root: Path, hosts: Mapping[int, Services]) -> Iterator[str]:
     place = {name: host for host, services in hosts.items() for name in services if _ONCE.fullmatch(name)}
     number = Counter(name for services in hosts.values() for name in services if _ONCE.fullmatch(name))
     yield from (f"{name} runs on {times} hosts" for name, times in number.items() if times > 1)
-    wanted = {name for name in rendered(root, "-f", MAIN, "--profile", "*")["services"] if _ONCE.fullmatch(name)}
+    wanted = {name for name in configuration(root)["services"] if _ONCE.fullmatch(name)}
     yield from (f"{name} runs on no host" for name in sorted(wanted - place.keys()))
     for kind, most in (("postgres", 3), ("rabbitmq", 3), ("redis", 3)):
         taken = {place.get(f"{kind}-{one}") for one in range(1, most + 1)}
@@ -104,8 +104,8 @@ def _addresses(hosts: Mapping[int, Services]) -> Iterator[str]:
 
 
 def _told(root: Path) -> Iterator[str]:
-    """The page has the command of each host."""
+    """The page says how each host becomes the one that it is."""
     page = (root / _PAGE).read_text("utf-8") if (root / _PAGE).is_file() else ""
     for host in _HOSTS:
-        if " ".join(options(host)) not in page.replace("\\\n", "").replace("    ", " ").replace("  ", " "):
+        if f"    cat compose/hosts/{host}.env >>compose/.env\n" not in page:
             yield f"{_PAGE}: no command for host {host}"

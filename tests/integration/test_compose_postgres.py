@@ -45,15 +45,31 @@ class Hosts:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._account = server_account()
         secrets = {f"{service}{role}_password" for service in _SERVICES for role in ("", "_owner")}
-        for name in (*secrets, "replication_password", "exporter_password"):
+        for name in (*secrets, "replication_password", "postgres_password", "exporter_password"):
             (folder / name).write_text("s3cret", "utf-8")
-        for name in ("host.sh", "primary.sh"):
+        for name in ("host.sh", "primary.sh", "passwords.sh"):
             text = (_PROJECT / "compose/postgres" / name).read_text("utf-8")
             text = text.replace("/run/secrets", str(folder)).replace("/tmp/pgpass", "${PGDATA%/*}/pgpass")  # noqa: S108
             self._script(name, text)
         self._script("docker-entrypoint.sh", _ENTRYPOINT.replace("{folder}", str(folder)))
         for name in self.names:
             self._give(folder / name)
+
+    def rotate(self, name: str, password: str) -> None:
+        """The new password in every file, and what compose/secrets.sh is followed by."""
+        for file in self.folder.glob("*_password"):
+            file.write_text(password, "utf-8")
+        environment = {"PGHOST": name, "PGPORT": self._port, "PATH": f"{POSTGRESQL.find('psql').parent}:/usr/bin:/bin"}
+        subprocess.run(["bash", str(self.folder / "passwords.sh")], env=environment, check=True)
+
+    def lets_in(self, name: str, role: str, password: str) -> bool:
+        """Whether a host that asks for passwords does."""
+        where = f"host={name} port={self._port} user={role} dbname=postgres connect_timeout=5"
+        environment = {"PGPASSWORD": password, "PATH": "/usr/bin:/bin"}
+        run = subprocess.run(
+            [POSTGRESQL.find("psql"), "-qXAtc", "select 1", where], env=environment, capture_output=True, check=False
+        )
+        return run.returncode == 0
 
     def start(self, name: str, *, patience: float = _PATIENCE) -> None:
         environment = {
@@ -217,3 +233,24 @@ def test_who_was_promoted_last_waits_least_and_a_primary_is_one_again_though_nob
 
     assert hosts.processes[first].wait(_SECONDS) == 1
     assert hosts.sql(second, "select pg_is_in_recovery()") == "f"
+
+
+def test_every_role_takes_the_password_that_its_file_holds(hosts: Hosts) -> None:
+    [primary, *_] = hosts.names
+    hosts.start(primary)
+    hosts.until(primary, "select count(*) from pg_roles where rolname = 'notifier_owner'", "1")
+    hosts.until(primary, "select pg_is_in_recovery()", "f")
+
+    hosts.rotate(primary, "s3cret-2")
+
+    asked = hosts.folder / primary / "data/pg_hba.conf"
+    asked.write_text("host all all all scram-sha-256\n", "utf-8")
+    hosts.sql(primary, "select pg_reload_conf()")
+    roles = [
+        "postgres",
+        "replicator",
+        "exporter",
+        *(f"{service}{role}" for service in _SERVICES for role in ("", "_owner")),
+    ]
+    assert [role for role in roles if not hosts.lets_in(primary, role, "s3cret-2")] == []
+    assert [role for role in roles if hosts.lets_in(primary, role, "s3cret")] == []

@@ -58,6 +58,17 @@ class Node:
                 group=self._account.gid,
             )
 
+    def rotate(self) -> str:
+        """As docs/operations/runbooks/rotate-secrets.md; returns the address from now on."""
+        secrets = self._folder / "secrets"
+        (secrets / "rabbitmq_password").write_text("", "utf-8")
+        subprocess.run([self._folder / "secrets.sh"], check=True)
+        secrets.chmod(0o755)
+        imported = self.run(["rabbitmqctl", "import_definitions", secrets / "rabbitmq_definitions.json"])
+        assert imported.wait(_SECONDS) == 0, self.said()
+        told = URL((secrets / "broker_url").read_text("utf-8"))
+        return str(URL(self.address).with_password(told.password))
+
     def stop(self) -> None:
         if self._process is not None:
             end(self._process)
@@ -91,6 +102,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 def node(open_folder: Path) -> Iterator[Node]:
     need(RABBITMQ)
     shutil.copy(_PROJECT / "compose/secrets.sh", open_folder)
+    shutil.copytree(_PROJECT / "compose/hosts", open_folder / "hosts")
     subprocess.run([open_folder / "secrets.sh", "--small"], check=True)
     secrets = open_folder / "secrets"
     secrets.chmod(0o755)  # in a container the files alone are there
@@ -167,6 +179,21 @@ async def test_a_queue_that_says_nothing_of_its_type_is_a_quorum_queue(node: Nod
     assert answer.json()["type"] == "quorum", node.said()
 
     # What is defined already is defined once more.
+    node.stop()
+    node.start()
+    await node.declare(passive=True)
+
+
+async def test_another_password_is_taken_while_it_runs_and_when_it_starts_again(node: Node) -> None:
+    await node.declare()
+    old = node.address
+
+    node.address = node.rotate()
+
+    assert node.address != old
+    await node.declare(passive=True)
+    with pytest.raises(AMQPConnectionError):
+        await aio_pika.connect(old)
     node.stop()
     node.start()
     await node.declare(passive=True)
