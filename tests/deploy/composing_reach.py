@@ -3,7 +3,6 @@ that secrets hold."""
 
 import json
 import re
-import shutil
 import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -12,12 +11,11 @@ from typing import Any
 
 from bet_intel.api.processes import ServeSettings
 from bet_intel.compose.cluster.services import GATEWAY
-from deploy.faults import ran
+from deploy.making_secrets import make_secrets
 from deploy.our_services import ours
 
 Services = Mapping[str, Any]
 
-_SECRETS = "compose/secrets.sh"
 _PORTS = {"postgres": 5432, "rabbitmq": 5672, "redis": 6379}
 _SERVER = re.compile(r"(postgres|rabbitmq|redis)-\d+")
 # Which of them a secret's addresses are.
@@ -77,10 +75,9 @@ def addressed(root: Path, full: Services, small: Services) -> Iterator[str]:
     """secrets.sh writes the address of every server that runs, and no other: on a host with all, and on a small one."""
     for services, options in ((full, ()), (small, ("--small",))):
         with tempfile.TemporaryDirectory() as folder:
-            shutil.copy(root / _SECRETS, folder)
-            code, said = ran(Path(folder) / "secrets.sh", *options, cwd=Path(folder))
-            if code:
-                yield f"secrets.sh: {said.strip()}"
+            failed = make_secrets(root, Path(folder), *options)
+            if failed:
+                yield from failed
                 return
             for file in sorted((Path(folder) / "secrets").iterdir()):
                 yield from (f"secrets.sh {' '.join(options)}: {fault}" for fault in _held(file, services, full))

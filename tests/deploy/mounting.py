@@ -21,6 +21,7 @@ _READ = {
     "rabbitmq": ("/etc/rabbitmq/conf.d", "/etc/rabbitmq/enabled_plugins"),
     "grafana/grafana": ("/etc/grafana/provisioning", "/var/lib/grafana/dashboards"),
 }
+_PAGES = "docs/operations/runbooks"
 # The kernel's, in every container.
 _EVERYWHERE = "/dev"
 
@@ -29,14 +30,15 @@ Service = Mapping[str, Any]
 
 def mounted(root: Path, services: Mapping[str, Service]) -> Iterator[str]:
     """Every path in a container's command, environment and check of health is one that something is put at, and
-    whatever is put somewhere is read there; every secret that its files name is one of its own."""
+    whatever is put somewhere is read there, or a page types it; every secret that its files name is one of its own."""
+    pages = "".join(page.read_text("utf-8") for page in sorted((root / _PAGES).glob("*.md")))
     for name, one in services.items():
         secrets = {secret["target"] for secret in one.get("secrets") or ()}
         for path in sorted(_told(one)):
             if path not in secrets and not _is_there(path, one):
                 yield f"the compose files: {name} is told of {path}, which nobody puts there"
         for target in _targets(root, one):
-            if not _is_read(target, one):
+            if not (_is_read(target, one) or f" {target}\n" in pages):
                 yield f"the compose files: {name} is given {target}, which nobody reads"
         for file in _files(root, one):
             for secret in sorted(_named(file.read_text("utf-8")) - secrets):

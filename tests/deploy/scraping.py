@@ -3,7 +3,6 @@ and with whose password; and whether what rules ask for by the name of a job is 
 
 import json
 import re
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,11 +10,10 @@ from typing import Any
 
 import yaml
 
-from deploy.faults import ran
+from deploy.making_secrets import make_secrets
 from deploy.promql import matched, windows
 
 FILE = "compose/prometheus/prometheus.yaml"
-_SECRETS = "compose/secrets.sh"
 _MONITORS = "compose/k8s/components/monitoring/service-monitors.yaml"
 _PATHS = {
     9100: "/metrics",
@@ -109,15 +107,14 @@ def _seconds(duration: str) -> float:
 def _logins(root: Path) -> Iterator[str]:
     """The exporters have passwords for whom they are asked about, as compose/secrets.sh writes them."""
     with tempfile.TemporaryDirectory() as folder:
-        script = shutil.copy(root / _SECRETS, folder)
-        code, said = ran("bash", script)
-        if code:
-            yield f"secrets.sh: {said.strip()}"
+        failed = make_secrets(root, Path(folder))
+        if failed:
+            yield from failed
             return
         written = Path(folder) / "secrets"
         modules = yaml.safe_load((written / "postgres_exporter.yaml").read_text("utf-8"))["auth_modules"]
         passwords = json.loads((written / "redis_passwords.json").read_text("utf-8"))
-        postgres, redis = ((written / f"{name}_password").read_text("utf-8") for name in ("postgres", "redis"))
+        postgres, redis = ((written / f"{name}_password").read_text("utf-8") for name in ("exporter", "redis"))
     for job in jobs(root):
         for target, labels in labelled(job):
             module = labels.get("__param_auth_module", "")

@@ -17,7 +17,7 @@ _OTHERS_OUTSIDE = {
 }
 """Who else is to be reached from outside, or reaches out; for whom."""
 _FOR_EVERYBODY = frozenset({"nginx"})
-_FOR_THIS_HOST = {"grafana": ("127.0.0.1", "3000")}
+_FOR_THIS_HOST = {"grafana": ("127.0.0.1", "3000"), "alertmanager": ("127.0.0.1", "9093")}
 """The one address and port of the host at which a container is to be found; whoever is not named has none."""
 _OF_THE_HOST = {
     # What it tells of containers it reads there: their names, their cgroups, their disks.
@@ -26,9 +26,13 @@ _OF_THE_HOST = {
 }
 _KEEP = {
     "prometheus": "--storage.tsdb.path=",
-    "alertmanager": "--storage.path=",
 }
 """The option that says where something is kept which is to outlive its container."""
+_KEPT_AT = {
+    # As alertmanager/start.sh has it.
+    "alertmanager": "/alertmanager",
+}
+"""The same, where no option says so."""
 
 Services = Mapping[str, Any]
 
@@ -79,6 +83,12 @@ def _given(services: Services) -> Iterator[str]:
 def _kept(services: Services) -> Iterator[str]:
     for name, option in _KEEP.items():
         kept = [said.removeprefix(option) for said in services[name]["command"] if said.startswith(option)]
-        volumes = {volume["target"] for volume in services[name]["volumes"] if volume["type"] == "volume"}
-        if not kept or kept[0] not in volumes:
+        if not kept or kept[0] not in _volumes(services[name]):
             yield f"the compose files: {name} keeps nothing in a volume ({option}…)"
+    for name, folder in _KEPT_AT.items():
+        if folder not in _volumes(services[name]):
+            yield f"the compose files: {name} keeps nothing in a volume ({folder})"
+
+
+def _volumes(service: Mapping[str, Any]) -> set[str]:
+    return {volume["target"] for volume in service["volumes"] if volume["type"] == "volume"}
