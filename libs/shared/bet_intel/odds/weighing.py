@@ -2,6 +2,7 @@
 `bet_intel.odds.pooling`)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple, Self
 
@@ -14,6 +15,7 @@ MAD_TO_SIGMA = 1.4826
 _TIE = 1e-12
 _AS_FAR = 0.5  # of the furthest: who is named with it
 _FEW = 500  # weights: what the calls of NumPy cost then is more than what they do
+_KEPT = 4096  # weights: of more of them, those of 64 events would be much memory
 _MOST_IN_A_BYTE = 255
 
 
@@ -107,9 +109,7 @@ class _Books(NamedTuple):
         place += places(markets)
         return cls(by_book, ordered, place)
 
-    def of_markets(self, of: slice | IntArray) -> Self:
-        if isinstance(of, slice):
-            return self
+    def of_markets(self, of: IntArray) -> Self:
         return type(self).of(self.log_odds[..., of].swapaxes(0, 1))
 
 
@@ -121,13 +121,13 @@ def weigh(log_odds: FloatArray, weight: FloatArray, rule: PoolingRule) -> Weighe
     # What is summed or sorted over is in front, what shares all else behind: of few markets, too, many numbers then lie
     # beside each other, which takes half the time.
     books, weight = _Books.of(log_odds), weight.transpose(1, 2, 0)
-    judged = _judge_books(books, weight, rule)
+    judged = _judge_books(books, _known_shares(weight, rule), rule)
     # A median is of a majority: a book that priced many outcomes has as many chances to lie beyond a limit, and the
     # last one left would be told as what all of them think.
     spare = (judged.books_used - 1) // 2
     dispersion, outlier = judged.dispersion, _furthest(judged.distance, spare)
     if np.count_nonzero(outlier):
-        _judge_again(books, weight, judged, outlier, spare, rule)
+        judged = _judge_again(books, weight, judged, outlier, spare, rule)
     numbers = judged.share, _drawn_in(books, judged, rule), judged.limit
     share, drawn_in, limit = (each.transpose(2, 0, 1) for each in numbers)
     return Weighed(share, outlier.transpose(2, 0, 1), dispersion.T, judged.books_used.T, drawn_in, limit)
@@ -151,43 +151,81 @@ class _Judged(NamedTuple):
 
 def _judge_again(
     books: _Books, weight: FloatArray, judged: _Judged, outlier: BoolArray, spare: IntArray, rule: PoolingRule
-) -> None:
+) -> _Judged:
     """A book is named against the others: without those just named, what is left is judged again as if they had never
     been there, until nobody is named any more. So a book that was named before others moves neither the median nor the
-    limit that these were judged by.
-    `outlier` and `judged`, but for its distances and its dispersion, become those of the last judgement."""
+    limit that these were judged by. `outlier` becomes that of the last judgement, which is returned."""
     # Of few, to pick out the markets that somebody is named in costs more than to judge all of them again.
-    of = slice(None) if weight.size <= _FEW else np.logical_or.reduce(outlier, axis=(0, 2)).nonzero()[0]
-    those, left, named, room = books.of_markets(of), weight[:, of], outlier[:, of], spare[of]
-    while True:
-        again = _judge_books(those, np.where(named, 0.0, left), rule)
-        more = _furthest(again.distance, room - _count(named))
-        if not np.count_nonzero(more):
-            break
-        named |= more
+    if weight.size <= _FEW:
+        return _judge_left(books, weight, outlier, spare, rule)
+    of = np.logical_or.reduce(outlier, axis=(0, 2)).nonzero()[0]
+    named = outlier[:, of]
+    again = _judge_left(books.of_markets(of), weight[:, of], named, spare[of], rule)
     outlier[:, of] = named
-    judged.limit[:, of], judged.centre[:, of], judged.share[:, of] = again.limit, again.centre, again.share
-    judged.books_used[of] = again.books_used
+    whole = [each.copy() for each in judged]
+    for each, part in zip(whole, again, strict=True):
+        # The markets are on the last axis but one.
+        each[..., of, :] = part
+    return _Judged._make(whole)
 
 
-def _judge_books(books: _Books, weight: FloatArray, rule: PoolingRule) -> _Judged:
-    """The books with `weight` (b, m, l) by the median that no book counts for much in."""
+def _judge_left(books: _Books, weight: FloatArray, outlier: BoolArray, spare: IntArray, rule: PoolingRule) -> _Judged:
+    while True:
+        judged = _judge_books(books, _shares(np.where(outlier, 0.0, weight), rule), rule)
+        more = _furthest(judged.distance, spare - _count(outlier))
+        if not np.count_nonzero(more):
+            return judged
+        outlier |= more
+
+
+class _Shares(NamedTuple):
+    """What weights (b, m, l) tell without any price: who is `present`, and is `judged`, (b, m, l), `books` (m, l), and
+    the `share` (b, m, 2l) of each in the median that outliers are measured from, and behind these in the pool."""
+
+    present: BoolArray
+    judged: BoolArray
+    books: IntArray
+    share: FloatArray
+
+
+def _shares(weight: FloatArray, rule: PoolingRule) -> _Shares:
     present = weight > 0.0
     count = _count(present)
-    # The shares in that median and those in the pool are worked out beside each other, and so are their medians.
     levels = weight.shape[2]
-    for_median, for_pool = slice(None, levels), slice(levels, None)
     ceiling = np.empty((len(count), 2 * levels))
-    np.maximum(rule.median_share, 1.0 / np.maximum(count, 1), out=ceiling[:, for_median])
-    ceiling[:, for_pool] = np.where(count >= rule.cap_from_books, rule.max_share, 1.0)
+    np.maximum(rule.median_share, 1.0 / np.maximum(count, 1), out=ceiling[:, :levels])
+    ceiling[:, levels:] = np.where(count >= rule.cap_from_books, rule.max_share, 1.0)
     share = capped_shares(np.concatenate((weight, weight), axis=2), ceiling)
+    return _Shares(present, present & (count >= rule.outlier_from_books), count, share)
+
+
+def _known_shares(weight: FloatArray, rule: PoolingRule) -> _Shares:
+    """Prices move far more often than who is there: of a day of recorded odds, polled every five minutes, the shares of
+    six events of seven were those of one of the last 64 events."""
+    if weight.size > _KEPT:
+        return _shares(weight, rule)
+    return _kept_shares(weight.tobytes(), weight.shape, rule)
+
+
+@lru_cache(maxsize=64)
+def _kept_shares(weight: bytes, shape: tuple[int, ...], rule: PoolingRule) -> _Shares:
+    kept = _shares(np.frombuffer(weight).reshape(shape), rule)
+    for each in kept:
+        each.flags.writeable = False
+    return kept
+
+
+def _judge_books(books: _Books, shares: _Shares, rule: PoolingRule) -> _Judged:
+    """The books with these shares by the median that no book counts for much in."""
+    present, judged, count, share = shares
+    levels = count.shape[1]
+    for_median, for_pool = slice(None, levels), slice(levels, None)
     centre = _weighted_median(books, share)
     distance = books.log_odds[..., np.newaxis] - centre[..., for_median]
     np.abs(distance, out=distance)  # (b, n, m, l)
     mad = _median_of_present(distance, present, count)
     limit = np.maximum(rule.outlier_scale * MAD_TO_SIGMA * mad, rule.outlier_floor)
     distance /= limit
-    judged = present & (count >= rule.outlier_from_books)
     furthest = np.where(judged, np.maximum.reduce(distance, axis=1), 0.0)
     dispersion = np.where(count > 0, np.maximum.reduce(mad, axis=0), np.nan)
     return _Judged(furthest, limit, dispersion, count, share[..., for_pool], centre[..., for_pool])
