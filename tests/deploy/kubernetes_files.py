@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from bet_intel.compose.cluster.services import GATEWAY, KINDS, ProcessKind
+from deploy.broker_files import definitions
 from deploy.faults import PROJECT
 
 _K8S = "compose/k8s"
@@ -56,6 +57,7 @@ def made(root: Path) -> dict[str, str]:
         ),
         f"{_K8S}/components/keda/scaled-objects.yaml": _text("the types of processes", _scaled(parts)),
         f"{_K8S}/components/monitoring/rules.yaml": _text("compose/prometheus/rules", [_rules(root)]),
+        "compose/rabbitmq/definitions.json": f"{definitions()}\n",
         **scripts,
         **_dashboards(root),
     }
