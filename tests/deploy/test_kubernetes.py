@@ -51,7 +51,12 @@ _FAULTS = [
     (_PAGE, r"`postgres-rw` \|", "`postgres-1`, `postgres-2`, `postgres-3` |", "and postgres-rw for migrations"),
     (_PAGE, r".*/metrics-server/.*\n", "", "no command for what HorizontalPodAutoscaler needs: metrics-server"),
     (_PAGE, r".*install ingress-nginx .*\n.*\n", "", "no command for what Ingress needs: ingress-nginx"),
-    (_INSTANCES, r"(?s)---.*name: postgres-3.*", "", "PostgreSQL has 3 instances, and the addresses postgres-1, p"),
+    (
+        _INSTANCES,
+        r"(?s)(Name: postgres-2.*?)---.*",
+        r"\1",
+        "PostgreSQL has 3 instances, and the addresses postgres-1, p",
+    ),
     (_RABBITMQ, r"  replicas: 3", "  replicas: 1", "RabbitMQ has 1 nodes"),
     (_RABBITMQ, r"pause_minority", "autoheal", "RabbitMQ is not told cluster_partition_handling = pause_minority"),
     (_REDIS, r"replicas: 6", "replicas: 3", "Redis has 3 nodes"),
