@@ -55,7 +55,7 @@ _FAULTS = [
         _INSTANCES,
         r"(?s)(Name: postgres-2.*?)---.*",
         r"\1",
-        "PostgreSQL has 3 instances, and the addresses postgres-1, p",
+        "PostgreSQL has 3 instances, and the address",
     ),
     (_RABBITMQ, r"  replicas: 3", "  replicas: 1", "RabbitMQ has 1 nodes"),
     (_RABBITMQ, r"pause_minority", "autoheal", "RabbitMQ is not told cluster_partition_handling = pause_minority"),
