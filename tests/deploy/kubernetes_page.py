@@ -45,14 +45,14 @@ def _hosts(page: str, overlay: str, objects: Objects) -> Iterator[str]:
     table = page.partition(_HOSTS)[2].partition("\n\n")[0]
     rows = [[_NAME.findall(cell) for cell in row.split("|")[1:-1]] for row in table.splitlines()]
     said = [(hosts, owners) for names, hosts, owners in rows if overlay in names]
-    [cluster] = [one for one in objects if one["kind"] == "Cluster"]
     addresses = sorted(
         one["metadata"]["name"]
         for one in objects
         if one["kind"] == "Service" and _INSTANCE in one["spec"].get("selector", {})
     )
-    instances, primary = cluster["spec"]["instances"], f"{cluster['metadata']['name']}-rw"
-    if len(addresses) != instances:
-        yield f"PostgreSQL has {instances} instances, and the addresses {', '.join(addresses)}"
-    if said != [(addresses, [primary])]:
-        yield f"{PAGE} does not name {', '.join(addresses)} for the processes and {primary} for migrations"
+    for cluster in (one for one in objects if one["kind"] == "Cluster"):
+        instances, primary = cluster["spec"].get("instances"), f"{cluster['metadata']['name']}-rw"
+        if len(addresses) != instances:
+            yield f"PostgreSQL has {instances} instances, and the addresses {', '.join(addresses)}"
+        if said != [(addresses, [primary])]:
+            yield f"{PAGE} does not name {', '.join(addresses)} for the processes and {primary} for migrations"
