@@ -40,6 +40,7 @@ once replication_password
 once exporter_password
 once redis_password
 once rabbitmq_password
+once keda_password
 once erlang_cookie
 once operator_token
 once grafana_password
@@ -51,10 +52,14 @@ once secrets_key "$(head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '\n'
 for service in api ev_engine notifier odds_ingest; do
     once "${service}_password"
     once "${service}_owner_password"
+    once "${service}_broker_password"
     put "${service}_dsn" "postgresql://$service:$(cat "secrets/${service}_password")@$hosts/$service"
     put "${service}_owner_dsn" \
         "postgresql://${service}_owner:$(cat "secrets/${service}_owner_password")@$hosts/$service"
+    put "${service}_broker_url" \
+        "amqp://${service//_/-}:$(cat "secrets/${service}_broker_password")@$brokers/bet-intel"
 done
+# The administrator's, for an operator: no container is given it.
 put broker_url "amqp://bet-intel:$(cat secrets/rabbitmq_password)@$brokers/bet-intel"
 put redis_url "redis://:$(cat secrets/redis_password)@$shards"
 # What the exporters log in with, at every server.
@@ -69,13 +74,10 @@ put postgres_exporter.yaml "auth_modules:
     userpass: {username: exporter, password: \"$(cat secrets/exporter_password)\"}
     options: {sslmode: disable, dbname: postgres}
 "
-# What a node of RabbitMQ makes before it lets anybody in; the virtual host says of what type its queues are.
-put rabbitmq_definitions.json "{
-  \"users\": [{\"name\": \"bet-intel\", \"password\": \"$(cat secrets/rabbitmq_password)\", \"tags\": \"administrator\"}],
-  \"vhosts\": [{\"name\": \"bet-intel\", \"metadata\": {\"default_queue_type\": \"quorum\"}}],
-  \"permissions\": [
-    {\"user\": \"bet-intel\", \"vhost\": \"bet-intel\", \"configure\": \".*\", \"write\": \".*\", \"read\": \".*\"}
-  ]
-}
-"
+# What a node of RabbitMQ makes before it lets anybody in: in the file, each password is named by its own.
+definitions=$(cat rabbitmq/definitions.json)
+for password in rabbitmq keda api_broker ev_engine_broker notifier_broker odds_ingest_broker; do
+    definitions=${definitions//"@${password}_password@"/"$(cat "secrets/${password}_password")"}
+done
+put rabbitmq_definitions.json "$definitions"
 chmod 644 secrets/*

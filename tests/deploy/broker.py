@@ -2,24 +2,36 @@
 
 import json
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 import yaml
 
+from bet_intel.compose.cluster.engines import VHOST
+from bet_intel.compose.cluster.services import KINDS
 from bet_intel.compose.servers.processes import ServerError
 from bet_intel.compose.servers.programs import RABBITMQ
+from bet_intel.compose.servers.rabbitmq import Permissions
+from deploy.broker_files import ADMINISTRATOR, WATCHER, granted
 from deploy.faults import CannotTellError, ran
+from deploy.making_secrets import make_secrets
 from deploy.plan import INSTANCES
 
 _FOLDER = "compose/rabbitmq"
 _CLUSTER = "compose/k8s/components/rabbitmq/cluster.yaml"
-_SECRETS = "compose/secrets.sh"
 _MADE = "rabbitmq_definitions.json"
+_SERVICES = sorted({kind.service for kind in KINDS.values()})
+_TAGS = {ADMINISTRATOR: "administrator", WATCHER: "management", **dict.fromkeys(_SERVICES, "")}
+_ADDRESSES = {
+    ADMINISTRATOR: "broker_url",
+    **{service: f"{service.replace('-', '_')}_broker_url" for service in _SERVICES},
+}
+_SHARE = 0.7
+"""Of a node's memory that may be taken when publishers stop: what collects garbage needs room."""
 _PLUGIN = re.compile(r"\w+")
 # Settings of a newer RabbitMQ than the one that is installed here.
 _NEWER = Path(__file__).with_name("rabbitmq_newer.schema")
@@ -47,14 +59,12 @@ end.
 
 def rabbitmq(root: Path) -> Sequence[str]:
     """A node would start with these files: it knows every setting and plugin, and finds the definitions where they are
-    said to be; of these the virtual host that everybody is told of has quorum queues."""
+    said to be. By these the virtual host has quorum queues, and each user the rights of what it does and no more."""
     installed = _plugins()
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(root / _SECRETS, folder)
-        shutil.copytree(root / "compose/hosts", Path(folder) / "hosts")
-        code, said = ran(Path(folder) / "secrets.sh", cwd=Path(folder))
-        if code:
-            return [f"secrets.sh: {said.strip()}"]
+        failed = make_secrets(root, Path(folder))
+        if failed:
+            return failed
         secrets = Path(folder) / "secrets"
         return [*_of_compose(root, installed, secrets), *_of_kubernetes(root, installed, secrets), *_defined(secrets)]
 
@@ -79,8 +89,20 @@ def _of_compose(root: Path, installed: Path, secrets: Path) -> Iterator[str]:
     yield from (f"enabled_plugins: there is no {one}" for one in sorted(plugins - known))
     text = (root / _FOLDER / "rabbitmq.conf").read_text("utf-8")
     node = yaml.safe_load((root / "compose/compose.yaml").read_text("utf-8"))["services"]["rabbitmq-1"]
+    yield from _heeds_its_limit(text, node["deploy"]["resources"]["limits"]["memory"])
     given = [one["target"] for one in node["secrets"] if isinstance(one, dict) and one["source"] == _MADE]
     yield from (f"rabbitmq.conf: {fault}" for fault in _read(text, given, installed, plugins, secrets))
+
+
+def _heeds_its_limit(text: str, limit: str) -> Iterator[str]:
+    """Of a container's limit RabbitMQ knows nothing: it stops publishers where it is told to, or by the host's memory.
+    On Kubernetes the operator tells it the limit."""
+    told = re.search(r"^vm_memory_high_watermark\.absolute = (\d+)MiB$", text, re.M)
+    most = re.fullmatch(r"(\d+)G", limit)
+    if told is None or most is None:
+        yield f"rabbitmq.conf: nobody can tell whether publishers stop below {limit}: no MiB are said to be too many"
+    elif int(told[1]) > int(most[1]) * 1024 * _SHARE:
+        yield f"rabbitmq.conf: publishers stop at {told[1]} MiB, more than {_SHARE:.0%} of the container's {limit}"
 
 
 def _of_kubernetes(root: Path, installed: Path, secrets: Path) -> Iterator[str]:
@@ -124,14 +146,25 @@ def _read(text: str, given: Sequence[str], installed: Path, plugins: Set[str], s
 
 def _defined(secrets: Path) -> Iterator[str]:
     try:
-        definitions: dict[str, Any] = json.loads((secrets / _MADE).read_text("utf-8"))
+        made: dict[str, Any] = json.loads((secrets / _MADE).read_text("utf-8"))
     except ValueError as error:
         yield f"{_MADE}: {error}"
         return
-    address = urlsplit((secrets / "broker_url").read_text("utf-8"))
-    vhost = address.path.removeprefix("/")
-    types = {one["name"]: one.get("metadata", {}).get("default_queue_type") for one in definitions["vhosts"]}
-    if types.get(vhost) != "quorum":
-        yield f"{_MADE}: queues of {vhost} are not quorum queues unless declared otherwise"
-    if f"{address.username}@{vhost}" not in {f"{one['user']}@{one['vhost']}" for one in definitions["permissions"]}:
-        yield f"{_MADE}: {address.username}, whom everybody logs in as, may do nothing in {vhost}"
+    types = {one["name"]: one.get("metadata", {}).get("default_queue_type") for one in made["vhosts"]}
+    if types.get(VHOST) != "quorum":
+        yield f"{_MADE}: queues of {VHOST} are not quorum queues unless declared otherwise"
+    tags = {one["name"]: one["tags"] for one in made["users"]}
+    if tags != _TAGS:
+        yield f"{_MADE}: the users and their tags are {tags}, not {_TAGS}"
+    rights = {(one["user"], one["vhost"]): msgspec.convert(one, Permissions) for one in made["permissions"]}
+    for user in _TAGS:
+        if rights.pop((user, VHOST), None) != granted(user):
+            yield f"{_MADE}: in {VHOST} {user} has other rights than what it does needs (docs/adr/0028)"
+    yield from (f"{_MADE}: {user} has rights in {vhost}" for user, vhost in rights)
+    passwords = {one["name"]: one["password"] for one in made["users"]}
+    for user, file in _ADDRESSES.items():
+        address = urlsplit((secrets / file).read_text("utf-8"))
+        if (address.username, address.password, address.path) != (user, passwords.get(user), f"/{VHOST}"):
+            yield f"secrets.sh: nobody can log in by {file}, which is to be the address of {user}"
+    if len({*passwords.values()}) < len(passwords) or any(one.startswith("@") for one in passwords.values()):
+        yield f"{_MADE}: users have no password of their own"

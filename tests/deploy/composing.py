@@ -79,6 +79,7 @@ def compose(root: Path) -> Sequence[str]:
         *_sizes(watching),
         *_secrets(watching),
         *_settings(main),
+        *_logins(watching),
         *_given(root),
         *_trusted(main),
         *_addressed(main),
@@ -183,6 +184,15 @@ def _given(root: Path) -> Iterator[str]:
         files = [each["path"] for each in one["env_file"]]
         if files != ["bet-intel.env", f"{process.partition('.')[0]}.env"]:
             yield f"compose.yaml: {name} is given {', '.join(files)}"
+
+
+def _logins(services: Mapping[str, Any]) -> Iterator[str]:
+    """A process logs in at the broker as its service; nobody is given another login, such as the administrator's."""
+    own = {name: f"{process.partition('.')[0].replace('-', '_')}_broker_url" for name, process, _ in ours(services)}
+    for name, one in services.items():
+        given = {each["source"] for each in one.get("secrets") or () if "broker_" in each["source"]}
+        if given != ({own[name]} if name in own else set()):
+            yield f"compose.yaml: {name} is given {', '.join(sorted(given)) or 'nothing'} to log in at the broker with"
 
 
 def _trusted(services: Mapping[str, Any]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from deploy.custom_resources import schema_faults
 from deploy.faults import TOOLS, ran
 from deploy.known_settings import unknown
 from deploy.kubernetes_files import made
+from deploy.kubernetes_page import told
 from deploy.kubernetes_plan import autoscaler, connections, ingress, sizes
 from deploy.kubernetes_scaling import scaled, servers
 from deploy.kubernetes_security import restricted
@@ -73,6 +74,7 @@ def _faults(root: Path, validated: Callable[[Objects], Iterator[str]]) -> Iterat
             *_archives(root, objects),
             *restricted(objects),
             *wired(root, objects),
+            *told(root, overlay.name, objects),
             *(() if overlay.name in _SMALL else (*scaled(root, objects), *servers(objects))),
             *validated(objects),
         ):

@@ -4,6 +4,7 @@ Who may reach whom is docs/architecture/dependencies.toml; what is scaled by whi
 alerts, Prometheus' rules.
 """
 
+import ipaddress
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,10 +13,27 @@ from typing import Any
 import yaml
 
 from bet_intel.compose.cluster.services import GATEWAY, KINDS, ProcessKind
+from deploy.broker_files import definitions
 from deploy.faults import PROJECT
 
 _K8S = "compose/k8s"
 _PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10"]
+# Where IPv6 is translated to IPv4 (RFC 6052), the address that is meant is in the last 32 bits.
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def _translated(private: str) -> str:
+    inner = ipaddress.IPv4Network(private)
+    outer = int(_TRANSLATED.network_address) | int(inner.network_address)
+    return str(ipaddress.IPv6Network((outer, 96 + inner.prefixlen)))
+
+
+_PUBLIC = (
+    {"cidr": "0.0.0.0/0", "except": _PRIVATE},
+    # What of IPv6 is given out; private, link-local and multicast addresses are outside.
+    {"cidr": "2000::/3"},
+    {"cidr": str(_TRANSLATED), "except": [_translated(one) for one in _PRIVATE]},
+)
 _POSTGRES = {"cnpg.io/cluster": "postgres"}
 _RABBITMQ = {"app.kubernetes.io/name": "rabbitmq"}
 _REDIS = {"app.kubernetes.io/name": "redis"}
@@ -39,6 +57,7 @@ def made(root: Path) -> dict[str, str]:
         ),
         f"{_K8S}/components/keda/scaled-objects.yaml": _text("the types of processes", _scaled(parts)),
         f"{_K8S}/components/monitoring/rules.yaml": _text("compose/prometheus/rules", [_rules(root)]),
+        "compose/rabbitmq/definitions.json": f"{definitions()}\n",
         **scripts,
         **_dashboards(root),
     }
@@ -128,7 +147,7 @@ def _of_part(name: str, part: Mapping[str, Any], watcher: Mapping[str, Any]) -> 
         egress.append(_to(_REDIS, 6379))
     if part["hosts"]:
         # A policy knows addresses, not names: public ones alone.
-        egress.append({"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": list(_PRIVATE)}}], "ports": _ports(443)})
+        egress.append({"to": [{"ipBlock": dict(block)} for block in _PUBLIC], "ports": _ports_of(part["hosts"])})
     egress.append({"to": [_namespace(watcher["namespace"])], "ports": _ports(watcher["traces"])})
     watched = {"from": [_namespace(watcher["namespace"])], "ports": _ports(watcher["metrics"])}
     return _policy(name, {_NAME: name}, ["Ingress", "Egress"], ingress=[watched], egress=egress)
@@ -174,6 +193,13 @@ def _namespace(name: str) -> dict[str, Any]:
 
 def _ports(*numbers: int) -> list[dict[str, Any]]:
     return [{"protocol": "TCP", "port": number} for number in numbers]
+
+
+def _ports_of(hosts: Sequence[str]) -> list[dict[str, Any]]:
+    """Those of named hosts; whoever is named by others may be at any port."""
+    if "*" in hosts:
+        return [{"protocol": "TCP"}]
+    return _ports(*sorted({int(host.rpartition(":")[2]) for host in hosts}))
 
 
 def _scaled(parts: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -70,8 +70,9 @@ def _of_operators(objects: Objects) -> Iterator[Pods]:
     """Those that operators make, with the labels and the ports that they give them."""
     for one in _of(objects, "Cluster"):
         name = one["metadata"]["name"]
-        # A small cluster has fewer instances, and the addresses of all.
-        for number in range(1, plan.INSTANCES + 1):
+        # Its schema names what is no number.
+        instances = one["spec"].get("instances")
+        for number in range(1, (instances if isinstance(instances, int) else plan.INSTANCES) + 1):
             labels = {"cnpg.io/cluster": name, "cnpg.io/instanceName": f"{name}-{number}"}
             yield Pods(f"{name}-{number}", labels, {"postgresql": 5432, "metrics": 9187, "status": 8000})
     for one in _of(objects, "RabbitmqCluster"):

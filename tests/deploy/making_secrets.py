@@ -10,6 +10,7 @@ SCRIPT = "compose/secrets.sh"
 
 def make_secrets(root: Path, folder: Path, *options: str) -> list[str]:
     """Have the script of `root` make `folder`/secrets; returns what it says where it fails."""
-    shutil.copytree(root / "compose/hosts", folder / "hosts")
+    for beside in ("hosts", "rabbitmq"):
+        shutil.copytree(root / "compose" / beside, folder / beside)
     script = shutil.copy(root / SCRIPT, folder)
     return [f"secrets.sh: {fault}" for fault in faults(script, *options, cwd=folder)]

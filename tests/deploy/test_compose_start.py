@@ -70,10 +70,29 @@ def test_the_addresses_of_a_small_host_are_of_servers_that_run_there(copy: Path)
         for file in secrets.iterdir()
         if file.name.endswith(("_dsn", "_url"))
     }
-    assert len(addresses) == 10
+    assert len(addresses) == 14
     assert {
         name: named - services.keys() for name, named in addresses.items() if not named or named - services.keys()
     } == {}
+
+
+def test_migrations_are_told_the_primary_alone_where_a_host_stays_away(copy: Path) -> None:
+    subprocess.run([copy / "compose/secrets.sh"], check=True)
+    secrets = copy / "compose/secrets"
+    before = {file.name: file.read_text("utf-8") for file in secrets.iterdir()}
+    [command] = re.findall(
+        r"^ {4}(sed .*)", (PROJECT / "docs/operations/runbooks/failover.md").read_text("utf-8"), re.M
+    )
+
+    subprocess.run(command, shell=True, check=True, cwd=copy)  # noqa: S602 - as an operator types it
+
+    after = {file.name: file.read_text("utf-8") for file in secrets.iterdir()}
+    changed = {name: after[name] for name in before if before[name] != after[name]}
+    every = "postgres-1:5432,postgres-2:5432,postgres-3:5432"
+    assert len(changed) == 4
+    assert changed == {name: before[name].replace(every, "postgres-2:5432") for name in changed}
+    subprocess.run([copy / "compose/secrets.sh"], check=True)
+    assert before == {file.name: file.read_text("utf-8") for file in secrets.iterdir()}
 
 
 @pytest.mark.parametrize(

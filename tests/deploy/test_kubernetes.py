@@ -16,6 +16,8 @@ _K8S = "compose/k8s"
 _BASE = f"{_K8S}/base"
 _KEDA = f"{_K8S}/components/keda/scaled-objects.yaml"
 _POSTGRES = f"{_K8S}/components/postgres/cluster.yaml"
+_INSTANCES = f"{_K8S}/components/postgres/instances.yaml"
+_PAGE = "docs/operations/kubernetes.md"
 _RABBITMQ = f"{_K8S}/components/rabbitmq/cluster.yaml"
 _MIGRATE = f"{_BASE}/api-migrate.yaml"
 _MONITORS = f"{_K8S}/components/monitoring/service-monitors.yaml"
@@ -40,6 +42,21 @@ _FAULTS = [
     (f"{_BASE}/api-autoscaler.yaml", r"WindowSeconds: 300", "WindowSeconds: 30", "the plan {"),
     (_POSTGRES, r"instances: 3", "instances: 2", "PostgreSQL has 2 instances"),
     (_POSTGRES, r"    synchronous:\n.*\n.*\n", "", "PostgreSQL confirms by None"),
+    (
+        _PAGE,
+        r"`postgres-2`, `postgres-3` \| `postgres-rw`",
+        "`postgres-2` | `postgres-rw`",
+        "does not name postgres-1",
+    ),
+    (_PAGE, r"`postgres-rw` \|", "`postgres-1`, `postgres-2`, `postgres-3` |", "and postgres-rw for migrations"),
+    (_PAGE, r".*/metrics-server/.*\n", "", "no command for what HorizontalPodAutoscaler needs: metrics-server"),
+    (_PAGE, r".*install ingress-nginx .*\n.*\n", "", "no command for what Ingress needs: ingress-nginx"),
+    (
+        _INSTANCES,
+        r"(?s)(Name: postgres-2.*?)---.*",
+        r"\1",
+        "PostgreSQL has 3 instances, and the address",
+    ),
     (_RABBITMQ, r"  replicas: 3", "  replicas: 1", "RabbitMQ has 1 nodes"),
     (_RABBITMQ, r"pause_minority", "autoheal", "RabbitMQ is not told cluster_partition_handling = pause_minority"),
     (_REDIS, r"replicas: 6", "replicas: 3", "Redis has 3 nodes"),
@@ -95,7 +112,7 @@ _FAULTS = [
     ),
     (_SERVE, r"serviceAccountName: bet-intel", "serviceAccountName: nobody", "names the ServiceAccount nobody"),
     (
-        f"{_K8S}/components/postgres/instances.yaml",
+        _INSTANCES,
         r"Name: postgres-2",
         "Name: postgres-9",
         "postgres-2 selects nobody",

@@ -15,6 +15,8 @@ _PROMETHEUS = "compose/prometheus/prometheus.yaml"
 _COLLECTOR = "compose/otel/collector.yaml"
 _WATCHERS = "compose/compose.observability.yaml"
 _COMPOSE = "compose/compose.yaml"
+_DEFINITIONS = "compose/rabbitmq/definitions.json"
+_OF_NOTIFIER = r'("user": "notifier",\n *)'
 _FAULTS: Mapping[str | Look, Sequence[Seed]] = {
     "images": [
         ("services/api/Dockerfile", r"USER 10001:10001\n", "", "runs as root"),
@@ -62,6 +64,7 @@ _FAULTS: Mapping[str | Look, Sequence[Seed]] = {
         (_COMPOSE, r"url, operator_token, secrets_key\]", "url, secrets_key]", "api-consume is told of /run/secrets"),
         (_COMPOSE, r"ev_engine_owner_password, odds", "odds", "not given /run/secrets/ev_engine_owner_password"),
         (_COMPOSE, r"PROCESSES_API:-5", "PROCESSES_API:-1", "compose.yaml: api is told of 1 processes"),
+        (_COMPOSE, r"notifier_dsn, notifier_b", "notifier_dsn, api_broker_url, notifier_b", "given api_broker_url, n"),
         (_COMPOSE, r"max_connections=400", "max_connections=40", "connections, and postgres-2 takes 40"),
         (_WATCHERS, r".*9093/-/ready.*\n", "", "the health of alertmanager"),
         (_WATCHERS, r"memory: 200M", "memory: 32M", "cadvisor has 32 MiB, and asks for 200"),
@@ -144,8 +147,20 @@ _FAULTS: Mapping[str | Look, Sequence[Seed]] = {
         ),
         ("compose/rabbitmq/enabled_plugins", r"_prometheus", "_prometheos", "there is no rabbitmq_prometheos"),
         ("compose/rabbitmq/enabled_plugins", r"\]\.", "]", "is no list of plugins"),
-        ("compose/secrets.sh", r"quorum", "classic", "bet-intel are not quorum queues"),
-        ("compose/secrets.sh", r'vhost\\": \\"bet-intel', r'vhost\\": \\"/', "may do nothing in bet-intel"),
+        ("compose/rabbitmq/rabbitmq.conf", r"absolute = 600MiB", "relative = 0.6", "no MiB are said to be too many"),
+        ("compose/rabbitmq/rabbitmq.conf", r"600MiB", "900MiB", "publishers stop at 900 MiB, more than 70% of"),
+        (_DEFINITIONS, r"quorum", "classic", "bet-intel are not quorum queues"),
+        (_DEFINITIONS, _OF_NOTIFIER + r'"vhost": "bet-intel"', r'\1"vhost": "/"', "notifier has other rights than"),
+        (_DEFINITIONS, _OF_NOTIFIER + r'"vhost": "bet-intel"', r'\1"vhost": "/"', "notifier has rights in /"),
+        (_DEFINITIONS, _OF_NOTIFIER + r'((?s:.)*?)"read": ".*"', r'\1\2"read": ".*"', "notifier has other rights than"),
+        (_DEFINITIONS, r'"tags": ""', '"tags": "administrator"', "the users and their tags are"),
+        (
+            "compose/secrets.sh",
+            r"amqp://\$\{service//_/-\}:",
+            "amqp://bet-intel:",
+            "can log in by api_broker_url",
+        ),
+        ("compose/secrets.sh", r"rabbitmq keda", "rabbitmq", "users have no password of their own"),
         (
             "compose/k8s/components/rabbitmq/cluster.yaml",
             r"path: definitions.json",

@@ -3,19 +3,29 @@ real RabbitMQ, without the image."""
 
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+import tomllib
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from functools import partial, reduce
+from operator import or_
 from pathlib import Path
+from typing import Any
 
 import aio_pika
 import httpx
 import pytest
+import yaml
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractQueue
 from aio_pika.exceptions import AMQPConnectionError
+from aiormq.exceptions import ChannelAccessRefused
 from yarl import URL
 
 from bet_intel.compose.servers.ports import free_port
 from bet_intel.compose.servers.processes import server_account
 from bet_intel.compose.servers.programs import RABBITMQ
+from bet_intel.shared.dramatiq_workers.broker import task_queue
+from bet_intel.shared.messaging import Queue
+from bet_intel.shared.rabbitmq.topology import EVENTS, EXCHANGES, Declarer, Topology, event_queue
 from fixtures.no_tls import NO_TLS
 from fixtures.servers import need
 from fixtures.waiting import until
@@ -23,6 +33,8 @@ from fixtures.waiting import until
 pytestmark = pytest.mark.integration
 
 _PROJECT = Path(__file__).parents[2]
+_DECLARED = (_PROJECT / "docs/architecture/dependencies.toml").read_text("utf-8")
+_PARTS: Mapping[str, Mapping[str, Any]] = tomllib.loads(_DECLARED)["parts"]
 _SECONDS = 120.0
 _END_SECONDS = 60.0
 _OTHERS = "cluster_formation.classic_config.nodes"
@@ -33,15 +45,36 @@ _ENTRYPOINT = '#!/bin/bash\nexec "$@"\n'
 
 
 class Node:
-    """One that is started by `folder`'s start.sh: `address` is where the services reach it, `management` its API."""
+    """One that is started by `folder`'s start.sh."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], address: str, management: str) -> None:
-        self.address = address
-        self.management = management
+    def __init__(self, folder: Path, environment: Mapping[str, str], port: int, management: int) -> None:
+        self._port = port
+        self._management = management
         self._folder = folder
         self._environment = environment
         self._account = server_account()
         self._process: subprocess.Popen[bytes] | None = None
+
+    def address(self, service: str | None = None) -> str:
+        """Where a service reaches it, by the secret that its containers are given, or else the administrator."""
+        told = self.secret(f"{service.replace('-', '_')}_broker_url" if service else "broker_url")
+        return str(URL(told).with_host("127.0.0.1").with_port(self._port))
+
+    def ask(self, login: URL) -> httpx.AsyncClient:
+        """Asks its management, as somebody."""
+        where = f"http://127.0.0.1:{self._management}/api/"
+        password = httpx.BasicAuth(login.user or "", login.password or "")
+        return httpx.AsyncClient(base_url=where, auth=password, timeout=_SECONDS, trust_env=False, verify=NO_TLS)
+
+    def secret(self, name: str) -> str:
+        return (self._folder / "secrets" / name).read_text("utf-8")
+
+    def renew(self, name: str) -> None:
+        """Another password, and the node told of it as an operator does."""
+        (self._folder / "secrets" / name).write_text("another", "utf-8")
+        make_secrets(self._folder)
+        made = self._folder / "secrets/rabbitmq_definitions.json"
+        assert self.run(["rabbitmqctl", "import_definitions", made]).wait(_SECONDS) == 0, self.said()
 
     def start(self) -> None:
         self._process = self.run([self._folder / "start.sh"])
@@ -58,17 +91,6 @@ class Node:
                 group=self._account.gid,
             )
 
-    def rotate(self) -> str:
-        """As docs/operations/runbooks/rotate-secrets.md; returns the address from now on."""
-        secrets = self._folder / "secrets"
-        (secrets / "rabbitmq_password").write_text("", "utf-8")
-        subprocess.run([self._folder / "secrets.sh"], check=True)
-        secrets.chmod(0o755)
-        imported = self.run(["rabbitmqctl", "import_definitions", secrets / "rabbitmq_definitions.json"])
-        assert imported.wait(_SECONDS) == 0, self.said()
-        told = URL((secrets / "broker_url").read_text("utf-8"))
-        return str(URL(self.address).with_password(told.password))
-
     def stop(self) -> None:
         if self._process is not None:
             end(self._process)
@@ -83,7 +105,7 @@ class Node:
             assert self._process is not None
             assert self._process.poll() is None, self.said()
             with suppress(AMQPConnectionError):
-                connection = await aio_pika.connect(self.address)
+                connection = await aio_pika.connect(self.address())
                 async with connection:
                     channel = await connection.channel()
                     await channel.declare_queue("orders", durable=True, passive=passive)
@@ -91,6 +113,13 @@ class Node:
             return False
 
         await until(done, _SECONDS, every=0.5)
+
+
+def make_secrets(folder: Path) -> Path:
+    subprocess.run([folder / "secrets.sh", "--small"], check=True)
+    secrets = folder / "secrets"
+    secrets.chmod(0o755)  # in a container the files alone are there
+    return secrets
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
@@ -102,10 +131,9 @@ def end(process: subprocess.Popen[bytes]) -> None:
 def node(open_folder: Path) -> Iterator[Node]:
     need(RABBITMQ)
     shutil.copy(_PROJECT / "compose/secrets.sh", open_folder)
-    shutil.copytree(_PROJECT / "compose/hosts", open_folder / "hosts")
-    subprocess.run([open_folder / "secrets.sh", "--small"], check=True)
-    secrets = open_folder / "secrets"
-    secrets.chmod(0o755)  # in a container the files alone are there
+    for beside in ("hosts", "rabbitmq"):
+        shutil.copytree(_PROJECT / "compose" / beside, open_folder / beside)
+    secrets = make_secrets(open_folder)
     port, management, distribution, mapper = (free_port() for _ in range(4))
     configured = open_folder / "conf.d"
     configured.mkdir()
@@ -154,13 +182,7 @@ def node(open_folder: Path) -> Iterator[Node]:
         "RABBITMQ_FEATURE_FLAGS_FILE": str(home / "feature_flags"),
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
     }
-    told = URL((secrets / "broker_url").read_text("utf-8"))
-    node = Node(
-        open_folder,
-        environment,
-        str(told.with_host("127.0.0.1").with_port(port)),
-        str(told.with_scheme("http").with_host("127.0.0.1").with_port(management).with_path("/api")),
-    )
+    node = Node(open_folder, environment, port, management)
     # Left to the node, the port mapper would be a process that belongs to nobody.
     epmd = node.run([RABBITMQ.find("epmd"), "-port", str(mapper), "-address", "127.0.0.1"])
     try:
@@ -174,8 +196,8 @@ def node(open_folder: Path) -> Iterator[Node]:
 async def test_a_queue_that_says_nothing_of_its_type_is_a_quorum_queue(node: Node) -> None:
     await node.declare()
 
-    async with httpx.AsyncClient(trust_env=False, verify=NO_TLS) as client:
-        answer = await client.get(f"{node.management}/queues/bet-intel/orders")
+    async with node.ask(URL(node.address())) as client:
+        answer = await client.get("queues/bet-intel/orders")
     assert answer.json()["type"] == "quorum", node.said()
 
     # What is defined already is defined once more.
@@ -184,16 +206,132 @@ async def test_a_queue_that_says_nothing_of_its_type_is_a_quorum_queue(node: Nod
     await node.declare(passive=True)
 
 
-async def test_another_password_is_taken_while_it_runs_and_when_it_starts_again(node: Node) -> None:
+async def test_publishers_are_stopped_before_the_container_is_full(node: Node) -> None:
     await node.declare()
-    old = node.address
 
-    node.address = node.rotate()
+    limits: list[int] = []
+    async with node.ask(URL(node.address())) as client:
 
-    assert node.address != old
-    await node.declare(passive=True)
+        async def told() -> bool:
+            limits.extend(one["mem_limit"] for one in (await client.get("nodes")).json() if "mem_limit" in one)
+            return bool(limits)
+
+        await until(told, _SECONDS, every=0.5)
+    services = yaml.safe_load((_PROJECT / "compose/compose.yaml").read_text("utf-8"))["services"]
+    assert services["rabbitmq-1"]["deploy"]["resources"]["limits"]["memory"] == "1G"
+    assert limits[0] < 0.7 * 2**30
+
+
+async def test_a_new_password_counts_once_a_node_has_read_the_definitions_again(node: Node) -> None:
+    await node.declare()
+    old = node.address("notifier")
+
+    node.renew("notifier_broker_password")
+
     with pytest.raises(AMQPConnectionError):
         await aio_pika.connect(old)
-    node.stop()
-    node.start()
-    await node.declare(passive=True)
+    async with await aio_pika.connect(node.address("notifier")):
+        pass
+
+
+async def test_a_service_works_with_its_own_queues_and_reaches_nobody_elses(node: Node) -> None:
+    await node.declare()
+    async with AsyncExitStack() as stack:
+        services = {name: await _connected(stack, node, name) for name in _PARTS}
+        for name, connection in services.items():
+            await Declarer().declare(connection, _used(name))
+
+        for name, connection in services.items():
+            channel = await connection.channel()
+            events = await channel.get_exchange(EVENTS.name, ensure=False)
+            for type_ in (*_PARTS[name]["publishes"], *_PARTS[name]["announces"]):
+                await events.publish(aio_pika.Message(b"told"), type_, mandatory=False)
+            for queue in _queues(name):
+                # A task, or a dead letter once more.
+                await channel.default_exchange.publish(aio_pika.Message(b"again"), queue)
+        for name, connection in services.items():
+            channel = await connection.channel()
+            for queue, type_ in _PARTS[name]["queues"].items():
+                consumed = await channel.get_queue(queue, ensure=False)
+                assert await _until_told(consumed), f"{queue} has nothing of {type_}"
+            for refused in _refused(_others(name)):
+                with pytest.raises(ChannelAccessRefused):
+                    await refused(await connection.channel())
+    for name in _PARTS:
+        async with node.ask(URL(node.address(name))) as client:
+            assert (await client.get("overview")).status_code == 401
+
+
+async def test_who_asks_how_long_queues_are_can_do_nothing_else(node: Node) -> None:
+    await node.declare()
+    login = URL(node.address()).with_user("keda").with_password(node.secret("keda_password"))
+
+    async with node.ask(login) as client:
+        queue = await client.get("queues/bet-intel/orders")
+        taken = {"count": 1, "ackmode": "ack_requeue_true", "encoding": "auto"}
+        refused = [
+            await client.post("queues/bet-intel/orders/get", json=taken),
+            await client.delete("queues/bet-intel/orders/contents"),
+            await client.delete("queues/bet-intel/orders"),
+            await client.put("queues/bet-intel/another", json={"durable": True}),
+            await client.put("users/another", json={"password": "another", "tags": "administrator"}),
+            await client.get("users"),
+            await client.get("nodes"),
+        ]
+    assert queue.json().get("name") == "orders", queue.text
+    assert {one.status_code for one in refused} <= {400, 401, 403}, [one.text for one in refused]
+    connection = await aio_pika.connect(str(login))
+    async with connection:
+        for one in _refused(["orders"]):
+            with pytest.raises(ChannelAccessRefused):
+                await one(await connection.channel())
+
+
+async def _connected(stack: AsyncExitStack, node: Node, service: str) -> AbstractConnection:
+    return await stack.enter_async_context(await aio_pika.connect(node.address(service)))
+
+
+def _used(service: str) -> Topology:
+    """What a service declares."""
+    part = _PARTS[service]
+    parts = [event_queue(Queue(name, type_)) for name, type_ in part["queues"].items()]
+    return reduce(or_, (*parts, *map(task_queue, part["task_queues"])), EXCHANGES)
+
+
+def _queues(service: str) -> list[str]:
+    return sorted(one.name for one in _used(service).queues)
+
+
+def _others(service: str) -> list[str]:
+    return [queue for other in _PARTS if other != service for queue in _queues(other)]
+
+
+def _refused(queues: Sequence[str]) -> Iterator[Callable[[AbstractChannel], Awaitable[object]]]:
+    """What is done to queues of others, or made beside one's own."""
+
+    async def published(channel: AbstractChannel) -> object:
+        return await (await channel.get_exchange("amq.fanout", ensure=False)).publish(aio_pika.Message(b""), "")
+
+    for name in queues:
+        yield partial(_with, name, lambda queue: queue.get(fail=False))
+        yield partial(_with, name, lambda queue: queue.purge())
+        yield partial(_with, name, lambda queue: queue.delete(if_unused=False, if_empty=False))
+        yield partial(_with, name, lambda queue: queue.bind(EVENTS.name, "odds.changed.v1"))
+    yield lambda channel: channel.declare_queue("another", durable=True)
+    yield lambda channel: channel.declare_exchange("another")
+    yield published
+
+
+async def _with(name: str, done: Callable[[AbstractQueue], Awaitable[object]], channel: AbstractChannel) -> object:
+    return await done(await channel.get_queue(name, ensure=False))
+
+
+async def _until_told(queue: AbstractQueue) -> bool:
+    """Whether an event comes within the time: what is in the queue besides has been put into it by its service."""
+
+    async def told() -> bool:
+        message = await queue.get(no_ack=True, fail=False)
+        return message is not None and message.body == b"told"
+
+    await until(told, _SECONDS)
+    return True
