@@ -12,8 +12,9 @@ import yaml
 from deploy.custom_resources import schema_faults
 from deploy.faults import TOOLS, ran
 from deploy.known_settings import unknown
+from deploy.kubernetes_entry import entered
 from deploy.kubernetes_files import made
-from deploy.kubernetes_plan import autoscaler, connections, ingress, sizes
+from deploy.kubernetes_plan import autoscaler, connections, sizes
 from deploy.kubernetes_scaling import scaled, servers
 from deploy.kubernetes_security import restricted
 from deploy.kubernetes_wiring import wired
@@ -67,7 +68,7 @@ def _faults(root: Path, validated: Callable[[Objects], Iterator[str]]) -> Iterat
             *_settings(objects),
             *sizes(objects),
             *connections(objects),
-            *ingress(objects),
+            *entered(root, objects),
             *_archives(root, objects),
             *restricted(objects),
             *wired(root, objects),

@@ -35,7 +35,7 @@ def made(root: Path) -> dict[str, str]:
     }
     return {
         f"{_K8S}/base/network-policies.yaml": _text(
-            "docs/architecture/dependencies.toml", _policies(parts, declared["watched_from"])
+            "docs/architecture/dependencies.toml", _policies(parts, declared["watched_from"], declared["entered_from"])
         ),
         f"{_K8S}/components/keda/scaled-objects.yaml": _text("the types of processes", _scaled(parts)),
         f"{_K8S}/components/monitoring/rules.yaml": _text("compose/prometheus/rules", [_rules(root)]),
@@ -79,7 +79,10 @@ def _script(root: Path, source: str) -> str:
     return f"{first}\n# Made from {source} by `make deploy-files`.\n{rest}"
 
 
-def _policies(parts: Mapping[str, Any], watcher: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _policies(
+    parts: Mapping[str, Any], watcher: Mapping[str, Any], entrance: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    entered = {"from": [_namespace(entrance["namespace"])], "ports": _ports(entrance["gateway"])}
     reaching = {
         "postgres": [name for name, part in parts.items() if part["database"]],
         "rabbitmq": list(parts),
@@ -89,7 +92,7 @@ def _policies(parts: Mapping[str, Any], watcher: Mapping[str, Any]) -> list[dict
         _policy("default-deny", {}, ["Ingress", "Egress"]),
         _policy("dns", {}, ["Egress"], egress=[_dns()]),
         *[_of_part(name, part, watcher) for name, part in parts.items()],
-        _policy("gateway", {_NAME: "api"}, ["Ingress"], ingress=[{"ports": _ports(8000)}]),
+        _policy("gateway", {_NAME: "api"}, ["Ingress"], ingress=[entered]),
         _of_server("postgres", _POSTGRES, reaching["postgres"], [5432], [5432, 8000], ["cnpg-system"], metrics=[9187]),
         # KEDA asks for the depth of queues where the operator asks for their health.
         _of_server(

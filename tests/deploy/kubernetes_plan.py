@@ -36,18 +36,6 @@ def autoscaler(root: Path) -> Iterator[str]:
         yield f"api-autoscaler.yaml has {found}, the plan {plan.AUTOSCALER}"
 
 
-def ingress(objects: Objects) -> Iterator[str]:
-    """The Ingress' annotations are the plan's."""
-    for one in objects:
-        if one["kind"] != "Ingress":
-            continue
-        prefix = "nginx.ingress.kubernetes.io/"
-        said = {name.removeprefix(prefix): value for name, value in one["metadata"]["annotations"].items()}
-        for name, value in plan.INGRESS.items():
-            if said.get(name) != value:
-                yield f"the Ingress {one['metadata']['name']} has {name} {said.get(name)}; the plan says {value}"
-
-
 def sizes(objects: Objects) -> Iterator[str]:
     """What containers keep free, and may use."""
     for one in objects:

@@ -75,15 +75,14 @@ RABBITMQ = frozenset(
 
 INGRESS = {
     "proxy-connect-timeout": "5",
-    # One time for all: a stream is quiet for long.
-    "proxy-read-timeout": "3600",
-    "proxy-send-timeout": "60",
     "proxy-buffering": "off",
     "proxy-next-upstream": "error timeout invalid_header http_500 http_502 http_503",
     "proxy-next-upstream-tries": "2",
     "limit-rps": "200",
 }
 """What ingress-nginx is told, as nginx.conf says it elsewhere (docs/adr/0026-nginx-before-the-gateways.md)."""
+INGRESS_SECONDS = {"api": ("60", "60"), "api-reads": ("2", "2"), "api-stream": ("3600", "60")}
+"""For how long a gateway may say nothing, and take nothing, by the Ingress that a path belongs to."""
 
 NGINX = {"RATE": "200r/s", "CONNECTIONS": "1100"}
 """What one address may ask for, and how many connections it may have, wherever nginx is ours."""
