@@ -15,6 +15,7 @@ from deploy.known_settings import unknown
 from deploy.kubernetes_entry import entered
 from deploy.kubernetes_files import made
 from deploy.kubernetes_plan import autoscaler, connections, sizes
+from deploy.kubernetes_pods import as_called
 from deploy.kubernetes_scaling import scaled, servers
 from deploy.kubernetes_security import restricted
 from deploy.kubernetes_wiring import wired
@@ -72,6 +73,7 @@ def _faults(root: Path, validated: Callable[[Objects], Iterator[str]]) -> Iterat
             *_archives(root, objects),
             *restricted(objects),
             *wired(root, objects),
+            *as_called(root, objects),
             *(() if overlay.name in _SMALL else (*scaled(root, objects), *servers(objects))),
             *validated(objects),
         ):
@@ -196,10 +198,5 @@ def _probes(name: str, pod: dict[str, Any]) -> Iterator[str]:
         found = container.get(probe, {})
         if (found.get("periodSeconds"), found.get("timeoutSeconds")) != wanted:
             yield f"{probe} is not every {wanted[0]} s with {wanted[1]} s"
-    waits = [
-        int(word) for word in container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", ())[1:]
-    ]
-    if waits and waits[0] >= pod["terminationGracePeriodSeconds"]:
-        yield f"waits {waits[0]} s before it stops, of {pod['terminationGracePeriodSeconds']} s"
     if "topologySpreadConstraints" not in pod:
         yield "is not spread over hosts"

@@ -58,7 +58,7 @@ def _reached(root: Path, objects: Objects) -> Iterator[str]:
 
 def _selects_gateways(selector: Mapping[str, Any]) -> bool:
     labels = {"app.kubernetes.io/name": "api", "app.kubernetes.io/component": "serve"}
-    return selector.get("matchLabels", {}).items() <= labels.items()
+    return all(labels.get(name) == value for name, value in selector.get("matchLabels", {}).items())
 
 
 def _too_wide(told: str) -> Iterator[str]:

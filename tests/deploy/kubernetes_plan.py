@@ -30,7 +30,7 @@ def autoscaler(root: Path) -> Iterator[str]:
         "metrics": {
             one["resource"]["name"]: one["resource"]["target"]["averageUtilization"] for one in spec["metrics"]
         },
-        "stabilization": {name: one["stabilizationWindowSeconds"] for name, one in spec["behavior"].items()},
+        "behavior": spec["behavior"],
     }
     if found != plan.AUTOSCALER:
         yield f"api-autoscaler.yaml has {found}, the plan {plan.AUTOSCALER}"

@@ -21,13 +21,22 @@ GATEWAY = Size(256, 0.2, 512, 0.5)
 WORKER = Size(512, 0.3, 1024, 0.8)
 REDIS = Size(256, 0.1, 512, 0.2)
 
+BEHAVIOR: dict[str, Any] = {
+    "scaleUp": {"policies": [{"type": "Percent", "value": 100, "periodSeconds": 30}]},
+    "scaleDown": {
+        "stabilizationWindowSeconds": 300,
+        "policies": [{"type": "Percent", "value": 20, "periodSeconds": 60}],
+    },
+}
+"""However something is scaled: it doubles at most in half a minute, and no more than a fifth of it goes in a minute."""
+
 AUTOSCALER: dict[str, Any] = {
     "minReplicas": 3,
     "maxReplicas": 20,
     "metrics": {"cpu": 70, "memory": 80},
-    "stabilization": {"scaleUp": 30, "scaleDown": 300},
+    "behavior": BEHAVIOR | {"scaleUp": BEHAVIOR["scaleUp"] | {"stabilizationWindowSeconds": 30}},
 }
-"""Of the gateways: utilization in percent, seconds for which a number of them was enough."""
+"""Of the gateways: utilization in percent, and for how many seconds more of them were wanted."""
 
 POOL: dict[str, Any] = {
     "least": 2,
@@ -47,15 +56,6 @@ GATEWAYS: dict[str, Any] = {
     "fallback": {"failureThreshold": 3, "replicas": 3, "behavior": "currentReplicasIfHigher"},
 }
 """Of the gateways where KEDA scales them: percent of CPU and memory, requests a second for each."""
-
-BEHAVIOR: dict[str, Any] = {
-    "scaleUp": {"policies": [{"type": "Percent", "value": 100, "periodSeconds": 30}]},
-    "scaleDown": {
-        "stabilizationWindowSeconds": 300,
-        "policies": [{"type": "Percent", "value": 20, "periodSeconds": 60}],
-    },
-}
-"""However something is scaled: it doubles at most in half a minute, and no more than a fifth of it goes in a minute."""
 
 UNAVAILABLE = {"disruption": 1, "rollout": 0}
 """How many of those that do the same may be taken away at a time, and of the gateways while they are replaced."""

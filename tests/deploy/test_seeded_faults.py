@@ -17,6 +17,7 @@ _PROMETHEUS = "compose/prometheus/prometheus.yaml"
 _COLLECTOR = "compose/otel/collector.yaml"
 _WATCHERS = "compose/compose.observability.yaml"
 _COMPOSE = "compose/compose.yaml"
+_RABBITMQ = "compose/k8s/components/rabbitmq/cluster.yaml"
 _FAULTS: Mapping[str | Look, Sequence[Seed]] = {
     "images": [
         ("services/api/Dockerfile", r"USER 10001:10001\n", "", "runs as root"),
@@ -133,16 +134,17 @@ _FAULTS: Mapping[str | Look, Sequence[Seed]] = {
         ),
         ("compose/rabbitmq/enabled_plugins", r"_prometheus", "_prometheos", "there is no rabbitmq_prometheos"),
         ("compose/rabbitmq/enabled_plugins", r"\]\.", "]", "is no list of plugins"),
+        (_RABBITMQ, r"- rabbitmq_prometheus", "- rabbitmq_prometheos", "cluster.yaml: there is no rabbitmq_prometheos"),
         ("compose/secrets.sh", r"quorum", "classic", "bet-intel are not quorum queues"),
         ("compose/secrets.sh", r'vhost\\": \\"bet-intel', r'vhost\\": \\"/', "may do nothing in bet-intel"),
         (
-            "compose/k8s/components/rabbitmq/cluster.yaml",
+            _RABBITMQ,
             r"path: definitions.json",
             "path: others.json",
             "cluster.yaml: definitions are loaded from",
         ),
         (
-            "compose/k8s/components/rabbitmq/cluster.yaml",
+            _RABBITMQ,
             r"_watermark.relative",
             "_watermarks.relative",
             "vm_memory_high_watermarks",
