@@ -1,7 +1,7 @@
 """Kubernetes' objects that follow from what is said elsewhere: `python -m deploy.kubernetes_files` writes them.
 
-Who may reach whom is docs/architecture/dependencies.toml; what is scaled by which queue, the types of processes; the
-alerts, Prometheus' rules.
+Who may reach whom is docs/architecture/dependencies.toml; what runs, and is scaled by which queue, the types of
+processes; the alerts, Prometheus' rules.
 """
 
 import tomllib
@@ -13,6 +13,7 @@ import yaml
 
 from bet_intel.compose.cluster.services import GATEWAY, KINDS, ProcessKind
 from deploy.faults import PROJECT
+from deploy.kubernetes_processes import processes
 
 _K8S = "compose/k8s"
 _PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10"]
@@ -39,6 +40,7 @@ def made(root: Path) -> dict[str, str]:
         ),
         f"{_K8S}/components/keda/scaled-objects.yaml": _text("the types of processes", _scaled(parts)),
         f"{_K8S}/components/monitoring/rules.yaml": _text("compose/prometheus/rules", [_rules(root)]),
+        **{f"{_K8S}/base/{name}.yaml": _text("the types of processes", objects) for name, objects in processes()},
         **scripts,
         **_dashboards(root),
     }
