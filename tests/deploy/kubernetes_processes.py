@@ -144,7 +144,7 @@ def _container(
         },
         "volumeMounts": [
             *({"name": name, "mountPath": path, "readOnly": True} for name, path in mounts.items()),
-            {"name": "tmp", "mountPath": "/tmp"},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the container's own, on a root that is read-only
         ],
     }
 

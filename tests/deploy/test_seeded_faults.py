@@ -166,6 +166,7 @@ _FAULTS: Mapping[str | Look, Sequence[Seed]] = {
         ("compose/redis/create.sh", r"left=60", "left=61", "components/redis/create.sh is not what the code makes"),
         ("docs/architecture/dependencies.toml", r"cache = true", "cache = false", "network-policies.yaml is not"),
         ("compose/k8s/components/keda/scaled-objects.yaml", r"value: '50'", "value: '51'", "scaled-objects.yaml"),
+        ("compose/k8s/base/notifier-worker.yaml", r"cpu: 300m", "cpu: 400m", "base/notifier-worker.yaml is not what"),
     ],
     "kubernetes": [
         ("compose/k8s/base/kustomization.yaml", r"- namespace.yaml", "- namespaces.yaml", "namespaces.yaml"),
