@@ -85,8 +85,7 @@ def _of_compose(root: Path, installed: Path, secrets: Path) -> Iterator[str]:
     if not re.fullmatch(r"\[(\w+(,\s*\w+)*)?\]\.", said):
         yield f"enabled_plugins: {said} is no list of plugins as Erlang has it"
     plugins = set(_PLUGIN.findall(said))
-    known = {one.name.rpartition("-")[0] for one in installed.iterdir()}
-    yield from (f"enabled_plugins: there is no {one}" for one in sorted(plugins - known))
+    yield from (f"enabled_plugins: there is no {one}" for one in sorted(plugins - _known(installed)))
     text = (root / _FOLDER / "rabbitmq.conf").read_text("utf-8")
     node = yaml.safe_load((root / "compose/compose.yaml").read_text("utf-8"))["services"]["rabbitmq-1"]
     yield from _heeds_its_limit(text, node["deploy"]["resources"]["limits"]["memory"])
@@ -116,8 +115,14 @@ def _of_kubernetes(root: Path, installed: Path, secrets: Path) -> Iterator[str]:
         if volume["name"] in mounted
     ]
     text = cluster["spec"]["rabbitmq"]["additionalConfig"]
-    plugins = _OF_THE_OPERATOR | set(cluster["spec"]["rabbitmq"]["additionalPlugins"])
+    named = set(cluster["spec"]["rabbitmq"]["additionalPlugins"])
+    yield from (f"cluster.yaml: there is no {one}" for one in sorted(named - _known(installed)))
+    plugins = _OF_THE_OPERATOR | named
     yield from (f"cluster.yaml: {fault}" for fault in _read(text, given, installed, plugins, secrets))
+
+
+def _known(installed: Path) -> set[str]:
+    return {one.name.rpartition("-")[0] for one in installed.iterdir()}
 
 
 def _read(text: str, given: Sequence[str], installed: Path, plugins: Set[str], secrets: Path) -> Iterator[str]:

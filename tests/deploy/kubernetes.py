@@ -12,9 +12,11 @@ import yaml
 from deploy.custom_resources import schema_faults
 from deploy.faults import TOOLS, ran
 from deploy.known_settings import unknown
+from deploy.kubernetes_entry import entered
 from deploy.kubernetes_files import made
 from deploy.kubernetes_page import told
-from deploy.kubernetes_plan import autoscaler, connections, ingress, sizes
+from deploy.kubernetes_plan import autoscaler, connections, sizes
+from deploy.kubernetes_pods import as_called
 from deploy.kubernetes_scaling import scaled, servers
 from deploy.kubernetes_security import restricted
 from deploy.kubernetes_wiring import wired
@@ -70,11 +72,12 @@ def _faults(root: Path, validated: Callable[[Objects], Iterator[str]]) -> Iterat
             *_settings(objects),
             *sizes(objects),
             *connections(objects),
-            *ingress(objects),
+            *entered(root, objects),
             *_archives(root, objects),
             *restricted(objects),
             *wired(root, objects),
             *told(root, overlay.name, objects),
+            *as_called(root, objects),
             *(() if overlay.name in _SMALL else (*scaled(root, objects), *servers(objects))),
             *validated(objects),
         ):
@@ -217,10 +220,5 @@ def _probes(name: str, pod: dict[str, Any]) -> Iterator[str]:
         found = container.get(probe, {})
         if (found.get("periodSeconds"), found.get("timeoutSeconds")) != wanted:
             yield f"{probe} is not every {wanted[0]} s with {wanted[1]} s"
-    waits = [
-        int(word) for word in container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", ())[1:]
-    ]
-    if waits and waits[0] >= pod["terminationGracePeriodSeconds"]:
-        yield f"waits {waits[0]} s before it stops, of {pod['terminationGracePeriodSeconds']} s"
     if "topologySpreadConstraints" not in pod:
         yield "is not spread over hosts"

@@ -1,7 +1,7 @@
 """Kubernetes' objects that follow from what is said elsewhere: `python -m deploy.kubernetes_files` writes them.
 
-Who may reach whom is docs/architecture/dependencies.toml; what is scaled by which queue, the types of processes; the
-alerts, Prometheus' rules.
+Who may reach whom is docs/architecture/dependencies.toml; what runs, and is scaled by which queue, the types of
+processes; the alerts, Prometheus' rules.
 """
 
 import ipaddress
@@ -15,6 +15,7 @@ import yaml
 from bet_intel.compose.cluster.services import GATEWAY, KINDS, ProcessKind
 from deploy.broker_files import definitions
 from deploy.faults import PROJECT
+from deploy.kubernetes_processes import processes
 
 _K8S = "compose/k8s"
 _PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10"]
@@ -53,11 +54,12 @@ def made(root: Path) -> dict[str, str]:
     }
     return {
         f"{_K8S}/base/network-policies.yaml": _text(
-            "docs/architecture/dependencies.toml", _policies(parts, declared["watched_from"])
+            "docs/architecture/dependencies.toml", _policies(parts, declared["watched_from"], declared["entered_from"])
         ),
         f"{_K8S}/components/keda/scaled-objects.yaml": _text("the types of processes", _scaled(parts)),
         f"{_K8S}/components/monitoring/rules.yaml": _text("compose/prometheus/rules", [_rules(root)]),
         "compose/rabbitmq/definitions.json": f"{definitions()}\n",
+        **{f"{_K8S}/base/{name}.yaml": _text("the types of processes", objects) for name, objects in processes()},
         **scripts,
         **_dashboards(root),
     }
@@ -98,7 +100,10 @@ def _script(root: Path, source: str) -> str:
     return f"{first}\n# Made from {source} by `make deploy-files`.\n{rest}"
 
 
-def _policies(parts: Mapping[str, Any], watcher: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _policies(
+    parts: Mapping[str, Any], watcher: Mapping[str, Any], entrance: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    entered = {"from": [_namespace(entrance["namespace"])], "ports": _ports(entrance["gateway"])}
     reaching = {
         "postgres": [name for name, part in parts.items() if part["database"]],
         "rabbitmq": list(parts),
@@ -108,7 +113,7 @@ def _policies(parts: Mapping[str, Any], watcher: Mapping[str, Any]) -> list[dict
         _policy("default-deny", {}, ["Ingress", "Egress"]),
         _policy("dns", {}, ["Egress"], egress=[_dns()]),
         *[_of_part(name, part, watcher) for name, part in parts.items()],
-        _policy("gateway", {_NAME: "api"}, ["Ingress"], ingress=[{"ports": _ports(8000)}]),
+        _policy("gateway", {_NAME: "api"}, ["Ingress"], ingress=[entered]),
         _of_server("postgres", _POSTGRES, reaching["postgres"], [5432], [5432, 8000], ["cnpg-system"], metrics=[9187]),
         # KEDA asks for the depth of queues where the operator asks for their health.
         _of_server(

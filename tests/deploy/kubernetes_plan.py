@@ -30,22 +30,10 @@ def autoscaler(root: Path) -> Iterator[str]:
         "metrics": {
             one["resource"]["name"]: one["resource"]["target"]["averageUtilization"] for one in spec["metrics"]
         },
-        "stabilization": {name: one["stabilizationWindowSeconds"] for name, one in spec["behavior"].items()},
+        "behavior": spec["behavior"],
     }
     if found != plan.AUTOSCALER:
         yield f"api-autoscaler.yaml has {found}, the plan {plan.AUTOSCALER}"
-
-
-def ingress(objects: Objects) -> Iterator[str]:
-    """The Ingress' annotations are the plan's."""
-    for one in objects:
-        if one["kind"] != "Ingress":
-            continue
-        prefix = "nginx.ingress.kubernetes.io/"
-        said = {name.removeprefix(prefix): value for name, value in one["metadata"]["annotations"].items()}
-        for name, value in plan.INGRESS.items():
-            if said.get(name) != value:
-                yield f"the Ingress {one['metadata']['name']} has {name} {said.get(name)}; the plan says {value}"
 
 
 def sizes(objects: Objects) -> Iterator[str]:

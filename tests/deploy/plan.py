@@ -21,13 +21,22 @@ GATEWAY = Size(256, 0.2, 512, 0.5)
 WORKER = Size(512, 0.3, 1024, 0.8)
 REDIS = Size(256, 0.1, 512, 0.2)
 
+BEHAVIOR: dict[str, Any] = {
+    "scaleUp": {"policies": [{"type": "Percent", "value": 100, "periodSeconds": 30}]},
+    "scaleDown": {
+        "stabilizationWindowSeconds": 300,
+        "policies": [{"type": "Percent", "value": 20, "periodSeconds": 60}],
+    },
+}
+"""However something is scaled: it doubles at most in half a minute, and no more than a fifth of it goes in a minute."""
+
 AUTOSCALER: dict[str, Any] = {
     "minReplicas": 3,
     "maxReplicas": 20,
     "metrics": {"cpu": 70, "memory": 80},
-    "stabilization": {"scaleUp": 30, "scaleDown": 300},
+    "behavior": BEHAVIOR | {"scaleUp": BEHAVIOR["scaleUp"] | {"stabilizationWindowSeconds": 30}},
 }
-"""Of the gateways: utilization in percent, seconds for which a number of them was enough."""
+"""Of the gateways: utilization in percent, and for how many seconds more of them were wanted."""
 
 POOL: dict[str, Any] = {
     "least": 2,
@@ -48,15 +57,6 @@ GATEWAYS: dict[str, Any] = {
 }
 """Of the gateways where KEDA scales them: percent of CPU and memory, requests a second for each."""
 
-BEHAVIOR: dict[str, Any] = {
-    "scaleUp": {"policies": [{"type": "Percent", "value": 100, "periodSeconds": 30}]},
-    "scaleDown": {
-        "stabilizationWindowSeconds": 300,
-        "policies": [{"type": "Percent", "value": 20, "periodSeconds": 60}],
-    },
-}
-"""However something is scaled: it doubles at most in half a minute, and no more than a fifth of it goes in a minute."""
-
 UNAVAILABLE = {"disruption": 1, "rollout": 0}
 """How many of those that do the same may be taken away at a time, and of the gateways while they are replaced."""
 
@@ -75,15 +75,14 @@ RABBITMQ = frozenset(
 
 INGRESS = {
     "proxy-connect-timeout": "5",
-    # One time for all: a stream is quiet for long.
-    "proxy-read-timeout": "3600",
-    "proxy-send-timeout": "60",
     "proxy-buffering": "off",
     "proxy-next-upstream": "error timeout invalid_header http_500 http_502 http_503",
     "proxy-next-upstream-tries": "2",
     "limit-rps": "200",
 }
 """What ingress-nginx is told, as nginx.conf says it elsewhere (docs/adr/0026-nginx-before-the-gateways.md)."""
+INGRESS_SECONDS = {"api": ("60", "60"), "api-reads": ("2", "2"), "api-stream": ("3600", "60")}
+"""For how long a gateway may say nothing, and take nothing, by the Ingress that a path belongs to."""
 
 NGINX = {"RATE": "200r/s", "CONNECTIONS": "1100", "WORKERS": "2"}
 """What one address may ask for, and how many connections it may have, wherever nginx is ours; and the processes that

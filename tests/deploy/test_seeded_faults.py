@@ -17,6 +17,7 @@ _WATCHERS = "compose/compose.observability.yaml"
 _COMPOSE = "compose/compose.yaml"
 _DEFINITIONS = "compose/rabbitmq/definitions.json"
 _OF_NOTIFIER = r'("user": "notifier",\n *)'
+_RABBITMQ = "compose/k8s/components/rabbitmq/cluster.yaml"
 _FAULTS: Mapping[str | Look, Sequence[Seed]] = {
     "images": [
         ("services/api/Dockerfile", r"USER 10001:10001\n", "", "runs as root"),
@@ -161,14 +162,15 @@ _FAULTS: Mapping[str | Look, Sequence[Seed]] = {
             "can log in by api_broker_url",
         ),
         ("compose/secrets.sh", r"rabbitmq keda", "rabbitmq", "users have no password of their own"),
+        (_RABBITMQ, r"- rabbitmq_prometheus", "- rabbitmq_prometheos", "cluster.yaml: there is no rabbitmq_prometheos"),
         (
-            "compose/k8s/components/rabbitmq/cluster.yaml",
+            _RABBITMQ,
             r"path: definitions.json",
             "path: others.json",
             "cluster.yaml: definitions are loaded from",
         ),
         (
-            "compose/k8s/components/rabbitmq/cluster.yaml",
+            _RABBITMQ,
             r"_watermark.relative",
             "_watermarks.relative",
             "vm_memory_high_watermarks",
@@ -193,6 +195,7 @@ _FAULTS: Mapping[str | Look, Sequence[Seed]] = {
         ("compose/redis/create.sh", r"left=60", "left=61", "components/redis/create.sh is not what the code makes"),
         ("docs/architecture/dependencies.toml", r"cache = true", "cache = false", "network-policies.yaml is not"),
         ("compose/k8s/components/keda/scaled-objects.yaml", r"value: '50'", "value: '51'", "scaled-objects.yaml"),
+        ("compose/k8s/base/notifier-worker.yaml", r"cpu: 300m", "cpu: 400m", "base/notifier-worker.yaml is not what"),
     ],
     "kubernetes": [
         ("compose/k8s/base/kustomization.yaml", r"- namespace.yaml", "- namespaces.yaml", "namespaces.yaml"),
