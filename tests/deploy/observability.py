@@ -41,7 +41,8 @@ def prometheus(root: Path) -> Sequence[str]:
         code, said = ran(*command, cwd=root)
         if code or "FAILED" in said:
             wrong.append(said.strip())
-    return [*wrong, *promises(root)]
+    # What cannot be read promises nothing.
+    return wrong or promises(root)
 
 
 def promises(root: Path) -> Sequence[str]:
@@ -123,7 +124,6 @@ def grafana(root: Path) -> Sequence[str]:
         for name in wanted.keys() | found.keys()
         if wanted.get(name) != found.get(name)
     ]
-    wrong += unshown(root, Catalogue.read(root / _METRICS_PAGE))
     rules = [
         {"record": f"panel:{number}", "expr": expression}
         for number, expression in enumerate(_panel_expressions(found.values()))
@@ -132,7 +132,8 @@ def grafana(root: Path) -> Sequence[str]:
         yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}, file)
         file.flush()
         code, said = ran("promtool", "check", "rules", file.name)
-    return [*wrong, said.strip()] if code else wrong
+    # What cannot be read shows nothing.
+    return [*wrong, said.strip()] if code else [*wrong, *unshown(root, Catalogue.read(root / _METRICS_PAGE))]
 
 
 def metrics(root: Path) -> Sequence[str]:

@@ -39,7 +39,7 @@ _FAULTS: Mapping[str | Look, Sequence[Seed]] = {
     "prometheus": [
         (_ALERTS, r"> 16777216", "> 33554431", 'alertname=\\"ReplicationLag\\"'),
         (_ALERTS, r"set_aside\) > 0", "set_aside) > 1", 'alertname=\\"DeadLetters\\"'),
-        (_ALERTS, r"left\) < 200", "left) < 151", 'alertname=\\"CreditsRunningOut\\"'),
+        (_ALERTS, r"left < 200", "left < 151", 'alertname=\\"CreditsRunningOut\\"'),
         (_ALERTS, r"> 900", "> 1799", 'alertname=\\"ProviderSilent\\"'),
         (_ALERTS, r"> 0\.01", "> 0.049", 'alertname=\\"ServerErrors\\"'),
         (_ALERTS, r"seconds\) > 60", "seconds) > 299", 'alertname=\\"OutboxStuck\\"'),
@@ -67,8 +67,8 @@ _FAULTS: Mapping[str | Look, Sequence[Seed]] = {
         ),
         (
             _WATCHERS,
-            r"networks: \[inside, outside\]\n    secrets",
-            "networks: [inside]\n    secrets",
+            r"(alertmanager.env.*\n    networks: \[inside), outside",
+            r"\1",
             "alertmanager is not on outside: between it and the mail server",
         ),
         (
