@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bet_intel.odds.arrays import BoolArray, FloatArray, StatusArray, refuse, require_target
+from bet_intel.odds.arrays import BoolArray, FloatArray, StatusArray, require_target
 from bet_intel.odds.band import Band, band
 from bet_intel.odds.devig import DISTINCT_MODELS, DevigStatus, Method, devig_stacked
 from bet_intel.odds.pooling import (
@@ -16,9 +16,14 @@ from bet_intel.odds.pooling import (
     log_odds_of,
     pooled_probability,
     unmargined_outliers,
+)
+from bet_intel.odds.weighing import (
+    DEFAULT_RULE,
+    PoolingRule,
+    weigh,
+    weights_with_and_without_each,
     with_and_without_each,
 )
-from bet_intel.odds.weighing import DEFAULT_RULE, PoolingRule, weigh
 
 # What the worst case pools, weighs and finds outliers by: it bounds models and is none itself.
 _WORST_CASE_POOL = Method.POWER
@@ -138,11 +143,9 @@ def fair_prices_of(
         raise ValueError(
             f"weight must have the shape (n_books, n_markets) = {books.overround.shape}, got {weight.shape}"
         )
-    refuse(~(np.isfinite(weight) & (weight >= 0.0)), weight, "a book's weight must be finite and 0 or more")
-
     # The consensus and the pools without each book are so many rows of weights.
     flagged = books.status != _OK
-    weights = with_and_without_each(np.where(flagged[0], 0.0, weight))
+    weights = weights_with_and_without_each(np.where(flagged[0], 0.0, weight), rule)
     weighed = weigh(books.log_odds[0], weights, rule)
     pooled = pooled_probability(books.log_odds, weighed.share, weighed.drawn_in, books.target)
     bands = band(books.methods, pooled, flagged, weighed.share)
@@ -150,7 +153,7 @@ def fair_prices_of(
     pool = Pool(pooled[0], *weighed)
     unmargined = np.where(books.status[0] == _NO_OVERROUND, weight, 0.0)
     if np.count_nonzero(unmargined):
-        each = with_and_without_each(unmargined)
+        each = with_and_without_each(unmargined).transpose(2, 0, 1)
         pool = pool._replace(outlier=pool.outlier | unmargined_outliers(books.implied, each, pool, rule))
     if method is Method.WORST_CASE:
         probability = np.fmin.reduce(np.where(flagged[:, np.newaxis], np.nan, books.probability))

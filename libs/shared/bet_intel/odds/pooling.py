@@ -27,7 +27,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from bet_intel.odds.arrays import BoolArray, FloatArray, IntArray, over_outcomes, refuse, require_target
-from bet_intel.odds.weighing import DEFAULT_RULE, PoolingRule, weigh
+from bet_intel.odds.weighing import DEFAULT_RULE, PoolingRule, Weights, weigh, with_and_without_each
 
 
 class Pool(NamedTuple):
@@ -71,7 +71,7 @@ def consensus(
     A book counts in a market where its weight is above 0 and all its probabilities are there. ValueError: shapes that
     do not fit, a weight that is negative or not finite, a probability outside (0, 1) of a book that counts.
     """
-    return _pool(probability, _present_weight(probability, weight, target)[np.newaxis], rule, target).at(0)
+    return _pool(probability, _present_weight(probability, weight, target)[..., np.newaxis], rule, target).at(0)
 
 
 def leave_one_out(
@@ -83,17 +83,7 @@ def leave_one_out(
     the consensus.
     """
     present = _present_weight(probability, weight, target)
-    return _pool(probability, with_and_without_each(present)[1:], rule, target)
-
-
-def with_and_without_each(weight: FloatArray) -> FloatArray:
-    """`weight` (b, m) as it is, and behind it without each book in turn: (b + 1, b, m)."""
-    books, markets = weight.shape
-    rows = np.empty((books, markets, books + 1))  # in the order in which pools are made
-    rows[:] = weight[..., np.newaxis]
-    each = np.arange(books)
-    rows[each, :, each + 1] = 0.0
-    return rows.transpose(2, 0, 1)
+    return _pool(probability, with_and_without_each(present)[..., 1:], rule, target)
 
 
 def _present_weight(probability: FloatArray, weight: FloatArray, target: float) -> FloatArray:
@@ -113,9 +103,9 @@ def _present_weight(probability: FloatArray, weight: FloatArray, target: float) 
 
 
 def _pool(probability: FloatArray, weight: FloatArray, rule: PoolingRule, target: float) -> Pool:
-    """The pools for each row of `weight` (l, b, m)."""
-    log_odds = log_odds_of(probability, np.asarray((weight > 0.0).any(axis=0)))
-    weighed = weigh(log_odds, weight, rule)
+    """The pools for each row of `weight` (b, m, l)."""
+    log_odds = log_odds_of(probability, np.asarray((weight > 0.0).any(axis=2)))
+    weighed = weigh(log_odds, Weights.of(weight, rule), rule)
     return Pool(pooled_probability(log_odds[np.newaxis], weighed.share, weighed.drawn_in, target)[0], *weighed)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from bet_intel.odds.arrays import BoolArray, FloatArray, IntArray, places
+from bet_intel.odds.arrays import BoolArray, FloatArray, IntArray, places, refuse
 from bet_intel.odds.weights import capped_shares
 
 MAD_TO_SIGMA = 1.4826
@@ -113,21 +113,78 @@ class _Books(NamedTuple):
         return type(self).of(self.log_odds[..., of].swapaxes(0, 1))
 
 
-def weigh(log_odds: FloatArray, weight: FloatArray, rule: PoolingRule) -> Weighed:
-    """Who counts, and for how much, where `log_odds` (n, b, m) are pooled by each row of `weight` (l, b, m).
+class Weights(NamedTuple):
+    """Weights of b books in m markets, in l rows behind them, and what they tell without any price: who is `present`,
+    and is `judged`, (b, m, l), how many `books` there are (m, l), and the `share` (b, m, 2l) of each in the median that
+    outliers are measured from, and behind these in the pool."""
+
+    # What is summed or sorted over is in front, what shares all else behind: of few markets, too, many numbers then lie
+    # beside each other, which takes half the time.
+    weight: FloatArray
+    present: BoolArray
+    judged: BoolArray
+    books: IntArray
+    share: FloatArray
+
+    @classmethod
+    def of(cls, weight: FloatArray, rule: PoolingRule) -> Self:
+        """Of `weight` (b, m, l)."""
+        present = weight > 0.0
+        count = _count(present)
+        levels = weight.shape[2]
+        ceiling = np.empty((len(count), 2 * levels))
+        np.maximum(rule.median_share, 1.0 / np.maximum(count, 1), out=ceiling[:, :levels])
+        ceiling[:, levels:] = np.where(count >= rule.cap_from_books, rule.max_share, 1.0)
+        share = capped_shares(np.concatenate((weight, weight), axis=2), ceiling)
+        return cls(weight, present, present & (count >= rule.outlier_from_books), count, share)
+
+
+def with_and_without_each(weight: FloatArray) -> FloatArray:
+    """`weight` (b, m) as it is, and behind it without each book in turn: (b, m, b + 1)."""
+    books = len(weight)
+    rows = weight[..., np.newaxis].repeat(books + 1, axis=2)
+    each = places(books)
+    rows[each, :, each + 1] = 0.0
+    return rows
+
+
+def weights_with_and_without_each(weight: FloatArray, rule: PoolingRule) -> Weights:
+    """Those of :func:`with_and_without_each`. ValueError: a weight is negative or not finite.
+
+    Prices move far more often than who is there: of a day of recorded odds, polled every five minutes, the weights of
+    six events of seven were those of one of the last 64 events. So these are kept.
+    """
+    if weight.size * (len(weight) + 1) > _KEPT:
+        return _with_and_without_each(weight, rule)
+    return _kept(weight.tobytes(), weight.shape, rule)
+
+
+def _with_and_without_each(weight: FloatArray, rule: PoolingRule) -> Weights:
+    refuse(~(np.isfinite(weight) & (weight >= 0.0)), weight, "a book's weight must be finite and 0 or more")
+    return Weights.of(with_and_without_each(weight), rule)
+
+
+@lru_cache(maxsize=64)
+def _kept(weight: bytes, shape: tuple[int, ...], rule: PoolingRule) -> Weights:
+    kept = _with_and_without_each(np.frombuffer(weight).reshape(shape), rule)
+    for each in kept:
+        each.flags.writeable = False
+    return kept
+
+
+def weigh(log_odds: FloatArray, weights: Weights, rule: PoolingRule) -> Weighed:
+    """Who counts, and for how much, where `log_odds` (n, b, m) are pooled by each row of `weights`.
 
     What the log-odds of a book are whose weight is 0 does not matter, but they must be finite.
     """
-    # What is summed or sorted over is in front, what shares all else behind: of few markets, too, many numbers then lie
-    # beside each other, which takes half the time.
-    books, weight = _Books.of(log_odds), weight.transpose(1, 2, 0)
-    judged = _judge_books(books, _known_shares(weight, rule), rule)
+    books = _Books.of(log_odds)
+    judged = _judge_books(books, weights, rule)
     # A median is of a majority: a book that priced many outcomes has as many chances to lie beyond a limit, and the
     # last one left would be told as what all of them think.
     spare = (judged.books_used - 1) // 2
     dispersion, outlier = judged.dispersion, _furthest(judged.distance, spare)
     if np.count_nonzero(outlier):
-        judged = _judge_again(books, weight, judged, outlier, spare, rule)
+        judged = _judge_again(books, weights.weight, judged, outlier, spare, rule)
     numbers = judged.share, _drawn_in(books, judged, rule), judged.limit
     share, drawn_in, limit = (each.transpose(2, 0, 1) for each in numbers)
     return Weighed(share, outlier.transpose(2, 0, 1), dispersion.T, judged.books_used.T, drawn_in, limit)
@@ -171,53 +228,16 @@ def _judge_again(
 
 def _judge_left(books: _Books, weight: FloatArray, outlier: BoolArray, spare: IntArray, rule: PoolingRule) -> _Judged:
     while True:
-        judged = _judge_books(books, _shares(np.where(outlier, 0.0, weight), rule), rule)
+        judged = _judge_books(books, Weights.of(np.where(outlier, 0.0, weight), rule), rule)
         more = _furthest(judged.distance, spare - _count(outlier))
         if not np.count_nonzero(more):
             return judged
         outlier |= more
 
 
-class _Shares(NamedTuple):
-    """What weights (b, m, l) tell without any price: who is `present`, and is `judged`, (b, m, l), `books` (m, l), and
-    the `share` (b, m, 2l) of each in the median that outliers are measured from, and behind these in the pool."""
-
-    present: BoolArray
-    judged: BoolArray
-    books: IntArray
-    share: FloatArray
-
-
-def _shares(weight: FloatArray, rule: PoolingRule) -> _Shares:
-    present = weight > 0.0
-    count = _count(present)
-    levels = weight.shape[2]
-    ceiling = np.empty((len(count), 2 * levels))
-    np.maximum(rule.median_share, 1.0 / np.maximum(count, 1), out=ceiling[:, :levels])
-    ceiling[:, levels:] = np.where(count >= rule.cap_from_books, rule.max_share, 1.0)
-    share = capped_shares(np.concatenate((weight, weight), axis=2), ceiling)
-    return _Shares(present, present & (count >= rule.outlier_from_books), count, share)
-
-
-def _known_shares(weight: FloatArray, rule: PoolingRule) -> _Shares:
-    """Prices move far more often than who is there: of a day of recorded odds, polled every five minutes, the shares of
-    six events of seven were those of one of the last 64 events."""
-    if weight.size > _KEPT:
-        return _shares(weight, rule)
-    return _kept_shares(weight.tobytes(), weight.shape, rule)
-
-
-@lru_cache(maxsize=64)
-def _kept_shares(weight: bytes, shape: tuple[int, ...], rule: PoolingRule) -> _Shares:
-    kept = _shares(np.frombuffer(weight).reshape(shape), rule)
-    for each in kept:
-        each.flags.writeable = False
-    return kept
-
-
-def _judge_books(books: _Books, shares: _Shares, rule: PoolingRule) -> _Judged:
-    """The books with these shares by the median that no book counts for much in."""
-    present, judged, count, share = shares
+def _judge_books(books: _Books, weights: Weights, rule: PoolingRule) -> _Judged:
+    """The books with these weights by the median that no book counts for much in."""
+    _, present, judged, count, share = weights
     levels = count.shape[1]
     for_median, for_pool = slice(None, levels), slice(levels, None)
     centre = _weighted_median(books, share)

@@ -48,9 +48,9 @@ class Pooled:
         pool = self.fair.consensus
         ordered = np.where(pool.share > 0.0, self.fair.devigged, np.nan)
         ordered.sort(axis=1)  # NaN last
-        above, each = pool.books_used // 2, places(ordered.shape[2])
-        below = np.maximum(pool.books_used - 1, 0) // 2
-        middle: FloatArray = ordered[:, below, each] + ordered[:, np.minimum(above, ordered.shape[1] - 1), each]
+        each, used = places(ordered.shape[2]), pool.books_used
+        # Of none it is NaN, as the last is then.
+        middle: FloatArray = ordered[:, (used - 1) // 2, each] + ordered[:, used // 2, each]
         middle *= 0.5
         return middle
 

@@ -126,8 +126,10 @@ class Group:
         """Markets of which more outcomes win than their name says, because most bookmakers price them so: nobody says
         what their fair probabilities add up to. Exchanges have no say: nearly empty, they look the same. (markets,)"""
         sums = over_outcomes(self.asked)
+        priced_so = (sums >= self.winning + _ANOTHER_WINNER) & ~self.exchange
+        if not np.count_nonzero(priced_so):
+            return np.zeros(len(self.entries), dtype=np.bool_)
         complete = ~np.isnan(sums) & ~self.exchange
-        priced_so = complete & (sums >= self.winning + _ANOTHER_WINNER)
         several: BoolArray = 2 * np.add.reduce(priced_so, axis=0) > np.add.reduce(complete, axis=0)
         return several
 
@@ -147,7 +149,10 @@ class Group:
         self.placeholders = sums > DEFAULT_RULE.most_implied(len(self.implied), self.winning)
         if np.count_nonzero(self.placeholders):
             self.weight[self.placeholders] = 0.0
-        self.usable = (self.weight > 0) & ((self.two_sided & ~np.isnan(sums)) | (sums > self.winning))
+        margined = sums > self.winning
+        if self.anybody_lays:
+            margined |= self.two_sided & ~np.isnan(sums)
+        self.usable = (self.weight > 0) & margined
         # A time after the answer itself is the feed's error: it makes nobody else late.
         newest = np.minimum.reduce(np.where(self.usable, np.maximum(self.age, 0.0), np.inf), axis=0)
         self.behind = self.age - np.where(np.isfinite(newest), newest, 0.0)
@@ -177,7 +182,7 @@ class Group:
     def not_asked(self, profile: Scopes, stale: BoolArray) -> BoolArray:
         """Bookmakers whose opinion a profile with sharp references does not ask for. (bookmakers, markets)"""
         if not profile.profile.sharp_references:
-            return np.zeros_like(stale)
+            return np.zeros(stale.shape, dtype=np.bool_)
         wanted = np.array([profile.of(entry).min_references for entry in self.entries])
         heard = self.usable & ~stale
         sharp, exchanges = heard & self.sharp, heard & self.two_sided
