@@ -61,10 +61,14 @@ class Node:
         return str(URL(told).with_host("127.0.0.1").with_port(self._port))
 
     def ask(self, login: URL) -> httpx.AsyncClient:
-        """Asks its management, as somebody."""
+        """Asks its management, as somebody. Each question has a connection of its own, for a node that refuses one before
+        it has read all of it closes that."""
         where = f"http://127.0.0.1:{self._management}/api/"
         password = httpx.BasicAuth(login.user or "", login.password or "")
-        return httpx.AsyncClient(base_url=where, auth=password, timeout=_SECONDS, trust_env=False, verify=NO_TLS)
+        alone = httpx.Limits(max_keepalive_connections=0)
+        return httpx.AsyncClient(
+            base_url=where, auth=password, timeout=_SECONDS, trust_env=False, verify=NO_TLS, limits=alone
+        )
 
     def secret(self, name: str) -> str:
         return (self._folder / "secrets" / name).read_text("utf-8")

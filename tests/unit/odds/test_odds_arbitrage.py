@@ -55,6 +55,11 @@ def test_fewer_steps_may_divide_better() -> None:
     assert survives_rounding(prices, Decimal(100), Decimal(1), limits)
 
 
+def test_what_cannot_win_keeps_its_stakes() -> None:
+    placed = rounded_stakes([1.95, 1.95], Decimal(1000), Decimal(1))
+    assert (placed.total, placed.worst) == (Decimal(1000), Decimal("-25.00"))
+
+
 @given(st.floats(1.2, 6.0), st.floats(0.002, 0.02), st.sampled_from([Decimal(5), Decimal(10)]))
 def test_stakes_that_leave_a_profit_are_found(price: float, margin: float, step: Decimal) -> None:
     """Every pair of stakes of at most the total, tried: where one of the largest is sure of something, so is ours."""

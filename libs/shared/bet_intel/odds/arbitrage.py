@@ -84,9 +84,9 @@ def rounded_stakes(
     profit taken after rounding.
 
     Where a limit binds, all stakes shrink in proportion. Each stake is rounded to the nearest step; then, as long as
-    that raises the profit that is certain, one step more is put on the leg that returns least. Where that leaves none,
-    up to 40 steps fewer on the leg with the fewest are tried, because fewer may divide better. A total too small for
-    the step gives stakes of 0 somewhere, and a loss.
+    that raises the profit that is certain, one step more is put on the leg that returns least. Where that leaves none
+    of what unrounded stakes would win, up to 40 steps fewer on the leg with the fewest are tried, because fewer may
+    divide better. A total too small for the step gives stakes of 0 somewhere, and a loss.
 
     ValueError: `total` or a step is not above 0, a price is 1 or less, or the numbers of prices, steps and limits
     differ.
@@ -99,7 +99,9 @@ def rounded_stakes(
     legs = _Legs(shares, prices, steps, _ceilings(limits, steps), total)
     scale = min([total, *(most / share for most, share in zip(legs.ceilings, shares, strict=True) if most >= 0)])
     best = legs.placed(scale)
-    if best.worst <= 0 and (fewer := legs.divides_better(best)) is not None:
+    # What loses by its prices would lose least with no stake at all.
+    wins = math.fsum([1.0 / price for price in net_prices]) < 1.0
+    if wins and best.worst <= 0 and (fewer := legs.divides_better(best)) is not None:
         best = max(best, legs.placed(fewer), key=lambda stakes: stakes.worst)
     return best
 
