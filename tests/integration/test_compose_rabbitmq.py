@@ -61,8 +61,10 @@ class Node:
         return str(URL(told).with_host("127.0.0.1").with_port(self._port))
 
     def ask(self, login: URL) -> httpx.AsyncClient:
-        """Asks its management, as somebody, each question over a connection of its own: a node that refuses one before it
-        has read all of it closes that."""
+        """Asks its management, as somebody.
+
+        Each question has a connection of its own: a node that refuses one before it has read all of it closes that.
+        """
         where = f"http://127.0.0.1:{self._management}/api/"
         password = httpx.BasicAuth(login.user or "", login.password or "")
         alone = httpx.Limits(max_keepalive_connections=0)
