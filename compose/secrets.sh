@@ -25,11 +25,14 @@ chmod 700 secrets
 hosts="postgres-1:5432,postgres-2:5432,postgres-3:5432"
 brokers="rabbitmq-1:5672,rabbitmq-2:5672,rabbitmq-3:5672"
 shards="redis-1:6379,redis-2:6379,redis-3:6379,redis-4:6379,redis-5:6379,redis-6:6379"
-if [ -z "$servers" ]; then
+case ",$servers," in
+*,full,* | *,host-*) ;;
+*)
     hosts=postgres-1:5432
     brokers=rabbitmq-1:5672
     shards=redis-1:6379,redis-2:6379,redis-3:6379
-fi
+    ;;
+esac
 
 random() { head -c 24 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n'; }
 once() { [ -s "secrets/$1" ] || printf %s "${2:-$(random)}" >"secrets/$1"; }

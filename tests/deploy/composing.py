@@ -83,6 +83,7 @@ def compose(root: Path) -> Sequence[str]:
         *_given(root),
         *_trusted(main),
         *_addressed(main),
+        *_said_anew(root),
         *_healthy(main),
         *watched(root, watching),
         *mounted(root, watching),
@@ -201,6 +202,16 @@ def _trusted(services: Mapping[str, Any]) -> Iterator[str]:
     trusted = services["api"]["environment"].get("BET_INTEL_API_TRUSTED_PROXIES")
     if trusted is None or trusted != address:
         yield f"compose.yaml: api trusts {trusted}, and nginx is {address}"
+
+
+def _said_anew(root: Path) -> Iterator[str]:
+    """Of a host that was small and is full now, both files are in its own: what one says the other one says too."""
+    little, full = ({line.partition("=")[0] for line in _lines(root / file)} for file in (SMALL, FULL))
+    yield from (f"{FULL}: leaves {name} as {SMALL} has it, or the other way round" for name in sorted(little ^ full))
+
+
+def _lines(file: Path) -> list[str]:
+    return [line for line in file.read_text("utf-8").splitlines() if "=" in line and not line.startswith("#")]
 
 
 def _addressed(services: Mapping[str, Any]) -> Iterator[str]:

@@ -67,6 +67,10 @@ def small(services: Services, processes: Mapping[str, str], full: Services) -> I
     yield from (f"small.env: no {name}" for name in sorted(processes.keys() - services.keys()))
     asked = set(services["postgres-1"]["environment"]["HOSTS"].split()) - services.keys()
     yield from (f"small.env: postgres-1 waits for {name}, which does not run" for name in sorted(asked))
+    everybody = " ".join(sorted(name for name in full if re.fullmatch(r"postgres-\d", name)))
+    for name in sorted(name for name in full if re.fullmatch(r"postgres-\d", name)):
+        if full[name]["environment"]["HOSTS"] != everybody:
+            yield f"full.env: {name} knows {full[name]['environment']['HOSTS']} alone"
     created = services["redis-create"]["environment"]
     yield from (
         f"small.env: Redis is made of {name}, which does not run"

@@ -64,6 +64,8 @@ _FAULTS: Mapping[str | Look, Sequence[Seed]] = {
         (_COMPOSE, r"secrets/api_dsn\n", "secrets/api_dns\n", "api is told of /run/secrets/api_dns, which"),
         (_COMPOSE, r"url, operator_token, secrets_key\]", "url, secrets_key]", "api-consume is told of /run/secrets"),
         (_COMPOSE, r"ev_engine_owner_password, odds", "odds", "not given /run/secrets/ev_engine_owner_password"),
+        ("compose/hosts/full.env", r"POSTGRES_HOSTS=.*\n", "", "full.env: leaves POSTGRES_HOSTS as"),
+        ("compose/hosts/full.env", r"(POSTGRES_HOSTS=postgres-1).*", r"\1", "postgres-1 knows postgres-1 alone"),
         (_COMPOSE, r"PROCESSES_API:-5", "PROCESSES_API:-1", "compose.yaml: api is told of 1 processes"),
         (_COMPOSE, r"notifier_dsn, notifier_b", "notifier_dsn, api_broker_url, notifier_b", "given api_broker_url, n"),
         (_COMPOSE, r"max_connections=400", "max_connections=40", "connections, and postgres-2 takes 40"),
