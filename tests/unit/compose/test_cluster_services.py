@@ -23,7 +23,7 @@ def test_connections_are_those_of_all_processes_of_a_service() -> None:
 
 
 def test_too_many_are_refused_with_what_they_need() -> None:
-    with pytest.raises(ServerError, match=r"connections \(.*notifier 480.*room for 390"):
+    with pytest.raises(ServerError, match=r"connections \(.*notifier 576.*room for 390"):
         check({**NORMAL, "notifier.consume": 16, "notifier.worker": 16}, MAX_CONNECTIONS)
     with pytest.raises(ServerError, match=r"odds-ingest\.schedule=9: between 0 and 2"):
         check({"odds-ingest.schedule": 9}, MAX_CONNECTIONS)

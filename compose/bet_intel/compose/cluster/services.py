@@ -50,8 +50,8 @@ KINDS: Mapping[str, ProcessKind] = {
         ProcessKind("ev-engine", "worker", 2, "ev_calculation", 4),
         SCHEDULER,
         ProcessKind("odds-ingest", "worker", 2, "data_refresh", 4),
-        ProcessKind("notifier", "consume", 2, "notifier.", 13),
-        ProcessKind("notifier", "worker", 2, "notifications", 13),
+        ProcessKind("notifier", "consume", 2, "notifier.", 16),
+        ProcessKind("notifier", "worker", 2, "notifications", 16),
     )
 }
 
