@@ -121,7 +121,7 @@ def stepped(stake_steps: Mapping[str, str], *overrides: Override) -> Profile:
         ({"low": "300"}, ["300", "1"]),
         ({"low": "0.01", "h*": "5"}, ["0.01", "5"]),
         # The whole key goes before its beginnings, of which the longest goes before the others.
-        ({"*": "300", "l*": "5", "hi*": "0.5", "high": "2"}, ["5", "2"]),
+        ({"*": "300", "l*": "5", "hi*": "0.5", "high": "2", "high*": "7"}, ["5", "2"]),
         ({"*": "300"}, None),
         ({"low": "300", "h*": "300"}, None),
     ],
@@ -149,12 +149,13 @@ def test_a_step_holds_where_its_override_does() -> None:
 
 
 def test_of_a_lay_the_liability_is_rounded_to_the_step_of_who_backs_it() -> None:
-    """Backed at 2.06, and laid at 2.03 and so for 1.03 of liability each: 1.9514 net, 0.2 % in all."""
+    """Backed at 2.06, and laid at 2.03 and so for 1.03 of liability each: 1.951 net, 0.2 % in all."""
     prices = {**FAIR, "high": {"Away": 1.8, "Home": 2.06}}
     market = {H2H: board(prices, lay={"smarkets": {"Home": 2.03}})}
     (lay, back) = only(market, stepped({"smarkets": "2", "high": "3"})).legs
-    assert ((lay.side.value, lay.step), (back.side.value, back.step)) == (("lay", 2), ("back", 3))
-    # 500 of who backs is 515 of liability, which wins 490; no stake of 500, or of 1000, at the other wins with it.
+    assert [(leg.side.value, str(leg.step)) for leg in (lay, back)] == [("lay", "2"), ("back", "3")]
+    # 500 of who backs is 515 of liability, which wins 490: less than the 500 that are lost at the other, but in steps
+    # of 1 these are fewer.
     assert priced(market, stepped({"smarkets": "500", "high": "500"})).combinations == ()
     assert only(market, stepped({"smarkets": "500", "high": "1"})).kind is Kind.ARBITRAGE
 
