@@ -1,15 +1,20 @@
 """Arbitrages, low holds, middles and explanations: from the engine's own message to what a client is answered."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import pytest
 
 from bet_intel.ev_engine.domain.profile import Profile
-from fixtures.api_gateway import Gateway, served
+from bet_intel.ev_engine.wire_settings import new_settings
+from bet_intel.shared.messaging import Message, Queue
+from fixtures.api_gateway import MIGRATIONS, Gateway, gateway_on, served
 from fixtures.api_messages import Market, odds_changed
 from fixtures.combination_messages import ARBITRAGE, FAIR, LOW_HOLD, LOWER, UPPER, Engine
 from fixtures.engine_boards import H2H, board, line
+from fixtures.postgres import MakeDatabase
 from fixtures.sse import streaming
+from fixtures.waiting import until
 
 __all__ = ["served"]
 
@@ -49,6 +54,49 @@ async def test_stakes_that_rounding_turns_into_a_loss_make_no_arbitrage(served: 
     await served.tell(engine.tells({line("totals", 8.5): LOWER, line("totals", 9.5): UPPER}))
     (middle,) = (await served.get("/v1/middles", stake=3))["data"]
     assert middle["stakes"]["worst_profit"].startswith("-")
+
+
+async def test_the_steps_that_an_operator_sets_are_those_of_the_stakes_shown(make_database: MakeDatabase) -> None:
+    heard: list[Message] = []
+
+    async def hear(messages: Sequence[Message]) -> None:
+        heard.extend(messages)
+
+    settings = {
+        "bookmakers": {"low": {"stake_step": "5"}, "hi*": {"stake_step": 0.5}},
+        "overrides": [{"market": "totals", "stake_steps": {"low": "40"}}],
+    }
+    listen_on = {Queue("tests.pricing", "pricing.settings.changed.v1"): hear}
+    async with gateway_on(await make_database(MIGRATIONS), access="local", listen_on=listen_on) as gateway:
+        await gateway.tell(Engine(Profile()).tells({H2H: ARBITRAGE}))
+        (plain,) = (await gateway.get("/v1/arbitrage"))["data"]
+        assert [(leg["step"], leg["stake"]) for leg in plain["legs"]] == [("1.00", "502.00"), ("1.00", "498.00")]
+        put = await gateway.client.put("/v1/admin/pricing/consensus", json=settings)
+        assert put.status_code == 200, put.text
+        await until(lambda: len(heard) == 1)
+        engine = Engine(new_settings(heard[0]).settings.profile(Profile()))
+        engine.revision = 1
+        await gateway.tell(engine.tells({H2H: ARBITRAGE, line("totals", 8.5): ARBITRAGE}))
+        listed = {one["legs"][0]["market"]["market"]: one for one in (await gateway.get("/v1/arbitrage"))["data"]}
+        staked = {
+            market: [(leg["bookmaker"]["key"], leg["step"], leg["stake"]) for leg in one["legs"]]
+            for market, one in listed.items()
+        }
+        assert staked == {
+            "h2h": [("low", "5.00", "500.00"), ("high", "0.50", "497.50")],
+            "totals": [("low", "40.00", "520.00"), ("high", "0.50", "497.50")],
+        }
+        assert {market: one["stakes"] for market, one in listed.items()} == {
+            "h2h": {"total": "997.50", "step": "5.00", "worst_profit": "32.50"},
+            "totals": {"total": "1017.50", "step": "40.00", "worst_profit": "17.30"},
+        }
+        assert listed["h2h"]["explanation"][-1] == "Stakes are multiples of 5 with Low; 0.5 with High."
+        async with streaming(gateway.client) as stream:
+            combined = (await stream.event()).data["combinations"]
+            assert {one["id"]: one for one in combined} == {one["id"]: one for one in listed.values()}
+        # What is asked for goes before what is set.
+        for one in (await gateway.get("/v1/arbitrage", step=1))["data"]:
+            assert [(leg["step"], leg["stake"]) for leg in one["legs"]] == [("1.00", "502.00"), ("1.00", "498.00")]
 
 
 async def test_a_step_finer_than_any_currency_is_refused(served: Gateway) -> None:
@@ -110,7 +158,7 @@ async def test_the_stream_begins_with_none_that_its_stakes_turn_into_a_loss_and_
     served: Gateway,
 ) -> None:
     """2.000 and 2.001 win one in 4000, which steps of 1 in 1000 take away; 2.06 and 2.08 win more."""
-    engine = Engine(Profile(stake=Decimal(1_000_000), stake_step=Decimal("0.01")))
+    engine = Engine(Profile(stake=Decimal(1_000_000)))
     thin = board({**FAIR, "low": {"Away": 2.0, "Home": 1.8}, "high": {"Away": 1.8, "Home": 2.001}})
     kinds = "arbitrage.opened,arbitrage.updated,arbitrage.closed"
     async with streaming(served.client, type=kinds) as early:

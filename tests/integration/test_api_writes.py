@@ -114,6 +114,25 @@ async def test_settings_that_cannot_be_used(local: Gateway, content: str, media_
     assert (await local.client.get(PRICING)).json()["revision"] == 0
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"bookmakers": {"low": {"stake_step": 0}}}, "bookmakers.low.stake_step is 0: give an amount above 0"),
+        ({"bookmakers": {"lo*": {"stake_step": "-0.5"}}}, "bookmakers.lo*.stake_step is -0.5: give an amount above 0"),
+        ({"bookmakers": {"low": {"stake_step": "0.00001"}}}, "with up to four decimals"),
+        ({"bookmakers": {"low": {"stake_step": "a lot"}}}, "stake_step"),
+        ({"overrides": [{"stake_steps": {"low": 0}}]}, "overrides[0].stake_steps.low is 0: give an amount above 0"),
+        ({"stake": 3, "bookmakers": {"low": {"stake_step": 5}}}, "less than one bookmakers.low.stake_step of 5"),
+    ],
+)
+async def test_a_step_that_no_stake_can_be_is_refused_where_it_is(
+    local: Gateway, settings: dict[str, Any], said: str
+) -> None:
+    answer = await put(local, settings)
+    assert answer.status_code == 400
+    assert said in answer.json()["detail"]
+
+
 async def test_a_profile_that_is_not_there(local: Gateway) -> None:
     await local.problem("/v1/admin/pricing/made-up", 404)
     assert (await local.client.put("/v1/admin/pricing/made-up", json={})).status_code == 404

@@ -5,7 +5,12 @@ import pytest
 from bet_intel.ev_engine.domain.profile import STARTING, Category
 from bet_intel.ev_engine.pricing_settings import Profiles
 from bet_intel.events.v1.opportunities_updated_pb2 import OpportunitiesUpdated
-from bet_intel.events.v1.pricing_settings_changed_pb2 import BookmakerPricing, CategoryBounds, PricingSettingsChanged
+from bet_intel.events.v1.pricing_settings_changed_pb2 import (
+    BookmakerPricing,
+    BookmakerSettings,
+    CategoryBounds,
+    PricingSettingsChanged,
+)
 from bet_intel.odds_ingest.domain.quotes import MarketBoard
 from bet_intel.shared.columns import read
 from bet_intel.shared.messaging import Message, TerminalError
@@ -125,6 +130,7 @@ async def test_bookmakers_and_bounds_arrive(make_database: MakeDatabase) -> None
             changed(
                 2,
                 bookmakers=[BookmakerPricing(key="circa_*", weight=3, sharp=True, commission=0.01)],
+                bookmaker_settings=[BookmakerSettings(key="fanduel", stake_step="0.50")],
                 bounds=[CategoryBounds(category="prop", divergence=0.3)],
                 reopen_seconds=0.0,
             ),
@@ -132,6 +138,7 @@ async def test_bookmakers_and_bounds_arrive(make_database: MakeDatabase) -> None
         async with database.snapshot() as connection:
             (profile,) = await engine.profiles.current(connection)
     assert profile.bookmaker("circa_lv") == (3.0, 0.01, True, False)
+    assert (str(profile.step("fanduel")), profile.step("circa_lv")) == ("0.50", profile.stake_step)
     assert (profile.bounds[Category.PROP].divergence, profile.bounds[Category.PROP].stale_seconds) == (0.3, 900)
     assert (profile.reopen_seconds, profile.revision) == (0.0, 2)
 
@@ -143,6 +150,8 @@ async def test_bookmakers_and_bounds_arrive(make_database: MakeDatabase) -> None
         changed(4, take_ev=5.0),
         changed(4, bounds=[CategoryBounds(category="moon")]),
         changed(4, bookmakers=[BookmakerPricing(key="a", weight=-1)]),
+        changed(4, bookmaker_settings=[BookmakerSettings(key="a", stake_step="0")]),
+        changed(4, bookmaker_settings=[BookmakerSettings(key="a", stake_step="a lot")]),
         changed(0),
         changed(4, profile="reckless"),
         Message("m", "pricing.settings.changed.v1", "api", "consensus", WALL_CLOCK, 1, b"\xff\xff"),

@@ -38,9 +38,10 @@ def table(*header: str) -> Mapping[str, Sequence[str]]:
 def test_settings(place: int) -> None:
     documented = {name: values[place] for name, values in table("setting", *STARTING).items()}
     profile = [*STARTING.values()][place]
-    # Categories, bookmakers and slopes have tables of their own; name and revision are no bounds.
+    # Categories, bookmakers and slopes have tables of their own, and no bookmaker starts with a step; name and revision
+    # are no bounds.
     assert documented.keys() == {setting.name for setting in fields(Profile) if setting.init} - {
-        "name", "revision", "bookmakers", "bookmaker_prefixes", "bounds", "slopes", "overrides"
+        "name", "revision", "bookmakers", "bookmaker_prefixes", "stake_steps", "bounds", "slopes", "overrides"
     }  # fmt: skip
     for name, value in documented.items():
         actual = getattr(profile, name)

@@ -162,3 +162,4 @@ def _fill_what_was_added(body: opportunities_updated_pb2.OpportunitiesUpdated, s
     fill(body.certainties, opportunity=[0], confidence=[0.94], half_points=[NAN])
     fill(body.profiles, profile_s=strings.rows(["consensus", "sharp"]), revision=[AS_OF_US + 5, 0])
     fill(body.commissions, profile_s=[strings.row("sharp")], bookmaker=[1], commission=[0.02])
+    fill(body.leg_steps, step_s=strings.rows(["0.50", "1"]))

@@ -28,6 +28,8 @@ def pricing_settings_changed() -> Message:
                 key="betfair_ex_*", weight=2.0, commission=0.05, sharp=True, exchange=True
             )
         ],
+        bookmaker_settings=[pricing_settings_changed_pb2.BookmakerSettings(key="circa", weight=3.0, stake_step="0.50")],
+        overrides=[pricing_settings_changed_pb2.PricingOverride(market="h2h", stake_steps={"circa": "5"})],
         bounds=[
             pricing_settings_changed_pb2.CategoryBounds(
                 category="prop", stale_seconds=120.0, divergence=0.1, plausible_ev=0.2

@@ -13,7 +13,7 @@ from bet_intel.ev_engine.domain.boards import Board, MarketKey, MarketStatus
 from bet_intel.ev_engine.domain.combinations import Combination, Kind
 from bet_intel.ev_engine.domain.lives import Life, live_on
 from bet_intel.ev_engine.domain.pricing import PricedEvent, price
-from bet_intel.ev_engine.domain.profile import Bookmaker, Profile
+from bet_intel.ev_engine.domain.profile import Bookmaker, Override, Profile
 from bet_intel.odds import Method
 from fixtures.engine_boards import AS_OF, H2H, START, board, boards, line
 
@@ -105,6 +105,72 @@ def test_an_arbitrage_survives_rounding_or_is_none() -> None:
     market = board(prices)
     market.limit[0, market.bookmakers.index("low")] = 1.5
     assert priced({H2H: market}).combinations == ()
+
+
+NARROW = board({**FAIR, "low": {"Away": 2.005, "Home": 1.8}, "high": {"Away": 1.8, "Home": 2.0}})
+
+
+def stepped(stake_steps: Mapping[str, str], *overrides: Override) -> Profile:
+    return replace(PROFILE, stake_steps={key: Decimal(step) for key, step in stake_steps.items()}, overrides=overrides)
+
+
+@pytest.mark.parametrize(
+    ("stake_steps", "steps"),
+    [
+        ({}, ["1", "1"]),
+        ({"low": "300"}, ["300", "1"]),
+        ({"low": "0.01", "h*": "5"}, ["0.01", "5"]),
+        # The whole key goes before its beginnings, of which the longest goes before the others.
+        ({"*": "300", "l*": "5", "hi*": "0.5", "high": "2", "high*": "7"}, ["5", "2"]),
+        ({"*": "300"}, None),
+        ({"low": "300", "h*": "300"}, None),
+    ],
+)
+def test_stakes_are_rounded_to_what_each_bookmaker_takes(
+    stake_steps: Mapping[str, str], steps: list[str] | None
+) -> None:
+    """2.005 and 2.000 at the same stake win nothing where the second wins: with steps of 300 there is no other."""
+    found = priced({H2H: NARROW}, stepped(stake_steps)).combinations
+    if steps is None:
+        assert found == ()
+    else:
+        (one,) = found
+        assert [str(leg.step) for leg in one.legs] == steps
+
+
+def test_a_step_holds_where_its_override_does() -> None:
+    coarse = {"low": Decimal(300), "high": Decimal(300)}
+    h2h, totals = Override(market="h2h", stake_steps=coarse), Override("baseball_mlb", "totals", stake_steps=coarse)
+    assert priced({H2H: NARROW}, stepped({}, h2h)).combinations == ()
+    assert [leg.step for leg in only({H2H: NARROW}, stepped({"low": "5"}, totals)).legs] == [5, 1]
+    # Of what is said nowhere else the profile's stands, of several overrides the last one.
+    fine = Override(stake_steps={"high": Decimal("0.5")})
+    assert [leg.step for leg in only({H2H: NARROW}, stepped({}, h2h, fine)).legs] == [300, Decimal("0.5")]
+
+
+def test_of_a_lay_the_liability_is_rounded_to_the_step_of_who_backs_it() -> None:
+    """Backed at 2.06, and laid at 2.03 and so for 1.03 of liability each: 1.951 net, 0.2 % in all."""
+    prices = {**FAIR, "high": {"Away": 1.8, "Home": 2.06}}
+    market = {H2H: board(prices, lay={"smarkets": {"Home": 2.03}})}
+    (lay, back) = only(market, stepped({"smarkets": "2", "high": "3"})).legs
+    assert [(leg.side.value, str(leg.step)) for leg in (lay, back)] == [("lay", "2"), ("back", "3")]
+    # 500 of who backs is 515 of liability, which wins 490: less than the 500 that are lost at the other, but in steps
+    # of 1 these are fewer.
+    assert priced(market, stepped({"smarkets": "500", "high": "500"})).combinations == ()
+    assert only(market, stepped({"smarkets": "500", "high": "1"})).kind is Kind.ARBITRAGE
+
+
+def test_a_middle_has_the_steps_of_each_lines_market() -> None:
+    lower, upper = sides("Over", "Under")
+    profile = stepped(
+        {"low": "5"}, Override(market="alternate_totals", stake_steps={"low": Decimal(9), "*": Decimal(7)})
+    )
+    (middle,) = (
+        one
+        for one in priced({line("totals", 8.5): lower, line("alternate_totals", 9.5): upper}, profile).combinations
+        if one.kind is Kind.MIDDLE
+    )
+    assert [leg.step for leg in middle.legs] == [5, 7]
 
 
 def test_one_price_too_good_to_be_true_makes_it_suspect() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import msgspec
 import pytest
@@ -50,7 +51,9 @@ BOOKMAKERS = {
     "smarkets": {"commission": 0.0},
     "betfair_ex_*": {"commission": 0.02},
     "betfair_ex_u*": {"weight": 0.5},
-    "fanduel": {"sharp": True},
+    "fanduel": {"sharp": True, "stake_step": "5"},
+    "smar*": {"stake_step": "0.50"},
+    "betfair_ex_a*": {"stake_step": 2},
 }
 
 
@@ -62,6 +65,15 @@ def assert_laid_over(profile: Profile) -> None:
     assert profile.bookmaker("betfair_ex_au") == Bookmaker(weight=2, commission=0.02, exchange=True)
     assert profile.bookmaker("betfair_ex_uk") == Bookmaker(weight=0.5, commission=0.02, exchange=True)
     assert profile.bookmaker("betfair_ex_eu") == Bookmaker(weight=3, commission=0.02, exchange=True)
+    # A step is laid over by itself: no weight or commission of a whole key hides that of its beginning.
+    steps = {key: profile.step(key) for key in ("fanduel", "smarkets", "betfair_ex_au", "betfair_ex_uk", "pinnacle")}
+    assert {key: str(step) for key, step in steps.items()} == {
+        "fanduel": "5",
+        "smarkets": "0.50",
+        "betfair_ex_au": "2",
+        "betfair_ex_uk": str(profile.stake_step),
+        "pinnacle": str(profile.stake_step),
+    }
 
 
 def test_what_is_not_said_of_a_bookmaker_stays(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,6 +87,8 @@ def test_what_is_not_said_of_a_bookmaker_stays(monkeypatch: pytest.MonkeyPatch) 
         {"method": "median"},
         {"bookmakers": {"circa": {"weight": -1}}},
         {"bookmakers": {"circa": {"commission": 1}}},
+        {"bookmakers": {"circa": {"stake_step": 0}}},
+        {"overrides": [{"stake_steps": {"circa": "-1"}}]},
         {"bounds": {"mains": {"stale_seconds": 1}}},
         {"bounds": {"main": {"stale_seconds": 0}}},
         {"take_ev": 4.5},
@@ -86,7 +100,7 @@ def test_what_cannot_be_meant_is_refused(monkeypatch: pytest.MonkeyPatch, wrong:
 
 
 OVERRIDES = [
-    {"sport": "soccer", "weights": {"betfair_ex_*": 4}},
+    {"sport": "soccer", "weights": {"betfair_ex_*": 4}, "stake_steps": {"betfair_ex_*": "0.10"}},
     {
         "sport": "basketball_nba",
         "market": "player_*",
@@ -101,6 +115,7 @@ SLOPES = {"soccer": {"by_market": {"totals": 0.2}, "half_points": 2}}
 
 def assert_meant(profile: Profile) -> None:
     assert profile.at("soccer", "soccer_epl", "h2h").bookmaker("betfair_ex_uk").weight == 4
+    assert profile.at("soccer", "soccer_epl", "h2h").step("betfair_ex_uk") == Decimal("0.1")
     props = profile.at("basketball", "basketball_nba", "player_points")
     assert (props.bookmaker("fanduel").weight, props.bookmaker("pinnacle").weight) == (2, 1)
     assert props.bookmaker("pinnacle").sharp

@@ -99,6 +99,28 @@ def test_stakes_can_be_placed_and_profits_are_exact(
     PRICES,
     st.floats(-0.001, 0.03),
     st.integers(10, 100_000),
+    st.lists(STEPS, min_size=4, max_size=4),
+    st.none() | st.lists(st.none() | st.floats(0, 1e5), min_size=4, max_size=4),
+)
+def test_each_stake_is_a_multiple_of_its_own_step_and_the_profit_is_certain(
+    prices: list[float], profit: float, total: int, each: list[Decimal], limits: list[float | None] | None
+) -> None:
+    cost = sum(1 / price for price in prices)
+    near = [price * cost * (1 + profit) for price in prices]
+    if min(near) <= 1.0:
+        return
+    steps, taken = each[: len(near)], None if limits is None else limits[: len(near)]
+    placed = rounded_stakes(near, Decimal(total), steps, taken)
+    assert [stake % step for stake, step in zip(placed.stakes, steps, strict=True)] == [0] * len(near)
+    returned = [stake * Decimal(repr(price)) for stake, price in zip(placed.stakes, near, strict=True)]
+    assert placed.worst == min(back - sum(placed.stakes) for back in returned)
+    assert survives_rounding(near, Decimal(total), steps, taken) == (placed.worst > 0)
+
+
+@given(
+    PRICES,
+    st.floats(-0.001, 0.03),
+    st.integers(10, 100_000),
     STEPS,
     st.none() | st.lists(st.none() | st.just(float("nan")) | st.floats(0, 1e5), min_size=4, max_size=4),
 )

@@ -29,10 +29,14 @@ _ARBITRAGE = "arbitrage"
 
 
 class Staking(NamedTuple):
-    """How much on all legs together, and in which steps."""
+    """How much on all legs together, and in which steps: None is each bookmaker's own."""
 
     stake: Decimal = Decimal(1000)
-    step: Decimal = Decimal(1)
+    step: Decimal | None = None
+
+    def steps(self, legs: Sequence[Leg]) -> list[Decimal]:
+        """Of each leg, a lay's being that of who backs it."""
+        return [leg.step if self.step is None else self.step for leg in legs]
 
 
 def listed(rows: Iterable[Record], odds_format: OddsFormat, staking: Staking) -> list[Combination]:
@@ -63,7 +67,10 @@ def _legs(row: Record | Mapping[str, Any]) -> list[Leg]:
 
 
 def _rounded(legs: Sequence[Leg], staking: Staking) -> Stakes:
-    steps = [liability_step(staking.step, leg.price) if leg.side == LAY else staking.step for leg in legs]
+    steps = [
+        liability_step(step, leg.price) if leg.side == LAY else step
+        for leg, step in zip(legs, staking.steps(legs), strict=True)
+    ]
     return rounded_stakes([leg.net_price for leg in legs], staking.stake, steps, [leg.limit for leg in legs])
 
 
@@ -71,6 +78,7 @@ def _shown(
     row: Record | Mapping[str, Any], legs: Sequence[Leg], placed: Stakes, odds_format: OddsFormat, staking: Staking
 ) -> Combination:
     newest = _time(row["newest"] if "newest" in row.keys() else row["as_of"])  # noqa: SIM118 - a Record is no mapping
+    steps = staking.steps(legs)
     window = None
     if row["window_low"] is not None:
         window = (row["window_low"], row["window_high"], row["window_probability"])
@@ -93,23 +101,29 @@ def _shown(
         ev=row["ev"],
         window=_window(window, placed),
         legs=[
-            _leg(row, leg, stake, profit, newest, american=odds_format == "american")
-            for leg, stake, profit in zip(legs, placed.stakes, placed.profits, strict=True)
+            _leg(row, leg, bet, newest, american=odds_format == "american")
+            for leg, bet in zip(legs, map(_Bet, steps, placed.stakes, placed.profits), strict=True)
         ],
-        stakes=PlacedStakes(_money(placed.total), _placed(staking.step), _money(placed.worst)),
+        stakes=PlacedStakes(_money(placed.total), _placed(max(steps)), _money(placed.worst)),
         opening=row["opening"],
         first_seen=_time(row["first_seen"]),
         opened_at=_time(row["opened_at"]),
         last_seen=_time(row["last_seen"]),
         peak=Peak(row["peak_ev"], _time(row["peak_at"])),
         as_of=_time(row["as_of"]),
-        explanation=explain_legs(row["kind"], legs, row["cost"], row["ev"], window),
+        explanation=explain_legs(row["kind"], legs, steps, (row["cost"], row["ev"]), window),
     )
 
 
-def _leg(
-    row: Record | Mapping[str, Any], leg: Leg, stake: Decimal, profit: Decimal, newest: datetime, *, american: bool
-) -> CombinationLeg:
+class _Bet(NamedTuple):
+    """What is staked on a leg, in steps of what, and what all legs win when this one does."""
+
+    step: Decimal
+    stake: Decimal
+    profit: Decimal
+
+
+def _leg(row: Record | Mapping[str, Any], leg: Leg, bet: _Bet, newest: datetime, *, american: bool) -> CombinationLeg:
     return CombinationLeg(
         market=MarketRef(leg.market, row["period"], leg.line, row["subject"] or None, leg.category),
         outcome=leg.outcome,
@@ -119,8 +133,9 @@ def _leg(
         net_price=rendered(leg.net_price, american=american),
         limit=leg.limit,
         share=leg.share,
-        stake=_placed(stake),
-        profit=_money(profit),
+        step=_placed(bet.step),
+        stake=_placed(bet.stake),
+        profit=_money(bet.profit),
         fair_probability=leg.fair,
         last_update=leg.last_update,
         age_seconds=None if leg.last_update is None else (newest - leg.last_update).total_seconds(),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from uuid import uuid4
 
 from google.protobuf.message import Message as Body
@@ -42,7 +43,12 @@ def pricing_settings_changed(profile: str, revision: int, settings: PricingSetti
         method=settings.method,
         bookmaker_settings=[
             BookmakerSettings(
-                key=key, weight=one.weight, commission=one.commission, sharp=one.sharp, exchange=one.exchange
+                key=key,
+                weight=one.weight,
+                commission=one.commission,
+                sharp=one.sharp,
+                exchange=one.exchange,
+                stake_step=_decimal(one.stake_step),
             )
             for key, one in sorted(settings.bookmakers.items())
         ],
@@ -58,8 +64,8 @@ def pricing_settings_changed(profile: str, revision: int, settings: PricingSetti
         reopen_seconds=settings.reopen_seconds,
         low_hold=settings.low_hold,
         middle_cost=settings.middle_cost,
-        stake=None if settings.stake is None else str(settings.stake),
-        stake_step=None if settings.stake_step is None else str(settings.stake_step),
+        stake=_decimal(settings.stake),
+        stake_step=_decimal(settings.stake_step),
         sharp_references=settings.sharp_references,
         worst_case=settings.worst_case,
         limit_weight=settings.limit_weight,
@@ -81,6 +87,10 @@ def pricing_settings_changed(profile: str, revision: int, settings: PricingSetti
     )
 
 
+def _decimal(amount: Decimal | None) -> str | None:
+    return None if amount is None else str(amount)
+
+
 def _bounds(bounds: Mapping[Category, pricing.CategoryBounds]) -> list[CategoryBounds]:
     return [
         CategoryBounds(
@@ -98,6 +108,7 @@ def _override(one: pricing.PricingOverride) -> PricingOverride:
         sport=one.sport,
         market=one.market,
         weights=one.weights,
+        stake_steps={key: str(step) for key, step in one.stake_steps.items()},
         bounds=_bounds(one.bounds),
         min_references=one.min_references,
         dispersion=one.dispersion,

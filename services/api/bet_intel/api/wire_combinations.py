@@ -1,12 +1,16 @@
 """The combinations of an `opportunities.updated` → what the read model keeps of them. Pure."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 
 from bet_intel.api.domain.model import EventFacts, Leg, OpenCombination
 from bet_intel.api.wire_values import SIDES, market_keys, number, pools_of, time
 from bet_intel.events.v1.opportunities_updated_pb2 import OpportunitiesUpdated
-from bet_intel.shared.columns import Columns
+from bet_intel.shared.columns import ColumnError, Columns
 from bet_intel.shared.times import from_us
+
+_PLAIN = Decimal(1)
+_FINEST = Decimal("0.0001")
 
 
 def combinations(
@@ -68,6 +72,7 @@ def _legs(
     pooled_as = pools_of(tables, len(keys))
     references = (tables["references"][name].tolist() for name in ("market", "bookmaker", "last_update_us"))
     confirmed = {(market, book): us for market, book, us in zip(*references, strict=True)}
+    steps = _steps(tables["leg_steps"], strings, len(legs["combination"]))
     found: dict[int, list[Leg]] = {}
     for row, combination in enumerate(legs["combination"]):
         outcome, book = legs["outcome"][row], legs["bookmaker"][row]
@@ -87,6 +92,27 @@ def _legs(
                 share=legs["share"][row],
                 fair=number(legs["fair"][row]),
                 last_update=time(confirmed.get((pooled_as[market], book), 0)),
+                step=steps[row],
             )
         )
     return found
+
+
+def _steps(table: Columns, strings: Sequence[str], legs: int) -> list[Decimal]:
+    """One for each leg."""
+    rows = table["step_s"].tolist()
+    if not rows:  # of an engine that told none: it rounded to the same step everywhere
+        return [_PLAIN] * legs
+    if len(rows) != legs:
+        raise ColumnError(f"leg_steps has {len(rows)} rows, legs {legs}")
+    return [_step(strings[row]) for row in rows]
+
+
+def _step(text: str) -> Decimal:
+    try:
+        step = Decimal(text)
+    except InvalidOperation as error:
+        raise ColumnError(f"leg_steps.step_s has {text!r}, which is no decimal") from error
+    if not (step.is_finite() and step >= _FINEST):
+        raise ColumnError(f"leg_steps.step_s has {text!r}: a step is {_FINEST} or more")
+    return step

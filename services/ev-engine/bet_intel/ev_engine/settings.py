@@ -29,8 +29,8 @@ _PREFIX = "*"
 
 
 class BookmakerSettings(BaseModel):
-    """A bookmaker's weight in a pool, its commission on net winnings, and what kind it is; what is not given keeps its
-    starting value."""
+    """A bookmaker's weight in a pool, its commission on net winnings, what kind it is, and what stakes there are
+    multiples of; what is not given keeps its starting value."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,9 +38,10 @@ class BookmakerSettings(BaseModel):
     commission: Annotated[float, Field(ge=0, lt=1)] | None = None
     sharp: bool | None = None
     exchange: bool | None = None
+    stake_step: Money | None = None
 
     def over(self, known: Bookmaker) -> Bookmaker:
-        return known._replace(**self.model_dump(exclude_none=True))
+        return known._replace(**self.model_dump(exclude={"stake_step"}, exclude_none=True))
 
 
 class BoundsSettings(BaseModel):
@@ -70,6 +71,7 @@ class OverrideSettings(BaseModel):
     sport: str = ""
     market: str = ""
     weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(default_factory=dict)
+    stake_steps: dict[str, Money] = Field(default_factory=dict)
     bounds: dict[Category, BoundsSettings] = Field(default_factory=dict)
     min_references: Annotated[int, Field(ge=1)] | None = None
     dispersion: Above0 | None = None
@@ -120,6 +122,7 @@ class ProfileSettings(BaseModel):
             known = replace(starting, bookmakers=exact, bookmaker_prefixes=prefixes)
             name = key.removesuffix(_PREFIX)
             (exact if name == key else prefixes)[name] = self.bookmakers[key].over(known.bookmaker(name))
+        steps = {key: one.stake_step for key, one in self.bookmakers.items() if one.stake_step is not None}
         bounds = {
             category: Bounds(**asdict(bound) | self.bounds[category].model_dump(exclude_none=True))
             if category in self.bounds
@@ -130,6 +133,7 @@ class ProfileSettings(BaseModel):
             starting,
             bookmakers=exact,
             bookmaker_prefixes=prefixes,
+            stake_steps={**starting.stake_steps, **steps},
             bounds=bounds,
             slopes={**starting.slopes, **{key: Slope(**slope.model_dump()) for key, slope in self.slopes.items()}},
             overrides=starting.overrides + tuple(one.override() for one in self.overrides),

@@ -333,6 +333,7 @@ class _Filling:
             share=[leg.share for _, _, leg in legs],
             fair=[leg.fair for _, _, leg in legs],
         )
+        fill(self._body.leg_steps, step_s=self._strings.rows(str(leg.step) for _, _, leg in legs))
 
     def profiles(self, profiles: Sequence[Profile]) -> None:
         fill(

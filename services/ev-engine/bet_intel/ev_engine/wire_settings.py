@@ -67,5 +67,6 @@ def _bounds(bounds: Iterable[CategoryBounds]) -> dict[str, Any]:
 
 
 def _override(one: PricingOverride) -> dict[str, Any]:
-    plain = _given(one, but={"weights", "bounds"})
-    return plain | {"weights": dict(one.weights), "bounds": _bounds(one.bounds)}
+    plain = _given(one, but={"weights", "stake_steps", "bounds"})
+    by_bookmaker = {"weights": dict(one.weights), "stake_steps": dict(one.stake_steps)}
+    return plain | by_bookmaker | {"bounds": _bounds(one.bounds)}

@@ -225,6 +225,7 @@ class BookmakerSettings(_message.Message):
     COMMISSION_FIELD_NUMBER: _builtins.int
     SHARP_FIELD_NUMBER: _builtins.int
     EXCHANGE_FIELD_NUMBER: _builtins.int
+    STAKE_STEP_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     weight: _builtins.float
     """in a pool"""
@@ -232,6 +233,8 @@ class BookmakerSettings(_message.Message):
     """share of net winnings"""
     sharp: _builtins.bool
     exchange: _builtins.bool
+    stake_step: _builtins.str
+    """decimal"""
     def __init__(
         self,
         *,
@@ -240,10 +243,11 @@ class BookmakerSettings(_message.Message):
         commission: _builtins.float | None = ...,
         sharp: _builtins.bool | None = ...,
         exchange: _builtins.bool | None = ...,
+        stake_step: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_commission", b"_commission", "_exchange", b"_exchange", "_sharp", b"_sharp", "_weight", b"_weight", "commission", b"commission", "exchange", b"exchange", "sharp", b"sharp", "weight", b"weight"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_commission", b"_commission", "_exchange", b"_exchange", "_sharp", b"_sharp", "_stake_step", b"_stake_step", "_weight", b"_weight", "commission", b"commission", "exchange", b"exchange", "sharp", b"sharp", "stake_step", b"stake_step", "weight", b"weight"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_commission", b"_commission", "_exchange", b"_exchange", "_sharp", b"_sharp", "_weight", b"_weight", "commission", b"commission", "exchange", b"exchange", "key", b"key", "sharp", b"sharp", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_commission", b"_commission", "_exchange", b"_exchange", "_sharp", b"_sharp", "_stake_step", b"_stake_step", "_weight", b"_weight", "commission", b"commission", "exchange", b"exchange", "key", b"key", "sharp", b"sharp", "stake_step", b"stake_step", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__commission: _TypeAlias = _typing.Literal["commission"]  # noqa: Y015
     _WhichOneofArgType__commission: _TypeAlias = _typing.Literal["_commission", b"_commission"]  # noqa: Y015
@@ -251,6 +255,8 @@ class BookmakerSettings(_message.Message):
     _WhichOneofArgType__exchange: _TypeAlias = _typing.Literal["_exchange", b"_exchange"]  # noqa: Y015
     _WhichOneofReturnType__sharp: _TypeAlias = _typing.Literal["sharp"]  # noqa: Y015
     _WhichOneofArgType__sharp: _TypeAlias = _typing.Literal["_sharp", b"_sharp"]  # noqa: Y015
+    _WhichOneofReturnType__stake_step: _TypeAlias = _typing.Literal["stake_step"]  # noqa: Y015
+    _WhichOneofArgType__stake_step: _TypeAlias = _typing.Literal["_stake_step", b"_stake_step"]  # noqa: Y015
     _WhichOneofReturnType__weight: _TypeAlias = _typing.Literal["weight"]  # noqa: Y015
     _WhichOneofArgType__weight: _TypeAlias = _typing.Literal["_weight", b"_weight"]  # noqa: Y015
     @_typing.overload
@@ -259,6 +265,8 @@ class BookmakerSettings(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__exchange) -> _WhichOneofReturnType__exchange | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__sharp) -> _WhichOneofReturnType__sharp | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__stake_step) -> _WhichOneofReturnType__stake_step | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__weight) -> _WhichOneofReturnType__weight | None: ...
 
@@ -375,6 +383,26 @@ class PricingOverride(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class StakeStepsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     SPORT_FIELD_NUMBER: _builtins.int
     MARKET_FIELD_NUMBER: _builtins.int
     WEIGHTS_FIELD_NUMBER: _builtins.int
@@ -383,6 +411,7 @@ class PricingOverride(_message.Message):
     DISPERSION_FIELD_NUMBER: _builtins.int
     LOWEST_PROBABILITY_FIELD_NUMBER: _builtins.int
     HIGHEST_PROBABILITY_FIELD_NUMBER: _builtins.int
+    STAKE_STEPS_FIELD_NUMBER: _builtins.int
     sport: _builtins.str
     """or a league"""
     market: _builtins.str
@@ -396,6 +425,10 @@ class PricingOverride(_message.Message):
 
     @_builtins.property
     def bounds(self) -> _containers.RepeatedCompositeFieldContainer[Global___CategoryBounds]: ...
+    @_builtins.property
+    def stake_steps(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """decimals by bookmaker, whose key may end in *"""
+
     def __init__(
         self,
         *,
@@ -407,10 +440,11 @@ class PricingOverride(_message.Message):
         dispersion: _builtins.float | None = ...,
         lowest_probability: _builtins.float | None = ...,
         highest_probability: _builtins.float | None = ...,
+        stake_steps: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_dispersion", b"_dispersion", "_highest_probability", b"_highest_probability", "_lowest_probability", b"_lowest_probability", "_min_references", b"_min_references", "dispersion", b"dispersion", "highest_probability", b"highest_probability", "lowest_probability", b"lowest_probability", "min_references", b"min_references"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dispersion", b"_dispersion", "_highest_probability", b"_highest_probability", "_lowest_probability", b"_lowest_probability", "_min_references", b"_min_references", "bounds", b"bounds", "dispersion", b"dispersion", "highest_probability", b"highest_probability", "lowest_probability", b"lowest_probability", "market", b"market", "min_references", b"min_references", "sport", b"sport", "weights", b"weights"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dispersion", b"_dispersion", "_highest_probability", b"_highest_probability", "_lowest_probability", b"_lowest_probability", "_min_references", b"_min_references", "bounds", b"bounds", "dispersion", b"dispersion", "highest_probability", b"highest_probability", "lowest_probability", b"lowest_probability", "market", b"market", "min_references", b"min_references", "sport", b"sport", "stake_steps", b"stake_steps", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__dispersion: _TypeAlias = _typing.Literal["dispersion"]  # noqa: Y015
     _WhichOneofArgType__dispersion: _TypeAlias = _typing.Literal["_dispersion", b"_dispersion"]  # noqa: Y015

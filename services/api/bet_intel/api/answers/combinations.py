@@ -21,6 +21,10 @@ class CombinationLeg(msgspec.Struct, frozen=True, kw_only=True):
     net_price: Annotated[float, Meta(description="Odds after the bookmaker's commission.")]
     limit: Annotated[float | None, Meta(description="Largest stake taken, where the feed tells.")]
     share: Annotated[float, Meta(description="Of the whole stake, exactly.")]
+    step: Annotated[
+        Decimal,
+        Meta(description="What the stake is a multiple of, of a lay that of who backs it: the bookmaker's, or `step`."),
+    ]
     stake: Annotated[
         Decimal, Meta(description="Of the stake asked for, rounded to the step; of a lay at d, to d − 1 steps.")
     ]
@@ -45,7 +49,7 @@ class PlacedStakes(msgspec.Struct, frozen=True):
     """The stakes after rounding and limits."""
 
     total: Decimal
-    step: Decimal
+    step: Annotated[Decimal, Meta(description="The coarsest of the legs.")]
     worst_profit: Annotated[Decimal, Meta(description="The least that is won, or the most that is lost (below 0).")]
 
 

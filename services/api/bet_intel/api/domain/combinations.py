@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import msgspec
@@ -34,8 +35,8 @@ class CombinationChange(NamedTuple):
 
 
 def changed(known: Mapping[str, KnownCombination], sets: Sequence[OpportunitySet]) -> CombinationChange:
-    """Compare what is open, by id, with the newer `sets` of the same events. One whose EV and class, prices, limits and
-    categories are as before is no news."""
+    """Compare what is open, by id, with the newer `sets` of the same events. One whose EV and class, prices, limits,
+    steps and categories are as before is no news."""
     gone: list[str] = []
     entries: list[FeedEntry] = []
     for each in sets:
@@ -53,10 +54,10 @@ def changed(known: Mapping[str, KnownCombination], sets: Sequence[OpportunitySet
     return CombinationChange(gone, entries)
 
 
-def _told(legs: Sequence[Leg]) -> list[tuple[str, float, float | None, str]]:
-    """What of the legs is news: also the limits, which decide whether stakes make a loss of an arbitrage, and the
-    categories, which decide who sees it."""
-    return [(leg.bookmaker, leg.price, leg.limit, leg.category) for leg in legs]
+def _told(legs: Sequence[Leg]) -> list[tuple[str, float, float | None, Decimal, str]]:
+    """What of the legs is news: also the limits and steps, which decide whether stakes make a loss of an arbitrage, and
+    the categories, which decide who sees it."""
+    return [(leg.bookmaker, leg.price, leg.limit, leg.step, leg.category) for leg in legs]
 
 
 def _entry(

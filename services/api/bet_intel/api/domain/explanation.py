@@ -4,6 +4,7 @@ Odds are decimal and rounded to cents, probabilities and EV in percent, ages in 
 """
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 
 from bet_intel.api.domain.model import Leg
 from bet_intel.api.domain.working import BookmakerWorking, Gate, PriceWorking
@@ -88,9 +89,14 @@ def explain(price: PriceWorking) -> list[str]:
 
 
 def explain_legs(
-    kind: str, legs: Sequence[Leg], cost: float, ev: float, window: tuple[float, float, float] | None
+    kind: str,
+    legs: Sequence[Leg],
+    steps: Sequence[Decimal],
+    worth: tuple[float, float],
+    window: tuple[float, float, float] | None,
 ) -> list[str]:
-    """The sentences of a combination."""
+    """The sentences of a combination; `steps` are those of the stakes shown, `worth` its cost and EV."""
+    cost, ev = worth
     bets = [
         f"{'lay' if leg.side == 'lay' else 'back'} {leg.outcome}{'' if leg.line is None else f' ({leg.line:g})'} at "
         f"{leg.price:.2f} with {leg.title} ({_percent(leg.share)} of the stake)"
@@ -111,6 +117,12 @@ def explain_legs(
         sentences.append(f"One leg always wins: {_signed(ev)} of the stake is certain, before rounding.")
     else:
         sentences.append(f"One leg always wins: covering everything costs {_percent(-ev)} of the stake.")
+    if len(set(steps)) > 1:
+        taken = [
+            f"{step.normalize():f} with {leg.title}{' (of who backs it)' if leg.side == LAY else ''}"
+            for leg, step in zip(legs, steps, strict=True)
+        ]
+        sentences.append(f"Stakes are multiples of {_listed(taken)}.")
     return sentences
 
 

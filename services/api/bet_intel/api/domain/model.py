@@ -1,6 +1,7 @@
 """What the read model keeps, in the words of the field. Prices are decimal odds, times aware UTC."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import msgspec
@@ -126,7 +127,8 @@ class OpenOpportunity(NamedTuple):
 
 
 class Leg(msgspec.Struct, frozen=True):
-    """One bet. `net_price` and `share` of a lay are per unit of, and of, its liability; `fair` that the bet wins."""
+    """One bet. `net_price` and `share` of a lay are per unit of, and of, its liability; `fair` that the bet wins. Its
+    stake is a multiple of `step`, a lay's being that of who backs it."""
 
     market: str
     line: float | None
@@ -141,6 +143,8 @@ class Leg(msgspec.Struct, frozen=True):
     share: float
     fair: float | None
     last_update: datetime | None
+    # Of a set, or a row, from before steps were told it is what stakes were rounded to then.
+    step: Decimal = Decimal(1)
 
 
 class OpenCombination(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 What is not given has the engine's starting value. Ages are in seconds, EV per unit staked.
 """
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Literal, get_args
 
@@ -31,6 +32,9 @@ class BookmakerPricing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     commission: Annotated[float, Meta(ge=0, lt=1, description="Share of net winnings.")] | None = None
     sharp: bool | None = None
     exchange: bool | None = None
+    stake_step: (
+        Annotated[Money, Meta(description="Stakes there are multiples of it; of a lay, those of who backs it.")] | None
+    ) = None
 
 
 class CategoryBounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -60,6 +64,10 @@ class PricingOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
         dict[BookmakerKey, Annotated[float, Meta(ge=0, le=1000)]],
         Meta(max_length=500, description="By bookmaker, whose key may end in *."),
     ] = {}
+    stake_steps: Annotated[
+        dict[BookmakerKey, Money],
+        Meta(max_length=500, description="What stakes are multiples of, by bookmaker, whose key may end in *."),
+    ] = {}
     bounds: dict[Category, CategoryBounds] = {}
     min_references: Annotated[int, Meta(ge=1, le=1000)] | None = None
     dispersion: Annotated[float, Meta(gt=0, le=100)] | None = None
@@ -86,7 +94,10 @@ class PricingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     ) = None
     middle_cost: Annotated[Probability, Meta(description="The same of a middle.")] | None = None
     stake: Annotated[Money, Meta(description="What an arbitrage must profit from after rounding.")] | None = None
-    stake_step: Annotated[Money, Meta(description="What stakes are rounded to.")] | None = None
+    stake_step: (
+        Annotated[Money, Meta(description="What stakes are rounded to at bookmakers without a step of their own.")]
+        | None
+    ) = None
     sharp_references: (
         Annotated[bool, Meta(description="Judge against sharp bookmakers and exchanges alone, where there are any.")]
         | None
@@ -114,13 +125,23 @@ class PricingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
         low, high = self.lowest_probability, self.highest_probability
         if low is not None and high is not None and low >= high:
             return f"lowest_probability {low} is not below highest_probability {high}: no price would be judged"
-        for name in ("stake", "stake_step"):
-            amount: Decimal | None = getattr(self, name)
+        steps = list(self._stake_steps())
+        for name, amount in [("stake", self.stake), *steps]:
             if amount is not None and not _is_money(amount):
                 return f"{name} is {amount}: give an amount above 0, at most {_MOST_MONEY}, with up to four decimals"
-        if self.stake is not None and self.stake_step is not None and self.stake < self.stake_step:
-            return f"stake {self.stake} is less than one stake_step of {self.stake_step}: nothing could be placed"
+        for name, step in steps:
+            if self.stake is not None and step is not None and self.stake < step:
+                return f"stake {self.stake} is less than one {name} of {step}: nothing could be placed"
         return None
+
+    def _stake_steps(self) -> Iterator[tuple[str, Decimal | None]]:
+        """Every step, by where it is in the document."""
+        yield "stake_step", self.stake_step
+        for key, one in self.bookmakers.items():
+            yield f"bookmakers.{key}.stake_step", one.stake_step
+        for place, override in enumerate(self.overrides):
+            for key, step in override.stake_steps.items():
+                yield f"overrides[{place}].stake_steps.{key}", step
 
 
 def _is_money(amount: Decimal) -> bool:

@@ -24,9 +24,10 @@ Step = Annotated[float, Meta(ge=0.0001, le=10_000_000)]
 
 _COMMON = """\
 Prices are fresh, net of commission, and of two bookmakers at least. Stakes are those of `stake` in all, rounded to \
-`step` (of a lay at d, whose stake is a liability, to `step` · (d − 1)) and within the limits that bookmakers tell; \
-what is said to be won or lost is after rounding. A `suspect` one holds a price too good to be true, and is listed \
-only when `class` asks for it."""
+the step of each bookmaker in the pricing profile, or all to `step`, which goes before those (of a lay at d, whose \
+stake is a liability, to the step · (d − 1)), and within the limits that bookmakers tell; what is said to be won or \
+lost is after rounding. A `suspect` one holds a price too good to be true, and is listed only when `class` asks for \
+it."""
 
 
 class CombinationQuery(ReadQuery, frozen=True):
@@ -45,9 +46,16 @@ class CombinationQuery(ReadQuery, frozen=True):
     starts_before: Annotated[Time, Meta(description="Only events that start before.")] | None = None
     odds_format: Annotated[OddsFormat, Meta(description="Format of price and net_price.")] = "decimal"
     stake: Annotated[Amount, Meta(description="Money on all legs together.")] = 1000.0
-    step: Annotated[
-        Step, Meta(description="Stakes are multiples of it: 1, 0.01, …; of a lay at d, of it times d − 1.")
-    ] = 1.0
+    step: (
+        Annotated[
+            Step,
+            Meta(
+                description="Stakes at every bookmaker are multiples of it: 1, 0.01, …; of a lay at d, of it times "
+                "d − 1. Without it each is a multiple of its bookmaker's step in the pricing profile."
+            ),
+        ]
+        | None
+    ) = None
     limit: Limit = 50
     cursor: Cursor | None = None
 
@@ -117,7 +125,7 @@ async def _list(
     position = await read_model.position(connection)
     page = rows[: asked.limit]
     more = len(rows) > asked.limit
-    staking = Staking(Decimal(repr(asked.stake)), Decimal(repr(asked.step)))
+    staking = Staking(Decimal(repr(asked.stake)), None if asked.step is None else Decimal(repr(asked.step)))
     data = listed(page, asked.odds_format, staking)
     return CombinationList(
         data, cursor.encode((page[-1]["ev"], page[-1]["id"]), asked, of=kind) if more else None, position.as_of

@@ -8,6 +8,7 @@ both win. Every bet has its legs at two bookmakers or more: one that beats itsel
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ import numpy as np
 from bet_intel.ev_engine.domain.boards import EventBoards, MarketStatus
 from bet_intel.ev_engine.domain.priced import PricedMarket, Side
 from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.ev_engine.domain.tensors import Scopes
 from bet_intel.odds import Split, liability_step, settlement, stake_shares, survives_rounding, threshold, winning_band
 
 _ALTERNATE = "alternate_"
@@ -33,7 +35,8 @@ class Leg(NamedTuple):
     """One bet of a combination; `outcome` and `bookmaker` index the market's.
 
     `net_price` is after commission and, of a lay, per unit of liability. `share` is that of the whole stake, a lay's
-    being its liability.
+    being its liability; the stake is a multiple of `step`, a lay's being that of who backs it. Both are those of a
+    combination, and said of no leg before there is one.
     """
 
     market: PricedMarket
@@ -42,7 +45,8 @@ class Leg(NamedTuple):
     side: Side
     price: float
     net_price: float
-    share: float
+    share: float = 0.0
+    step: Decimal = Decimal(1)
 
     @property
     def limit(self) -> float:
@@ -97,7 +101,7 @@ class Combination(NamedTuple):
         return self.legs[0].market
 
 
-def combinations(boards: EventBoards, profile: Profile, markets: Sequence[PricedMarket]) -> tuple[Combination, ...]:
+def combinations(boards: EventBoards, scopes: Scopes, markets: Sequence[PricedMarket]) -> tuple[Combination, ...]:
     """What `markets` of one event offer at once, by fresh prices; nothing once the event has started."""
     if boards.as_of >= boards.event.commence_time:
         return ()
@@ -107,20 +111,20 @@ def combinations(boards: EventBoards, profile: Profile, markets: Sequence[Priced
         if market.offers is None or market.board.status is not MarketStatus.OPEN or market.fair.reason in _UNSOUND:
             continue
         if market.offers.covering:
-            found += _covering(market, profile)
+            found += _covering(market, boards, scopes)
         if market.key.line is not None and len(market.board.outcomes) == 2:
             name = market.key.market.removeprefix(_ALTERNATE)
             by_line[name, market.key.period, market.key.subject].append(market)
     for lines in by_line.values():
         if len(lines) > 1:
-            found += _middles(lines, boards.event.home, profile)
+            found += _middles(lines, boards, scopes)
     return tuple(found)
 
 
 _UNSOUND = frozenset({"not_mutually_exclusive"})
 
 
-def _covering(market: PricedMarket, profile: Profile) -> Iterator[Combination]:
+def _covering(market: PricedMarket, boards: EventBoards, scopes: Scopes) -> Iterator[Combination]:
     """Every way to cover the outcomes: all by backing, or one by backing and laying it."""
     outcomes = range(len(market.board.outcomes))
     if len(outcomes) == 2:
@@ -130,35 +134,35 @@ def _covering(market: PricedMarket, profile: Profile) -> Iterator[Combination]:
     for way in ways:
         legs = [leg for leg in way if leg is not None]
         if len(legs) == len(way):
-            combination = _covered(market, profile, legs)
+            combination = _covered(legs, boards, scopes)
             if combination is not None:
                 yield combination
 
 
-def _covered(market: PricedMarket, profile: Profile, legs: Sequence[Leg]) -> Combination | None:
+def _covered(legs: Sequence[Leg], boards: EventBoards, scopes: Scopes) -> Combination | None:
     if len({leg.bookmaker for leg in legs}) < 2:
         return None
+    profile = scopes.profile
     cost = sum([1.0 / leg.net_price for leg in legs])
     if cost > 1.0 + profile.low_hold:
         return None
-    shared = _shared(legs)
-    if cost < 1.0 and not _survives_rounding(shared, profile):
+    shared = _placed(_shared(legs), boards, scopes)
+    if cost < 1.0 and not _survives_rounding(shared, profile.stake):
         return None
     kind, ev = Kind.ARBITRAGE if cost < 1.0 else Kind.LOW_HOLD, 1.0 / cost - 1.0
     return Combination(kind, shared, cost, ev, _class(shared, ev, profile))
 
 
-def _survives_rounding(legs: Sequence[Leg], profile: Profile) -> bool:
+def _survives_rounding(legs: Sequence[Leg], stake: Decimal) -> bool:
     """Whether every outcome still wins when the stakes are rounded to what can be placed, within the limits."""
     limits = [leg.limit for leg in legs]
-    step = profile.stake_step
-    steps = [liability_step(step, leg.price) if leg.side is Side.LAY else step for leg in legs]
-    return survives_rounding([leg.net_price for leg in legs], profile.stake, steps, limits)
+    steps = [liability_step(leg.step, leg.price) if leg.side is Side.LAY else leg.step for leg in legs]
+    return survives_rounding([leg.net_price for leg in legs], stake, steps, limits)
 
 
-def _middles(lines: Sequence[PricedMarket], home: str, profile: Profile) -> Iterator[Combination]:
+def _middles(lines: Sequence[PricedMarket], boards: EventBoards, scopes: Scopes) -> Iterator[Combination]:
     """Pairs of lines t₁ < t₂ of the quantity that both are about, backed above t₁ and below t₂."""
-    sides = [side for market in lines if (side := _upper_side(market, home)) is not None]
+    sides = [side for market in lines if (side := _upper_side(market, boards.event.home)) is not None]
     ordered = sorted(sides, key=lambda side: (side.threshold, side.market.key.market))
     for place, lower in enumerate(ordered):
         above = _back(lower.market, lower.upper)
@@ -167,7 +171,7 @@ def _middles(lines: Sequence[PricedMarket], home: str, profile: Profile) -> Iter
         for upper in ordered[place + 1 :]:
             below = _back(upper.market, 1 - upper.upper)
             if upper.threshold > lower.threshold and below is not None:
-                middle = _middle(above, below, (lower.threshold, upper.threshold), profile)
+                middle = _middle(above, below, (lower.threshold, upper.threshold), boards, scopes)
                 if middle is not None:
                     yield middle
 
@@ -190,7 +194,10 @@ def _upper_side(market: PricedMarket, home: str) -> _UpperSide | None:
     return _UpperSide(market, outcomes.index(home), 0.0 - line) if home in outcomes else None
 
 
-def _middle(above: Leg, below: Leg, lines: tuple[float, float], profile: Profile) -> Combination | None:
+def _middle(
+    above: Leg, below: Leg, lines: tuple[float, float], boards: EventBoards, scopes: Scopes
+) -> Combination | None:
+    profile = scopes.profile
     cost = 1.0 / above.net_price + 1.0 / below.net_price
     if cost > 1.0 + profile.middle_cost or _bookmaker(above) == _bookmaker(below):
         return None
@@ -204,7 +211,7 @@ def _middle(above: Leg, below: Leg, lines: tuple[float, float], profile: Profile
     if not (ev > 0 and both > 0):
         return None
     window = Window(band.lowest - 0.5, band.highest + 0.5, both)
-    return Combination(Kind.MIDDLE, legs, cost, ev, _class(legs, ev, profile), window)
+    return Combination(Kind.MIDDLE, _placed(legs, boards, scopes), cost, ev, _class(legs, ev, profile), window)
 
 
 def _class(legs: Sequence[Leg], ev: float, profile: Profile) -> str:
@@ -221,7 +228,12 @@ def _bookmaker(leg: Leg) -> str:
 
 def _shared(legs: Sequence[Leg]) -> tuple[Leg, ...]:
     shares = stake_shares([leg.net_price for leg in legs])
-    return tuple([Leg(*leg[:-1], share) for leg, share in zip(legs, shares, strict=True)])
+    return tuple([Leg(*leg[:-2], share) for leg, share in zip(legs, shares, strict=True)])
+
+
+def _placed(legs: Sequence[Leg], boards: EventBoards, scopes: Scopes) -> tuple[Leg, ...]:
+    """With the step of each leg's bookmaker in its market."""
+    return tuple([Leg(*leg[:-1], scopes.at(boards, leg.market.key).step(_bookmaker(leg))) for leg in legs])
 
 
 def _either(market: PricedMarket, outcome: int) -> Leg | None:
@@ -237,7 +249,7 @@ def _back(market: PricedMarket, outcome: int) -> Leg | None:
     if offers is None or math.isnan(net := offers.back.item(outcome)):
         return None
     bookmaker = offers.back_bookmaker.item(outcome)
-    return Leg(market, outcome, bookmaker, Side.BACK, market.board.back.item(outcome, bookmaker), net, 0.0)
+    return Leg(market, outcome, bookmaker, Side.BACK, market.board.back.item(outcome, bookmaker), net)
 
 
 def _lay(market: PricedMarket, outcome: int) -> Leg | None:
@@ -245,4 +257,4 @@ def _lay(market: PricedMarket, outcome: int) -> Leg | None:
     if offers is None or math.isnan(net := offers.lay.item(outcome)):
         return None
     bookmaker = offers.lay_bookmaker.item(outcome)
-    return Leg(market, outcome, bookmaker, Side.LAY, market.board.lay.item(outcome, bookmaker), net, 0.0)
+    return Leg(market, outcome, bookmaker, Side.LAY, market.board.lay.item(outcome, bookmaker), net)

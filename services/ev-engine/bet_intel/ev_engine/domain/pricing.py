@@ -65,13 +65,13 @@ def _priced(events: Sequence[EventBoards], profiles: Sequence[Profile]) -> list[
         for group in groups:
             for entry, market in zip(group.entries, group.price(scopes), strict=True):
                 markets[entry.boards.event.id].append(market)
-        by_profile.append([_event(boards, profile, markets[boards.event.id]) for boards in events])
+        by_profile.append([_event(boards, scopes, markets[boards.event.id]) for boards in events])
     return list(zip(*by_profile, strict=True))
 
 
-def _event(boards: EventBoards, profile: Profile, markets: list[PricedMarket]) -> PricedEvent:
+def _event(boards: EventBoards, scopes: Scopes, markets: list[PricedMarket]) -> PricedEvent:
     markets.sort(key=_order)
-    return PricedEvent(boards, profile, markets, combinations(boards, profile, markets))
+    return PricedEvent(boards, scopes.profile, markets, combinations(boards, scopes, markets))
 
 
 def _groups(events: Sequence[EventBoards], profile: Scopes) -> "list[PricedGroup | _OneSided]":

@@ -84,13 +84,14 @@ class Override:
     """What is otherwise in some sports and markets; of several that concern a market the last one stands.
 
     `sport` is that of the event, or its league, `market` a market's name; either may end in *, and "" is every one.
-    `weights` go by bookmaker, or by the beginning of its key with a * behind it; `bounds` are those of `Bounds` that
-    are otherwise, by category.
+    `weights` and `stake_steps` go by bookmaker, or by the beginning of its key with a * behind it; `bounds` are those
+    of `Bounds` that are otherwise, by category.
     """
 
     sport: str = ""
     market: str = ""
     weights: Mapping[str, float] = field(default_factory=dict)
+    stake_steps: Mapping[str, Decimal] = field(default_factory=dict)
     bounds: Mapping[Category, Mapping[str, float]] = field(default_factory=dict)
     min_references: int | None = None
     dispersion: float | None = None
@@ -121,6 +122,7 @@ class Override:
             profile,
             bookmakers={**profile.bookmakers, **exact},
             bookmaker_prefixes={**profile.bookmaker_prefixes, **prefixes},
+            stake_steps={**profile.stake_steps, **self.stake_steps},
             bounds=bounds,
             **gates,
         )
@@ -142,8 +144,9 @@ class Profile:
     `sharp_references`: judge against sharp bookmakers and exchanges alone, in markets where one of the former, or
     `min_references` of the latter, can be referred to. `worst_case`: judge by the lower end of the band, a lay by the
     higher. `low_hold` and `middle_cost`: how far the inverse net prices of a low hold and of a middle may add up to
-    more than 1. `stake` in `stake_step`s is what an arbitrage must still profit from after rounding. `overrides`: what
-    is otherwise in some sports and markets (`at`). `limit_weight`: the power of a bookmaker's limit by which its weight
+    more than 1. `stake` is what an arbitrage must still profit from after rounding to `stake_step`, or to that of each
+    bookmaker (`step`): `stake_steps` go by key, or by the beginning of one with a * behind it. `overrides`: what is
+    otherwise in some sports and markets (`at`). `limit_weight`: the power of a bookmaker's limit by which its weight
     grows, 0 for none. `slopes`, by league or sport, and `estimate_divergence`: how a line is judged by others that
     somebody prices.
     """
@@ -167,6 +170,7 @@ class Profile:
     middle_cost: float = 0.05
     stake: Decimal = Decimal(1000)
     stake_step: Decimal = Decimal(1)
+    stake_steps: Mapping[str, Decimal] = field(default_factory=dict)
     kelly_fraction: float = 0.25
     stake_cap: float = 0.05
     overrides: tuple[Override, ...] = ()
@@ -175,6 +179,7 @@ class Profile:
     estimate_divergence: float = 0.07
     _known: dict[str, Bookmaker] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What has been found of each bookmaker: there are no more of them than providers have names for."""
+    _known_steps: dict[str, Decimal] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def at(self, sport: str, league: str, market: str) -> "Profile":
         """The profile as it is in one market of one sport."""
@@ -206,6 +211,16 @@ class Profile:
         if prefix is None or not (self.bookmaker_prefixes[prefix].exchange and self.bookmaker(key).exchange):
             return None
         return prefix
+
+    def step(self, key: str) -> Decimal:
+        """What stakes at a bookmaker are multiples of."""
+        # Apart from `bookmaker`, whose numbers are read of every bookmaker in every pass: this is asked of few.
+        known = self._known_steps.get(key)
+        if known is None:
+            named = [pattern for pattern in self.stake_steps if _named(pattern, key)]
+            closest = max(named, key=lambda pattern: (pattern == key, len(pattern)), default=None)
+            known = self._known_steps[key] = self.stake_step if closest is None else self.stake_steps[closest]
+        return known
 
     def _by_prefix(self, key: str) -> Bookmaker:
         prefix = self._prefix(key)
