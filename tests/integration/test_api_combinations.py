@@ -51,6 +51,14 @@ async def test_stakes_that_rounding_turns_into_a_loss_make_no_arbitrage(served: 
     assert middle["stakes"]["worst_profit"].startswith("-")
 
 
+@pytest.mark.parametrize("path", ["/v1/arbitrage", "/v1/low-holds", "/v1/middles"])
+@pytest.mark.parametrize("query", ["stake=0.5", "stake=0.5&step=1", "step=1000.5"])
+async def test_a_stake_of_less_than_one_step_is_refused(served: Gateway, path: str, query: str) -> None:
+    problem = await served.problem(f"{path}?{query}", 400)
+    assert problem["parameter"] == "stake"
+    assert "Give a stake of one step or more, or a smaller step." in problem["detail"]
+
+
 async def test_a_step_finer_than_any_currency_is_refused(served: Gateway) -> None:
     await served.tell(Engine().tells({H2H: ARBITRAGE}))
     (one,) = (await served.get("/v1/arbitrage", stake=10_000_000, step=0.0001))["data"]
