@@ -5,14 +5,12 @@ What is not given has the engine's starting value. Ages are in seconds, EV per u
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Generic, Literal, NamedTuple, TypeVar, get_args
+from typing import Annotated, Literal, NamedTuple, get_args
 
 import msgspec
 from msgspec import Meta
 
 from bet_intel.odds import Method
-
-NumberT = TypeVar("NumberT", float, Decimal)
 
 Profile = Literal["consensus", "sharp", "conservative"]
 PROFILES: tuple[Profile, ...] = get_args(Profile)
@@ -172,19 +170,19 @@ class PricingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
         return None
 
 
-class _Value(NamedTuple, Generic[NumberT]):
-    """A setting with what is not given filled in."""
+class _Value(NamedTuple):
+    """A setting with what is not given filled in; as a decimal, which is written and compared as it was given."""
 
     name: str
-    value: NumberT
-    is_starting: bool = False
+    value: Decimal
+    is_starting: bool
 
     @classmethod
-    def of(cls, name: str, given: NumberT | None, starting: NumberT) -> "_Value[NumberT]":
-        return cls(name, starting, is_starting=True) if given is None else cls(name, given)
+    def of(cls, name: str, given: float | Decimal | None, starting: float | Decimal) -> "_Value":
+        return cls(name, Decimal(str(starting if given is None else given)), given is None)
 
-    def replaced_by(self, given: NumberT | None, where: str) -> "_Value[NumberT]":
-        return self if given is None else _Value(where + self.name.rpartition(".")[2], given)
+    def replaced_by(self, given: float | None, where: str) -> "_Value":
+        return self if given is None else self.of(where + self.name.rpartition(".")[2], given, given)
 
     def __str__(self) -> str:
         return f"{self.name} {self.value}{' (its starting value)' if self.is_starting else ''}"
