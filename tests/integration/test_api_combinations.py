@@ -27,7 +27,7 @@ async def test_an_arbitrage_is_listed_with_stakes_that_can_be_placed(served: Gat
     ]
     assert [leg["stake"] for leg in one["legs"]] == ["502.00", "498.00"]
     assert [leg["profit"] for leg in one["legs"]] == ["34.12", "35.84"]
-    assert one["stakes"] == {"total": "1000.00", "step": "1.00", "worst_profit": "34.12"}
+    assert one["stakes"] == {"total": "1000.00", "step": "1.00", "worst_profit": "34.12", "reason": None}
     assert one["explanation"][-1] == "One leg always wins: +3.5 % of the stake is certain, before rounding."
     (coarse,) = (await served.get("/v1/arbitrage", stake=100, step=25))["data"]
     assert [leg["stake"] for leg in coarse["legs"]] == ["50.00", "50.00"]
@@ -49,6 +49,28 @@ async def test_stakes_that_rounding_turns_into_a_loss_make_no_arbitrage(served: 
     await served.tell(engine.tells({line("totals", 8.5): LOWER, line("totals", 9.5): UPPER}))
     (middle,) = (await served.get("/v1/middles", stake=3))["data"]
     assert middle["stakes"]["worst_profit"].startswith("-")
+
+
+async def test_stakes_that_leave_a_leg_without_any_say_why(served: Gateway) -> None:
+    limited = board({**FAIR, "low": {"Away": 1.98, "Home": 1.8}, "high": {"Away": 1.8, "Home": 1.98}})
+    limited.limit[0, limited.bookmakers.index("low")] = 0.5
+    await served.tell(Engine().tells({H2H: limited, line("totals", 8.5): LOWER, line("totals", 9.5): UPPER}))
+    (low_hold,) = (await served.get("/v1/low-holds"))["data"]
+    assert low_hold["stakes"] == {
+        "total": None,
+        "step": "1.00",
+        "worst_profit": None,
+        "reason": "Low takes at most 0.5 on Away, less than one step of 1: choose a smaller step",
+    }
+    assert [(leg["stake"], leg["profit"]) for leg in low_hold["legs"]] == [(None, None)] * 2
+    (fine,) = (await served.get("/v1/low-holds", step=0.1))["data"]
+    assert (fine["stakes"]["reason"], [leg["stake"] for leg in fine["legs"]]) == (None, ["0.50", "0.50"])
+    (middle,) = (await served.get("/v1/middles", stake=1))["data"]
+    assert middle["stakes"]["reason"] == (
+        "nothing is left for Over with Low of 1 in all, within the limits and in whole steps: choose a smaller step, "
+        "or a larger stake"
+    )
+    assert (middle["window"]["profit"], [leg["stake"] for leg in middle["legs"]]) == (None, [None, None])
 
 
 @pytest.mark.parametrize("path", ["/v1/arbitrage", "/v1/low-holds", "/v1/middles"])

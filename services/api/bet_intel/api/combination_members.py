@@ -62,9 +62,30 @@ def _legs(row: Record | Mapping[str, Any]) -> list[Leg]:
     return msgspec.json.decode(told, type=list[Leg]) if isinstance(told, str) else msgspec.convert(told, list[Leg])
 
 
+def _steps(legs: Sequence[Leg], step: Decimal) -> list[Decimal]:
+    return [liability_step(step, leg.price) if leg.side == LAY else step for leg in legs]
+
+
 def _rounded(legs: Sequence[Leg], staking: Staking) -> Stakes:
-    steps = [liability_step(staking.step, leg.price) if leg.side == LAY else staking.step for leg in legs]
-    return rounded_stakes([leg.net_price for leg in legs], staking.stake, steps, [leg.limit for leg in legs])
+    limits = [leg.limit for leg in legs]
+    return rounded_stakes([leg.net_price for leg in legs], staking.stake, _steps(legs, staking.step), limits)
+
+
+def _unplaced(legs: Sequence[Leg], placed: Stakes, staking: Staking) -> str | None:
+    """Why a leg has no stake: the others alone are not what the combination is."""
+    for leg, step in zip(legs, _steps(legs, staking.step), strict=True):
+        if leg.limit is not None and leg.limit < step:
+            return (
+                f"{leg.title} takes at most {leg.limit:g} on {leg.outcome}, less than one step of "
+                f"{step.normalize():f}: choose a smaller step"
+            )
+    for leg, stake in zip(legs, placed.stakes, strict=True):
+        if not stake:
+            return (
+                f"nothing is left for {leg.outcome} with {leg.title} of {staking.stake.normalize():f} in all, within "
+                "the limits and in whole steps: choose a smaller step, or a larger stake"
+            )
+    return None
 
 
 def _shown(
@@ -74,6 +95,15 @@ def _shown(
     window = None
     if row["window_low"] is not None:
         window = (row["window_low"], row["window_high"], row["window_probability"])
+    american = odds_format == "american"
+    reason = _unplaced(legs, placed, staking)
+    stakes = PlacedStakes(None, _placed(staking.step), None, reason)
+    amounts: Iterable[tuple[Decimal | None, Decimal | None]] = [(None, None) for _ in legs]
+    if reason is None:
+        stakes = PlacedStakes(_money(placed.total), _placed(staking.step), _money(placed.worst), None)
+        amounts = [
+            (_placed(stake), _money(profit)) for stake, profit in zip(placed.stakes, placed.profits, strict=True)
+        ]
     return Combination(
         id=row["id"],
         kind=row["kind"],
@@ -91,12 +121,12 @@ def _shown(
         odds_format=odds_format,
         cost=row["cost"],
         ev=row["ev"],
-        window=_window(window, placed),
+        window=_window(window, placed if reason is None else None),
         legs=[
-            _leg(row, leg, stake, profit, newest, american=odds_format == "american")
-            for leg, stake, profit in zip(legs, placed.stakes, placed.profits, strict=True)
+            _leg(row, leg, stake, profit, newest, american=american)
+            for leg, (stake, profit) in zip(legs, amounts, strict=True)
         ],
-        stakes=PlacedStakes(_money(placed.total), _placed(staking.step), _money(placed.worst)),
+        stakes=stakes,
         opening=row["opening"],
         first_seen=_time(row["first_seen"]),
         opened_at=_time(row["opened_at"]),
@@ -108,7 +138,13 @@ def _shown(
 
 
 def _leg(
-    row: Record | Mapping[str, Any], leg: Leg, stake: Decimal, profit: Decimal, newest: datetime, *, american: bool
+    row: Record | Mapping[str, Any],
+    leg: Leg,
+    stake: Decimal | None,
+    profit: Decimal | None,
+    newest: datetime,
+    *,
+    american: bool,
 ) -> CombinationLeg:
     return CombinationLeg(
         market=MarketRef(leg.market, row["period"], leg.line, row["subject"] or None, leg.category),
@@ -119,17 +155,19 @@ def _leg(
         net_price=rendered(leg.net_price, american=american),
         limit=leg.limit,
         share=leg.share,
-        stake=_placed(stake),
-        profit=_money(profit),
+        stake=stake,
+        profit=profit,
         fair_probability=leg.fair,
         last_update=leg.last_update,
         age_seconds=None if leg.last_update is None else (newest - leg.last_update).total_seconds(),
     )
 
 
-def _window(window: tuple[float, float, float] | None, placed: Stakes) -> Window | None:
+def _window(window: tuple[float, float, float] | None, placed: Stakes | None) -> Window | None:
     if window is None:
         return None
+    if placed is None:
+        return Window(*window, profit=None)
     # Both legs win: each returns its stake and wins, and nothing is lost.
     both = sum(placed.profits, Decimal(0)) + placed.total
     return Window(*window, profit=_money(both))
