@@ -107,6 +107,8 @@ async def test_lays_pushes_and_halves(served: Gateway) -> None:
     assert push["ev"] == pytest.approx(0.47 - 0.43)
     half = await asked(served, "/v1/price", price=2.0, fair_probability=0.4, half_won_probability=0.25)
     assert half["ev"] == pytest.approx(0.4 + 0.125 - 0.35)
+    # W = .525, L = .35: 1 + .35/.525.
+    assert half["maker"] == {"back": 1.6667, "lay": 1.6666}
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ async def test_an_arbitrage_is_listed_with_stakes_that_can_be_placed(served: Gat
     ]
     assert [leg["stake"] for leg in one["legs"]] == ["502.00", "498.00"]
     assert [leg["profit"] for leg in one["legs"]] == ["34.12", "35.84"]
-    assert one["stakes"] == {"total": "1000.00", "step": "1.00", "worst_profit": "34.12"}
+    assert one["stakes"] == {"total": "1000.00", "step": "1.00", "worst_profit": "34.12", "reason": None}
     assert one["explanation"][-1] == "One leg always wins: +3.5 % of the stake is certain, before rounding."
     (coarse,) = (await served.get("/v1/arbitrage", stake=100, step=25))["data"]
     assert [leg["stake"] for leg in coarse["legs"]] == ["50.00", "50.00"]
@@ -87,8 +87,8 @@ async def test_the_steps_that_an_operator_sets_are_those_of_the_stakes_shown(mak
             "totals": [("low", "40.00", "520.00"), ("high", "0.50", "497.50")],
         }
         assert {market: one["stakes"] for market, one in listed.items()} == {
-            "h2h": {"total": "997.50", "step": "5.00", "worst_profit": "32.50"},
-            "totals": {"total": "1017.50", "step": "40.00", "worst_profit": "17.30"},
+            "h2h": {"total": "997.50", "step": "5.00", "worst_profit": "32.50", "reason": None},
+            "totals": {"total": "1017.50", "step": "40.00", "worst_profit": "17.30", "reason": None},
         }
         assert listed["h2h"]["explanation"][-1] == "Stakes are multiples of 5 with Low; 0.5 with High."
         async with streaming(gateway.client) as stream:
@@ -97,6 +97,36 @@ async def test_the_steps_that_an_operator_sets_are_those_of_the_stakes_shown(mak
         # What is asked for goes before what is set.
         for one in (await gateway.get("/v1/arbitrage", step=1))["data"]:
             assert [(leg["step"], leg["stake"]) for leg in one["legs"]] == [("1.00", "502.00"), ("1.00", "498.00")]
+
+
+async def test_stakes_that_leave_a_leg_without_any_say_why(served: Gateway) -> None:
+    limited = board({**FAIR, "low": {"Away": 1.98, "Home": 1.8}, "high": {"Away": 1.8, "Home": 1.98}})
+    limited.limit[0, limited.bookmakers.index("low")] = 0.5
+    await served.tell(Engine().tells({H2H: limited, line("totals", 8.5): LOWER, line("totals", 9.5): UPPER}))
+    (low_hold,) = (await served.get("/v1/low-holds"))["data"]
+    assert low_hold["stakes"] == {
+        "total": None,
+        "step": "1.00",
+        "worst_profit": None,
+        "reason": "Low takes at most 0.5 on Away, less than one step of 1: choose a smaller step",
+    }
+    assert [(leg["stake"], leg["profit"]) for leg in low_hold["legs"]] == [(None, None)] * 2
+    (fine,) = (await served.get("/v1/low-holds", step=0.1))["data"]
+    assert (fine["stakes"]["reason"], [leg["stake"] for leg in fine["legs"]]) == (None, ["0.50", "0.50"])
+    (middle,) = (await served.get("/v1/middles", stake=1))["data"]
+    assert middle["stakes"]["reason"] == (
+        "nothing is left for Over with Low of 1 in all, within the limits and in whole steps: choose a smaller step, "
+        "or a larger stake"
+    )
+    assert (middle["window"]["profit"], [leg["stake"] for leg in middle["legs"]]) == (None, [None, None])
+
+
+@pytest.mark.parametrize("path", ["/v1/arbitrage", "/v1/low-holds", "/v1/middles"])
+@pytest.mark.parametrize("query", ["stake=0.5&step=1", "step=1000.5"])
+async def test_a_stake_of_less_than_one_step_is_refused(served: Gateway, path: str, query: str) -> None:
+    problem = await served.problem(f"{path}?{query}", 400)
+    assert problem["parameter"] == "stake"
+    assert "Give a stake of one step or more, or a smaller step." in problem["detail"]
 
 
 async def test_a_step_finer_than_any_currency_is_refused(served: Gateway) -> None:

@@ -103,6 +103,9 @@ async def test_pricing_settings_are_a_document_with_a_revision(make_database: Ma
         ('{"bookmakers": {"a\\u0000": {}}}', "application/json", 400),
         ('{"dispersion": 1e999}', "application/json", 400),
         ('{"lowest_probability": 0.9, "highest_probability": 0.1}', "application/json", 400),
+        ('{"stake": 0.5}', "application/json", 400),
+        ('{"lowest_probability": 0.99}', "application/json", 400),
+        ('{"overrides": [{"highest_probability": 0.01}]}', "application/json", 400),
         ("{}", "text/plain", 415),
         ("{" + " " * 300_000 + "}", "application/json", 413),
         ("[" * 10_000, "application/json", 400),
@@ -122,7 +125,7 @@ async def test_settings_that_cannot_be_used(local: Gateway, content: str, media_
         ({"bookmakers": {"low": {"stake_step": "0.00001"}}}, "with up to four decimals"),
         ({"bookmakers": {"low": {"stake_step": "a lot"}}}, "stake_step"),
         ({"overrides": [{"stake_steps": {"low": 0}}]}, "overrides[0].stake_steps.low is 0: give an amount above 0"),
-        ({"stake": 3, "bookmakers": {"low": {"stake_step": 5}}}, "less than one bookmakers.low.stake_step of 5"),
+        ({"stake": 3, "bookmakers": {"low": {"stake_step": 5}}}, "less than one bookmakers.low.stake_step 5"),
     ],
 )
 async def test_a_step_that_no_stake_can_be_is_refused_where_it_is(

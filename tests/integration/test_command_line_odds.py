@@ -110,6 +110,18 @@ def test_the_odds_of_a_maker() -> None:
     assert "no price" in bet_intel("maker", "--probability", "10%", "--ev=-20%").out
 
 
+@pytest.mark.parametrize(("way", "back", "lay"), [("won", 1.8843, 1.7307), ("lost", 2.3685, 2.1309)])
+def test_the_odds_of_a_maker_on_a_quarter_line(way: str, back: float, lay: float) -> None:
+    of_line = (f"--half-{way}", "20%", "--commission", "5%", "--json")
+    ran = bet_intel("maker", "--probability", "40%", "--ev", "2%", *of_line)
+    assert (ran.answer[f"half_{way}_probability"], ran.answer["push_probability"]) == (0.2, 0)
+    assert (ran.answer["back"]["offer"], ran.answer["lay"]["offer"]) == (back, lay)
+    assert 0.02 <= bet_intel("ev", str(back), "--probability", "0.4", *of_line).answer["ev"] < 0.0201
+    refused = bet_intel("maker", "--probability", "40%", "--push", "10%", "--half-lost", "10%")
+    assert refused.code == 2
+    assert "give one of --push, --half-won and --half-lost" in refused.err
+
+
 def test_convert() -> None:
     values = bet_intel("convert", "2.5", "-110", "+150", "40%", "151", "--json").answer["values"]
     assert [one["read_as"] for one in values] == ["decimal", "american", "american", "probability", "american"]

@@ -62,6 +62,32 @@ def test_worth_is_finite_and_the_offers_have_the_ev(
         assert again.ev >= wanted - 1e-6 * max(1.0, back)
 
 
+@given(
+    st.floats(0.05, 0.7),
+    st.sampled_from(["push_probability", "half_won_probability", "half_lost_probability"]),
+    st.floats(0.01, 0.25),
+    st.floats(0, 0.2),
+    st.floats(0, 0.2),
+)
+def test_every_line_has_offers_with_the_ev(fair: float, way: str, split: float, commission: float, ev: float) -> None:
+    def asked(price: float) -> PriceAnswer:
+        ways = {way: split, "fair_probability": fair, "commission": commission}
+        return worth(PriceBody(price=price, wanted_ev=ev, **ways))  # type: ignore[arg-type]
+
+    maker = asked(2.0).maker
+    assert maker.back is not None
+    assert maker.lay is not None
+    assert ev - 1e-12 <= asked(maker.back).ev <= ev + 1.1e-4
+    # Who lays wins what the backer loses, but for the commission, of a liability of d − 1.
+    at_no_commission = worth(PriceBody(price=maker.lay, fair_probability=fair, **{way: split}))  # type: ignore[arg-type]
+    standing = 1 - split * (1 if way == "push_probability" else 0.5)
+    wins = fair + (0.5 * split if way == "half_won_probability" else 0)
+    assert at_no_commission.ev == pytest.approx(wins * maker.lay - standing)
+    liability = maker.lay - 1
+    laying = ((standing - wins) * (1 - commission) - wins * liability) / liability
+    assert laying >= ev - 1e-12
+
+
 @given(st.lists(st.tuples(decimal, decimal), min_size=1, max_size=6), decimal, st.integers(0, 1))
 def test_references_give_a_fair_price_or_are_refused(
     books: list[tuple[float, float]], price: float, outcome: int

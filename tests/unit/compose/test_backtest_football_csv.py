@@ -123,6 +123,36 @@ def test_a_price_is_not_written_with_an_underscore() -> None:
     assert rejected.reason == "pinnacle: '1_15' is not a decimal price"
 
 
+@pytest.mark.parametrize("text", ["+150", "-110", "+1.95", "-1.95", "+0"])
+def test_a_price_has_no_sign(text: str) -> None:
+    football = read(csv(ROWS[0].replace("1.16", text), ROWS[1]))
+    assert football.rejected == [("E0.csv, line 2", f"best: {text!r} has a sign, and is no decimal price")]
+    assert np.isnan(h2h(football).opening.best[0]).tolist() == [True, False]
+    # The sides that are decimal are read.
+    assert h2h(football).opening.best[1:].tolist() == [[10, 7], [23, 1.29]]
+
+
+def test_beside_american_odds_a_large_number_may_be_one() -> None:
+    """Spreadsheets drop the plus of +240; where nothing is American, 240 is a long shot."""
+    football = read(csv(ROWS[0].replace("1.16,10,23", "-625,240,23"), ROWS[1].replace("13,7,", "130,7,")))
+    assert [one.reason for one in football.rejected] == [
+        "best: '-625' has a sign, and is no decimal price",
+        "best: '240' stands beside American odds",
+        "best: '130' stands beside American odds",
+    ]
+    assert h2h(read(csv(ROWS[0].replace("23", "240")))).opening.best[2].tolist() == [240]
+
+
+@pytest.mark.parametrize("prices", ["-625,+900,+2200", "-625,900,2200", "-110,,0", "-625.5,900,+2200"])
+def test_a_bookmaker_whose_prices_are_american_is_told_as_a_whole(prices: str) -> None:
+    others = (ROWS[1].replace("13,7,1.29", "1200,600,-345"), ROWS[2].replace("2.06,3.65,4", "106,265,300"))
+    first = prices.split(",")[0]
+    with pytest.raises(
+        UnreadableError, match=rf"E0.csv tells the prices of best as American odds, {first} .* MaxH: convert MaxH, MaxD"
+    ):
+        read(csv(ROWS[0].replace("1.16,10,23", prices), *others))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "twins"),
     [

@@ -3,13 +3,15 @@
 The columns are named by bookmaker, moment and outcome: `PSCH` is Pinnacle's closing price of the home side, `B365>2.5`
 bet365's opening price of more than 2.5 goals. Files found in the wild are delimited by commas or semicolons, write 1.95
 or 1,95, begin with a byte order mark or not, tell dates as 09/08/19, 09/08/2019 or 2019-08-09, and call `>2.5` and
-`<2.5` `_2_5` and `_2_5_1`. What cannot be read is rejected with its place, never guessed.
+`<2.5` `_2_5` and `_2_5_1`. What cannot be read is rejected with its place, never guessed: a price has no sign, and
+beside American odds of the same bookmaker a number of 100 or more may be either.
 """
 
 import csv
 import io
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple
@@ -56,6 +58,8 @@ _NEEDED = {
 }
 _ABSURD = 1000
 """No side has as many goals."""
+_AMERICAN = re.compile(r"[+-]?[1-9]\d{2,}([.,]\d+)?")
+_SIGNS = ("+", "-")
 _DATES = ("%d/%m/%Y", "%d/%m/%y", "%Y-%m-%d")
 
 
@@ -75,6 +79,11 @@ class _Column(NamedTuple):
     book: str
     closing: bool
     outcome: int
+
+    @property
+    def board(self) -> tuple[str, str, bool]:
+        """What it is one price of: a bookmaker's of all outcomes, written by one hand."""
+        return self[:3]
 
 
 def _known_columns() -> dict[str, _Column]:
@@ -105,10 +114,11 @@ class Football:
         """Add the matches of a file.
 
         Raises:
-            UnreadableError: it has no columns of teams, results and odds, two for one thing, or is no CSV.
+            UnreadableError: it has no columns of teams, results and odds, two for one thing, American odds for decimal
+                ones, or is no CSV.
         """
-        rows = _rows(name, data)
-        header = [column.strip() for column in next(rows, [])]
+        first, *rows = [*_rows(name, data)] or [[]]
+        header = [column.strip() for column in first]
         width = max((place for place, column in enumerate(header, start=1) if column), default=0)
         places = {what: [p for p, column in enumerate(header) if column in names] for what, names in _NEEDED.items()}
         missing = [f"{what} ({' or '.join(_NEEDED[what])})" for what, found in places.items() if not found]
@@ -120,6 +130,7 @@ class Football:
                 "in the format of football-data.co.uk"
             )
         _check_twins(name, header, [*places.values(), *_places_of(odds).values()])
+        american = _american_boards(name, header, [row for row in rows if not any(map(str.strip, row[width:]))], odds)
         for number, row in enumerate(rows, start=2):
             where = f"{name}, line {number}"
             if any(cell.strip() for cell in row[width:]):
@@ -127,9 +138,12 @@ class Football:
                 reason = f"{len(row)} cells under {width} columns: quote a cell with a comma in it"
                 self.rejected.append(Rejected(where, reason))
             elif any(cell.strip() for cell in row):
-                self._match(where, {what: _cell(row, place) for what, (place,) in places.items()}, row, odds)
+                prices = {column: _cell(row, place) for place, column in odds.items()}
+                self._match(where, {what: _cell(row, place) for what, (place,) in places.items()}, prices, american)
 
-    def _match(self, where: str, cells: Mapping[str, str], row: Sequence[str], odds: Mapping[int, _Column]) -> None:
+    def _match(
+        self, where: str, cells: Mapping[str, str], prices: Mapping[_Column, str], american: Set[tuple[str, str, bool]]
+    ) -> None:
         home, away = _goals(cells["the home side's goals"]), _goals(cells["the away side's goals"])
         teams, day = (cells["the home team"], cells["the away team"]), _date(cells["the date"])
         if not all(teams) or day is None:
@@ -140,16 +154,21 @@ class Football:
             self.rejected.append(Rejected(where, f"the match of {before} again"))
         else:
             self.matches.append((home, away))
-            self.quotes.append(dict(self._prices(where, row, odds)))
+            self.quotes.append(dict(self._prices(where, prices, american)))
 
-    def _prices(self, where: str, row: Sequence[str], odds: Mapping[int, _Column]) -> Iterator[tuple[_Column, float]]:
-        for place, column in odds.items():
-            text = _cell(row, place)
+    def _prices(
+        self, where: str, prices: Mapping[_Column, str], american: Set[tuple[str, str, bool]]
+    ) -> Iterator[tuple[_Column, float]]:
+        for column, text in prices.items():
             if not text:
                 continue
             price = _number(text)
+            if text.startswith(_SIGNS):
+                self.rejected.append(Rejected(where, f"{column.book}: {text!r} has a sign, and is no decimal price"))
+            elif column.board in american and _AMERICAN.fullmatch(text):
+                self.rejected.append(Rejected(where, f"{column.book}: {text!r} stands beside American odds"))
             # Betfair's old files tell 0 for what was not offered.
-            if price > 1.0:
+            elif price > 1.0:
                 yield column, price
             elif price != 0.0:
                 self.rejected.append(Rejected(where, f"{column.book}: {text!r} is not a decimal price"))
@@ -187,6 +206,31 @@ def _places_of(odds: Mapping[int, _Column]) -> dict[_Column, list[int]]:
     for place, column in odds.items():
         places.setdefault(column, []).append(place)
     return places
+
+
+def _american_boards(
+    name: str, header: Sequence[str], rows: Sequence[Sequence[str]], odds: Mapping[int, _Column]
+) -> Set[tuple[str, str, bool]]:
+    """The boards with American odds among their prices.
+
+    Raises:
+        UnreadableError: a board has no others.
+    """
+    found = set()
+    for board in dict.fromkeys(column.board for column in odds.values()):
+        places = [place for place, column in odds.items() if column.board == board]
+        cells = [(place, text) for row in rows for place in places if _number(text := _cell(row, place) or "0")]
+        known = [(place, text) for place, text in cells if _AMERICAN.fullmatch(text)]
+        # Spreadsheets drop a plus: only a sign tells 150 from decimal odds of 150.
+        place, signed = next((one for one in known if one[1].startswith(_SIGNS)), (0, ""))
+        if signed and len(known) == len(cells):
+            raise UnreadableError(
+                f"{name} tells the prices of {board[1]} as American odds, {signed} for one under {header[place]}: "
+                f"convert {', '.join(header[place] for place in places)} to decimal odds, or leave them out"
+            )
+        if signed:
+            found.add(board)
+    return found
 
 
 def _check_twins(name: str, header: Sequence[str], places: Iterable[Sequence[int]]) -> None:

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from bet_intel.compose.commands.errors import UsageError
 from bet_intel.compose.commands.output import odds, percent, print_json
 from bet_intel.compose.commands.prices import OddsFormat, read_ev, read_prices, read_probability, read_share
-from bet_intel.odds import maker_back_price, maker_lay_price
+from bet_intel.odds import Settlement, maker_back_price, maker_lay_price
 
 _PLACES = 1e4
 
@@ -27,6 +27,8 @@ class Maker(msgspec.Struct, frozen=True):
 
     probability: float
     push_probability: float
+    half_won_probability: float
+    half_lost_probability: float
     commission: float
     ev: float
     fair_odds: float
@@ -41,6 +43,8 @@ def maker_command(
     ev: str = "0",
     commission: str = "0",
     push: str = "0",
+    half_won: str = "0",
+    half_lost: str = "0",
     odds_format: OddsFormat = "auto",
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
@@ -57,7 +61,11 @@ def maker_command(
     commission:
         Taken from the profit: 0.02 or 2%.
     push:
-        Probability that the stakes come back; the rest of 1 loses.
+        Probability that the stakes come back, as on a whole line; the rest of 1 loses.
+    half_won:
+        Probability that half the stake wins and half comes back, as on some quarter lines.
+    half_lost:
+        Probability that half the stake loses and half comes back, as on the others.
     odds_format:
         How to read the fair odds; auto takes whole numbers of 100 or more for American.
     json:
@@ -69,25 +77,37 @@ def maker_command(
         p = read_probability(probability, "--probability")
     else:
         p = 1.0 / read_prices([fair_odds or ""], odds_format)[0][0]
-    returned = read_share(push, "--push")
-    if p + returned >= 1:
-        raise UsageError(f"winning ({p:g}) and the push ({returned:g}) together leave nothing to lose")
     shared, wanted = read_share(commission, "--commission"), read_ev(ev, "--ev")
-    lose = 1.0 - returned - p
+    ways = _ways(
+        p, read_share(push, "--push"), read_share(half_won, "--half-won"), read_share(half_lost, "--half-lost")
+    )
     maker = Maker(
         probability=p,
-        push_probability=returned,
+        push_probability=ways.returned,
+        half_won_probability=ways.half_won,
+        half_lost_probability=ways.half_lost,
         commission=shared,
         ev=wanted,
-        fair_odds=round(1.0 + lose / p, 4),
-        back=_offer(maker_back_price(p, lose, shared, wanted), math.ceil),
-        lay=_offer(maker_lay_price(p, lose, shared, wanted), math.floor),
+        fair_odds=round(1.0 + (ways.lost + 0.5 * ways.half_lost) / (ways.won + 0.5 * ways.half_won), 4),
+        back=_offer(maker_back_price(ways, shared, wanted), math.ceil),
+        lay=_offer(maker_lay_price(ways, shared, wanted), math.floor),
     )
     if json:
         print_json(maker)
     else:
         _show(maker)
     return 0
+
+
+def _ways(won: float, returned: float, half_won: float, half_lost: float) -> Settlement:
+    if sum(part > 0.0 for part in (returned, half_won, half_lost)) > 1:
+        raise UsageError("a line splits the stake one way: give one of --push, --half-won and --half-lost")
+    split = returned + half_won + half_lost
+    # A bet that loses half its stake at worst still has something to lose.
+    if won + split > 1 or (won + split == 1 and not half_lost):
+        what = "half-won" if half_won else "half-lost" if half_lost else "push"
+        raise UsageError(f"winning ({won:g}) and the {what} ({split:g}) together leave nothing to lose")
+    return Settlement(won, half_won, returned, half_lost, max(1.0 - split - won, 0.0))
 
 
 def _offer(price: float | None, rounded: Callable[[float], int]) -> Offer | None:

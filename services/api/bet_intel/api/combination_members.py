@@ -66,12 +66,32 @@ def _legs(row: Record | Mapping[str, Any]) -> list[Leg]:
     return msgspec.json.decode(told, type=list[Leg]) if isinstance(told, str) else msgspec.convert(told, list[Leg])
 
 
+def _stakable(legs: Sequence[Leg], staking: Staking) -> list[Decimal]:
+    """What the stake of each leg is a multiple of; of a lay its liability."""
+    each = zip(legs, staking.steps(legs), strict=True)
+    return [liability_step(step, leg.price) if leg.side == LAY else step for leg, step in each]
+
+
 def _rounded(legs: Sequence[Leg], staking: Staking) -> Stakes:
-    steps = [
-        liability_step(step, leg.price) if leg.side == LAY else step
-        for leg, step in zip(legs, staking.steps(legs), strict=True)
-    ]
-    return rounded_stakes([leg.net_price for leg in legs], staking.stake, steps, [leg.limit for leg in legs])
+    limits = [leg.limit for leg in legs]
+    return rounded_stakes([leg.net_price for leg in legs], staking.stake, _stakable(legs, staking), limits)
+
+
+def _unplaced(legs: Sequence[Leg], placed: Stakes, staking: Staking) -> str | None:
+    """Why a leg has no stake: the others alone are not what the combination is."""
+    for leg, step in zip(legs, _stakable(legs, staking), strict=True):
+        if leg.limit is not None and leg.limit < step:
+            return (
+                f"{leg.title} takes at most {leg.limit:g} on {leg.outcome}, less than one step of "
+                f"{step.normalize():f}: choose a smaller step"
+            )
+    for leg, stake in zip(legs, placed.stakes, strict=True):
+        if not stake:
+            return (
+                f"nothing is left for {leg.outcome} with {leg.title} of {staking.stake.normalize():f} in all, within "
+                "the limits and in whole steps: choose a smaller step, or a larger stake"
+            )
+    return None
 
 
 def _shown(
@@ -82,6 +102,14 @@ def _shown(
     window = None
     if row["window_low"] is not None:
         window = (row["window_low"], row["window_high"], row["window_probability"])
+    reason = _unplaced(legs, placed, staking)
+    if reason is None:
+        stakes = PlacedStakes(_money(placed.total), _placed(max(steps)), _money(placed.worst), None)
+        amounts = zip(steps, map(_placed, placed.stakes), map(_money, placed.profits), strict=True)
+        bets = [_Bet(*each) for each in amounts]
+    else:
+        stakes = PlacedStakes(None, _placed(max(steps)), None, reason)
+        bets = [_Bet(step) for step in steps]
     return Combination(
         id=row["id"],
         kind=row["kind"],
@@ -99,12 +127,12 @@ def _shown(
         odds_format=odds_format,
         cost=row["cost"],
         ev=row["ev"],
-        window=_window(window, placed),
+        window=_window(window, placed if reason is None else None),
         legs=[
             _leg(row, leg, bet, newest, american=odds_format == "american")
-            for leg, bet in zip(legs, map(_Bet, steps, placed.stakes, placed.profits), strict=True)
+            for leg, bet in zip(legs, bets, strict=True)
         ],
-        stakes=PlacedStakes(_money(placed.total), _placed(max(steps)), _money(placed.worst)),
+        stakes=stakes,
         opening=row["opening"],
         first_seen=_time(row["first_seen"]),
         opened_at=_time(row["opened_at"]),
@@ -116,11 +144,11 @@ def _shown(
 
 
 class _Bet(NamedTuple):
-    """What is staked on a leg, in steps of what, and what all legs win when this one does."""
+    """What is staked on a leg, in steps of what, and what all legs win when this one does; None where nothing is."""
 
     step: Decimal
-    stake: Decimal
-    profit: Decimal
+    stake: Decimal | None = None
+    profit: Decimal | None = None
 
 
 def _leg(row: Record | Mapping[str, Any], leg: Leg, bet: _Bet, newest: datetime, *, american: bool) -> CombinationLeg:
@@ -134,17 +162,19 @@ def _leg(row: Record | Mapping[str, Any], leg: Leg, bet: _Bet, newest: datetime,
         limit=leg.limit,
         share=leg.share,
         step=_placed(bet.step),
-        stake=_placed(bet.stake),
-        profit=_money(bet.profit),
+        stake=bet.stake,
+        profit=bet.profit,
         fair_probability=leg.fair,
         last_update=leg.last_update,
         age_seconds=None if leg.last_update is None else (newest - leg.last_update).total_seconds(),
     )
 
 
-def _window(window: tuple[float, float, float] | None, placed: Stakes) -> Window | None:
+def _window(window: tuple[float, float, float] | None, placed: Stakes | None) -> Window | None:
     if window is None:
         return None
+    if placed is None:
+        return Window(*window, profit=None)
     # Both legs win: each returns its stake and wins, and nothing is lost.
     both = sum(placed.profits, Decimal(0)) + placed.total
     return Window(*window, profit=_money(both))

@@ -173,6 +173,13 @@ class EvEngineSettings(DatabaseSettings):
         return tuple(given[name].profile(starting) for name, starting in STARTING.items())
 
     @model_validator(mode="after")
+    def _profiles_can_be_used(self) -> Self:
+        for profile in self.profiles():
+            if (contradiction := profile.contradiction) is not None:
+                raise ValueError(f"profile {profile.name}: {contradiction}")
+        return self
+
+    @model_validator(mode="after")
     def _letters_go_first(self) -> Self:
         check_retention(events=self.events_retention, dead_letters=self.dead_letters_retention)
         return self

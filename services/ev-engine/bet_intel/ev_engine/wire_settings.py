@@ -54,6 +54,8 @@ def new_settings(message: Message) -> NewSettings:
         raise TerminalError(f"{message.type} {message.id} of {message.subject} cannot be read: {error}") from error
     if body.profile not in STARTING or body.revision <= 0:
         raise TerminalError(f"{message.type} {message.id} names no profile of {', '.join(STARTING)}, or no revision")
+    if (contradiction := settings.profile(STARTING[body.profile]).contradiction) is not None:
+        raise TerminalError(f"{message.type} {message.id} of {message.subject} cannot be used: {contradiction}")
     return NewSettings(body.profile, body.revision, settings)
 
 

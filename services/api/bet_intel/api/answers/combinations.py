@@ -26,9 +26,9 @@ class CombinationLeg(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="What the stake is a multiple of, of a lay that of who backs it: the bookmaker's, or `step`."),
     ]
     stake: Annotated[
-        Decimal, Meta(description="Of the stake asked for, rounded to the step; of a lay at d, to d − 1 steps.")
+        Decimal | None, Meta(description="Of the stake asked for, rounded to the step; of a lay at d, to d − 1 steps.")
     ]
-    profit: Annotated[Decimal, Meta(description="What all legs together win or lose when only this one wins.")]
+    profit: Annotated[Decimal | None, Meta(description="What all legs together win or lose when only this one wins.")]
     fair_probability: Annotated[
         float | None, Meta(description="That the bet wins, by the bookmakers but this one; null where none can say.")
     ]
@@ -42,15 +42,19 @@ class Window(msgspec.Struct, frozen=True):
     low: float
     high: float
     probability: float
-    profit: Annotated[Decimal, Meta(description="What both legs win together.")]
+    profit: Annotated[Decimal | None, Meta(description="What both legs win together.")]
 
 
 class PlacedStakes(msgspec.Struct, frozen=True):
-    """The stakes after rounding and limits."""
+    """The stakes after rounding and limits. Where these leave nothing to place on a leg, `reason` says why, and what is
+    staked, won and lost is null, here and of the legs."""
 
-    total: Decimal
+    total: Decimal | None
     step: Annotated[Decimal, Meta(description="The coarsest of the legs.")]
-    worst_profit: Annotated[Decimal, Meta(description="The least that is won, or the most that is lost (below 0).")]
+    worst_profit: Annotated[
+        Decimal | None, Meta(description="The least that is won, or the most that is lost (below 0).")
+    ]
+    reason: Annotated[str | None, Meta(description="Why a leg has no stake; null where every leg has one.")]
 
 
 class Combination(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,9 +3,9 @@
 What is not given has the engine's starting value. Ages are in seconds, EV per unit staked.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, NamedTuple, get_args
 
 import msgspec
 from msgspec import Meta
@@ -23,6 +23,23 @@ Money = Decimal
 """JSON text or number."""
 _MOST_MONEY = Decimal(10_000_000)
 _PLACES = -4
+_ANY = "*"
+
+
+class Starting(NamedTuple):
+    """The engine's starting values of what must not contradict what is given (docs/adr/0119)."""
+
+    lowest_probability: float = 0.02
+    highest_probability: float = 0.98
+    stake: Decimal = Decimal(1000)
+    stake_step: Decimal = Decimal(1)
+
+
+STARTING: Mapping[Profile, Starting] = {
+    "consensus": Starting(),
+    "sharp": Starting(),
+    "conservative": Starting(lowest_probability=0.05, highest_probability=0.95),
+}
 
 
 class BookmakerPricing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -74,6 +91,10 @@ class PricingOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     lowest_probability: Probability | None = None
     highest_probability: Probability | None = None
 
+    def covers(self, other: "PricingOverride") -> bool:
+        """Whether this one concerns every market that `other` does, as far as their patterns say."""
+        return _covers(self.sport, other.sport) and _covers(self.market, other.market)
+
 
 class PricingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A pricing profile. Keys of `bookmakers` may end in `*` and then stand for every key that begins so."""
@@ -120,28 +141,78 @@ class PricingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     slopes: Annotated[dict[BookmakerKey, LineSlope], Meta(max_length=200, description="By sport or league.")] = {}
     overrides: Annotated[list[PricingOverride], Meta(max_length=200)] = []
 
-    def contradiction(self) -> str | None:
-        """What makes the document unusable as a whole, or None."""
-        low, high = self.lowest_probability, self.highest_probability
-        if low is not None and high is not None and low >= high:
-            return f"lowest_probability {low} is not below highest_probability {high}: no price would be judged"
+    def contradiction(self, profile: Profile) -> str | None:
+        """What makes the document unusable as a whole, or None; what it does not give is `profile`'s starting value."""
+        starting = STARTING[profile]
         steps = list(self._stake_steps())
         for name, amount in [("stake", self.stake), *steps]:
             if amount is not None and not _is_money(amount):
                 return f"{name} is {amount}: give an amount above 0, at most {_MOST_MONEY}, with up to four decimals"
-        for name, step in steps:
-            if self.stake is not None and step is not None and self.stake < step:
-                return f"stake {self.stake} is less than one {name} of {step}: nothing could be placed"
+        stake = _Value.of("stake", self.stake, starting.stake)
+        for name, amount in steps:
+            step = _Value.of(name, amount, starting.stake_step)
+            if stake.value < step.value:
+                return (
+                    f"{stake} is less than one {step}: nothing could be placed; "
+                    f"give a stake of one step or more, or a smaller {name}"
+                )
+        return self._empty_range(starting)
+
+    def _empty_range(self, starting: Starting) -> str | None:
+        """Where no price could be judged: everywhere, or in the markets of an override with what else concerns them."""
+        lowest = _Value.of("lowest_probability", self.lowest_probability, starting.lowest_probability)
+        highest = _Value.of("highest_probability", self.highest_probability, starting.highest_probability)
+        given = [
+            (f"overrides[{place}].", one)
+            for place, one in enumerate(self.overrides)
+            if one.lowest_probability is not None or one.highest_probability is not None
+        ]
+        for case in (PricingOverride(), *(one for _, one in given)):
+            low, high = lowest, highest
+            for where, one in given:
+                if one.covers(case):
+                    low = low.replaced_by(one.lowest_probability, where)
+                    high = high.replaced_by(one.highest_probability, where)
+            if low.value >= high.value:
+                return (
+                    f"{low} is not below {high}: no price would be judged; "
+                    "give a lower lowest_probability, or a higher highest_probability"
+                )
         return None
 
     def _stake_steps(self) -> Iterator[tuple[str, Decimal | None]]:
-        """Every step, by where it is in the document."""
+        """Every step, by where it is in the document; None is the profile's starting one."""
         yield "stake_step", self.stake_step
         for key, one in self.bookmakers.items():
-            yield f"bookmakers.{key}.stake_step", one.stake_step
+            if one.stake_step is not None:
+                yield f"bookmakers.{key}.stake_step", one.stake_step
         for place, override in enumerate(self.overrides):
             for key, step in override.stake_steps.items():
                 yield f"overrides[{place}].stake_steps.{key}", step
+
+
+class _Value(NamedTuple):
+    """A setting with what is not given filled in; as a decimal, which is written and compared as it was given."""
+
+    name: str
+    value: Decimal
+    is_starting: bool
+
+    @classmethod
+    def of(cls, name: str, given: float | Decimal | None, starting: float | Decimal) -> "_Value":
+        return cls(name, Decimal(str(starting if given is None else given)), given is None)
+
+    def replaced_by(self, given: float | None, where: str) -> "_Value":
+        return self if given is None else self.of(where + self.name.rpartition(".")[2], given, given)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.value}{' (its starting value)' if self.is_starting else ''}"
+
+
+def _covers(pattern: str, other: str) -> bool:
+    if pattern.endswith(_ANY):
+        return other.startswith(pattern.removesuffix(_ANY))
+    return pattern in ("", other)
 
 
 def _is_money(amount: Decimal) -> bool:

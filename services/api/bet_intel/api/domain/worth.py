@@ -85,7 +85,7 @@ class ReferenceAnswer(msgspec.Struct, frozen=True):
 
 class MakerOdds(msgspec.Struct, frozen=True):
     """Odds to offer on an exchange for `wanted_ev` if they are taken, rounded to the side on which EV is no less; null
-    where no price has that EV."""
+    where no price above 1 has that EV."""
 
     back: Annotated[float | None, Meta(description="Ask for it or more.")]
     lay: Annotated[float | None, Meta(description="Offer it or less.")]
@@ -168,7 +168,7 @@ def worth(asked: PriceBody) -> PriceAnswer:
         kelly=judged.kelly,
         stake_fraction=stake,
         stake=None if stake_money is None else (stake_money * Decimal(stake)).quantize(_CENT, ROUND_DOWN),
-        maker=_maker(asked, fair) if ways.half_won == ways.half_lost == 0.0 else MakerOdds(None, None),
+        maker=_maker(asked, fair),
         references=fair.references,
     )
 
@@ -277,13 +277,9 @@ def _maker(asked: PriceBody, fair: _Fair) -> MakerOdds:
     back, lay = _ways(asked, fair.probability), _ways(asked, fair.laid)
     terms = asked.commission, asked.wanted_ev
     return MakerOdds(
-        _offered(maker_back_price(back.won, _loses(back), *terms), asked.odds_format, up=True),
-        _offered(maker_lay_price(lay.won, _loses(lay), *terms), asked.odds_format, up=False),
+        _offered(maker_back_price(back, *terms), asked.odds_format, up=True),
+        _offered(maker_lay_price(lay, *terms), asked.odds_format, up=False),
     )
-
-
-def _loses(ways: Settlement) -> float:
-    return 1.0 - ways.won - ways.returned
 
 
 def _offered(price: float | None, odds_format: str, *, up: bool) -> float | None:

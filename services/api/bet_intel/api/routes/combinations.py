@@ -15,6 +15,7 @@ from bet_intel.api.demand import Demand
 from bet_intel.api.domain.accounts import READING
 from bet_intel.api.domain.pricing import Profile
 from bet_intel.api.operation import Operation, Question, Reads
+from bet_intel.api.problems import ParameterError
 from bet_intel.api.query import Cursor, Ev, Limit, OddsFormat, ReadQuery, Text, TextList, Time
 from bet_intel.shared.postgres import Reader
 
@@ -45,7 +46,7 @@ class CombinationQuery(ReadQuery, frozen=True):
     min_ev: Annotated[Ev, Meta(description="Least EV per unit staked; below 0 of a low hold.")] | None = None
     starts_before: Annotated[Time, Meta(description="Only events that start before.")] | None = None
     odds_format: Annotated[OddsFormat, Meta(description="Format of price and net_price.")] = "decimal"
-    stake: Annotated[Amount, Meta(description="Money on all legs together.")] = 1000.0
+    stake: Annotated[Amount, Meta(description="Money on all legs together, one step at least.")] = 1000.0
     step: (
         Annotated[
             Step,
@@ -58,6 +59,15 @@ class CombinationQuery(ReadQuery, frozen=True):
     ) = None
     limit: Limit = 50
     cursor: Cursor | None = None
+
+    def check(self) -> None:
+        super().check()
+        if self.step is not None and self.stake < self.step:
+            raise ParameterError(
+                "stake",
+                f"stake is {self.stake:g}, less than one step of {self.step:g}: nothing could be placed. Give a stake "
+                "of one step or more, or a smaller step.",
+            )
 
 
 def operations(reads: Reads, demand: Demand) -> tuple[Operation, ...]:

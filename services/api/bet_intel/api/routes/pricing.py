@@ -12,7 +12,7 @@ from bet_intel.api.administration import Administration, Done
 from bet_intel.api.answers import PricingDocument
 from bet_intel.api.bodies import check_json, decoded, received
 from bet_intel.api.domain.accounts import ADMIN
-from bet_intel.api.domain.pricing import PROFILES, PricingSettings
+from bet_intel.api.domain.pricing import PROFILES, PricingSettings, Profile
 from bet_intel.api.operation import JSON, NoParameters, Operation, Reads
 from bet_intel.api.problems import BodyError, NotFoundError, PreconditionError
 from bet_intel.api.query import ReadQuery, parse
@@ -45,7 +45,7 @@ def operations(reads: Reads, administration: Administration, clock: Clock) -> tu
         profile = _profile(request.path_params)
         check_json(request)
         settings = decoded(await received(request, _LONGEST), PricingSettings, _EXAMPLE)
-        if contradiction := settings.contradiction():
+        if contradiction := settings.contradiction(profile):
             raise BodyError(f"The body cannot be used: {contradiction}.")
 
         async def change(unit: UnitOfWork) -> Done:
@@ -92,7 +92,9 @@ def operations(reads: Reads, administration: Administration, clock: Clock) -> tu
             "Judge prices by other settings",
             put,
             f"{operator}The whole document: what it does not name has its starting value. Every open event is priced "
-            "anew, and its opportunities carry the document's revision.",
+            "anew, and its opportunities carry the document's revision. Refused where nothing could be judged or "
+            "placed with what is given and the starting values of the rest: a lowest_probability that is not below "
+            "highest_probability, in an override too, or a stake of less than one stake_step.",
             path_parameters=_PROFILE,
             answer=PricingDocument,
             problems=(400, 401, 403, 404, 412, 413, 415, 503),
@@ -104,10 +106,11 @@ def operations(reads: Reads, administration: Administration, clock: Clock) -> tu
     )
 
 
-def _profile(path: Mapping[str, str]) -> str:
-    if path["profile"] not in PROFILES:
-        raise NotFoundError(f"There is no pricing profile of that name, only {', '.join(PROFILES)}.")
-    return path["profile"]
+def _profile(path: Mapping[str, str]) -> Profile:
+    for profile in PROFILES:
+        if profile == path["profile"]:
+            return profile
+    raise NotFoundError(f"There is no pricing profile of that name, only {', '.join(PROFILES)}.")
 
 
 def _document(profile: str, row: Record | None) -> PricingDocument:

@@ -101,6 +101,10 @@ class Override:
     def concerns(self, sport: str, league: str, market: str) -> bool:
         return _named(self.market, market) and (_named(self.sport, sport) or _named(self.sport, league))
 
+    def covers(self, other: "Override") -> bool:
+        """Whether this one concerns every market that `other` does, as far as their patterns say."""
+        return _named(self.sport, other.sport) and _named(self.market, other.market)
+
     def applied(self, profile: "Profile") -> "Profile":
         """`profile` with what is otherwise here."""
         exact = {
@@ -188,6 +192,24 @@ class Profile:
             if override.concerns(sport, league, market):
                 found = override.applied(found)
         return found
+
+    @property
+    def contradiction(self) -> str | None:
+        """What makes every list of the profile, or every list in the markets of an override, empty; or None."""
+        if self.stake < self.stake_step:
+            return f"stake {self.stake} is less than one stake_step of {self.stake_step}: nothing could be placed"
+        for case in (Override(), *self.overrides):
+            lowest, highest = self.lowest_probability, self.highest_probability
+            for one in self.overrides:
+                if one.covers(case):
+                    lowest = lowest if one.lowest_probability is None else one.lowest_probability
+                    highest = highest if one.highest_probability is None else one.highest_probability
+            if lowest >= highest:
+                return (
+                    f"lowest_probability {lowest} is not below highest_probability {highest} in "
+                    f"{case.sport or 'every sport'}, {case.market or 'every market'}: no price would be judged"
+                )
+        return None
 
     @property
     def judges_by_the_worse_end(self) -> bool:
