@@ -129,8 +129,7 @@ def _shown(
         ev=row["ev"],
         window=_window(window, placed if reason is None else None),
         legs=[
-            _leg(row, leg, bet, newest, american=odds_format == "american")
-            for leg, bet in zip(legs, bets, strict=True)
+            _leg(row, leg, bet, newest, american=odds_format == "american") for leg, bet in zip(legs, bets, strict=True)
         ],
         stakes=stakes,
         opening=row["opening"],
