@@ -14,8 +14,7 @@ from bet_intel.ev_engine.domain.lines import Terms
 from bet_intel.ev_engine.domain.pools import Pooled
 from bet_intel.ev_engine.domain.priced import BoolArray, Estimate, Offers, Priced, PricedMarket, Refusal, Side
 from bet_intel.ev_engine.domain.tensors import Entry, Group, Scopes
-
-_ALTERNATE = "alternate_"
+from bet_intel.odds import base_market
 
 
 class PricedGroup:
@@ -227,5 +226,5 @@ class Judged:
 
     def _away(self, m: int, estimate: Estimate) -> float:
         event, key = self.group.entries[m].boards.event, self.group.entries[m].key
-        name = key.market.removeprefix(_ALTERNATE)
+        name = base_market(key.market)
         return half_points_worth(estimate, self.profiles[m], event.sport, event.league, name)

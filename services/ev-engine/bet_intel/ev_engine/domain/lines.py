@@ -13,13 +13,12 @@ from typing import NamedTuple
 import numpy as np
 
 from bet_intel.ev_engine.domain.boards import Board, FloatArray, MarketKey
-from bet_intel.odds import Split, push_probability, threshold
+from bet_intel.odds import Split, base_market, push_probability, threshold
 
 STAKE = "stake"
 STANDING_STAKE = "standing_stake"
 """What an EV is per unit of: the stake, or where a push is possible and not known the part of it that stands."""
 
-_ALTERNATE = "alternate_"
 _OVER = "Over"
 _DISAGREE = 0.05
 """How far the fair probability of a line may be from that of the half lines beside it, before these tell no push."""
@@ -67,7 +66,7 @@ def line_view(place: Place) -> LineView | None:
     found = threshold(at)
     if found is None:
         return None
-    curve = Curve(place.event_id, key.market.removeprefix(_ALTERNATE), key.period, key.subject)
+    curve = Curve(place.event_id, base_market(key.market), key.period, key.subject)
     return LineView(curve, above, at, *found)
 
 
