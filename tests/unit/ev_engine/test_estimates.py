@@ -151,7 +151,10 @@ def test_confidence_of_a_line_under_its_other_name_falls_with_the_distance_by_th
     markets = {line("player_hits", 8.5, "B. Rivers"): board(fair_prices(0.5)), key: soft(moved(0.5, -2 * SLOPE))}
     one = judged(markets, key, replace(PROFILE, slopes=slopes))
     same = judged(
-        {key._replace(market="player_hits"): markets[key], line("player_hits", 8.5, "B. Rivers"): board(fair_prices(0.5))},
+        {
+            key._replace(market="player_hits"): markets[key],
+            line("player_hits", 8.5, "B. Rivers"): board(fair_prices(0.5)),
+        },
         key._replace(market="player_hits"),
         replace(PROFILE, slopes=slopes),
     )
