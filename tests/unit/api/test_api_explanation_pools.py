@@ -87,5 +87,6 @@ def test_of_draw_no_bet_it_is_said_what_comes_back() -> None:
     assert other is not None
     assert (taken.verdict, taken.ev_per) == ("opportunity", "stake")
     assert taken.push_probability == pytest.approx(0.29, abs=0.005)
+    assert taken.push_probability is not None
     assert taken.ev == pytest.approx((1 - taken.push_probability) * 0.06, abs=1e-9)
     assert (other.verdict, other.ev_per, other.push_probability) == ("no_ev", "standing_stake", None)
