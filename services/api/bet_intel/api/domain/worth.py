@@ -87,7 +87,9 @@ class ReferenceAnswer(msgspec.Struct, frozen=True):
     """What a reference contributed."""
 
     bookmaker: str
-    status: Annotated[str, Meta(description="ok, or why it is not in the pool: excessive_overround, no_overround, negative, …")]
+    status: Annotated[
+        str, Meta(description="ok, or why it is not in the pool: excessive_overround, no_overround, negative, …")
+    ]
     overround: float | None
     fair_probability: Annotated[float | None, Meta(description="Of the outcome, by this bookmaker alone.")]
     share: Annotated[float, Meta(description="Of the pool; 0 where left out, as an outlier say.")]
