@@ -123,6 +123,15 @@ def test_a_line_that_closed_under_the_other_name_has_its_price() -> None:
     assert judged(bet("alternate_totals", "Over", 8.5), *both).closing_price == 1.95
 
 
+def test_an_alternate_whose_name_says_so_at_its_end_is_a_line_of_the_same_market() -> None:
+    alternate = total(8.5, "player_points_alternate", "prop")
+    found = judged(bet("player_points", "Over", 8.5), alternate)
+    assert (found.closing_price, found.reason) == (1.95, None)
+    # Of props no line is the main one: it is none of the alternates where there is another.
+    close = alternate, total(9.5, "player_points", "prop")
+    assert judged(bet("player_points_alternate", "Over", 8.5), *close).closing_line == 9.5
+
+
 @pytest.mark.parametrize("side", ["back", "lay"])
 @pytest.mark.parametrize("outcome", ["Over", "Under"])
 def test_where_the_line_did_not_move_there_are_no_points_of_either_sign(outcome: str, side: str) -> None:

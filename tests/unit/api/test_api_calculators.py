@@ -102,6 +102,47 @@ def test_references_give_a_fair_price_or_are_refused(
     assert sum(one.share for one in answer.references) == pytest.approx(1)
 
 
+def priced_by(*books: tuple[float, ...], winners: int = 1, names: str = "abc") -> PriceAnswer:
+    references = tuple(ReferenceBook(name, prices) for name, prices in zip(names, books, strict=False))
+    return worth(PriceBody(price=2.0, references=references, winners=winners))
+
+
+def test_a_reference_that_holds_its_place_has_no_say() -> None:
+    answer, without = priced_by((1.95, 1.95), (2.0, 1.9), (1.01, 1.5)), priced_by((1.95, 1.95), (2.0, 1.9))
+    assert [(one.status, one.share) for one in answer.references] == [
+        ("ok", 0.5),
+        ("ok", 0.5),
+        ("excessive_overround", 0.0),
+    ]
+    assert answer.fair_probability == without.fair_probability
+    assert answer.band == without.band
+    with pytest.raises(CalculationError, match="a: excessive_overround"):
+        priced_by((1.01, 1.5))
+
+
+def test_what_a_reference_may_ask_grows_with_the_outcomes_as_in_the_engine() -> None:
+    """30 % above one winner of three outcomes, 3 % more for each beyond."""
+    for outcomes, most in ((2, 1.30), (3, 1.30), (5, 1.36)):
+        for asked, status in ((most - 0.001, "ok"), (most + 0.001, "excessive_overround")):
+            usual = (outcomes / 1.05,) * outcomes
+            assert priced_by(usual, (outcomes / asked,) * outcomes).references[1].status == status
+
+
+def test_of_several_winners_each_outcome_is_the_likelier() -> None:
+    answer = priced_by((1.3, 1.3, 1.3), (1.4, 1.3, 1.25), winners=2)
+    assert answer.fair_probability == pytest.approx(0.65, abs=0.02)
+    assert priced_by((1.3, 1.3, 1.3), winners=2).fair_probability == pytest.approx(2 / 3)
+    with pytest.raises(CalculationError, match="excessive_overround"):
+        priced_by((1.3, 1.3, 1.3))
+    with pytest.raises(CalculationError, match="winners is 3, and must be below the 3 outcomes"):
+        priced_by((1.3, 1.3, 1.3), winners=3)
+
+
+def test_one_bookmaker_has_one_say() -> None:
+    with pytest.raises(CalculationError, match="A is given twice"):
+        priced_by((1.95, 1.95), (2.0, 1.9), (2.1, 1.8), names="abA")
+
+
 @given(st.floats(0.01, 0.98), shares, shares, shares)
 def test_probabilities_that_exceed_one_are_refused(fair: float, push: float, half_won: float, half_lost: float) -> None:
     asked = PriceBody(

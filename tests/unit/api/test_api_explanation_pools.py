@@ -74,3 +74,19 @@ def test_who_prices_a_line_is_not_asked_there_about_another_of_his_own() -> None
     assert found is not None
     weights = {one.bookmaker: one.leave_one_out_weight for one in found.bookmakers}
     assert weights == pytest.approx({"a": 0.0, "far": 0.0} | dict.fromkeys(SIX[1:], 1 / 5))
+
+
+def test_of_draw_no_bet_it_is_said_what_comes_back() -> None:
+    """Of an opportunity how often; of another price that it may, since nothing more is told of it."""
+    key, agreed = line("draw_no_bet", None), {"Harbour City": 1.9, "Riverside": 1.9}
+    prices = dict.fromkeys(SIX, agreed) | {"soft": {"Harbour City": 2.12, "Riverside": 1.7}}
+    three_way = {"Harbour City": 2.7, "Draw": 3.3, "Riverside": 2.7}
+    told = SetWorking(Engine().tells({key: board(prices), H2H: board(dict.fromkeys(SIX, three_way))}).data)
+    taken, other = (told.price(MarketKey(*key), "Harbour City", bookmaker, "consensus") for bookmaker in ("soft", "a"))
+    assert taken is not None
+    assert other is not None
+    assert (taken.verdict, taken.ev_per) == ("opportunity", "stake")
+    assert taken.push_probability == pytest.approx(0.29, abs=0.005)
+    assert taken.push_probability is not None
+    assert taken.ev == pytest.approx((1 - taken.push_probability) * 0.06, abs=1e-9)
+    assert (other.verdict, other.ev_per, other.push_probability) == ("no_ev", "standing_stake", None)

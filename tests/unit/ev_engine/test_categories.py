@@ -35,6 +35,12 @@ def test_a_market_without_a_line_is_main_and_others_have_their_own_kind() -> Non
     }
 
 
+@pytest.mark.parametrize("alternate", ["alternate_totals", "totals_alternate"])
+def test_an_alternate_is_none_that_is_main_by_either_form_of_its_name(alternate: str) -> None:
+    offered = {line("totals", 8.5): total(1.9, 1.9, books=1), line(alternate, 9.0): total(1.9, 1.9)}
+    assert main_lines(offered) == {line("totals", 8.5)}
+
+
 def test_the_main_line_is_the_one_that_most_bookmakers_offer() -> None:
     offered = {line("totals", 8.5): total(1.5, 2.6), line("totals", 9.0): total(1.9, 1.9, books=2)}
     assert main_lines(offered) == {line("totals", 8.5)}

@@ -194,6 +194,7 @@ def middles(markets: Mapping[MarketKey, Board]) -> list[Combination]:
 
 def test_a_middle_has_its_lines_apart_in_the_right_direction() -> None:
     lower, upper = sides("Over", "Under")
+    assert len(middles({line("player_hits", 8.5): lower, line("player_hits_alternate", 9.5): upper})) == 1
     (middle,) = middles({line("totals", 8.5): lower, line("alternate_totals", 9.5): upper})
     assert legs(middle) == [("Over", "low", "back", 8.5, 1.92), ("Under", "high", "back", 9.5, 1.92)]
     assert middle.window is not None

@@ -129,13 +129,38 @@ def test_a_line_that_returns_the_stake_otherwise_is_no_point_of_the_same_curve(a
     assert (judged(markets, line("totals", at)) is not None) == (at == 8.0)
 
 
-def test_the_same_line_under_its_other_name_needs_no_shift() -> None:
-    markets = {line("totals", 8.5): board(fair_prices(0.5)), line("alternate_totals", 8.5): soft(0.5)}
-    one = judged(markets, line("alternate_totals", 8.5))
+@pytest.mark.parametrize(
+    ("featured", "alternate"),
+    [("totals", "alternate_totals"), ("player_points", "player_points_alternate")],
+)
+def test_the_same_line_under_its_other_name_needs_no_shift(featured: str, alternate: str) -> None:
+    key = line(alternate, 8.5, "B. Rivers")
+    one = judged({line(featured, 8.5, "B. Rivers"): board(fair_prices(0.5)), key: soft(0.5)}, key)
     assert one is not None
     assert one.fair == pytest.approx(0.5)
     assert one.estimate is not None
     assert one.estimate.half_points == 0
+    # What is said of another player is said of none.
+    assert judged({line(featured, 8.5, "A. Rivers"): board(fair_prices(0.5)), key: soft(0.5)}, key) is None
+
+
+def test_confidence_of_a_line_under_its_other_name_falls_with_the_distance_by_the_slope_of_the_first() -> None:
+    """The slope is set for the market, under whichever name a line of it is told."""
+    slopes = {"baseball": Slope({"player_hits": SLOPE}, 4)}
+    key = line("player_hits_alternate", 9.5, "B. Rivers")
+    markets = {line("player_hits", 8.5, "B. Rivers"): board(fair_prices(0.5)), key: soft(moved(0.5, -2 * SLOPE))}
+    one = judged(markets, key, replace(PROFILE, slopes=slopes))
+    same = judged(
+        {
+            key._replace(market="player_hits"): markets[key],
+            line("player_hits", 8.5, "B. Rivers"): board(fair_prices(0.5)),
+        },
+        key._replace(market="player_hits"),
+        replace(PROFILE, slopes=slopes),
+    )
+    assert one is not None
+    assert same is not None
+    assert one.confidence == same.confidence
 
 
 def test_the_judged_bookmaker_is_left_out_at_every_line() -> None:

@@ -42,6 +42,7 @@ from bet_intel.odds.ev import (
 from bet_intel.odds.fair import DeviggedBooks, FairPrices, devigged_books, fair_prices, fair_prices_of
 from bet_intel.odds.kelly import kelly_exclusive, kelly_settled, scaled_stakes
 from bet_intel.odds.maker import maker_back_price, maker_lay_price
+from bet_intel.odds.markets import base_market, is_alternate, returns_stake_on_draw
 from bet_intel.odds.pooling import Pool, consensus, leave_one_out
 from bet_intel.odds.scalar import DeviggedMarket, MethodBand, bands, devig_market
 from bet_intel.odds.settlement import (
@@ -84,6 +85,7 @@ __all__ = [
     "american_to_decimal",
     "american_to_probability",
     "bands",
+    "base_market",
     "consensus",
     "decimal_price",
     "decimal_to_american",
@@ -98,6 +100,7 @@ __all__ = [
     "fair_prices_of",
     "free_bet_expected_value",
     "implied_probability",
+    "is_alternate",
     "kelly_exclusive",
     "kelly_fraction",
     "kelly_settled",
@@ -110,6 +113,7 @@ __all__ = [
     "maker_lay_price",
     "net_price",
     "push_probability",
+    "returns_stake_on_draw",
     "rounded_stakes",
     "scaled_stakes",
     "settlement",

@@ -21,7 +21,7 @@ from bet_intel.api.domain.working import (
 from bet_intel.api.other_pools import Members, Opinions
 from bet_intel.api.wire_values import bookmakers_of, market_keys, number, pools_of, time
 from bet_intel.events.v1.opportunities_updated_pb2 import OpportunitiesUpdated
-from bet_intel.odds import expected_value, lay_as_back, net_price
+from bet_intel.odds import expected_value, lay_as_back, net_price, returns_stake_on_draw
 from bet_intel.shared.columns import read
 from bet_intel.shared.times import from_us
 
@@ -134,7 +134,7 @@ class SetWorking:
                 None if at is None else number(sure[name][at]) for name in ("confidence", "half_points")
             )
             return _Terms(number(terms["push"][row]), self._strings[terms["per_s"][row]], confidence, away)
-        if key.line is not None and key.line * 2 % 2 != 1:
+        if returns_stake_on_draw(key.market) or (key.line is not None and key.line * 2 % 2 != 1):
             return _Terms(None, "standing_stake")
         return _Terms(0.0, "liability" if side == "lay" else "stake")
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from bet_intel.api.domain.accounts import View
 from bet_intel.api.domain.closing import ClosingLines, ClosingMarket, ClosingOutcome
 from bet_intel.api.domain.model import EventFacts
+from bet_intel.odds import base_market, is_alternate
 
 PROFILE = "consensus"
 """Whose fair prices bets are judged by."""
@@ -23,7 +24,6 @@ NO_FAIR_PRICE = "no_fair_price"
 NOT_SEEN = "not_of_your_tier"
 _WORST_CASE = "worst_case"
 _SPREADS = "spreads"
-_ALTERNATE = "alternate_"
 _HOME, _AWAY, _OVER, _UNDER = "home", "away", "over", "under"
 
 
@@ -158,11 +158,11 @@ def clv(bet: Bet, lines: ClosingLines | None, profile: str) -> Clv:
         return Clv(reason=NOT_CLOSED)
     if lines.voided:
         return Clv(lines.revision, reason=NOT_STARTED)
-    asked = (profile, _of_line(bet.market), bet.period, bet.subject)
+    asked = (profile, base_market(bet.market), bet.period, bet.subject)
     offered = [
         market
         for market in lines.markets
-        if (market.profile, _of_line(market.key.market), market.key.period, market.key.subject) == asked
+        if (market.profile, base_market(market.key.market), market.key.period, market.key.subject) == asked
     ]
     # A line may have closed under the other name: that of the bet is looked at first.
     offered.sort(key=lambda market: market.key.market != bet.market)
@@ -196,11 +196,6 @@ def _against(bet: Bet, outcome: ClosingOutcome, method: str, told: Clv) -> Clv:
     )
 
 
-def _of_line(market: str) -> str:
-    """Of what a market has lines: those of totals are told as `totals` and as `alternate_totals`."""
-    return market.removeprefix(_ALTERNATE)
-
-
 def _value(price: float, side: str) -> float:
     return price / (price - 1.0) if side == LAY else price
 
@@ -208,7 +203,7 @@ def _value(price: float, side: str) -> float:
 def _main(offered: Sequence[ClosingMarket]) -> ClosingMarket:
     """The main line, as the engine names it; else that which most bookmakers are pooled for, of no alternate if there
     is another."""
-    named = [each for each in offered if not each.key.market.startswith(_ALTERNATE)] or offered
+    named = [each for each in offered if not is_alternate(each.key.market)] or offered
     return next((each for each in offered if each.category == "main"), max(named, key=lambda each: each.books_used))
 
 

@@ -11,6 +11,7 @@ from msgspec import Meta
 from bet_intel.api.domain.calculator import CalculationError, Format, Written, decimal_odds, shown_odds
 from bet_intel.api.domain.working import Band, Probability
 from bet_intel.odds import (
+    DEFAULT_RULE,
     DevigStatus,
     Method,
     Settlement,
@@ -31,6 +32,7 @@ _PLACES = 1e4
 _MOST_BOOKS = 50
 _MOST_OUTCOMES = 100
 _MOST_PRICES = 1000
+_EXCESSIVE = "excessive_overround"
 Share = Annotated[float, Meta(ge=0, lt=1)]
 
 
@@ -62,6 +64,14 @@ class PriceBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         Meta(ge=0, lt=_MOST_OUTCOMES, description="Which of the references' prices is of the same outcome, from 0."),
     ] = 0
     method: Annotated[Method, Meta(description="Devig method for the references.")] = Method.POWER
+    winners: Annotated[
+        int,
+        Meta(
+            ge=1,
+            lt=_MOST_OUTCOMES,
+            description="How many of the references' outcomes win: 2 where two reach the final.",
+        ),
+    ] = 1
     push_probability: Annotated[Share, Meta(description="That the stake comes back; what is left of 1 loses.")] = 0.0
     half_won_probability: Annotated[Share, Meta(description="That half the stake wins, and half comes back.")] = 0.0
     half_lost_probability: Annotated[Share, Meta(description="That half the stake loses, and half comes back.")] = 0.0
@@ -77,7 +87,9 @@ class ReferenceAnswer(msgspec.Struct, frozen=True):
     """What a reference contributed."""
 
     bookmaker: str
-    status: Annotated[str, Meta(description="ok, or why it is not in the pool: no_overround, negative, …")]
+    status: Annotated[
+        str, Meta(description="ok, or why it is not in the pool: excessive_overround, no_overround, negative, …")
+    ]
     overround: float | None
     fair_probability: Annotated[float | None, Meta(description="Of the outcome, by this bookmaker alone.")]
     share: Annotated[float, Meta(description="Of the pool; 0 where left out, as an outlier say.")]
@@ -197,16 +209,20 @@ def _pooled(asked: PriceBody) -> _Fair:
         raise CalculationError(f"the references have more than {_MOST_PRICES} prices together: give fewer of them")
     if asked.outcome >= outcomes:
         raise CalculationError(f"outcome is {asked.outcome}, and the references have 0 to {outcomes - 1}")
+    if asked.winners >= outcomes:
+        raise CalculationError(f"winners is {asked.winners}, and must be below the {outcomes} outcomes")
+    _refuse_twice(asked.references)
     decimal = [decimal_odds(book.prices, asked.odds_format) for book in asked.references]
     implied = 1.0 / np.array(decimal).T[:, :, np.newaxis]
-    weight = np.array([[book.weight] for book in asked.references])
-    prices = fair_prices(implied, weight, method=asked.method)
+    placeholders = implied.sum(axis=0) > DEFAULT_RULE.most_implied(outcomes, asked.winners)
+    weight = np.where(placeholders, 0.0, [[book.weight] for book in asked.references])
+    prices = fair_prices(implied, weight, method=asked.method, target=float(asked.winners))
     row = asked.outcome
     probability = float(prices.consensus.probability[row, 0])
     references = [
         ReferenceAnswer(
             book.bookmaker,
-            DevigStatus(int(prices.status[number, 0])).name.lower(),
+            _EXCESSIVE if placeholders[number, 0] else DevigStatus(int(prices.status[number, 0])).name.lower(),
             _number(prices.overround[number, 0]),
             _number(prices.devigged[row, number, 0]),
             float(prices.consensus.share[number, 0]),
@@ -223,6 +239,16 @@ def _pooled(asked: PriceBody) -> _Fair:
     # The worst case of a lay is that the outcome is as likely as any method says.
     laid = float(prices.consensus_band.highest[row, 0]) if asked.method is Method.WORST_CASE else probability
     return _Fair(probability, laid, band, references)
+
+
+def _refuse_twice(references: tuple[ReferenceBook, ...]) -> None:
+    """A bookmaker has one opinion: it would count for two, and `max_share` bound neither."""
+    known: set[str] = set()
+    for book in references:
+        name = book.bookmaker.strip().casefold()
+        if name in known:
+            raise CalculationError(f"{book.bookmaker} is given twice: give each bookmaker's prices once")
+        known.add(name)
 
 
 def _ways(asked: PriceBody, probability: float) -> Settlement:

@@ -7,9 +7,9 @@ import numpy as np
 
 from bet_intel.ev_engine.domain.boards import Board, MarketKey
 from bet_intel.ev_engine.domain.profile import Category
+from bet_intel.odds import is_alternate
 
 _OUTRIGHTS = "outrights"
-_ALTERNATES = "alternate_"
 
 
 def categories(
@@ -27,7 +27,7 @@ def categories(
             found[key] = Category.OUTRIGHT
         elif key.subject:
             found[key] = Category.PROP
-        elif key.market.startswith(_ALTERNATES):
+        elif is_alternate(key.market):
             found[key] = Category.ALTERNATE
         elif key.line is None:
             found[key] = Category.MAIN

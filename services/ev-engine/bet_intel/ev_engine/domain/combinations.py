@@ -18,9 +18,17 @@ from bet_intel.ev_engine.domain.boards import EventBoards, MarketStatus
 from bet_intel.ev_engine.domain.priced import PricedMarket, Side
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.ev_engine.domain.tensors import Scopes
-from bet_intel.odds import Split, liability_step, settlement, stake_shares, survives_rounding, threshold, winning_band
+from bet_intel.odds import (
+    Split,
+    base_market,
+    liability_step,
+    settlement,
+    stake_shares,
+    survives_rounding,
+    threshold,
+    winning_band,
+)
 
-_ALTERNATE = "alternate_"
 _OVER = "Over"
 
 
@@ -113,7 +121,7 @@ def combinations(boards: EventBoards, scopes: Scopes, markets: Sequence[PricedMa
         if market.offers.covering:
             found += _covering(market, boards, scopes)
         if market.key.line is not None and len(market.board.outcomes) == 2:
-            name = market.key.market.removeprefix(_ALTERNATE)
+            name = base_market(market.key.market)
             by_line[name, market.key.period, market.key.subject].append(market)
     for lines in by_line.values():
         if len(lines) > 1:

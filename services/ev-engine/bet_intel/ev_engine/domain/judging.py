@@ -6,16 +6,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bet_intel.ev_engine.domain.boards import FloatArray, MarketStatus
+from bet_intel.ev_engine.domain.boards import MarketStatus
 from bet_intel.ev_engine.domain.confidence import confidence
+from bet_intel.ev_engine.domain.draws import Draws
 from bet_intel.ev_engine.domain.estimates import estimates, half_points_worth
 from bet_intel.ev_engine.domain.gates import Candidate, Judgement, judge
 from bet_intel.ev_engine.domain.lines import Terms
 from bet_intel.ev_engine.domain.pools import Pooled
 from bet_intel.ev_engine.domain.priced import BoolArray, Estimate, Offers, Priced, PricedMarket, Refusal, Side
 from bet_intel.ev_engine.domain.tensors import Entry, Group, Scopes
-
-_ALTERNATE = "alternate_"
+from bet_intel.odds import base_market, returns_stake_on_draw
 
 
 class PricedGroup:
@@ -29,13 +29,14 @@ class PricedGroup:
     def entries(self) -> Sequence[Entry]:
         return self._group.entries
 
-    def price(self, profile: Scopes) -> Iterator[PricedMarket]:
-        stale = self._group.stale(profile)
-        weight = np.where(stale | self._group.not_asked(profile, stale), 0.0, self._group.weight)
-        judged = Judged(profile, self._pool(weight, stale, profile))
+    def price(self, profile: Scopes, draws: Draws) -> Iterator[PricedMarket]:
+        judged = Judged(profile, self.pooled(profile), draws)
         return (judged.market(m) for m in range(len(self._group.entries)))
 
-    def _pool(self, weight: FloatArray, stale: BoolArray, profile: Scopes) -> Pooled:
+    def pooled(self, profile: Scopes) -> Pooled:
+        """The fair prices by the profile's weights and method."""
+        stale = self._group.stale(profile)
+        weight = np.where(stale | self._group.not_asked(profile, stale), 0.0, self._group.weight)
         method = profile.profile.method
         for known in self._pooled:
             if (
@@ -74,11 +75,12 @@ def _by_market(places: BoolArray) -> dict[int, list[tuple[int, int]]]:
 class Judged:
     """A group with its fair prices: what beats them, market by market."""
 
-    def __init__(self, profile: Scopes, pooled: Pooled) -> None:
+    def __init__(self, profile: Scopes, pooled: Pooled, draws: Draws) -> None:
         self.group = group = pooled.group
         self.profile = profile.profile
         self.profiles = [profile.of(entry) for entry in group.entries]
         self.pooled = pooled
+        self._draws = draws
         self.fair = pooled.fair
         self.estimates = estimates(pooled, profile)
         self.without, self.lowest, self.highest = pooled.without, pooled.lowest, pooled.highest
@@ -115,6 +117,8 @@ class Judged:
     def market(self, m: int) -> PricedMarket:
         entry, pooled = self.group.entries[m], self.pooled
         fair = pooled.market(m)
+        if returns_stake_on_draw(entry.key.market):
+            fair = fair._replace(terms=self._draws.terms(pooled, m))
         if m in self._estimated:
             n = len(entry.board.bookmakers)
             fair = fair._replace(
@@ -227,5 +231,5 @@ class Judged:
 
     def _away(self, m: int, estimate: Estimate) -> float:
         event, key = self.group.entries[m].boards.event, self.group.entries[m].key
-        name = key.market.removeprefix(_ALTERNATE)
+        name = base_market(key.market)
         return half_points_worth(estimate, self.profiles[m], event.sport, event.league, name)

@@ -13,15 +13,14 @@ from typing import NamedTuple
 import numpy as np
 
 from bet_intel.ev_engine.domain.boards import Board, FloatArray, MarketKey
-from bet_intel.odds import Split, push_probability, threshold
+from bet_intel.odds import Split, base_market, push_probability, returns_stake_on_draw, threshold
 
 STAKE = "stake"
 STANDING_STAKE = "standing_stake"
 """What an EV is per unit of: the stake, or where a push is possible and not known the part of it that stands."""
 
-_ALTERNATE = "alternate_"
 _OVER = "Over"
-_DISAGREE = 0.05
+DISAGREE = 0.05
 """How far the fair probability of a line may be from that of the half lines beside it, before these tell no push."""
 
 
@@ -67,7 +66,7 @@ def line_view(place: Place) -> LineView | None:
     found = threshold(at)
     if found is None:
         return None
-    curve = Curve(place.event_id, key.market.removeprefix(_ALTERNATE), key.period, key.subject)
+    curve = Curve(place.event_id, base_market(key.market), key.period, key.subject)
     return LineView(curve, above, at, *found)
 
 
@@ -93,6 +92,11 @@ class Terms:
         return Terms(push, standing)
 
 
+def draw_not_known(books: int) -> Terms:
+    """Of a market whose bets come back on a draw, of which nobody tells how likely it is."""
+    return Terms(np.full(books, np.nan), np.ones(books), (Split.RETURNED, Split.RETURNED))
+
+
 class Lines:
     """The lines among `places`, with their fair probabilities.
 
@@ -115,16 +119,19 @@ class Lines:
         books = self._places[m].board.bookmakers
         view = self.views[m]
         if view is None:
+            key = self._places[m].key
+            if returns_stake_on_draw(key.market):
+                return draw_not_known(len(books))  # no line tells it: `Draws`
             # Without two sides of a number nothing tells what a line returns.
             known = Terms.plain(len(books))
-            return known if self._places[m].key.line is None else Terms(known.push + np.nan, known.standing)
+            return known if key.line is None else Terms(known.push + np.nan, known.standing)
         if view.split is Split.NONE:
             return Terms.plain(len(books))
         nothing = [np.nan] * len(books)
         below, beyond = (self._half(m, view, step) or nothing for step in (-0.5, 0.5))
         own = self._without[view.above, : len(books), m].tolist()
         rows = zip(own, below, beyond, strict=True)
-        push = np.array([push_probability(view.split, *row, _DISAGREE) for row in rows])
+        push = np.array([push_probability(view.split, *row, DISAGREE) for row in rows])
         splits = (view.split, view.split.other_side)
         return Terms(
             push,

@@ -14,8 +14,10 @@ from bet_intel.ev_engine.domain.boards import EventBoards
 from bet_intel.ev_engine.domain.categories import categories
 from bet_intel.ev_engine.domain.combinations import Combination, combinations
 from bet_intel.ev_engine.domain.comparable import comparable
+from bet_intel.ev_engine.domain.draws import Draws
 from bet_intel.ev_engine.domain.judging import PricedGroup
 from bet_intel.ev_engine.domain.lines import Terms
+from bet_intel.ev_engine.domain.pools import Pooled
 from bet_intel.ev_engine.domain.priced import FairMarket, PricedMarket
 from bet_intel.ev_engine.domain.profile import Category, Profile
 from bet_intel.ev_engine.domain.tensors import SECOND, Entry, Group, Scopes, same_basis, us
@@ -61,12 +63,17 @@ def _priced(events: Sequence[EventBoards], profiles: Sequence[Profile]) -> list[
         if groups is None:
             groups = _groups(events, scopes)
             bases.append((profile, groups))
+        draws = Draws(_pools(groups, scopes))
         markets: defaultdict[str, list[PricedMarket]] = defaultdict(list)
         for group in groups:
-            for entry, market in zip(group.entries, group.price(scopes), strict=True):
+            for entry, market in zip(group.entries, group.price(scopes, draws), strict=True):
                 markets[entry.boards.event.id].append(market)
         by_profile.append([_event(boards, scopes, markets[boards.event.id]) for boards in events])
     return list(zip(*by_profile, strict=True))
+
+
+def _pools(groups: "Sequence[PricedGroup | _OneSided]", profile: Scopes) -> Iterator[Pooled]:
+    return (group.pooled(profile) for group in groups if isinstance(group, PricedGroup))
 
 
 def _event(boards: EventBoards, scopes: Scopes, markets: list[PricedMarket]) -> PricedEvent:
@@ -99,7 +106,7 @@ class _OneSided:
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = entries
 
-    def price(self, _profile: Scopes) -> Iterator[PricedMarket]:
+    def price(self, _profile: Scopes, _draws: Draws) -> Iterator[PricedMarket]:
         return map(_one_sided, self.entries)
 
 

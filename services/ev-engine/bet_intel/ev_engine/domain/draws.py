@@ -1,0 +1,72 @@
+"""Markets whose bets come back on a draw: how likely that is, by the three-way prices of the same event and period.
+
+A market without the draw is a line of 0 on the margin: it holds where the stake stands, and the three-way prices tell
+what the half lines beside it would, P(first side wins) and P(first side wins or draws).
+"""
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from bet_intel.ev_engine.domain.lines import DISAGREE, Terms, draw_not_known
+from bet_intel.ev_engine.domain.pools import Pooled
+from bet_intel.odds import Split, push_probability
+
+_THREE_WAY = ("h2h", "h2h_3_way")
+"""What names match odds with the draw; the first is taken where both are priced."""
+_DRAW = "Draw"
+
+
+class _ThreeWay(NamedTuple):
+    pooled: Pooled
+    m: int
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        return self.pooled.group.entries[self.m].board.outcomes
+
+    def probability(self, outcome: str, bookmaker: str) -> float:
+        """Without the bookmaker's own prices."""
+        row, books = self.outcomes.index(outcome), self.pooled.group.entries[self.m].board.bookmakers
+        if bookmaker in books:
+            return self.pooled.without.item(row, books.index(bookmaker), self.m)
+        return self.pooled.fair.consensus.probability.item(row, self.m)
+
+
+class Draws:
+    """How likely the draws of events are, by one profile's `pools` of everything that is priced with them."""
+
+    def __init__(self, pools: Iterable[Pooled]) -> None:
+        self._pools = pools
+
+    @cached_property
+    def _three_way(self) -> dict[tuple[str, str], _ThreeWay]:
+        """By event and period. Made when it is first asked for: few events have a market that returns on a draw."""
+        found: dict[tuple[str, str], _ThreeWay] = {}
+        for pooled in self._pools:
+            for m, entry in enumerate(pooled.group.entries):
+                key = entry.key
+                if key.market not in _THREE_WAY or len(entry.board.outcomes) != 3 or _DRAW not in entry.board.outcomes:
+                    continue
+                if not pooled.fair.consensus.books_used[m]:
+                    continue
+                place = entry.boards.event.id, key.period
+                if place not in found or key.market == _THREE_WAY[0]:
+                    found[place] = _ThreeWay(pooled, m)
+        return found
+
+    def terms(self, pooled: Pooled, m: int) -> Terms:
+        """How the bets of market `m` of `pooled`, which come back on a draw, are settled."""
+        entry = pooled.group.entries[m]
+        books, outcomes = entry.board.bookmakers, entry.board.outcomes
+        three_way = self._three_way.get((entry.boards.event.id, entry.key.period))
+        if three_way is None or {*outcomes, _DRAW} != {*three_way.outcomes}:
+            return draw_not_known(len(books))
+        side, other = outcomes
+        push = np.empty(len(books))
+        for b, book in enumerate(books):
+            wins, loses = three_way.probability(side, book), three_way.probability(other, book)
+            push[b] = push_probability(Split.RETURNED, pooled.without.item(0, b, m), 1.0 - loses, wins, DISAGREE)
+        return Terms(push, np.where(np.isnan(push), 1.0, 1.0 - push), (Split.RETURNED, Split.RETURNED))

@@ -1,0 +1,134 @@
+"""Bets that come back on a draw, by the three-way prices of the same event."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bet_intel.ev_engine.domain.boards import Board, MarketKey
+from bet_intel.ev_engine.domain.combinations import Kind
+from bet_intel.ev_engine.domain.priced import Priced, ev_per
+from bet_intel.ev_engine.domain.pricing import PricedEvent, price, price_side_by_side
+from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.ev_engine.domain.stakes import stakes
+from bet_intel.odds import kelly_fraction
+from fixtures.engine_boards import H2H, board, boards, found, line
+
+HOME, AWAY, DRAW = "Harbour City", "Riverside", "Draw"
+BOOKS = ("alpha", "beta", "gamma")
+CHANCES = {HOME: 0.364, DRAW: 0.276, AWAY: 0.36}
+WINS = CHANCES[HOME] / (1 - CHANCES[DRAW])
+DNB = line("draw_no_bet", None)
+SOFT = {HOME: 2.12, AWAY: 1.70}
+PROFILE = Profile()
+
+
+def asked(chances: Mapping[str, float]) -> dict[str, float]:
+    """A bookmaker's prices, with a margin that the power method takes out."""
+    return {outcome: p ** (-1 / 1.05) for outcome, p in chances.items()}
+
+
+def three_way(chances: Mapping[str, float] = CHANCES, books: tuple[str, ...] = BOOKS) -> Board:
+    return board(dict.fromkeys(books, asked(chances)))
+
+
+def no_bet(soft: Mapping[str, float] = SOFT) -> Board:
+    return board({**dict.fromkeys(BOOKS, asked({HOME: WINS, AWAY: 1 - WINS})), "soft": soft})
+
+
+def priced(markets: Mapping[MarketKey, Board], profile: Profile = PROFILE) -> PricedEvent:
+    (event,) = price([boards(markets)], profile)
+    return event
+
+
+def one_of(event: PricedEvent, outcome: str = HOME, key: MarketKey = DNB) -> Priced:
+    return next(found(market)[outcome, "soft"] for market in event.markets if market.key == key)
+
+
+@pytest.mark.parametrize("match_odds", ["h2h", "h2h_3_way"])
+@pytest.mark.parametrize("period", ["full", "h1"])
+def test_what_comes_back_on_a_draw_is_counted(match_odds: str, period: str) -> None:
+    key = DNB._replace(period=period)
+    one = one_of(priced({key: no_bet(), MarketKey(match_odds, period, None, ""): three_way()}), key=key)
+    assert one.push == pytest.approx(CHANCES[DRAW], abs=1e-9)
+    assert one.ev == pytest.approx(CHANCES[HOME] * 1.12 - CHANCES[AWAY], abs=1e-9)
+    assert one.judgement.verdicts[-1].value == one.ev
+    assert ev_per(one) == "stake"
+
+
+def test_the_other_side_has_the_same_draw() -> None:
+    one = one_of(priced({DNB: no_bet({HOME: 1.70, AWAY: 2.15}), H2H: three_way()}), AWAY)
+    assert one.ev == pytest.approx(CHANCES[AWAY] * 1.15 - CHANCES[HOME], abs=1e-9)
+
+
+def test_a_lay_of_it_comes_back_as_often() -> None:
+    prices = dict.fromkeys(BOOKS, asked({HOME: WINS, AWAY: 1 - WINS}))
+    event = priced({DNB: board(prices, {"soft": {HOME: 1.90, AWAY: 2.10}}), H2H: three_way()})
+    one = one_of(event)
+    assert one.ev == pytest.approx(CHANCES[AWAY] * (1 / 0.90) - CHANCES[HOME], abs=1e-9)
+    assert ev_per(one) == "liability"
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {},
+        {H2H: board(dict.fromkeys(BOOKS, asked({HOME: WINS, AWAY: 1 - WINS})))},
+        {H2H._replace(period="h1"): three_way()},
+        {H2H: board(dict.fromkeys(BOOKS, asked(CHANCES)), ages=dict.fromkeys(BOOKS, 3600.0))},
+        {H2H: three_way({"Northgate": 0.364, DRAW: 0.276, AWAY: 0.36})},
+        # It makes .43 of what the stake stands in, and its own prices .50.
+        {H2H: three_way({HOME: 0.31, DRAW: 0.276, AWAY: 0.414})},
+    ],
+    ids=["none", "without a draw", "another period", "too old", "of others", "contradicts it"],
+)
+def test_where_nobody_tells_the_draw_the_ev_is_of_the_stake_that_stands(beside: dict[MarketKey, Board]) -> None:
+    one = one_of(priced({DNB: no_bet(), **beside}))
+    assert np.isnan(one.push)
+    assert ev_per(one) == "standing_stake"
+    assert one.ev == pytest.approx(WINS * 2.12 - 1, abs=1e-9)
+
+
+def test_no_price_tells_its_own_draw() -> None:
+    only_soft = priced({DNB: no_bet(), H2H: three_way(books=("soft",))})
+    assert np.isnan(one_of(only_soft).push)
+    # Whatever it says itself, its price is judged by what the others say.
+    with_soft = board({**dict.fromkeys(BOOKS, asked(CHANCES)), "soft": asked({HOME: 0.40, DRAW: 0.20, AWAY: 0.40})})
+    assert one_of(priced({DNB: no_bet(), H2H: with_soft})).push == pytest.approx(CHANCES[DRAW], abs=1e-9)
+
+
+def test_each_profile_has_the_draw_by_whom_it_asks() -> None:
+    """Of two that ask the same of one market, and not of the other."""
+    odds = board({**dict.fromkeys(BOOKS, asked(CHANCES)), "pinnacle": asked({HOME: 0.354, DRAW: 0.296, AWAY: 0.35})})
+    markets = {DNB: no_bet(), H2H: odds}
+    profiles = [PROFILE, replace(PROFILE, name="sharp", sharp_references=True)]
+    ((consensus, sharp),) = price_side_by_side([boards(markets)], profiles)
+    assert one_of(sharp).push == pytest.approx(0.296, abs=1e-9)
+    assert one_of(consensus).push < 0.29
+    assert one_of(consensus).ev == one_of(priced(markets)).ev
+
+
+def test_a_stake_is_that_of_what_stands() -> None:
+    """A returned stake moves nothing, whether it is known how often it is."""
+    whole = replace(PROFILE, kelly_fraction=1.0, stake_cap=1.0)
+    for beside in ({H2H: three_way()}, {}):
+        event = priced({DNB: no_bet(), **beside}, whole)
+        assert list(stakes(event.markets, whole).values()) == pytest.approx([kelly_fraction(WINS, 2.12)], abs=1e-9)
+
+
+def test_the_legs_of_a_low_hold_are_worth_what_stands_of_them() -> None:
+    offered = no_bet({HOME: 2.0, AWAY: 1.7})
+    found = priced({DNB: board({**_prices(offered), "other": {HOME: 1.7, AWAY: 1.98}}), H2H: three_way()})
+    (low_hold,) = [one for one in found.combinations if one.market.key == DNB]
+    assert low_hold.kind is Kind.LOW_HOLD
+    evs = {leg.market.board.outcomes[leg.outcome]: leg.ev for leg in low_hold.legs}
+    assert evs[HOME] == pytest.approx(CHANCES[HOME] * 1.0 - CHANCES[AWAY], abs=1e-3)
+    assert evs[AWAY] == pytest.approx(CHANCES[AWAY] * 0.98 - CHANCES[HOME], abs=1e-3)
+
+
+def _prices(of: Board) -> dict[str, dict[str, float]]:
+    return {
+        book: {outcome: float(of.back[o, b]) for o, outcome in enumerate(of.outcomes)}
+        for b, book in enumerate(of.bookmakers)
+    }
