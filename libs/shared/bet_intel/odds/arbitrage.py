@@ -15,6 +15,7 @@ import numpy as np
 
 from bet_intel.odds.arrays import FloatArray, same_kind
 from bet_intel.odds.conversion import checked_commission, checked_decimal
+from bet_intel.odds.settlement import Split
 
 Number = float | FloatArray
 _NEAR = 1e-6
@@ -60,6 +61,17 @@ class Stakes:
     @property
     def total(self) -> Decimal:
         return sum(self.stakes, Decimal(0))
+
+    def where_split(self, splits: Sequence[Split]) -> Decimal | None:
+        """What is won or lost where the result is the number beside the line that all legs are on; None on a line that
+        has none.
+
+        A whole line returns every stake. On a quarter line one leg wins by half a stake and the others lose half of
+        theirs, which in all is half of what is won when that leg wins.
+        """
+        if Split.RETURNED in splits:
+            return Decimal(0)
+        return self.profits[splits.index(Split.HALF_WON)] / 2 if Split.HALF_WON in splits else None
 
     @property
     def worst(self) -> Decimal:

@@ -25,7 +25,7 @@ from bet_intel.api.read_model import Record
 from bet_intel.odds import Stakes, liability_step, rounded_stakes
 
 _CENT = Decimal("0.01")
-_ARBITRAGE = "arbitrage"
+_ARBITRAGE, _MIDDLE = "arbitrage", "middle"
 
 
 class Staking(NamedTuple):
@@ -71,7 +71,15 @@ def _rounded(legs: Sequence[Leg], staking: Staking) -> Stakes:
         liability_step(step, leg.price) if leg.side == LAY else step
         for leg, step in zip(legs, staking.steps(legs), strict=True)
     ]
-    return rounded_stakes([leg.net_price for leg in legs], staking.stake, steps, [leg.limit for leg in legs])
+    prices, limits = [leg.net_price for leg in legs], [leg.limit for leg in legs]
+    return rounded_stakes(prices, staking.stake, steps, limits, legs[0].winning)
+
+
+def _worst(kind: str, legs: Sequence[Leg], placed: Stakes) -> Decimal:
+    """The least that is won at any result, also at one that returns stakes."""
+    # Of a middle one leg is won in full at every result: the other's being returned is no worse than its being lost.
+    returned = None if kind == _MIDDLE else placed.where_split([leg.split for leg in legs])
+    return placed.worst if returned is None else min(placed.worst, returned)
 
 
 def _shown(
@@ -104,7 +112,7 @@ def _shown(
             _leg(row, leg, bet, newest, american=odds_format == "american")
             for leg, bet in zip(legs, map(_Bet, steps, placed.stakes, placed.profits), strict=True)
         ],
-        stakes=PlacedStakes(_money(placed.total), _placed(max(steps)), _money(placed.worst)),
+        stakes=PlacedStakes(_money(placed.total), _placed(max(steps)), _money(_worst(row["kind"], legs, placed))),
         opening=row["opening"],
         first_seen=_time(row["first_seen"]),
         opened_at=_time(row["opened_at"]),

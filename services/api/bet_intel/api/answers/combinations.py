@@ -50,7 +50,13 @@ class PlacedStakes(msgspec.Struct, frozen=True):
 
     total: Decimal
     step: Annotated[Decimal, Meta(description="The coarsest of the legs.")]
-    worst_profit: Annotated[Decimal, Meta(description="The least that is won, or the most that is lost (below 0).")]
+    worst_profit: Annotated[
+        Decimal,
+        Meta(
+            description="The least that is won at any result, or the most that is lost (below 0): 0 where a whole line "
+            "returns the stakes, on a quarter line half of what a leg wins."
+        ),
+    ]
 
 
 class Combination(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +68,9 @@ class Combination(msgspec.Struct, frozen=True, kw_only=True):
     profile: str
     event: EventRef
     odds_format: OddsFormatName
-    cost: Annotated[float, Meta(description="Sum of the legs' inverse net prices: below 1 it is an arbitrage.")]
+    cost: Annotated[float, Meta(
+            description="Sum of the legs' inverse net prices, by how many of them win: below 1 it is an arbitrage."
+        )]
     ev: Annotated[float, Meta(description="Per unit staked in all, before rounding; certain but of a middle.")]
     window: Annotated[Window | None, Meta(description="Of a middle.")]
     legs: list[CombinationLeg]
