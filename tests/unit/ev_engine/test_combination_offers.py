@@ -73,9 +73,7 @@ def test_an_absurd_quote_hides_no_middle() -> None:
     upper = {name: {"Over": 1 / 0.4532, "Under": 1 / 0.5768} for name in FAIR}
     low = board({**lower, "low": {"Over": 1.92, "Under": 1.9}, "wrong": {"Over": 9.0, "Under": 1.01}})
     high = board({**upper, "high": {"Over": 1.9, "Under": 1.92}})
-    middles = [
-        one for one in found({line("totals", 8.5): low, line("totals", 9.5): high}) if one.kind is Kind.MIDDLE
-    ]
+    middles = [one for one in found({line("totals", 8.5): low, line("totals", 9.5): high}) if one.kind is Kind.MIDDLE]
     assert {legs(one)[0][1]: one.ev_class for one in middles} == {"wrong": "suspect", "low": "take"}
     # At one bookmaker, the next best is taken at the line where that costs less.
     both = {"same": {"Over": 1.93, "Under": 1.85}}, {"same": {"Over": 1.85, "Under": 1.94}}
@@ -83,9 +81,7 @@ def test_an_absurd_quote_hides_no_middle() -> None:
         board({**lower, **both[0], "low": {"Over": 1.92, "Under": 1.9}}),
         board({**upper, **both[1], "high": {"Over": 1.9, "Under": 1.90}}),
     )
-    (middle,) = (
-        one for one in found({line("totals", 8.5): low, line("totals", 9.5): high}) if one.kind is Kind.MIDDLE
-    )
+    (middle,) = (one for one in found({line("totals", 8.5): low, line("totals", 9.5): high}) if one.kind is Kind.MIDDLE)
     assert legs(middle) == (("Over", "low", 1.92), ("Under", "same", 1.94))
 
 

@@ -68,10 +68,17 @@ class Combination(msgspec.Struct, frozen=True, kw_only=True):
     profile: str
     event: EventRef
     odds_format: OddsFormatName
-    cost: Annotated[float, Meta(
-            description="Sum of the legs' inverse net prices, by how many of them win: below 1 it is an arbitrage."
-        )]
-    ev: Annotated[float, Meta(description="Per unit staked in all, before rounding; certain but of a middle.")]
+    cost: Annotated[
+        float,
+        Meta(description="Sum of the legs' inverse net prices, by how many of them win: below 1 it is an arbitrage."),
+    ]
+    ev: Annotated[
+        float,
+        Meta(
+            description="Per unit staked in all, before rounding; of a line that returns stakes times the part that "
+            "stands, where that is known. Certain but of a middle and of such a line."
+        ),
+    ]
     window: Annotated[Window | None, Meta(description="Of a middle.")]
     legs: list[CombinationLeg]
     stakes: PlacedStakes
