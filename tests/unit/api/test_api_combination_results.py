@@ -71,7 +71,7 @@ def test_on_a_quarter_line_half_of_what_a_leg_wins_is_certain(
     won, lost = stakes.pop(half_wins), next(iter(stakes.values()))
     half = (won[0] * (won[1] - 1) - lost[0]) / 2
     assert one.stakes.worst_profit == min(half, *(leg.profit for leg in one.legs))
-    assert 0 < one.stakes.worst_profit
+    assert one.stakes.worst_profit > 0
     assert "it is half of that, and how often" in one.explanation[-1]
 
 

@@ -95,7 +95,7 @@ def choices(bets: Sequence[Bet], most: float, profile: Profile, winning: int = 1
     # No others cost less.
     if len(best) < len(bets) or cost_of(best, winning) > most:
         return
-    if _apart(best) and all([_sound(leg, profile) for leg in best]):
+    if _apart(best) and all(_sound(leg, profile) for leg in best):
         yield best
         return
     ranked = [each.ranked() for each in bets]
@@ -103,7 +103,7 @@ def choices(bets: Sequence[Bet], most: float, profile: Profile, winning: int = 1
     if every is None or cost_of(every, winning) > most:
         return
     yield every
-    if not all([_sound(leg, profile) for leg in every]):
+    if not all(_sound(leg, profile) for leg in every):
         sound = _cheapest([[leg for leg in legs if _sound(leg, profile)] for legs in ranked])
         if sound is not None and cost_of(sound, winning) <= most:
             yield sound
