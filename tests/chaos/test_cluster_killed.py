@@ -48,7 +48,7 @@ def undisturbed(recording: Path) -> Outcome:
 def test_one_process_of_each_type_dies_and_nothing_is_missing_at_the_end(recording: Path, undisturbed: Outcome) -> None:
     assert undisturbed[1], "the recording should end with open opportunities"
     source = ("--source", f"replay:{recording}", "--speed", str(_SPEED))
-    with started(f"killed-{os.getpid()}", "--small", *source) as cluster:
+    with started("killed", "--small", *source) as cluster:
         processes = cluster.processes()
         victims = [f"{name}.1" for name in (*(one for one in ONE_OF_EACH if one not in _SEEN_BY), *_SEEN_BY)]
         first = _position(cluster)

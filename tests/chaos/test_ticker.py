@@ -176,7 +176,8 @@ async def test_duties_are_done_again_in_the_next_term_and_what_they_need_is_wait
             await until(lambda: ticks > 3)
             async with database.transaction() as connection:
                 await connection.execute("update ticker set epoch = epoch + 1")
-            await until(lambda: len(terms) == 2)
+            # A machine that is held up for longer than the silence begins one more.
+            await until(lambda: len(terms) >= 2)
         assert terms[0] is not None
         assert terms[1] is not None
         assert terms[1] > terms[0]

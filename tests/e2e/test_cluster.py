@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("servers")]
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    with started(f"engines-{os.getpid()}", "--small", "--postgres-replicas", "1", "--no-services") as cluster:
+    with started("engines", "--small", "--postgres-replicas", "1", "--no-services") as cluster:
         yield cluster
 
 

@@ -1,6 +1,5 @@
 """Two days of recorded baseball played through a cluster end as they do in the embedded run."""
 
-import os
 
 import pytest
 
@@ -28,5 +27,5 @@ def test_two_days_of_baseball_every_five_minutes() -> None:
         system.until_played(_SECONDS)
         expected = outcome(system)
     assert expected[1], "the recording should end with open opportunities"
-    with started(f"baseball-{os.getpid()}", "--small", "--process", "ev-engine.consume=2", *source) as cluster:
+    with started("baseball", "--small", "--process", "ev-engine.consume=2", *source) as cluster:
         until_outcome(cluster, expected, _SECONDS)

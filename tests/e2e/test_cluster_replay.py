@@ -92,7 +92,7 @@ def cluster(recording: Path, embedded: Outcome) -> Iterator[Cluster]:
     arguments = ["--small", "--postgres-replicas", "1", "--source", f"replay:{recording}", "--speed", "max"]
     for name, number in _COUNTS.items():
         arguments += ["--process", f"{name}={number}"]
-    with started(f"replay-{os.getpid()}", *arguments) as cluster:
+    with started("replay", *arguments) as cluster:
         yield cluster
 
 

@@ -6,7 +6,6 @@ import gzip
 import itertools
 import json
 import math
-import os
 import tomllib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
@@ -142,7 +141,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
                 "PYTHONPATH": str(Path(__file__).parents[1] / "fixtures/odds_api_here"),
             }
             arguments = ("--small", "--postgres-replicas", "1", "--source", "the_odds_api")
-            stack = started(f"observed-{os.getpid()}", *arguments, "--process", f"{SCHEDULER.name}=0", env=env)
+            stack = started("observed", *arguments, "--process", f"{SCHEDULER.name}=0", env=env)
             cluster = await asyncio.to_thread(stack.__enter__)
             try:
                 # The clock of what is recorded begins to run when somebody is there to look at it.

@@ -61,16 +61,19 @@ def test_table_shows_what_the_gateway_serves_and_is_renewed_in_place() -> None:
         lines = until_renewed(screen, 3)
         assert sum("first answer" in line for line in lines) == 1, "what was said before stays above"
 
+        answered: list[dict[str, Any]] = []
+
         def as_served(lines: list[str]) -> bool:
+            # Of what is compared, not of a later answer: prices move on.
+            answered[:] = served(screen.port)
             listed = [
                 (f"{100 * one['ev']:+.1f} %", one["class"], f"{one['price']:.2f}", f"{one['fair_odds']:.2f}")
-                for one in served(screen.port)
+                for one in answered
             ]
             return bool(listed) and rows(lines) == listed
 
         lines = screen.until(as_served, "showing what /v1/opportunities answers")
-        one = served(screen.port)[0]
-        assert any(one["bookmaker"]["title"][:8] in line for line in lines)
+        assert any(answered[0]["bookmaker"]["title"][:8] in line for line in lines)
 
         code, lines = screen.press_ctrl_c()
         assert code == 0

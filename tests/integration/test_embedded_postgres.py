@@ -210,7 +210,8 @@ def test_a_path_that_is_long_or_odd_works_and_leaves_no_socket_folder(
     open_folder: Path, name: str, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     temporary = open_folder / "tmp"
-    temporary.mkdir(mode=0o755)
+    temporary.mkdir()
+    temporary.chmod(0o755)  # whatever the umask
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     monkeypatch.setenv("TMPDIR", str(temporary))
     path = open_folder / name / "data"

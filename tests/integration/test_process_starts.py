@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from bet_intel.compose.embedded_postgres import EmbeddedPostgres, open_data_folder
+from bet_intel.compose.servers.ports import free_port
 from bet_intel.compose.servers.rabbitmq import Permissions
 from bet_intel.shared.dramatiq_workers.queues import DramatiqTasks
 from bet_intel.shared.postgres.provision import owner_of, provision
@@ -23,7 +24,7 @@ from fixtures.processes import Process, process
 from fixtures.servers import Vhost
 from fixtures.small_service import JOBS, MIGRATIONS
 from fixtures.waiting import until
-from fixtures.ways import free_port, open_way
+from fixtures.ways import open_way
 
 pytestmark = pytest.mark.integration
 
@@ -88,7 +89,7 @@ async def test_a_worker_started_before_its_database_and_broker_waits_for_each_an
 ) -> None:
     await own_postgres.ensure_databases(["small"])
     dsn = own_postgres.dsn("small")
-    port = await free_port()
+    port = free_port()
     place = vhost.rabbitmq.nodes[0].port
     broker = vhost.url.replace(str(place), str(port))
     async with process(SMALL, "migrate", environment(vhost.url, dsn)) as migrating:
@@ -129,7 +130,7 @@ async def test_migrate_started_before_its_database_waits_and_then_migrates(
 
 
 async def test_migrate_waits_no_longer_than_it_is_told(vhost: Vhost) -> None:
-    dsn = f"postgresql://small:s3cret@127.0.0.1:{await free_port()}/small"
+    dsn = f"postgresql://small:s3cret@127.0.0.1:{free_port()}/small"
     settings = environment(vhost.url, dsn, BET_INTEL_SMALL_DATABASE_WAIT="0.2")
     async with process(SMALL, "migrate", settings) as migrating:
         await ends_saying(migrating, "migrate", r"no connection to its database within 0\.2 s.*is PostgreSQL started")
@@ -182,7 +183,7 @@ async def test_an_unmigrated_database_and_a_role_without_a_grant_are_mended_as_i
 async def test_a_process_that_waits_for_its_broker_is_healthy_and_not_ready(
     make_database: MakeDatabase, vhost: Vhost, kind: str
 ) -> None:
-    nowhere = f"amqp://guest:guest@127.0.0.1:{await free_port()}/small"
+    nowhere = f"amqp://guest:guest@127.0.0.1:{free_port()}/small"
     settings = environment(nowhere, await make_database(MIGRATIONS), BET_INTEL_METRICS_PORT="0")
     async with process(SMALL, kind, settings) as waiting:
         await until(lambda: bool(waiting.says("waiting for the broker")), timeout=30)
@@ -235,7 +236,7 @@ async def test_a_key_for_secrets_that_is_none_is_named_with_the_way_to_make_one(
     for module, name, kind in (("notifier", "notifier", "worker"), ("api", "api", "serve")):
         settings = {
             "BET_INTEL_BROKER_URL": vhost.url,
-            f"BET_INTEL_{module.upper()}_DSN": f"postgresql://small@127.0.0.1:{await free_port()}/small",
+            f"BET_INTEL_{module.upper()}_DSN": f"postgresql://small@127.0.0.1:{free_port()}/small",
             f"BET_INTEL_{module.upper()}_SECRETS_KEY": "s3cret",
         }
         async with process(f"bet_intel.{module}", kind, settings) as refused:

@@ -16,6 +16,7 @@ from aio_pika.abc import AbstractChannel
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
+from bet_intel.compose.servers.ports import free_port
 from bet_intel.compose.servers.rabbitmq import Permissions
 from bet_intel.shared.message_metrics import MessageMetrics
 from bet_intel.shared.messaging import DeadLetter, Message, Queue, TerminalError
@@ -29,7 +30,7 @@ from fixtures.engines import ODDS_QUEUE, QUICK, KeptInMemory, connector
 from fixtures.outgoing_amqp import for_driver
 from fixtures.servers import Vhost
 from fixtures.waiting import running, until
-from fixtures.ways import free_port, open_way
+from fixtures.ways import open_way
 
 pytestmark = pytest.mark.integration
 
@@ -231,7 +232,7 @@ async def test_a_consumer_started_before_its_broker_waits_and_says_so(
     seen = Seen()
     await bus_of(vhost, seen).declare()
     place = vhost.rabbitmq.nodes[0].port
-    port = await free_port()
+    port = free_port()
     bus = RabbitBus(connector(vhost.url.replace(str(place), str(port))), QUICK)
     bus.subscribe(ODDS_QUEUE, seen, KeptInMemory())
 

@@ -208,6 +208,16 @@ def test_an_old_primary_that_comes_back_is_mended_by_healing(postgres_group: Pos
     assert postgres_group.sql(first, "select pg_is_in_recovery()") == "f"
 
 
+def test_a_replica_that_follows_nobody_is_mended_by_healing(postgres_group: PostgresGroup, apart: PostgresHost) -> None:
+    """As a test leaves it that ends before another primary is chosen."""
+    postgres_group.sql(postgres_group.primary, "drop table if exists missed", "create table missed (number int)")
+
+    postgres_group.heal()
+
+    assert postgres_group.sql(apart, "select to_regclass('missed')") == "missed"
+    postgres_group.sql(postgres_group.primary, "drop table missed")
+
+
 async def test_a_suspended_host_accepts_and_does_not_answer(postgres_group: PostgresGroup) -> None:
     replica = postgres_group.replicas[0]
     dsn = postgres_group.dsn(replica, "postgres")
@@ -241,3 +251,22 @@ def test_a_replica_takes_over_from_a_dead_master(redis_cluster: RedisCluster) ->
     assert redis_cluster.command(new, "get", "orders") == "1"
     redis_cluster.heal()
     assert redis_cluster.command(master, "role").splitlines()[0] == "slave"
+
+
+def test_healed_every_node_knows_the_masters_and_each_of_these_has_its_replica(redis_cluster: RedisCluster) -> None:
+    master = redis_cluster.master_of("orders")
+    redis_cluster.kill(master)
+    new = redis_cluster.wait_for_master("orders", other_than=master)
+    [stray, *_] = [node for node in redis_cluster.nodes if node not in (master, *redis_cluster.masters())]
+    # It is a master without slots that nobody knows.
+    redis_cluster.command(stray, "cluster", "reset", "hard")
+
+    redis_cluster.heal()
+
+    roles = {node.name: redis_cluster.command(node, "role").splitlines() for node in redis_cluster.nodes}
+    masters = {node.name for node in redis_cluster.masters()}
+    assert len(masters) == 3
+    assert new.name in masters
+    assert {name for name, role in roles.items() if role[0] == "master"} == masters
+    followed = [int(role[2]) for role in roles.values() if role[0] == "slave"]
+    assert sorted(followed) == sorted(node.port for node in redis_cluster.nodes if node.name in masters)

@@ -154,6 +154,7 @@ def _fill_what_was_added(body: opportunities_updated_pb2.OpportunitiesUpdated, s
     )
     fill(body.pooling, winning=[1, 1], worst_end=[0, 1])
     fill(body.reference_weights, weight=[4.0, 0.0], mid=[0, 1])
+    fill(body.same_exchanges, reference=[1], counted_as=[0])
     fill(body.estimates, outcome=[1], bookmaker=[0], low=[0.41], high=[0.44], half_points=[2.0])
     fill(body.estimate_lines, estimate=[0], market=[0], part=[1.0])
     fill(body.refusal_gates, refusal=[0], gate_s=[strings.row("not_started")], value=[3900.0], bound=[0.0])

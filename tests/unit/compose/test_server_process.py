@@ -3,8 +3,12 @@
 import os
 import select
 import signal
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -87,3 +91,28 @@ def test_servers_that_start_side_by_side_are_given_different_ports(monkeypatch: 
     given = [next(side) for _ in range(6) for side in sides]
 
     assert len(set(given)) == 30
+
+
+_ASKS = """
+import sys
+from bet_intel.compose.servers import ports
+ports._FIRST, ports._LAST = 11_900, 11_960
+print(*[port for port, _ in zip(ports.free_ports(), range(10))], flush=True)
+sys.stdin.read()
+"""
+
+
+def test_servers_that_two_processes_start_are_given_different_ports() -> None:
+    """Each of which its server can listen on."""
+    with ExitStack() as stack:
+        asking = [
+            stack.enter_context(
+                subprocess.Popen([sys.executable, "-c", _ASKS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            )
+            for _ in range(2)
+        ]
+        given = [int(port) for one in asking if one.stdout is not None for port in one.stdout.readline().split()]
+        for port in given:
+            stack.enter_context(socket.create_server(("127.0.0.1", port)))
+
+    assert len(set(given)) == len(given) == 20

@@ -35,6 +35,46 @@ def test_an_exchange_counts_double_from_both_sides_and_not_at_all_from_one() -> 
     assert found(priced(board({**books, "smarkets": {"A": 2.2, "B": 1.8}}))).keys() == {("A", "smarkets")}
 
 
+THREE_KEYS = ("betfair_ex_uk", "betfair_ex_eu", "betfair_ex_au")
+
+
+def test_an_exchange_under_three_keys_is_one_bookmaker() -> None:
+    """Three equal voices would be the majority of five, and name the two that are sound."""
+    even, other = {"A": 1.95, "B": 1.95}, {"A": 1.60, "B": 2.50}
+    lay = {key: {"A": 1.62, "B": 2.56} for key in THREE_KEYS}
+    market = priced(board({"pinnacle": even, "draftkings": even, **dict.fromkeys(THREE_KEYS, other)}, lay))
+    left_out = dict(zip(market.board.bookmakers, market.fair.left_out, strict=True))
+    assert [left_out[key] for key in ("pinnacle", "draftkings")] == ["", ""]
+    assert sorted(left_out[key] for key in THREE_KEYS) == ["", "same_exchange", "same_exchange"]
+    counted = [key for key in THREE_KEYS if not left_out[key]]
+    assert shares(market)[counted[0]] <= 0.4
+    # Its prices under every key are judged by the two others alone.
+    without = market.fair.leave_one_out
+    for key in THREE_KEYS:
+        assert without[0, market.board.bookmakers.index(key)] == pytest.approx(0.5, abs=1e-9)
+
+
+def test_of_an_exchange_under_several_keys_the_newest_that_is_complete_counts() -> None:
+    books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma")}
+    back = {**books, **{key: {"A": 1.95, "B": 1.95} for key in THREE_KEYS}}
+    lay = {key: {"A": 2.05, "B": 2.05} for key in THREE_KEYS[:2]}
+    market = priced(board(back, lay, ages={"betfair_ex_uk": 60.0, "betfair_ex_eu": 5.0, "betfair_ex_au": 1.0}))
+    assert {key: share > 0 for key, share in shares(market).items() if key in THREE_KEYS} == {
+        "betfair_ex_uk": False,
+        "betfair_ex_eu": True,
+        "betfair_ex_au": False,
+    }
+    left_out = dict(zip(market.board.bookmakers, market.fair.left_out, strict=True))
+    assert left_out["betfair_ex_uk"] == "same_exchange"
+    assert left_out["betfair_ex_au"] == "incomplete_market"
+
+
+def test_other_keys_that_begin_alike_are_bookmakers_of_their_own() -> None:
+    even = {"A": 1.95, "B": 1.95}
+    market = priced(board({"betfair_sb_uk": even, "betfair_sb_eu": even, "smarkets_x": even, "smarkets_y": even}))
+    assert set(market.fair.left_out) == {""}
+
+
 @pytest.mark.parametrize(
     "lay",
     [

@@ -131,6 +131,25 @@ def test_books_devigged_once_serve_every_set_of_weights(
             np.testing.assert_array_equal(values, at_once[name], err_msg=name)
 
 
+@given(groups())
+def test_what_stands_for_a_book_is_left_out_with_it(
+    group: tuple[FloatArray, FloatArray, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]],
+) -> None:
+    implied, weight, mid = group
+    books = len(weight)
+    weight = weight.copy()
+    weight[0] = 0.0  # the last one stands for it
+    counted_as = np.arange(books)[:, np.newaxis].repeat(weight.shape[1], axis=1)
+    counted_as[0] = books - 1
+    found = fair_prices(implied, weight, is_mid=mid, counted_as=counted_as)
+    alone = fair_prices(implied, weight, is_mid=mid)
+    ours, theirs = flat(found), flat(alone)
+    for name in ("leave_one_out.probability", "leave_one_out.share", "leave_one_out_band.lowest"):
+        np.testing.assert_array_equal(ours[name][0], theirs[name][books - 1])
+        np.testing.assert_array_equal(ours[name][1:], theirs[name][1:])
+    np.testing.assert_array_equal(found.consensus.probability, alone.consensus.probability)
+
+
 def test_books_devigged_by_another_method_are_refused() -> None:
     implied = board((1.90, 1.95), (1.87, 2.00))
     with pytest.raises(ValueError, match="devigged by power"):

@@ -1,5 +1,6 @@
 """Free TCP ports of the loopback interface."""
 
+import os
 import random
 import socket
 import threading
@@ -10,9 +11,10 @@ from collections.abc import Iterator
 # that port + 10000, where a node of a Redis Cluster talks to the others, lies below them too.
 _FIRST, _LAST = 12_000, 22_000
 _ATTEMPTS = 200
-# Of this process, whose servers start side by side: one that takes a minute to listen must find its port free.
+# Servers start side by side: one that takes a minute to listen must find its port free.
 _PROMISE_SECONDS = 180.0
-_promised: dict[int, float] = {}
+_promised: dict[int, tuple[float, int]] = {}
+"""Of this process: until when, and what keeps other processes from it."""
 _promising = threading.Lock()
 
 
@@ -46,15 +48,37 @@ def free_ports(*companions: int) -> Iterator[int]:
 
 
 def _promise(ports: set[int]) -> bool:
-    """Whether all are free, and promised to nobody else; if so they are promised to the caller."""
+    """Whether all are free, and promised to nobody else, here or in another process; if so they are to the caller."""
     with _promising:
         now = time.monotonic()
-        for port in [port for port, until in _promised.items() if until < now]:
-            del _promised[port]
-        if not _promised.keys().isdisjoint(ports) or not all(is_free(one) for one in ports):
-            return False
-        _promised.update(dict.fromkeys(ports, now + _PROMISE_SECONDS))
+        for port in [port for port, (until, _) in _promised.items() if until < now]:
+            os.close(_promised.pop(port)[1])
+        held: dict[int, int] = {}
+        for port in ports:
+            descriptor = None if port in _promised else _hold(port)
+            if descriptor is None:
+                for one in held.values():
+                    os.close(one)
+                return False
+            held[port] = descriptor
+        _promised.update({port: (now + _PROMISE_SECONDS, descriptor) for port, descriptor in held.items()})
         return True
+
+
+def _hold(port: int) -> int | None:
+    """Binds a port and does not listen there; None where somebody else does one or the other.
+
+    Who holds one in this way, in whatever process, is not given it. A server is: it allows the address to be used
+    again, as who restarts has to, and so does whoever holds it, once it is his.
+    """
+    probe = socket.socket()
+    try:
+        probe.bind(("127.0.0.1", port))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    except OSError:
+        probe.close()
+        return None
+    return probe.detach()
 
 
 def is_free(port: int) -> bool:

@@ -259,10 +259,11 @@ class PostgresGroup:
             self.resume(host)
         if not self.runs(self.primary):
             self.start_host(self.primary)
+        self._wait_for_sql(self.primary, "select 1", "1")
         if not self.is_settled:
             self.settle()
         for host in self.replicas:
-            if not self.runs(host) or self.sql(host, "select pg_is_in_recovery()") == "f":
+            if not self.runs(host) or not self._state.follows(host):
                 self.rebase(host)
             elif self._is_paused(host):
                 self.resume_replay(host)

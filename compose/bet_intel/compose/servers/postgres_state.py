@@ -50,3 +50,11 @@ class PostgresState(msgspec.Struct, frozen=True):
             return self.sql(host, "select 1") == "1"
         except ServerError:
             return False
+
+    def follows(self, host: PostgresHost) -> bool:
+        """Whether it is a replica that has been told of the present primary, and answers."""
+        told = f"current_setting('primary_conninfo') like '%port={self.primary_host.port} %'"
+        try:
+            return self.sql(host, f"select pg_is_in_recovery() and {told}") == "t"
+        except ServerError:
+            return False

@@ -5,7 +5,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple, Self
+from typing import Self
 
 import msgspec
 
@@ -13,6 +13,7 @@ from bet_intel.compose.servers.folder import ServersFolder
 from bet_intel.compose.servers.ports import free_ports
 from bet_intel.compose.servers.processes import Server, ServerError, ServerProcess
 from bet_intel.compose.servers.programs import REDIS
+from bet_intel.compose.servers.redis_view import Seen, is_whole, parse, replicas
 
 _SLOTS = 16384
 _BUS = 10_000
@@ -131,14 +132,14 @@ class RedisCluster:
 
     def masters(self) -> list[RedisNode]:
         """The living masters, as the first node that answers sees them."""
-        return [one.node for one in self._seen() if "master" in one.flags and one.lives]
+        return [self._at(one.port) for one in self._seen() if "master" in one.flags and one.lives]
 
     def master_of(self, key: str) -> RedisNode:
         """The master that serves a key."""
         slot = int(self._ask_any("cluster", "keyslot", key))
         for one in self._seen():
             if one.lives and any(slot in slots for slots in one.slots):
-                return one.node
+                return self._at(one.port)
         raise ServerError(f"no living master serves slot {slot}")
 
     def wait_for_master(self, key: str, other_than: RedisNode) -> RedisNode:
@@ -193,12 +194,19 @@ class RedisCluster:
         self._wait("the Redis Cluster is not whole", lambda: all(self._is_whole(node) for node in self._living()))
 
     def heal(self) -> None:
-        """Brings back what is dead or suspended; returns when the cluster is whole."""
+        """Brings back what is dead, suspended or astray.
+
+        Returns when all nodes agree on who the masters are, and each of these has its replicas: a master that another
+        has taken over from calls itself one until it is told, and one that was reset follows nobody by itself.
+
+        Raises:
+            ServerError: it does not come to that in time.
+        """
         for node in self.nodes:
             self.resume(node)
             if not self.runs(node):
                 self.start_node(node)
-        self.wait_for_cluster()
+        self._wait("not every master of the Redis Cluster has its replicas", self._is_healed)
 
     def stop(self) -> None:
         """Ends all nodes in order; nothing is kept."""
@@ -258,6 +266,27 @@ class RedisCluster:
             "role:master" in replication or "master_link_status:up" in replication
         )
 
+    def _is_healed(self) -> bool:
+        """Whether all is as it was started; where a node has lost its place, it is given one."""
+        try:
+            views = [self._seen_by(node) for node in self.nodes]
+            self._gather(max(views, key=len))
+            return is_whole(views) and all(self._is_whole(node) for node in self.nodes)
+        except ServerError:
+            # It is just starting, or has yet to hear of the master that it is to follow.
+            return False
+
+    def _gather(self, view: list[Seen]) -> None:
+        """Has the view's node meet those that it does not know, and those that follow nobody follow a master."""
+        known = {one.port for one in view}
+        for node in self.nodes:
+            if node.port not in known:
+                self.command(self._at(view[0].port), "cluster", "meet", "127.0.0.1", str(node.port))
+        shares = replicas(view)
+        for one in view:
+            if one.is_astray and shares:
+                self.command(self._at(one.port), "cluster", "replicate", min(shares, key=shares.__getitem__))
+
     def _answers(self, node: RedisNode) -> bool:
         try:
             return self.command(node, "ping") == "PONG"
@@ -279,15 +308,15 @@ class RedisCluster:
                 problem = error
         raise problem
 
-    def _seen(self) -> list["_Seen"]:
+    def _seen(self) -> list[Seen]:
         """What the first node that answers knows of all."""
-        seen = []
-        for line in self._ask_any("cluster", "nodes").splitlines():
-            _, address, flags, _, _, _, _, _, *ranges = line.split()
-            port = int(address.partition("@")[0].rpartition(":")[2])
-            node = next(node for node in self.nodes if node.port == port)
-            seen.append(_Seen(node, frozenset(flags.split(",")), [_slots(one) for one in ranges]))
-        return seen
+        return parse(self._ask_any("cluster", "nodes"))
+
+    def _seen_by(self, node: RedisNode) -> list[Seen]:
+        return parse(self.command(node, "cluster", "nodes"))
+
+    def _at(self, port: int) -> RedisNode:
+        return next(node for node in self.nodes if node.port == port)
 
     def _wait(self, otherwise: str, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _READY_SECONDS
@@ -298,20 +327,3 @@ class RedisCluster:
 
     def _process(self, node: RedisNode) -> ServerProcess:
         return self._folder.process(node.name)
-
-
-class _Seen(NamedTuple):
-    """A line of ``CLUSTER NODES``."""
-
-    node: RedisNode
-    flags: frozenset[str]
-    slots: list[range]
-
-    @property
-    def lives(self) -> bool:
-        return not self.flags & {"fail", "fail?"}
-
-
-def _slots(text: str) -> range:
-    first, _, last = text.partition("-")
-    return range(int(first), int(last or first) + 1)

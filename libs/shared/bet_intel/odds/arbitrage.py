@@ -100,8 +100,9 @@ def rounded_stakes(
 
     Where a limit binds, all stakes shrink in proportion. Each stake is rounded to the nearest step; then, as long as
     that raises the profit that is certain, one step more is put on the leg that returns least. Where that leaves none
-    of what unrounded stakes would win, stakes with up to 40 steps fewer on the leg with the fewest, and with one more, are
-    tried within the total and the limits, because others may divide better. A total too small for the step gives stakes of 0 somewhere, and a loss.
+    of what unrounded stakes would win, stakes with up to 40 steps fewer on the leg with the fewest, and with one more,
+    are tried within the total and the limits, because others may divide better. A total too small for the step gives
+    stakes of 0 somewhere, and a loss.
 
     ValueError: `total` or a step is not above 0, a price is 1 or less, or the numbers of prices, steps and limits
     differ.

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bet_intel.odds.arrays import BoolArray, FloatArray, StatusArray, require_target
+from bet_intel.odds.arrays import BoolArray, FloatArray, IntArray, StatusArray, require_target
 from bet_intel.odds.band import Band, band
 from bet_intel.odds.devig import DISTINCT_MODELS, DevigStatus, Method, devig_stacked
 from bet_intel.odds.pooling import (
@@ -79,6 +79,7 @@ def fair_prices(
     band_methods: Sequence[Method] = DISTINCT_MODELS,
     rule: PoolingRule = DEFAULT_RULE,
     target: float = 1.0,
+    counted_as: IntArray | None = None,
 ) -> FairPrices:
     """Fair prices from `implied` (n, b, m) = 1/price with NaN for what is missing, and `weight` (b, m) ≥ 0.
 
@@ -87,10 +88,12 @@ def fair_prices(
     other book without overround is reported (NO_OVERROUND) and not pooled; far from the pool it is an outlier as well.
     `band_methods` are the methods of the band; `method` always takes part in it. By `Method.WORST_CASE` books are
     pooled by power, and every probability of a book or a pool is then the lowest over the band's methods: it sums to
-    less than the target. ValueError: shapes that do not fit, a weight that is negative or not finite.
+    less than the target. `counted_as` (b, m) says which book stands for each, where several are one under other
+    names: that one is left out with it; of the others the weight is to be 0. ValueError: shapes that do not fit, a
+    weight that is negative or not finite.
     """
     books = devigged_books(implied, is_mid=is_mid, method=method, band_methods=band_methods, target=target)
-    return fair_prices_of(books, weight, method=method, rule=rule)
+    return fair_prices_of(books, weight, method=method, rule=rule, counted_as=counted_as)
 
 
 def devigged_books(
@@ -134,7 +137,12 @@ def devigged_books(
 
 
 def fair_prices_of(
-    books: DeviggedBooks, weight: FloatArray, *, method: Method = Method.POWER, rule: PoolingRule = DEFAULT_RULE
+    books: DeviggedBooks,
+    weight: FloatArray,
+    *,
+    method: Method = Method.POWER,
+    rule: PoolingRule = DEFAULT_RULE,
+    counted_as: IntArray | None = None,
 ) -> FairPrices:
     """The other part of :func:`fair_prices`: `books` of that `method`, pooled; arguments and errors as there."""
     if books.methods[0] is not _pooled_by(method):
@@ -145,7 +153,7 @@ def fair_prices_of(
         )
     # The consensus and the pools without each book are so many rows of weights.
     flagged = books.status != _OK
-    weights = weights_with_and_without_each(np.where(flagged[0], 0.0, weight), rule)
+    weights = weights_with_and_without_each(np.where(flagged[0], 0.0, weight), rule, counted_as)
     weighed = weigh(books.log_odds[0], weights, rule)
     pooled = pooled_probability(books.log_odds, weighed.share, weighed.drawn_in, books.target)
     bands = band(books.methods, pooled, flagged, weighed.share)
@@ -153,7 +161,7 @@ def fair_prices_of(
     pool = Pool(pooled[0], *weighed)
     unmargined = np.where(books.status[0] == _NO_OVERROUND, weight, 0.0)
     if np.count_nonzero(unmargined):
-        each = with_and_without_each(unmargined).transpose(2, 0, 1)
+        each = with_and_without_each(unmargined, counted_as).transpose(2, 0, 1)
         pool = pool._replace(outlier=pool.outlier | unmargined_outliers(books.implied, each, pool, rule))
     if method is Method.WORST_CASE:
         probability = np.fmin.reduce(np.where(flagged[:, np.newaxis], np.nan, books.probability))

@@ -139,34 +139,38 @@ class Weights(NamedTuple):
         return cls(weight, present, present & (count >= rule.outlier_from_books), count, share)
 
 
-def with_and_without_each(weight: FloatArray) -> FloatArray:
-    """`weight` (b, m) as it is, and behind it without each book in turn: (b, m, b + 1)."""
-    books = len(weight)
+def with_and_without_each(weight: FloatArray, counted_as: IntArray | None = None) -> FloatArray:
+    """`weight` (b, m) as it is, and behind it without each book in turn: (b, m, b + 1). `counted_as` (b, m): which book
+    stands for each, and is left out with it; None where each stands for itself."""
+    books, markets = weight.shape
     rows = weight[..., np.newaxis].repeat(books + 1, axis=2)
     each = places(books)
     rows[each, :, each + 1] = 0.0
+    if counted_as is not None:
+        rows[counted_as, places(markets), each[:, np.newaxis] + 1] = 0.0
     return rows
 
 
-def weights_with_and_without_each(weight: FloatArray, rule: PoolingRule) -> Weights:
+def weights_with_and_without_each(weight: FloatArray, rule: PoolingRule, counted_as: IntArray | None = None) -> Weights:
     """Those of :func:`with_and_without_each`. ValueError: a weight is negative or not finite.
 
     Prices move far more often than who is there: of a day of recorded odds, polled every five minutes, the weights of
     six events of seven were those of one of the last 64 events. So these are kept.
     """
     if weight.size * (len(weight) + 1) > _KEPT:
-        return _with_and_without_each(weight, rule)
-    return _kept(weight.tobytes(), weight.shape, rule)
+        return _with_and_without_each(weight, rule, counted_as)
+    return _kept(weight.tobytes(), weight.shape, rule, None if counted_as is None else counted_as.tobytes())
 
 
-def _with_and_without_each(weight: FloatArray, rule: PoolingRule) -> Weights:
+def _with_and_without_each(weight: FloatArray, rule: PoolingRule, counted_as: IntArray | None) -> Weights:
     refuse(~(np.isfinite(weight) & (weight >= 0.0)), weight, "a book's weight must be finite and 0 or more")
-    return Weights.of(with_and_without_each(weight), rule)
+    return Weights.of(with_and_without_each(weight, counted_as), rule)
 
 
 @lru_cache(maxsize=64)
-def _kept(weight: bytes, shape: tuple[int, ...], rule: PoolingRule) -> Weights:
-    kept = _with_and_without_each(np.frombuffer(weight).reshape(shape), rule)
+def _kept(weight: bytes, shape: tuple[int, ...], rule: PoolingRule, counted_as: bytes | None) -> Weights:
+    stand_for = None if counted_as is None else np.frombuffer(counted_as, dtype=np.int64).reshape(shape)
+    kept = _with_and_without_each(np.frombuffer(weight).reshape(shape), rule, stand_for)
     for each in kept:
         each.flags.writeable = False
     return kept

@@ -13,6 +13,7 @@ import numpy as np
 from bet_intel.api.domain.working import Band
 from bet_intel.api.wire_values import number
 from bet_intel.odds import BoolArray, FairPrices, FloatArray, Method, exchange_mid, fair_prices
+from bet_intel.odds.arrays import IntArray
 
 Table = Mapping[str, Sequence[Any]]
 
@@ -118,7 +119,8 @@ class Opinions:
 
 
 class PooledMarket(NamedTuple):
-    """What a set tells of a market: n outcomes × b bookmakers, these by their rows."""
+    """What a set tells of a market: n outcomes × b bookmakers, these by their rows. `counted_as`: (b,), who stands for
+    each, which is another key of the same exchange for some."""
 
     bookmakers: Sequence[int]
     back: FloatArray
@@ -127,6 +129,7 @@ class PooledMarket(NamedTuple):
     mid: BoolArray
     method: Method
     winning: int
+    counted_as: IntArray
 
 
 def told_market(tables: Mapping[str, Table], market: int, method: str) -> PooledMarket | None:
@@ -153,7 +156,17 @@ def told_market(tables: Mapping[str, Table], market: int, method: str) -> Pooled
         np.array([weights["mid"][row] for row in rows], dtype=np.bool_),
         Method(method),
         tables["pooling"]["winning"][market],
+        _counted_as(tables["same_exchanges"], rows),
     )
+
+
+def _counted_as(told: Table, references: Sequence[int]) -> IntArray:
+    places = {reference: b for b, reference in enumerate(references)}
+    found = np.arange(len(references))
+    for reference, stands in zip(told["reference"], told["counted_as"], strict=True):
+        if reference in places:
+            found[places[reference]] = places[stands]
+    return found
 
 
 class _Pooled:
@@ -195,4 +208,5 @@ def _fair(market: PooledMarket) -> FairPrices:
         is_mid=market.mid[:, np.newaxis],
         method=market.method,
         target=float(market.winning),
+        counted_as=market.counted_as[:, np.newaxis],
     )

@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -158,6 +159,15 @@ class _Filling:
             self._body.reference_weights,
             weight=joined(market.fair.weight for market in markets),
             mid=joined(market.fair.mid for market in markets),
+        )
+        first = dict(zip(range(len(markets)), accumulate(map(len, books), initial=0), strict=False))
+        twins = [
+            (first[n] + b, first[n] + to) for n, one in enumerate(markets) for b, to in one.fair.counted_as.items()
+        ]
+        fill(
+            self._body.same_exchanges,
+            reference=[reference for reference, _ in twins],
+            counted_as=[to for _, to in twins],
         )
         outcome = [
             self._first_outcome[number] + o

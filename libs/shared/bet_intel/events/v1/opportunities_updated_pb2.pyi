@@ -61,6 +61,7 @@ class OpportunitiesUpdated(_message.Message):
     REFUSED_LAY_GATES_FIELD_NUMBER: _builtins.int
     ESTIMATE_LINES_FIELD_NUMBER: _builtins.int
     LEG_STEPS_FIELD_NUMBER: _builtins.int
+    SAME_EXCHANGES_FIELD_NUMBER: _builtins.int
     as_of_us: _builtins.int
     """Source time that ages, starts and expiry were judged against."""
     revision: _builtins.int
@@ -125,6 +126,8 @@ class OpportunitiesUpdated(_message.Message):
     def estimate_lines(self) -> Global___EstimateLineColumns: ...
     @_builtins.property
     def leg_steps(self) -> Global___LegStepColumns: ...
+    @_builtins.property
+    def same_exchanges(self) -> Global___SameExchangeColumns: ...
     def __init__(
         self,
         *,
@@ -160,10 +163,11 @@ class OpportunitiesUpdated(_message.Message):
         refused_lay_gates: Global___RefusedLayGateColumns | None = ...,
         estimate_lines: Global___EstimateLineColumns | None = ...,
         leg_steps: Global___LegStepColumns | None = ...,
+        same_exchanges: Global___SameExchangeColumns | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["bookmakers", b"bookmakers", "certainties", b"certainties", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "estimate_lines", b"estimate_lines", "estimates", b"estimates", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "leg_steps", b"leg_steps", "legs", b"legs", "markets", b"markets", "opportunities", b"opportunities", "outcomes", b"outcomes", "pooling", b"pooling", "prices", b"prices", "profiles", b"profiles", "reference_weights", b"reference_weights", "references", b"references", "refusal_gates", b"refusal_gates", "refusals", b"refusals", "refused_lay_gates", b"refused_lay_gates", "refused_lays", b"refused_lays", "same_pools", b"same_pools", "terms", b"terms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bookmakers", b"bookmakers", "certainties", b"certainties", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "estimate_lines", b"estimate_lines", "estimates", b"estimates", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "leg_steps", b"leg_steps", "legs", b"legs", "markets", b"markets", "opportunities", b"opportunities", "outcomes", b"outcomes", "pooling", b"pooling", "prices", b"prices", "profiles", b"profiles", "reference_weights", b"reference_weights", "references", b"references", "refusal_gates", b"refusal_gates", "refusals", b"refusals", "refused_lay_gates", b"refused_lay_gates", "refused_lays", b"refused_lays", "same_exchanges", b"same_exchanges", "same_pools", b"same_pools", "terms", b"terms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_us", b"as_of_us", "bookmakers", b"bookmakers", "certainties", b"certainties", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "estimate_lines", b"estimate_lines", "estimates", b"estimates", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "leg_steps", b"leg_steps", "legs", b"legs", "markets", b"markets", "odds_revision", b"odds_revision", "opportunities", b"opportunities", "outcomes", b"outcomes", "pooling", b"pooling", "prices", b"prices", "pricing_revision", b"pricing_revision", "profiles", b"profiles", "reference_weights", b"reference_weights", "references", b"references", "refusal_gates", b"refusal_gates", "refusals", b"refusals", "refused_lay_gates", b"refused_lay_gates", "refused_lays", b"refused_lays", "revision", b"revision", "same_pools", b"same_pools", "strings", b"strings", "terms", b"terms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_us", b"as_of_us", "bookmakers", b"bookmakers", "certainties", b"certainties", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "estimate_lines", b"estimate_lines", "estimates", b"estimates", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "leg_steps", b"leg_steps", "legs", b"legs", "markets", b"markets", "odds_revision", b"odds_revision", "opportunities", b"opportunities", "outcomes", b"outcomes", "pooling", b"pooling", "prices", b"prices", "pricing_revision", b"pricing_revision", "profiles", b"profiles", "reference_weights", b"reference_weights", "references", b"references", "refusal_gates", b"refusal_gates", "refusals", b"refusals", "refused_lay_gates", b"refused_lay_gates", "refused_lays", b"refused_lays", "revision", b"revision", "same_exchanges", b"same_exchanges", "same_pools", b"same_pools", "strings", b"strings", "terms", b"terms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -918,6 +922,30 @@ class ReferenceWeightColumns(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReferenceWeightColumns: _TypeAlias = ReferenceWeightColumns  # noqa: Y015
+
+@_typing.final
+class SameExchangeColumns(_message.Message):
+    """Keys of one exchange that another of its keys stands for in a market: the pool without one of them is without both."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    COUNTED_AS_FIELD_NUMBER: _builtins.int
+    reference: _builtins.bytes
+    counted_as: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        reference: _builtins.bytes = ...,
+        counted_as: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counted_as", b"counted_as", "reference", b"reference"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SameExchangeColumns: _TypeAlias = SameExchangeColumns  # noqa: Y015
 
 @_typing.final
 class EstimateColumns(_message.Message):

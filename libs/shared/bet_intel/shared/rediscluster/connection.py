@@ -22,6 +22,9 @@ _log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+DEADLINE = 0.25
+"""Seconds that a call may take."""
+
 _SOCKET_SECONDS = 0.5
 _OPEN_SECONDS = 5.0
 _DEFAULT_PORT = 6379
@@ -82,7 +85,7 @@ class Redis:
         monotonic: Monotonic,
         losses: Counter,
         *,
-        deadline: float = 0.25,
+        deadline: float = DEADLINE,
         rest: float = 1.0,
     ) -> None:
         """`deadline` (s) bounds a call, `rest` (s) is how long nobody asks a node that did not answer."""
@@ -121,8 +124,11 @@ class Redis:
 
 
 @asynccontextmanager
-async def connected(url: str, monotonic: Monotonic, registry: CollectorRegistry) -> AsyncIterator[Redis]:
-    """A client of the cluster at `url`. One that is not there yet is found when it comes.
+async def connected(
+    url: str, monotonic: Monotonic, registry: CollectorRegistry, deadline: float = DEADLINE
+) -> AsyncIterator[Redis]:
+    """A client of the cluster at `url`, whose calls take no longer than `deadline` (s). One that is not there yet is
+    found when it comes.
 
     Raises:
         RedisAddressError: `url` is none.
@@ -151,6 +157,6 @@ async def connected(url: str, monotonic: Monotonic, registry: CollectorRegistry)
         except LOST as error:
             heed_cancellation(error)
             _log.warning("redis is not there yet", reason=str(error) or type(error).__name__)
-        yield Redis(client, monotonic, losses)
+        yield Redis(client, monotonic, losses, deadline=deadline)
     finally:
         await client.aclose()

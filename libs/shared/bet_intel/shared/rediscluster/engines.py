@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from bet_intel.shared.cache import Cache, InProcessCache
 from bet_intel.shared.rate_limits import RateLimits
 from bet_intel.shared.rediscluster.cache import NearAndFar, RedisClusterCache
-from bet_intel.shared.rediscluster.connection import connected
+from bet_intel.shared.rediscluster.connection import DEADLINE, connected
 from bet_intel.shared.rediscluster.leases import RedisRateLimits
 from bet_intel.shared.rediscluster.wake import RedisWake
 from bet_intel.shared.rediscluster.watching import RedisWatch
@@ -30,16 +30,21 @@ class RedisEngines:
 
 @asynccontextmanager
 async def open_redis(
-    url: str, monotonic: Monotonic, registry: CollectorRegistry, near_answers: int = NEAR_ANSWERS
+    url: str,
+    monotonic: Monotonic,
+    registry: CollectorRegistry,
+    near_answers: int = NEAR_ANSWERS,
+    deadline: float = DEADLINE,
 ) -> AsyncIterator[RedisEngines]:
     """Engines on the cluster at `url` (`redis://:password@host:port[,host:port…]`), which need not be there yet.
-    `near_answers` of the cache are kept in the process too, for a second.
+    `near_answers` of the cache are kept in the process too, for a second. No answer is waited for longer than `deadline`
+    (s).
 
     Raises:
         RedisAddressError: `url` is none.
     """
-    async with connected(url, monotonic, registry) as redis:
-        limits = RedisRateLimits(url, monotonic, registry)
+    async with connected(url, monotonic, registry, deadline) as redis:
+        limits = RedisRateLimits(url, monotonic, registry, deadline)
         try:
             await limits.connect()
             far = RedisClusterCache(redis)

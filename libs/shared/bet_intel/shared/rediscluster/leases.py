@@ -18,7 +18,7 @@ from limits.aio.strategies import MovingWindowRateLimiter, RateLimiter, SlidingW
 from prometheus_client import CollectorRegistry, Counter
 
 from bet_intel.shared.rate_limits import UNCOUNTED, Quota, RateLimit, Standing
-from bet_intel.shared.rediscluster.connection import LOST, Address
+from bet_intel.shared.rediscluster.connection import DEADLINE, LOST, Address
 from bet_intel.shared.rediscluster.losing import tell_losses
 from bet_intel.shared.runtime import heed_cancellation
 from bet_intel.shared.times import Monotonic
@@ -26,7 +26,6 @@ from bet_intel.shared.times import Monotonic
 _log = structlog.get_logger(__name__)
 
 _CALLERS = 10_000
-_DEADLINE = 0.25
 _REST = 1.0
 _OPEN_SECONDS = 5.0
 _LEASE_SECONDS = 1
@@ -80,7 +79,7 @@ class LeasedQuota:
         opened: Counter,
         *,
         callers: int = _CALLERS,
-        deadline: float = _DEADLINE,
+        deadline: float = DEADLINE,
         tells_rest: bool = True,
     ) -> None:
         """`tells_rest`: whether it is looked up with each lease what is left; else that is only what is at hand."""
@@ -179,7 +178,7 @@ class RedisRateLimits:
     """`RateLimits` over every process that uses the cluster at `url`, which is waited for `deadline` seconds."""
 
     def __init__(
-        self, url: str, monotonic: Monotonic, registry: CollectorRegistry, deadline: float = _DEADLINE
+        self, url: str, monotonic: Monotonic, registry: CollectorRegistry, deadline: float = DEADLINE
     ) -> None:
         address = Address.parse(url)
         nodes = ",".join(f"{host}:{port}" for host, port in address.nodes)

@@ -28,6 +28,7 @@ REASONS = {
     "different_outcomes": "it prices other outcomes under this name",
     "not_mutually_exclusive": "more than one outcome wins",
     "not_computable": "the method finds no probabilities between 0 and 1",
+    "same_exchange": "its exchange counts once, by the newest prices under any of its keys",
     "not_asked": "this profile asks sharper bookmakers alone",
     "reference_missing": "no other bookmaker gives it a fair price",
 }

@@ -129,9 +129,9 @@ class OpenOpportunity(NamedTuple):
 
 
 class Leg(msgspec.Struct, frozen=True):
-    """One bet. `net_price` and `share` of a lay are per unit of, and of, its liability; `fair` that the bet wins. Its
-    stake is a multiple of `step`, a lay's being that of who backs it. `split`: what becomes of it where the result is the
-    whole number beside its line; `winning`: how many of the legs win at once."""
+    """One bet. `net_price` and `share` of a lay are per unit of, and of, its liability; `fair` that the bet wins.
+    Its stake is a multiple of `step`, a lay's being that of who backs it. `split`: what becomes of it where the
+    result is the whole number beside its line; `winning`: how many of the legs win at once."""
 
     market: str
     line: float | None

@@ -1,7 +1,8 @@
 """Fair prices of a group of markets, and what follows from them for every profile that has them."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from bet_intel.odds.arrays import over_outcomes, places
 # As numbers: members of an enumeration are looked up by a function of it.
 _OK, _NO_OVERROUND = int(DevigStatus.OK), int(DevigStatus.NO_OVERROUND)
 _INCOMPLETE = int(DevigStatus.INCOMPLETE)
+_NO_TWINS: Mapping[int, int] = MappingProxyType({})
 
 
 class Pooled:
@@ -23,7 +25,7 @@ class Pooled:
 
     def __init__(self, group: Group, weight: FloatArray, stale: BoolArray, method: Method) -> None:
         self.group, self.weight, self.stale = group, weight, stale
-        self.fair = fair = fair_prices_of(group.devigged(method), weight, method=method)
+        self.fair = fair = fair_prices_of(group.devigged(method), weight, method=method, counted_as=group.counted_as)
         self.without = fair.leave_one_out.probability.swapaxes(0, 1)  # (outcomes, bookmaker left out, markets)
         self.lowest = fair.leave_one_out_band.lowest.swapaxes(0, 1)
         self.highest = fair.leave_one_out_band.highest.swapaxes(0, 1)
@@ -119,6 +121,7 @@ class Pooled:
             weight=self._weight_told[:books, m],
             mid=self.group.two_sided[:books, m],
             winning=int(self.group.winning),
+            counted_as=self.group.twins.get(m, _NO_TWINS),
         )
 
     def left_out(self, m: int) -> tuple[str, ...]:
@@ -149,6 +152,8 @@ class Pooled:
             return "no_overround"
         if self.group.placeholders.item(b, m):
             return "excessive_overround"
+        if b in self.group.twins.get(m, _NO_TWINS):
+            return "same_exchange"
         if self.stale.item(b, m):
             return "reference_stale"
         if self.group.usable[b, m] and self.weight[b, m] == 0:

@@ -125,7 +125,8 @@ class FairMarket(NamedTuple):
     `share`, `overround`: (b,), shares of the consensus; `left_out`: why a bookmaker is not in it, "" where it is.
     `terms`: how the market's bets are settled. `weight`: (b,), what shares are made of, 0 where a
     bookmaker is not pooled but for want of a margin; `mid`: (b,), whose prices are the middle of back and lay;
-    `winning`: how many outcomes win. `estimates`: by the bookmaker whose prices are judged by other lines.
+    `winning`: how many outcomes win. `counted_as`: by which bookmaker those are counted who are the same exchange under
+    another key. `estimates`: by the bookmaker whose prices are judged by other lines.
     """
 
     reason: str
@@ -145,6 +146,7 @@ class FairMarket(NamedTuple):
     mid: BoolArray
     winning: int
     estimates: Mapping[int, Estimate] = MappingProxyType({})
+    counted_as: Mapping[int, int] = MappingProxyType({})
 
 
 class PricedMarket(NamedTuple):

@@ -204,6 +204,14 @@ class Profile:
             known = self._known[key] = self.bookmakers.get(key) or self._by_prefix(key)
         return known
 
+    def exchange(self, key: str) -> str | None:
+        """Of an exchange with a key for each country what these begin with: its prices are the same under all of them.
+        None of any other bookmaker."""
+        prefix = self._prefix(key)
+        if prefix is None or not (self.bookmaker_prefixes[prefix].exchange and self.bookmaker(key).exchange):
+            return None
+        return prefix
+
     def step(self, key: str) -> Decimal:
         """What stakes at a bookmaker are multiples of."""
         # Apart from `bookmaker`, whose numbers are read of every bookmaker in every pass: this is asked of few.
@@ -215,8 +223,11 @@ class Profile:
         return known
 
     def _by_prefix(self, key: str) -> Bookmaker:
-        longest = max(filter(key.startswith, self.bookmaker_prefixes), key=len, default=None)
-        return Bookmaker() if longest is None else self.bookmaker_prefixes[longest]
+        prefix = self._prefix(key)
+        return Bookmaker() if prefix is None else self.bookmaker_prefixes[prefix]
+
+    def _prefix(self, key: str) -> str | None:
+        return max(filter(key.startswith, self.bookmaker_prefixes), key=len, default=None)
 
 
 _CONSERVATIVE_BOUNDS = {

@@ -1,5 +1,6 @@
 """What is to be priced as tensors: markets with as many outcomes, of which as many win, beside each other."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import chain
@@ -11,7 +12,7 @@ from bet_intel.ev_engine.domain.boards import Board, EventBoards, FloatArray, Ma
 from bet_intel.ev_engine.domain.priced import BoolArray
 from bet_intel.ev_engine.domain.profile import CLOCK_SKEW, Category, Profile
 from bet_intel.odds import DEFAULT_RULE, DeviggedBooks, Method, devigged_books, exchange_mid, lay_as_back
-from bet_intel.odds.arrays import over_outcomes, places
+from bet_intel.odds.arrays import IntArray, over_outcomes, places
 
 SECOND = 1e6
 # How far the mids of an exchange may be from adding up to the winners before they are placeholders.
@@ -38,6 +39,7 @@ class Scopes:
         self.profile = profile
         self._known: dict[tuple[str, str, str], Profile] = {}
         self._kinds: dict[tuple[int, tuple[str, ...]], FloatArray] = {}
+        self._twins: dict[tuple[int, tuple[str, ...]], list[list[int]]] = {}
 
     def of(self, entry: Entry) -> Profile:
         return self.at(entry.boards, entry.key)
@@ -51,6 +53,19 @@ class Scopes:
             # Number by number, which takes half the time of making an array of tuples.
             each = chain.from_iterable([here.bookmaker(key) for key in books])
             known = self._kinds[asked] = np.fromiter(each, np.float64, 4 * len(books)).reshape(-1, 4).T
+        return known
+
+    def twins(self, entry: Entry) -> list[list[int]]:
+        """The places of the bookmakers of a board that are one exchange under several keys."""
+        here, books = self.of(entry), entry.board.bookmakers
+        known = self._twins.get((id(here), books))
+        if known is None:
+            by_exchange: defaultdict[str, list[int]] = defaultdict(list)
+            for place, key in enumerate(books):
+                exchange = here.exchange(key)
+                if exchange is not None:
+                    by_exchange[exchange].append(place)
+            known = self._twins[id(here), books] = [same for same in by_exchange.values() if len(same) > 1]
         return known
 
     def at(self, boards: EventBoards, key: MarketKey) -> Profile:
@@ -119,7 +134,7 @@ class Group:
         self.asked = 1.0 / self.back
         self.several_win = self._several_win()
         self.weight *= by_limit(np.minimum.reduce(limit, axis=0), profile.profile.limit_weight)
-        self._prepare()
+        self._prepare(profile)
         self._devigged: dict[Method, DeviggedBooks] = {}
 
     def _several_win(self) -> BoolArray:
@@ -133,7 +148,7 @@ class Group:
         several: BoolArray = 2 * np.add.reduce(priced_so, axis=0) > np.add.reduce(complete, axis=0)
         return several
 
-    def _prepare(self) -> None:
+    def _prepare(self, profile: Scopes) -> None:
         """What is the same for every profile: implied probabilities, and how far behind the newest each book is."""
         # An exchange's market is read from both sides of its book; one without lay prices, with some for some outcomes
         # only, or far from its back prices, is too thin to refer to.
@@ -150,12 +165,38 @@ class Group:
         if np.count_nonzero(self.placeholders):
             self.weight[self.placeholders] = 0.0
         margined = sums > self.winning
+        self.twins: dict[int, dict[int, int]] = {}
+        """By market, which of the keys of one exchange stands for others (`Scopes.twins`), by these."""
         if self.anybody_lays:
-            margined |= self.two_sided & ~np.isnan(sums)
+            mids = self.two_sided & ~np.isnan(sums)
+            margined |= mids
+            self._count_exchanges_once(profile, mids)
         self.usable = (self.weight > 0) & margined
         # A time after the answer itself is the feed's error: it makes nobody else late.
         newest = np.minimum.reduce(np.where(self.usable, np.maximum(self.age, 0.0), np.inf), axis=0)
         self.behind = self.age - np.where(np.isfinite(newest), newest, 0.0)
+
+    def _count_exchanges_once(self, profile: Scopes, mids: BoolArray) -> None:
+        """An exchange that is listed under a key for each country is one bookmaker, by its newest mids: the other keys
+        weigh nothing."""
+        for m, entry in enumerate(self.entries):
+            for same in profile.twins(entry):
+                usable = [b for b in same if mids[b, m] and self.weight[b, m] > 0.0]
+                ages = self.age[:, m].tolist()
+                stands = min(usable or same, key=ages.__getitem__)
+                others = [b for b in same if b != stands]
+                self.twins.setdefault(m, {}).update(dict.fromkeys(others, stands))
+                self.weight[others, m] = 0.0
+
+    @property
+    def counted_as(self) -> IntArray | None:
+        """Which bookmaker stands for each, (bookmakers, markets); None where each does for itself."""
+        if not self.twins:
+            return None
+        stands = places(self.books, 1).repeat(len(self.entries), axis=1)
+        for m, twins in self.twins.items():
+            stands[list(twins), m] = list(twins.values())
+        return stands
 
     def _read_from_both_sides(self) -> FloatArray:
         mid = exchange_mid(self.back, self.lay)
