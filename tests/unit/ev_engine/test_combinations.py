@@ -87,7 +87,12 @@ def test_of_three_outcomes_all_are_covered_or_one_is_backed_and_laid() -> None:
 
 
 def test_one_bookmaker_that_beats_itself_is_no_arbitrage() -> None:
-    assert priced({H2H: board({**FAIR, "odd": {"Away": 2.2, "Home": 2.2}})}).combinations == ()
+    assert priced({H2H: board({"odd": {"Away": 2.2, "Home": 2.2}})}).combinations == ()
+    low = {name: {"Away": 1.75, "Home": 1.75} for name in FAIR}
+    assert priced({H2H: board({**low, "odd": {"Away": 2.2, "Home": 2.2}})}).combinations == ()
+    # With any other it is one; that 2.2 can be had beside 1.91 is hardly true.
+    found = only({H2H: board({**FAIR, "odd": {"Away": 2.2, "Home": 2.2}})})
+    assert (len({leg.key for leg in found.legs}), found.ev_class) == (2, "suspect")
 
 
 def test_stale_prices_suspended_markets_and_started_events_have_no_part_in_it() -> None:

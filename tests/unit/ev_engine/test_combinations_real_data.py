@@ -9,7 +9,8 @@ import pytest
 
 from bet_intel.compose.pricing.boards import price_answer
 from bet_intel.ev_engine.domain.boards import EventBoards, MarketStatus
-from bet_intel.ev_engine.domain.combinations import Kind, Leg
+from bet_intel.ev_engine.domain.combinations import Kind
+from bet_intel.ev_engine.domain.legs import Leg
 from bet_intel.ev_engine.domain.priced import PricedMarket
 from bet_intel.ev_engine.domain.pricing import PricedEvent, price
 from bet_intel.ev_engine.domain.profile import Profile

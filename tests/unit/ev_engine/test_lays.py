@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bet_intel.ev_engine.domain.combinations import Leg
+from bet_intel.ev_engine.domain.legs import Leg
 from bet_intel.ev_engine.domain.lives import live_on
 from bet_intel.ev_engine.domain.priced import Priced, PricedMarket, Side
 from bet_intel.ev_engine.domain.pricing import PricedEvent, price

@@ -1,7 +1,9 @@
 """Stakes that cover every outcome, exactly and in steps that can be placed."""
 
 from decimal import Decimal
+from itertools import combinations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +19,8 @@ from bet_intel.odds import (
 
 PRICES = st.lists(st.floats(1.01, 50), min_size=2, max_size=4)
 STEPS = st.sampled_from([Decimal("0.01"), Decimal("0.50"), Decimal(1), Decimal(5)])
+
+COARSE = st.sampled_from([Decimal("0.50"), Decimal(1), Decimal(2), Decimal(5)])
 
 
 def test_shares_are_inverse_to_the_price() -> None:
@@ -53,6 +57,62 @@ def test_fewer_steps_may_divide_better() -> None:
     assert placed.worst >= Decimal("0.31")
     assert placed.stakes[0] <= 30
     assert survives_rounding(prices, Decimal(100), Decimal(1), limits)
+
+
+def test_as_many_steps_on_the_leg_with_the_fewest_may_divide_better() -> None:
+    # 30 and 20 lose 3.80 where the second wins; 25 and 20 are sure of .25, and one step fewer on the second of nothing.
+    placed = rounded_stakes([1.81, 2.31], Decimal(50), Decimal(5))
+    assert (placed.stakes, placed.worst) == ((Decimal(25), Decimal(20)), Decimal("0.25"))
+
+
+@given(st.floats(1.2, 6.0), st.floats(0.002, 0.06), st.integers(2, 40), COARSE, COARSE)
+def test_what_any_stakes_win_is_won(price: float, margin: float, most: int, first: Decimal, second: Decimal) -> None:
+    """Every pair of stakes within the total: where one wins whatever happens, so do ours."""
+    prices = [price, 1.0 / (1.0 - margin - 1.0 / price)]
+    total = most * max(first, second)
+    one, two = (np.arange(1, int(total / step) + 1) * float(step) for step in (first, second))
+    won = np.minimum(one[:, None] * prices[0], two * prices[1]) - one[:, None] - two
+    best = won[one[:, None] + two < float(total) + 1e-6].max(initial=0.0)
+    placed = rounded_stakes(prices, total, [first, second])
+    if min(int(stake / step) for stake, step in zip(placed.stakes, (first, second), strict=True)) < 40:
+        assert (placed.worst > 0) >= (best > 1e-9)
+    assert placed.total <= total + first + second
+
+
+DOUBLE_CHANCE = [1.55, 1.60, 1.45]
+
+
+def test_of_three_legs_two_win() -> None:
+    # 1/1.55 + 1/1.60 + 1/1.45 = 1.9598: 2.05 % whichever two win.
+    placed = rounded_stakes(DOUBLE_CHANCE, Decimal(1000), Decimal("0.01"), winning=2)
+    returned = [stake * Decimal(repr(price)) for stake, price in zip(placed.stakes, DOUBLE_CHANCE, strict=True)]
+    pairs = [sum(pair) - placed.total for pair in combinations(returned, 2)]
+    assert placed.worst == min(pairs)
+    assert float(placed.worst) == pytest.approx(1000 * (2 / sum(1 / price for price in DOUBLE_CHANCE) - 1), abs=0.05)
+    assert rounded_stakes(DOUBLE_CHANCE, Decimal(1000), Decimal("0.01")).worst < 0
+
+
+@given(
+    st.lists(st.floats(1.05, 4.0), min_size=3, max_size=6),
+    st.floats(-0.002, 0.03),
+    st.integers(1, 4),
+    st.integers(10, 5000),
+    STEPS,
+)
+def test_of_several_winners_every_result_is_counted(
+    prices: list[float], profit: float, winning: int, total: int, step: Decimal
+) -> None:
+    winning = min(winning, len(prices) - 1)
+    cost = sum(1 / price for price in prices) / winning
+    near = [price * cost * (1 + profit) for price in prices]
+    if min(near) <= 1.0:
+        return
+    placed = rounded_stakes(near, Decimal(total), step, winning=winning)
+    returned = [stake * Decimal(repr(price)) for stake, price in zip(placed.stakes, near, strict=True)]
+    results = [(legs, sum(returned[leg] for leg in legs)) for legs in combinations(range(len(near)), winning)]
+    for leg, told in enumerate(placed.profits):
+        assert told == min(back for legs, back in results if leg in legs) - placed.total
+    assert survives_rounding(near, Decimal(total), step, winning=winning) == (placed.worst > 0)
 
 
 def test_what_cannot_win_keeps_its_stakes() -> None:

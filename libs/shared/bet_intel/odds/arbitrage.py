@@ -1,7 +1,8 @@
 """Stakes that cover every outcome: shares, the profit they lock in, and stakes that can really be placed.
 
-A set of legs covers a market where exactly one of them wins. With d′ the net prices, stakes in inverse proportion to d′
-return the same whichever wins: 1/Σ(1/d′) per unit staked in all. Below Σ(1/d′) = 1 that is a profit (arbitrage).
+A set of legs covers a market where at every result w of them win, as a rule one. With d′ the net prices, stakes in
+inverse proportion to d′ return the same whichever win: w/Σ(1/d′) per unit staked in all. Below Σ(1/d′) = w that is a
+profit (arbitrage).
 """
 
 import math
@@ -14,6 +15,7 @@ import numpy as np
 
 from bet_intel.odds.arrays import FloatArray, same_kind
 from bet_intel.odds.conversion import checked_commission, checked_decimal
+from bet_intel.odds.settlement import Split
 
 Number = float | FloatArray
 _NEAR = 1e-6
@@ -50,7 +52,8 @@ def stake_shares(net_prices: Sequence[float]) -> tuple[float, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Stakes:
-    """Stakes of the legs, multiples of the step, and what is won or lost in all when each of them wins."""
+    """Stakes of the legs, multiples of the step, and what is won or lost in all when each of them wins: where several
+    win at once, beside those that return least."""
 
     stakes: tuple[Decimal, ...]
     profits: tuple[Decimal, ...]
@@ -59,9 +62,20 @@ class Stakes:
     def total(self) -> Decimal:
         return sum(self.stakes, Decimal(0))
 
+    def where_split(self, splits: Sequence[Split]) -> Decimal | None:
+        """What is won or lost where the result is the number beside the line that all legs are on; None on a line that
+        has none.
+
+        A whole line returns every stake. On a quarter line one leg wins by half a stake and the others lose half of
+        theirs, which in all is half of what is won when that leg wins.
+        """
+        if Split.RETURNED in splits:
+            return Decimal(0)
+        return self.profits[splits.index(Split.HALF_WON)] / 2 if Split.HALF_WON in splits else None
+
     @property
     def worst(self) -> Decimal:
-        """The profit that is certain; below 0 it is a loss."""
+        """The profit that is certain where no stake is returned; below 0 it is a loss."""
         return min(self.profits)
 
 
@@ -79,14 +93,16 @@ def rounded_stakes(
     total: Decimal,
     step: Decimal | Sequence[Decimal],
     limits: Sequence[float | None] | None = None,
+    winning: int = 1,
 ) -> Stakes:
     """About `total` on all legs in multiples of `step` (one of all legs, or one of each), no leg above its limit, the
-    profit taken after rounding.
+    profit taken after rounding. `winning` of them win.
 
     Where a limit binds, all stakes shrink in proportion. Each stake is rounded to the nearest step; then, as long as
     that raises the profit that is certain, one step more is put on the leg that returns least. Where that leaves none
-    of what unrounded stakes would win, up to 40 steps fewer on the leg with the fewest are tried, because fewer may
-    divide better. A total too small for the step gives stakes of 0 somewhere, and a loss.
+    of what unrounded stakes would win, stakes with up to 40 steps fewer on the leg with the fewest, and with one more,
+    are tried within the total and the limits, because others may divide better. A total too small for the step gives
+    stakes of 0 somewhere, and a loss.
 
     ValueError: `total` or a step is not above 0, a price is 1 or less, or the numbers of prices, steps and limits
     differ.
@@ -96,13 +112,13 @@ def rounded_stakes(
         raise ValueError(f"total and step must be above 0, got {total} and {step}")
     shares = [Decimal(repr(share)) for share in stake_shares(net_prices)]
     prices = [Decimal(repr(float(price))) for price in net_prices]
-    legs = _Legs(shares, prices, steps, _ceilings(limits, steps), total)
+    legs = _Legs(shares, prices, steps, _ceilings(limits, steps), total, winning)
     scale = min([total, *(most / share for most, share in zip(legs.ceilings, shares, strict=True) if most >= 0)])
     best = legs.placed(scale)
     # What loses by its prices would lose least with no stake at all.
-    wins = math.fsum([1.0 / price for price in net_prices]) < 1.0
-    if wins and best.worst <= 0 and (fewer := legs.divides_better(best)) is not None:
-        best = max(best, legs.placed(fewer), key=lambda stakes: stakes.worst)
+    wins = math.fsum([1.0 / price for price in net_prices]) < winning
+    if wins and best.worst <= 0 and (other := legs.divides_better(best)) is not None and other.worst > 0:
+        return other
     return best
 
 
@@ -114,6 +130,7 @@ class _Legs(NamedTuple):
     steps: Sequence[Decimal]
     ceilings: Sequence[Decimal]
     total: Decimal
+    winning: int
 
     def placed(self, scale: Decimal) -> Stakes:
         """The stakes of `scale` in all, rounded, and one step more on a leg where that is better."""
@@ -123,41 +140,51 @@ class _Legs(NamedTuple):
                 for share, step, ceiling in zip(self.shares, self.steps, self.ceilings, strict=True)
             ],
             self.prices,
+            self.winning,
         )
         for _ in self.prices:
             least = min(range(len(self.prices)), key=lambda leg: best.profits[leg])
             more = [*best.stakes]
             more[least] += self.steps[least]
-            again = _outcome(more, self.prices)
+            again = _outcome(more, self.prices, self.winning)
             above = 0 <= self.ceilings[least] < more[least] or again.total > max(self.total, best.total)
             if again.worst <= best.worst or above:
                 break
             best = again
         return best
 
-    def divides_better(self, placed: Stakes) -> Decimal | None:
-        """Stakes in all, below those `placed`, of which most is left when they are rounded; None where there are none.
-        Looked for in plain floats: whoever asks works the found ones out."""
+    def divides_better(self, placed: Stakes) -> Stakes | None:
+        """Of stakes with about as many steps as those `placed`, or fewer, on the leg with the fewest, those of which
+        most is left; None where there are none. The others return as little more, or as little less, as steps allow.
+        Looked for in plain floats: only those found are worked out."""
         count = [int(stake / step) for stake, step in zip(placed.stakes, self.steps, strict=True)]
         fewest = min(range(len(count)), key=count.__getitem__)
-        fewer = np.arange(max(1, count[fewest] - _FEWER), count[fewest])
-        if not fewer.size:
-            return None
         # Behind each other, which takes a tenth of the time of one by one.
-        numbers = self.shares, self.steps, self.prices
-        shares, steps, prices = np.array(numbers, dtype=np.float64)[..., np.newaxis]
-        whole = fewer * (steps[fewest] / shares[fewest])
-        stakes = np.rint(shares * whole / steps) * steps
-        worst = (stakes * prices).min(axis=0) - stakes.sum(axis=0)
-        return Decimal(repr(whole.item(worst.argmax())))
+        tried = np.arange(max(1, count[fewest] - _FEWER), count[fewest] + 2)
+        steps, prices = np.array((self.steps, self.prices), dtype=np.float64)[..., np.newaxis]
+        wanted = tried * (steps[fewest] * prices[fewest]) / (steps * prices)
+        counts = np.concatenate([np.floor(wanted), np.rint(wanted), np.ceil(wanted)], axis=1)
+        counts[fewest] = np.tile(tried, 3)
+        stakes = counts * steps
+        whole = stakes.sum(axis=0)
+        ceilings = np.array([float(most) if most >= 0 else math.inf for most in self.ceilings])[:, np.newaxis]
+        over = (whole > float(max(self.total, placed.total)) + _NEAR) | (stakes > ceilings + _NEAR).any(axis=0)
+        returned = np.sort(stakes * prices, axis=0)[: self.winning].sum(axis=0)
+        left = np.where(over, -math.inf, returned - whole)
+        best = left.argmax()
+        if over[best]:
+            return None
+        found = [step * int(number) for step, number in zip(self.steps, counts[:, best], strict=True)]
+        return _outcome(found, self.prices, self.winning)
 
 
 def _rounded(shares: Sequence[float], scale: float, steps: Sequence[float]) -> list[float]:
     return [round(share * scale / step) * step for share, step in zip(shares, steps, strict=True)]
 
 
-def _worst(stakes: Sequence[float], prices: Sequence[float]) -> float:
-    return min([stake * price for stake, price in zip(stakes, prices, strict=True)]) - sum(stakes)
+def _worst(stakes: Sequence[float], prices: Sequence[float], winning: int) -> float:
+    returned = sorted([stake * price for stake, price in zip(stakes, prices, strict=True)])
+    return sum(returned[:winning]) - sum(stakes)
 
 
 def survives_rounding(
@@ -165,6 +192,7 @@ def survives_rounding(
     total: Decimal,
     step: Decimal | Sequence[Decimal],
     limits: Sequence[float | None] | None = None,
+    winning: int = 1,
 ) -> bool:
     """Whether :func:`rounded_stakes` leave a profit whatever wins; arguments and errors as there.
 
@@ -177,9 +205,9 @@ def survives_rounding(
         shares = stake_shares(net_prices)
         halves = [abs(share * whole / size % 1.0 - 0.5) for share, size in zip(shares, sizes, strict=True)]
         # Which way a half is rounded is for decimals to say.
-        if min(halves) > _NEAR and _worst(_rounded(shares, whole, sizes), net_prices) > _NEAR * whole:
+        if min(halves) > _NEAR and _worst(_rounded(shares, whole, sizes), net_prices, winning) > _NEAR * whole:
             return True
-    return rounded_stakes(net_prices, total, steps, limits).worst > 0
+    return rounded_stakes(net_prices, total, steps, limits, winning).worst > 0
 
 
 def _steps(step: Decimal | Sequence[Decimal], legs: int) -> Sequence[Decimal]:
@@ -209,6 +237,13 @@ def _to_step(amount: Decimal, step: Decimal, rounding: str) -> Decimal:
     return (amount / step).quantize(Decimal(1), rounding) * step
 
 
-def _outcome(stakes: Sequence[Decimal], prices: Sequence[Decimal]) -> Stakes:
+def _outcome(stakes: Sequence[Decimal], prices: Sequence[Decimal], winning: int) -> Stakes:
     total = sum(stakes, Decimal(0))
-    return Stakes(tuple(stakes), tuple(stake * price - total for stake, price in zip(stakes, prices, strict=True)))
+    returned = [stake * price for stake, price in zip(stakes, prices, strict=True)]
+    if winning == 1:
+        return Stakes(tuple(stakes), tuple([each - total for each in returned]))
+    least = sorted(returned)
+    # Beside one of those that return least win the others of these, beside any other the least but one of them.
+    beside, bound = sum(least[: winning - 1], Decimal(0)), least[winning - 1]
+    profits = [max(each, bound) + beside - total for each in returned]
+    return Stakes(tuple(stakes), tuple(profits))

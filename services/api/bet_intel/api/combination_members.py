@@ -25,7 +25,7 @@ from bet_intel.api.read_model import Record
 from bet_intel.odds import Stakes, liability_step, rounded_stakes
 
 _CENT = Decimal("0.01")
-_ARBITRAGE = "arbitrage"
+_ARBITRAGE, _MIDDLE = "arbitrage", "middle"
 
 
 class Staking(NamedTuple):
@@ -73,8 +73,8 @@ def _stakable(legs: Sequence[Leg], staking: Staking) -> list[Decimal]:
 
 
 def _rounded(legs: Sequence[Leg], staking: Staking) -> Stakes:
-    limits = [leg.limit for leg in legs]
-    return rounded_stakes([leg.net_price for leg in legs], staking.stake, _stakable(legs, staking), limits)
+    prices, limits = [leg.net_price for leg in legs], [leg.limit for leg in legs]
+    return rounded_stakes(prices, staking.stake, _stakable(legs, staking), limits, legs[0].winning)
 
 
 def _unplaced(legs: Sequence[Leg], placed: Stakes, staking: Staking) -> str | None:
@@ -94,6 +94,13 @@ def _unplaced(legs: Sequence[Leg], placed: Stakes, staking: Staking) -> str | No
     return None
 
 
+def _worst(kind: str, legs: Sequence[Leg], placed: Stakes) -> Decimal:
+    """The least that is won at any result, also at one that returns stakes."""
+    # Of a middle one leg is won in full at every result: the other's being returned is no worse than its being lost.
+    returned = None if kind == _MIDDLE else placed.where_split([leg.split for leg in legs])
+    return placed.worst if returned is None else min(placed.worst, returned)
+
+
 def _shown(
     row: Record | Mapping[str, Any], legs: Sequence[Leg], placed: Stakes, odds_format: OddsFormat, staking: Staking
 ) -> Combination:
@@ -104,7 +111,9 @@ def _shown(
         window = (row["window_low"], row["window_high"], row["window_probability"])
     reason = _unplaced(legs, placed, staking)
     if reason is None:
-        stakes = PlacedStakes(_money(placed.total), _placed(max(steps)), _money(placed.worst), None)
+        stakes = PlacedStakes(
+            _money(placed.total), _placed(max(steps)), _money(_worst(row["kind"], legs, placed)), None
+        )
         amounts = zip(steps, map(_placed, placed.stakes), map(_money, placed.profits), strict=True)
         bets = [_Bet(*each) for each in amounts]
     else:

@@ -1,14 +1,19 @@
 """The combinations of an `opportunities.updated` → what the read model keeps of them. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 
 from bet_intel.api.domain.model import EventFacts, Leg, OpenCombination
 from bet_intel.api.wire_values import SIDES, market_keys, number, pools_of, time
 from bet_intel.events.v1.opportunities_updated_pb2 import OpportunitiesUpdated
+from bet_intel.odds import Split, threshold
 from bet_intel.shared.columns import ColumnError, Columns
 from bet_intel.shared.times import from_us
 
+_LAY = SIDES[1]
+_TWO = 2
+_TOTAL = ("Over", "Under")
 _PLAIN = Decimal(1)
 _FINEST = Decimal("0.0001")
 
@@ -24,7 +29,7 @@ def combinations(
     columns = {name: column.tolist() for name, column in tables["combinations"].items()}
     keys = market_keys(tables["markets"], strings)
     profiles: list[int] = tables["markets"]["profile_s"].tolist()
-    legs = _legs(tables, strings, bookmakers)
+    legs = _legs(tables, strings, bookmakers, event.home)
     found = []
     for row, id in enumerate(columns["id_s"]):
         key = keys[columns["market"][row]]
@@ -61,7 +66,7 @@ def combinations(
 
 
 def _legs(
-    tables: Mapping[str, Columns], strings: Sequence[str], bookmakers: Sequence[tuple[str, str]]
+    tables: Mapping[str, Columns], strings: Sequence[str], bookmakers: Sequence[tuple[str, str]], home: str | None
 ) -> dict[int, list[Leg]]:
     """By the row of the combination."""
     legs = {name: column.tolist() for name, column in tables["legs"].items()}
@@ -71,6 +76,8 @@ def _legs(
     outcome_name = tables["outcomes"]["outcome_s"].tolist()
     pooled_as = pools_of(tables, len(keys))
     references = (tables["references"][name].tolist() for name in ("market", "bookmaker", "last_update_us"))
+    outcomes, sizes = Counter(outcome_market), Counter(legs["combination"])
+    winners = tables["pooling"]["winning"].tolist()
     confirmed = {(market, book): us for market, book, us in zip(*references, strict=True)}
     steps = _steps(tables["leg_steps"], strings, len(legs["combination"]))
     found: dict[int, list[Leg]] = {}
@@ -93,9 +100,27 @@ def _legs(
                 fair=number(legs["fair"][row]),
                 last_update=time(confirmed.get((pooled_as[market], book), 0)),
                 step=steps[row],
+                split=_split(keys[market].line, strings[outcome_name[outcome]], SIDES[legs["side"][row]], home)
+                if outcomes[market] == _TWO
+                else Split.NONE,
+                # Backing and laying one outcome covers the others, however many of them win.
+                winning=winners[market] if winners and sizes[combination] == outcomes[market] > _TWO else 1,
             )
         )
     return found
+
+
+def _split(line: float | None, outcome: str, side: str, home: str | None) -> Split:
+    """What becomes of a bet's stake where the result is the whole number beside its line."""
+    if line is None:
+        return Split.NONE
+    # The home side wins a spread where its margin is above minus its point.
+    total = outcome in _TOTAL
+    at = threshold(line if total else 0.0 - line)
+    if at is None:
+        return Split.NONE
+    above = outcome == (_TOTAL[0] if total else home)
+    return at.split if above == (side != _LAY) else at.split.other_side
 
 
 def _steps(table: Columns, strings: Sequence[str], legs: int) -> list[Decimal]:

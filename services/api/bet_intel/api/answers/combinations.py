@@ -52,7 +52,11 @@ class PlacedStakes(msgspec.Struct, frozen=True):
     total: Decimal | None
     step: Annotated[Decimal, Meta(description="The coarsest of the legs.")]
     worst_profit: Annotated[
-        Decimal | None, Meta(description="The least that is won, or the most that is lost (below 0).")
+        Decimal | None,
+        Meta(
+            description="The least that is won at any result, or the most that is lost (below 0): 0 where a whole line "
+            "returns the stakes, on a quarter line half of what a leg wins."
+        ),
     ]
     reason: Annotated[str | None, Meta(description="Why a leg has no stake; null where every leg has one.")]
 
@@ -66,8 +70,17 @@ class Combination(msgspec.Struct, frozen=True, kw_only=True):
     profile: str
     event: EventRef
     odds_format: OddsFormatName
-    cost: Annotated[float, Meta(description="Sum of the legs' inverse net prices: below 1 it is an arbitrage.")]
-    ev: Annotated[float, Meta(description="Per unit staked in all, before rounding; certain but of a middle.")]
+    cost: Annotated[
+        float,
+        Meta(description="Sum of the legs' inverse net prices, by how many of them win: below 1 it is an arbitrage."),
+    ]
+    ev: Annotated[
+        float,
+        Meta(
+            description="Per unit staked in all, before rounding; of a line that returns stakes times the part that "
+            "stands, where that is known. Certain but of a middle and of such a line."
+        ),
+    ]
     window: Annotated[Window | None, Meta(description="Of a middle.")]
     legs: list[CombinationLeg]
     stakes: PlacedStakes

@@ -3,11 +3,13 @@
 Odds are decimal and rounded to cents, probabilities and EV in percent, ages in whole seconds of source time.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from bet_intel.api.domain.model import Leg
 from bet_intel.api.domain.working import BookmakerWorking, Gate, PriceWorking
+from bet_intel.odds import Split
 
 LAY = "lay"
 OPPORTUNITY, REFUSED, NO_EV, NOT_JUDGED = "opportunity", "refused", "no_ev", "not_judged"
@@ -105,7 +107,9 @@ def explain_legs(
     listed = _listed(bets)
     sentences = [f"{listed[0].upper()}{listed[1:]}."]
     net = " + ".join(f"1/{leg.net_price:.3f}" for leg in legs)
-    sentences.append(f"After commission the prices cost {net} = {_percent(cost)} of what is returned.")
+    winning = legs[0].winning
+    paid = net if winning == 1 else f"({net})/{winning}"
+    sentences.append(f"After commission the prices cost {paid} = {_percent(cost)} of what is returned.")
     if kind == "middle" and window is not None:
         low, high, probability = window
         sentences.append(
@@ -113,10 +117,8 @@ def explain_legs(
             f"at most {_percent(max(0.0, 1.0 - 1.0 / cost))} of the stake is lost."
         )
         sentences.append(f"By the fair prices at both lines that is worth {_signed(ev)} of the stake.")
-    elif ev > 0:
-        sentences.append(f"One leg always wins: {_signed(ev)} of the stake is certain, before rounding.")
     else:
-        sentences.append(f"One leg always wins: covering everything costs {_percent(-ev)} of the stake.")
+        sentences.append(_covers(legs, 1.0 / cost - 1.0, ev))
     if len(set(steps)) > 1:
         taken = [
             f"{step.normalize():f} with {leg.title}{' (of who backs it)' if leg.side == LAY else ''}"
@@ -124,6 +126,30 @@ def explain_legs(
         ]
         sentences.append(f"Stakes are multiples of {_listed(taken)}.")
     return sentences
+
+
+def _covers(legs: Sequence[Leg], won: float, ev: float) -> str:
+    """What is won where every outcome is covered: `won` where all stakes stand, `ev` in the mean."""
+    is_won = f"{_signed(won)} of the stake is won" if won > 0 else f"{_percent(-won)} of the stake is lost"
+    splits = {leg.split for leg in legs}
+    if splits == {Split.NONE}:
+        winning = legs[0].winning
+        who = "One leg always wins" if winning == 1 else f"{winning} legs always win"
+        if won > 0:
+            return f"{who}: {_signed(won)} of the stake is certain, before rounding."
+        return f"{who}: covering everything costs {_percent(-won)} of the stake."
+    often = ", and how often is not known" if math.isclose(ev, won) else f"; in the mean that is {_signed(ev)}"
+    rounded = ", before rounding" if won > 0 else ""
+    if Split.RETURNED in splits:
+        none = "won" if won > 0 else "lost"
+        return (
+            f"Where one leg wins {is_won}{rounded}; where the result is the line itself every stake comes back and "
+            f"nothing is {none}{often}."
+        )
+    return (
+        f"Where one leg wins in full {is_won}{rounded}; where the result is the whole number beside the line it is "
+        f"half of that{often}."
+    )
 
 
 def _offer(price: PriceWorking) -> str:

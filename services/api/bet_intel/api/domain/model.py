@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from bet_intel.odds import Split
+
 
 class MarketKey(NamedTuple):
     """One market of an event. `line` is None where the market has none, `subject` a player or team, or ""."""
@@ -127,8 +129,9 @@ class OpenOpportunity(NamedTuple):
 
 
 class Leg(msgspec.Struct, frozen=True):
-    """One bet. `net_price` and `share` of a lay are per unit of, and of, its liability; `fair` that the bet wins. Its
-    stake is a multiple of `step`, a lay's being that of who backs it."""
+    """One bet. `net_price` and `share` of a lay are per unit of, and of, its liability; `fair` that the bet wins.
+    Its stake is a multiple of `step`, a lay's being that of who backs it. `split`: what becomes of it where the
+    result is the whole number beside its line; `winning`: how many of the legs win at once."""
 
     market: str
     line: float | None
@@ -145,6 +148,8 @@ class Leg(msgspec.Struct, frozen=True):
     last_update: datetime | None
     # Of a set, or a row, from before steps were told it is what stakes were rounded to then.
     step: Decimal = Decimal(1)
+    split: Split = Split.NONE
+    winning: int = 1
 
 
 class OpenCombination(msgspec.Struct, frozen=True):

@@ -146,6 +146,8 @@ class Judged:
                 pooled.lay[:, m],
                 pooled.lay_bookmaker[:, m],
                 bool(self.covering[m]),
+                pooled.fresh[..., m],
+                None if pooled.fresh_lay is None else pooled.fresh_lay[..., m],
             ),
         )
 

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import NamedTuple, Self
 
 from bet_intel.ev_engine.domain.boards import MarketKey, MarketStatus
-from bet_intel.ev_engine.domain.combinations import Combination, Kind, Leg
+from bet_intel.ev_engine.domain.combinations import Combination, Kind
+from bet_intel.ev_engine.domain.legs import Leg
 from bet_intel.ev_engine.domain.priced import Priced, PricedMarket, Side
 from bet_intel.ev_engine.domain.pricing import PricedEvent
 

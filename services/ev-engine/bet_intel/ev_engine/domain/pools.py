@@ -31,10 +31,12 @@ class Pooled:
         self.highest = fair.leave_one_out_band.highest.swapaxes(0, 1)
         self.laid = self.highest if method is Method.WORST_CASE else self.without
         """What a lay is held against."""
-        self.back, self.back_bookmaker = _best(np.where(stale, np.nan, group.net))
+        self.fresh = np.where(stale, np.nan, group.net)
+        self.fresh_lay = np.where(stale, np.nan, group.net_lay) if group.anybody_lays else None
+        self.back, self.back_bookmaker = _best(self.fresh)
         # NaN where nobody offers one.
-        if group.anybody_lays:
-            self.lay, self.lay_bookmaker = _best(np.where(stale, np.nan, group.net_lay))
+        if self.fresh_lay is not None:
+            self.lay, self.lay_bookmaker = _best(self.fresh_lay)
         else:
             self.lay, self.lay_bookmaker = np.full(self.back.shape, np.nan), np.zeros(self.back.shape, dtype=np.intp)
         self._left_outs: dict[int, tuple[str, ...]] = {}
@@ -80,16 +82,17 @@ class Pooled:
 
     @cached_property
     def cost(self) -> FloatArray:
-        """The least sum of inverse net prices that covers every outcome of a market; infinite, or NaN, where nothing
-        does."""
+        """The least that is paid of what is returned where every outcome of a market is covered: the sum of the inverse
+        net prices, by outcomes that win at once; infinite, or NaN, where nothing covers them."""
+        winning = self.group.winning
         if not self.group.anybody_lays:
-            return over_outcomes(1.0 / self.back)
+            return over_outcomes(1.0 / self.back) / winning
         back = np.where(np.isnan(self.back), 0.0, self.back)
         with np.errstate(divide="ignore"):
             lay = np.where(np.isnan(self.lay), 0.0, self.lay)
             either = np.maximum(back, lay[::-1]) if len(back) == 2 else back
             pairs = (1.0 / back + 1.0 / lay).min(axis=0)
-            cost: FloatArray = np.minimum((1.0 / either).sum(axis=0), pairs)
+            cost: FloatArray = np.minimum((1.0 / either).sum(axis=0) / winning, pairs)
         return cost
 
     def market(self, m: int) -> FairMarket:

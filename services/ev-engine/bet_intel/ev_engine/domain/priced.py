@@ -103,7 +103,8 @@ class Offers(NamedTuple):
     """The best fresh net prices of a market, each (o,): of an outcome by backing it, and of its not coming by laying it
     (per unit of liability). NaN where nobody offers one; the bookmaker's index is then meaningless.
 
-    `covering` says whether they may cover every outcome at a cost that somebody wants to know of.
+    `covering` says whether they may cover every outcome at a cost that somebody wants to know of. `fresh`, `fresh_lay`:
+    the net prices that they are the best of, (o, b or more), NaN where there is none; None where nobody lays.
     """
 
     back: FloatArray
@@ -111,6 +112,8 @@ class Offers(NamedTuple):
     lay: FloatArray
     lay_bookmaker: npt.NDArray[np.intp]
     covering: bool
+    fresh: FloatArray
+    fresh_lay: FloatArray | None
 
 
 class FairMarket(NamedTuple):

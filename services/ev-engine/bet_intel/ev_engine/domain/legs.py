@@ -1,0 +1,170 @@
+"""The legs of a combination: which prices are taken for its bets, so that they are at two bookmakers or more."""
+
+import math
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+import numpy as np
+
+from bet_intel.ev_engine.domain.priced import PricedMarket, Side
+from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.odds import Split, settlement
+
+_PLACEHOLDERS, _OUTLIER = "excessive_overround", "outlier_excluded"
+
+
+class Leg(NamedTuple):
+    """One bet of a combination; `outcome` and `bookmaker` index the market's.
+
+    `net_price` is after commission and, of a lay, per unit of liability. `share` is that of the whole stake, a lay's
+    being its liability; the stake is a multiple of `step`, a lay's being that of who backs it. Both are those of a
+    combination, and said of no leg before there is one.
+    """
+
+    market: PricedMarket
+    outcome: int
+    bookmaker: int
+    side: Side
+    price: float
+    net_price: float
+    share: float = 0.0
+    step: Decimal = Decimal(1)
+
+    @property
+    def key(self) -> str:
+        """The bookmaker's."""
+        return self.market.board.bookmakers[self.bookmaker]
+
+    def house(self, profile: Profile) -> str:
+        """Whom the bet is with: the bookmaker's key, or what those of one exchange begin with."""
+        return profile.exchange(self.key) or self.key
+
+    @property
+    def limit(self) -> float:
+        """The largest stake taken, NaN where it is not known."""
+        return self.market.board.limit.item(self.outcome, self.bookmaker) if self.side is Side.BACK else np.nan
+
+    @property
+    def fair(self) -> float:
+        """What the other bookmakers think of the bet's winning, NaN where nobody does."""
+        fair, o, b = self.market.fair, self.outcome, self.bookmaker
+        return fair.leave_one_out.item(o, b) if self.side is Side.BACK else 1.0 - fair.laid.item(o, b)
+
+    @property
+    def ev(self) -> float:
+        """Per unit staked; where it is not known how often the line returns the stake, per unit that stands."""
+        return self.market.fair.terms.standing.item(self.bookmaker) * (self.fair * self.net_price - 1.0)
+
+    @property
+    def won(self) -> float | None:
+        """The probability that a bet to back it is won in full, None where its line's pushes are not known."""
+        terms = self.market.fair.terms
+        push = float(terms.push[self.bookmaker])
+        if math.isnan(push) or math.isnan(self.fair):
+            return None
+        ways = settlement(self.fair, terms.splits[self.outcome] if terms.splits else Split.NONE, push)
+        return None if ways is None else ways.won
+
+
+class Bet(NamedTuple):
+    """What is to win, by one of `ways`: (outcome, side) of a market. `best`: its highest price, None where there is
+    none."""
+
+    market: PricedMarket
+    ways: tuple[tuple[int, Side], ...]
+    best: Leg | None
+
+    def ranked(self) -> list[Leg]:
+        """Every fresh price, the highest first."""
+        found = [leg for outcome, side in self.ways for leg in _every(self.market, outcome, side)]
+        found.sort(key=lambda leg: -leg.net_price)
+        return found
+
+
+def bet(market: PricedMarket, *ways: tuple[int, Side]) -> Bet:
+    legs = [leg for outcome, side in ways if (leg := _best(market, outcome, side)) is not None]
+    return Bet(market, ways, max(legs, key=lambda leg: leg.net_price, default=None))
+
+
+def cost_of(legs: Sequence[Leg], winning: int = 1) -> float:
+    """What is paid of what is returned, where `winning` of the legs win."""
+    return sum([1.0 / leg.net_price for leg in legs]) / winning
+
+
+def choices(bets: Sequence[Bet], most: float, profile: Profile, winning: int = 1) -> Iterator[Sequence[Leg]]:
+    """The best prices of `bets` at two bookmakers or more, where they cost `most` at most. Where one of these may be in
+    error, also the best of those that are not: it would hide what can really be had."""
+    best = [leg for each in bets if (leg := each.best) is not None]
+    # No others cost less.
+    if len(best) < len(bets) or cost_of(best, winning) > most:
+        return
+    if _apart(best, profile) and all(_sound(leg, profile) for leg in best):
+        yield best
+        return
+    ranked = [each.ranked() for each in bets]
+    every = _cheapest(ranked, profile)
+    if every is None or cost_of(every, winning) > most:
+        return
+    yield every
+    if not all(_sound(leg, profile) for leg in every):
+        sound = _cheapest([[leg for leg in legs if _sound(leg, profile)] for legs in ranked], profile)
+        if sound is not None and cost_of(sound, winning) <= most:
+            yield sound
+
+
+def _cheapest(ranked: Sequence[Sequence[Leg]], profile: Profile) -> Sequence[Leg] | None:
+    """The first leg of each bet; where all these are at one bookmaker, one is exchanged for the next best elsewhere."""
+    if not all(ranked):
+        return None
+    best = [legs[0] for legs in ranked]
+    if _apart(best, profile):
+        return best
+    here = best[0].house(profile)
+    found = [
+        [*best[:place], other, *best[place + 1 :]]
+        for place, legs in enumerate(ranked)
+        if (other := next((leg for leg in legs if leg.house(profile) != here), None)) is not None
+    ]
+    return min(found, key=cost_of, default=None)
+
+
+def _apart(legs: Sequence[Leg], profile: Profile) -> bool:
+    return len({leg.house(profile) for leg in legs}) > 1
+
+
+def _sound(leg: Leg, profile: Profile) -> bool:
+    """Whether nothing says that the price is a mistake. What an outlier offers is none where it is worth no more than
+    is plausible: whoever is slow is far from the others, and is where most of these bets come from."""
+    left_out, worth = leg.market.fair.left_out[leg.bookmaker], leg.ev
+    if left_out == _PLACEHOLDERS or (left_out == _OUTLIER and math.isnan(worth)):
+        return False
+    return not worth > profile.bounds[leg.market.category].plausible_ev
+
+
+def _best(market: PricedMarket, outcome: int, side: Side) -> Leg | None:
+    offers, board = market.offers, market.board
+    if offers is None:
+        return None
+    if side is Side.BACK:
+        nets, whose, prices = offers.back, offers.back_bookmaker, board.back
+    else:
+        nets, whose, prices = offers.lay, offers.lay_bookmaker, board.lay
+    if math.isnan(net := nets.item(outcome)):
+        return None
+    bookmaker = whose.item(outcome)
+    return Leg(market, outcome, bookmaker, side, prices.item(outcome, bookmaker), net)
+
+
+def _every(market: PricedMarket, outcome: int, side: Side) -> list[Leg]:
+    offers, board = market.offers, market.board
+    if offers is None:
+        return []
+    nets, prices = (offers.fresh, board.back) if side is Side.BACK else (offers.fresh_lay, board.lay)
+    if nets is None:
+        return []
+    return [
+        Leg(market, outcome, bookmaker, side, prices.item(outcome, bookmaker), net)
+        for bookmaker, net in enumerate(nets[outcome].tolist())
+        if not math.isnan(net)
+    ]
