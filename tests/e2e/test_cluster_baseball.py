@@ -1,6 +1,5 @@
 """Two days of recorded baseball played through a cluster end as they do in the embedded run."""
 
-
 import pytest
 
 from fixtures.cluster import started, until_outcome

@@ -85,8 +85,8 @@ async def test_a_node_that_is_forgotten_is_shown_no_more(redis_cluster: RedisClu
             await until(lambda: _is_gone(watch, registry, address(gone)), 20)
             assert shown(registry, "memory_bytes").keys() == {address(node) for node in others}
         finally:
-            # They refuse to know it for a minute, unless it is reset: what they have forgotten is its id. Reset, it is a
-            # master without slots: its master would be without a replica in what comes next.
+            # They refuse to know it for a minute, unless it is reset: what they have forgotten is its id. Reset, it is
+            # a master without slots: its master would be without a replica in what comes next.
             await asyncio.to_thread(redis_cluster.command, gone, "cluster", "reset", "hard")
             await asyncio.to_thread(redis_cluster.heal)
         assert await asyncio.to_thread(_master_of, redis_cluster, gone) == followed

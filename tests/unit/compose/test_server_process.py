@@ -107,7 +107,9 @@ def test_servers_that_two_processes_start_are_given_different_ports() -> None:
     with ExitStack() as stack:
         asking = [
             stack.enter_context(
-                subprocess.Popen([sys.executable, "-c", _ASKS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                subprocess.Popen(
+                    [sys.executable, "-c", _ASKS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                )
             )
             for _ in range(2)
         ]

@@ -177,9 +177,7 @@ class LeasedLimit:
 class RedisRateLimits:
     """`RateLimits` over every process that uses the cluster at `url`, which is waited for `deadline` seconds."""
 
-    def __init__(
-        self, url: str, monotonic: Monotonic, registry: CollectorRegistry, deadline: float = DEADLINE
-    ) -> None:
+    def __init__(self, url: str, monotonic: Monotonic, registry: CollectorRegistry, deadline: float = DEADLINE) -> None:
         address = Address.parse(url)
         nodes = ",".join(f"{host}:{port}" for host, port in address.nodes)
         # The login goes as arguments: the address is shown in errors.
