@@ -35,7 +35,9 @@ pytestmark = pytest.mark.integration
 _PROJECT = Path(__file__).parents[2]
 _DECLARED = (_PROJECT / "docs/architecture/dependencies.toml").read_text("utf-8")
 _PARTS: Mapping[str, Mapping[str, Any]] = tomllib.loads(_DECLARED)["parts"]
-_SECONDS = 120.0
+# Alone on the machine, a node is there within ten seconds; beside many others, each on a share of two cores, it took
+# more than a hundred and twenty.
+_SECONDS = 300.0
 _END_SECONDS = 60.0
 _OTHERS = "cluster_formation.classic_config.nodes"
 # What Debian's RabbitMQ does not know yet.

@@ -24,7 +24,7 @@ from fixtures.waiting import running, until
 pytestmark = pytest.mark.integration
 
 PATIENT = 20.0
-"""Seconds for an answer, on a machine that is held up: what comes later than a gateway waits is lost, as it is meant."""
+"""Seconds for an answer, on a machine that is held up: what comes later than a gateway waits for is lost."""
 
 
 def url_of(cluster: RedisCluster) -> str:

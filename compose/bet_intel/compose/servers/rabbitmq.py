@@ -23,7 +23,8 @@ from bet_intel.compose.servers.processes import Server, ServerError, ServerProce
 from bet_intel.compose.servers.programs import RABBITMQ
 
 _USER = "bet-intel"
-_READY_SECONDS = 120.0
+# A node that ends is noticed at once: this is for one that starts beside many others, on a share of two cores.
+_READY_SECONDS = 300.0
 _ANSWER_SECONDS = 10.0
 _STOP_SECONDS = 60.0
 _LEADER_SECONDS = 30.0

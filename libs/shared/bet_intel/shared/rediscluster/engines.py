@@ -37,8 +37,8 @@ async def open_redis(
     deadline: float = DEADLINE,
 ) -> AsyncIterator[RedisEngines]:
     """Engines on the cluster at `url` (`redis://:password@host:port[,host:port…]`), which need not be there yet.
-    `near_answers` of the cache are kept in the process too, for a second. No answer is waited for longer than `deadline`
-    (s).
+    `near_answers` of the cache are kept in the process too, for a second. No answer is waited for longer than
+    `deadline` (s).
 
     Raises:
         RedisAddressError: `url` is none.
