@@ -7,7 +7,7 @@ import pytest
 from bet_intel.ev_engine.domain.profile import Profile
 from fixtures.api_gateway import Gateway, served
 from fixtures.api_messages import Market, odds_changed
-from fixtures.combination_messages import ARBITRAGE, FAIR, LOW_HOLD, LOWER, UPPER, Engine
+from fixtures.combination_messages import ARBITRAGE, FAIR, LOW_HOLD, LOWER, SIX, UPPER, Engine
 from fixtures.engine_boards import H2H, board, line
 from fixtures.sse import streaming
 
@@ -82,6 +82,18 @@ async def test_a_middle_has_its_band(served: Gateway) -> None:
     assert (window["low"], window["high"], window["profit"]) == (8.5, 9.5, "920.00")
     assert window["probability"] == pytest.approx(sum(leg["fair_probability"] for leg in one["legs"]) - 1)
     assert one["stakes"]["worst_profit"] == "-40.00"
+
+
+async def test_a_leg_on_the_away_side_has_its_own_point(served: Gateway) -> None:
+    """The line is the home side's point."""
+    home, away = "Harbour City", "Riverside"
+    giving = {**{name: {home: 1.765, away: 2.158} for name in SIX}, "low": {home: 1.92, away: 1.9}}
+    taking = {**{name: {home: 2.207, away: 1.734} for name in SIX}, "high": {home: 1.9, away: 1.92}}
+    await served.tell(Engine().tells({line("spreads", -1.5): board(giving), line("spreads", -2.5): board(taking)}))
+    (one,) = (await served.get("/v1/middles"))["data"]
+    assert [(leg["outcome"], leg["market"]["line"]) for leg in one["legs"]] == [(home, -1.5), (away, -2.5)]
+    assert f"Back {home} (-1.5) at 1.92 with Low" in one["explanation"][0]
+    assert f"back {away} (+2.5) at 1.92 with High" in one["explanation"][0]
 
 
 async def test_the_stream_tells_of_those_of_an_ev_and_when_they_leave_it(served: Gateway) -> None:

@@ -103,7 +103,7 @@ def _shown(
         last_seen=_time(row["last_seen"]),
         peak=Peak(row["peak_ev"], _time(row["peak_at"])),
         as_of=_time(row["as_of"]),
-        explanation=explain_legs(row["kind"], legs, row["cost"], row["ev"], window),
+        explanation=explain_legs(row["kind"], legs, row["cost"], row["ev"], window, row["away"]),
     )
 
 

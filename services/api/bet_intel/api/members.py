@@ -63,6 +63,7 @@ def of_opportunity(row: Record, working: Working) -> PriceWorking:
     judged = next((one.age_seconds for one in working.bookmakers if one.judged), None)
     return PriceWorking(
         event=f"{row['home']} v {row['away']}" if row["home"] else row["league_title"],
+        away=row["away"],
         profile=row["profile"],
         market=row["market"],
         period=row["period"],

@@ -184,6 +184,7 @@ class SetWorking:
         event = self._message.event
         return PriceWorking(
             event=f"{event.home} v {event.away}" if event.home else event.league_title,
+            away=event.away or None,
             profile=profile,
             market=key.market,
             period=key.period,

@@ -6,6 +6,7 @@ Odds are decimal and rounded to cents, probabilities and EV in percent, ages in 
 from collections.abc import Callable, Sequence
 
 from bet_intel.api.domain.model import Leg
+from bet_intel.api.domain.points import told_point
 from bet_intel.api.domain.working import BookmakerWorking, Gate, PriceWorking
 
 LAY = "lay"
@@ -79,7 +80,7 @@ def explain(price: PriceWorking) -> list[str]:
     if left_out:
         sentences.append(f"Not asked: {_listed([_why(one) for one in left_out])}.")
     if price.estimated_half_points is not None:
-        sentences.append(_estimated(price.estimated_half_points, price.estimated_lines))
+        sentences.append(_estimated(price, price.estimated_half_points))
     if price.fair_probability is not None:
         sentences.append(_fair(price, price.fair_probability))
     sentences.append(_verdict(price))
@@ -87,11 +88,16 @@ def explain(price: PriceWorking) -> list[str]:
 
 
 def explain_legs(
-    kind: str, legs: Sequence[Leg], cost: float, ev: float, window: tuple[float, float, float] | None
+    kind: str,
+    legs: Sequence[Leg],
+    cost: float,
+    ev: float,
+    window: tuple[float, float, float] | None,
+    away: str | None,
 ) -> list[str]:
-    """The sentences of a combination."""
+    """The sentences of a combination of an event whose away side is `away`."""
     bets = [
-        f"{'lay' if leg.side == 'lay' else 'back'} {leg.outcome}{'' if leg.line is None else f' ({leg.line:g})'} at "
+        f"{'lay' if leg.side == 'lay' else 'back'} {leg.outcome}{_point(leg, away)} at "
         f"{leg.price:.2f} with {leg.title} ({_percent(leg.share)} of the stake)"
         for leg in legs
     ]
@@ -113,6 +119,10 @@ def explain_legs(
     return sentences
 
 
+def _point(leg: Leg, away: str | None) -> str:
+    return "" if leg.line is None else f" ({told_point(leg.market, leg.line, leg.outcome, away)})"
+
+
 def _offer(price: PriceWorking) -> str:
     age = "of unknown age" if price.age_seconds is None else f"{price.age_seconds:.0f} s old"
     net = ""
@@ -129,7 +139,7 @@ def _offer(price: PriceWorking) -> str:
 
 def _selection(price: PriceWorking) -> str:
     market = price.market if price.period == "full" else f"{price.market} {price.period}"
-    line = "" if price.line is None else f" {price.line:g}"
+    line = "" if price.line is None else f" {told_point(price.market, price.line, price.outcome, price.away)}"
     subject = "" if not price.subject else f"{price.subject} "
     return f"{subject}{price.outcome} ({market}{line})"
 
@@ -228,10 +238,11 @@ def _per(price: PriceWorking) -> str:
     return "per unit of liability" if price.side == LAY else "per unit staked"
 
 
-def _estimated(half_points: float, lines: Sequence[float]) -> str:
+def _estimated(price: PriceWorking, half_points: float) -> str:
     if half_points == 0:
         return "Too few others price this line under its name: it is judged by the same line under another."
-    named = f" ({' and '.join(f'{line:g}' for line in lines)})" if lines else ""
+    lines = [told_point(price.market, line, price.outcome, price.away) for line in price.estimated_lines]
+    named = f" ({' and '.join(lines)})" if lines else ""
     return (
         f"Too few others price this line: it is judged by other lines{named}, the nearest {half_points:g} half points "
         "away."

@@ -119,6 +119,9 @@ class PriceWorking(msgspec.Struct, frozen=True, kw_only=True):
     """One bookmaker's price as a profile judged it, whether it is an opportunity or not."""
 
     event: str
+    away: Annotated[
+        str | None, Meta(description="The away side: its point of a spread is the opposite of line, the home side's.")
+    ] = None
     profile: str
     market: str
     period: str
