@@ -191,3 +191,24 @@ async def test_any_price_is_explained(served: Gateway) -> None:
     assert (await served.problem(f"{path}?bookmaker=a", 400))["parameter"] == "outcome"
     await served.problem(f"{path}?bookmaker=nobody&outcome=Home", 404)
     await served.problem("/v1/events/nothing/explain?bookmaker=a&outcome=Home", 404)
+
+
+async def test_an_opportunity_and_its_price_are_explained_alike_by_a_careful_profile(served: Gateway) -> None:
+    """By the low end of the band, of a bet on the away side; as well when it has closed."""
+    fair = {name: {"Harbour City": 1.33, "Riverside": 3.35} for name in SIX}
+    key, engine = line("spreads", -1.5), Engine()
+    message = engine.tells({key: board({**fair, "low": {"Harbour City": 1.25, "Riverside": 4.0}})})
+    await served.tell(message)
+    asked = {"market": "spreads", "line": -1.5, "outcome": "Riverside", "bookmaker": "low", "profile": "conservative"}
+    price = await served.get(f"/v1/events/{message.subject}/explain", **asked)
+    (item,) = (await served.get("/v1/opportunities", profile="conservative", **{"class": "take,marginal,suspect"}))[
+        "data"
+    ]
+    detail = await served.get(f"/v1/opportunities/{item['id']}")
+    assert detail["explanation"] == price["explanation"]
+    assert detail["working"]["worst_case"] is True
+    assert "Low offers 4.00 on Riverside (spreads +1.5) in " in detail["explanation"][0]
+    assert any(said.startswith("Pooled, by the low end of the band, that is") for said in detail["explanation"])
+    await served.tell(engine.tells({key: board(fair)}))
+    closed = await served.get(f"/v1/opportunities/{item['id']}")
+    assert (closed["state"], closed["explanation"]) == ("closed", price["explanation"])

@@ -89,6 +89,7 @@ def of_opportunity(row: Record, working: Working) -> PriceWorking:
         confidence=row["confidence"],
         estimated_half_points=row["half_points"],
         estimated_lines=working.estimated_lines,
+        worst_case=working.worst_case,
         as_of=working.as_of,
         method=working.method,
         books_used=working.books_used,

@@ -95,6 +95,7 @@ class SetWorking:
             bookmakers=self._market_bookmakers(market, judged, pool, lines),
             gates=self._gates(row),
             estimated_lines=self._lines(lines),
+            worst_case=self._by_the_worse_end(market),
         )
 
     def _pricing_revision(self, profile: str) -> int:

@@ -26,6 +26,7 @@ REASONS = {
     "different_outcomes": "it prices other outcomes under this name",
     "not_mutually_exclusive": "more than one outcome wins",
     "not_computable": "the method finds no probabilities between 0 and 1",
+    "no_weight": "by its settings it weighs nothing",
     "not_asked": "this profile asks sharper bookmakers alone",
     "reference_missing": "no other bookmaker gives it a fair price",
 }
@@ -34,7 +35,7 @@ _GATES: dict[str, Callable[[float, float], str]] = {
     "not_started": lambda value, _: f"the event had started {-value:.0f} s before",
     "market_open": lambda _value, _: "the market is not open",
     "all_sides_priced": lambda value, bound: f"its bookmaker prices {value:.0f} of {bound:.0f} outcomes",
-    "price_fresh": lambda value, bound: f"it is {value:.0f} s old, at most {bound:.0f} s are allowed",
+    "price_fresh": lambda value, bound: f"it is {_seconds(value)} old, at most {bound:.0f} s are allowed",
     "in_step_with_references": lambda value, bound: (
         f"it is {value:.0f} s behind the newest price, at most {bound:.0f} s are allowed"
     ),
@@ -124,7 +125,7 @@ def _point(leg: Leg, away: str | None) -> str:
 
 
 def _offer(price: PriceWorking) -> str:
-    age = "of unknown age" if price.age_seconds is None else f"{price.age_seconds:.0f} s old"
+    age = "of unknown age" if price.age_seconds is None else f"{_seconds(price.age_seconds)} old"
     net = ""
     if price.price is not None and price.net_price is not None and price.net_price < price.price:
         net = f", {price.net_price:.3f} after commission"
@@ -163,7 +164,7 @@ def _asked(price: PriceWorking, asked: Sequence[BookmakerWorking]) -> str:
     ranked = sorted(asked, key=lambda one: (-_weight(price, one), one.bookmaker))
     for one in ranked[:_NAMED]:
         opinion = devigged.get(one.bookmaker)
-        age = "" if one.age_seconds is None else f", {one.age_seconds:.0f} s old"
+        age = "" if one.age_seconds is None else f", {_seconds(one.age_seconds)} old"
         thinks = " nothing" if opinion is None else f" {_percent(opinion)}"
         if price.estimated_half_points is not None:
             thinks = ""  # What it thinks of another line.
@@ -183,7 +184,7 @@ def _why_not(one: BookmakerWorking) -> str:
 
 def _why(one: BookmakerWorking) -> str:
     reason = _why_not(one)
-    age = f" ({one.age_seconds:.0f} s)" if reason == "reference_stale" and one.age_seconds is not None else ""
+    age = f" ({_seconds(one.age_seconds)})" if reason == "reference_stale" and one.age_seconds is not None else ""
     return f"{one.title}, because {REASONS.get(reason, reason)}{age}"
 
 
@@ -271,6 +272,11 @@ def _gate(gate: Gate) -> str:
 
 def _listed(parts: Sequence[str]) -> str:
     return "; ".join(parts)
+
+
+def _seconds(age: float) -> str:
+    """A price of a clock that is a little ahead is as new as can be."""
+    return f"{max(age, 0.0):.0f} s"
 
 
 def _percent(value: float) -> str:

@@ -139,6 +139,9 @@ class Pooled:
         entry = self.group.entries[m]
         if entry.board.bookmakers[b] in entry.others:
             return "different_outcomes"
+        # Those of placeholders weigh nothing whatever their weight is.
+        if not self.group.weight.item(b, m) > 0.0 and not self.group.placeholders.item(b, m):
+            return "no_weight"
         status = self.fair.status.item(b, m)
         if status == _INCOMPLETE:
             return "incomplete_market"
