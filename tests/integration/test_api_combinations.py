@@ -199,7 +199,13 @@ async def test_an_opportunity_and_its_price_are_explained_alike_by_a_careful_pro
     key, engine = line("spreads", -1.5), Engine()
     message = engine.tells({key: board({**fair, "low": {"Harbour City": 1.25, "Riverside": 4.0}})})
     await served.tell(message)
-    asked = {"market": "spreads", "line": -1.5, "outcome": "Riverside", "bookmaker": "low", "profile": "conservative"}
+    asked: dict[str, str | float] = {
+        "market": "spreads",
+        "line": -1.5,
+        "outcome": "Riverside",
+        "bookmaker": "low",
+        "profile": "conservative",
+    }
     price = await served.get(f"/v1/events/{message.subject}/explain", **asked)
     (item,) = (await served.get("/v1/opportunities", profile="conservative", **{"class": "take,marginal,suspect"}))[
         "data"

@@ -12,6 +12,8 @@ from bet_intel.api.domain.working import BookmakerWorking, Gate, PriceWorking
 LAY = "lay"
 OPPORTUNITY, REFUSED, NO_EV, NOT_JUDGED = "opportunity", "refused", "no_ev", "not_judged"
 
+DIFFERENT_OUTCOMES = "different_outcomes"
+
 WITHHELD = "Prices went into it that your tier does not see yet: how it came about is told when they are old enough."
 
 _NAMED = 8
@@ -23,7 +25,7 @@ REASONS = {
     "excessive_overround": "its prices add up to more than any bookmaker asks: placeholders",
     "reference_stale": "its prices are too old",
     "outlier_excluded": "it is too far from the others",
-    "different_outcomes": "it prices other outcomes under this name",
+    DIFFERENT_OUTCOMES: "it prices other outcomes under this name",
     "not_mutually_exclusive": "more than one outcome wins",
     "not_computable": "the method finds no probabilities between 0 and 1",
     "no_weight": "by its settings it weighs nothing",
@@ -70,6 +72,10 @@ def explain(price: PriceWorking) -> list[str]:
         lay = " to lay" if price.side == LAY else ""
         return [f"{price.title} offers no price{lay} on {_selection(price)}."]
     sentences = [_offer(price)]
+    if _of_another_market(price):
+        named = _listed([one.outcome for one in price.outcomes])
+        same = f"most bookmakers price other outcomes under this name ({named}), and it is a price of another market"
+        return [*sentences, f"It is not judged: {same} ({price.reason})."]
     known = any(one.leave_one_out_weight > 0 for one in price.bookmakers)
     asked = [one for one in price.bookmakers if _weight(price, one) > 0]
     # Of a line that is judged by others it may not be told who was asked there: not those of this one.
@@ -118,6 +124,13 @@ def explain_legs(
     else:
         sentences.append(f"One leg always wins: covering everything costs {_percent(-ev)} of the stake.")
     return sentences
+
+
+def _of_another_market(price: PriceWorking) -> bool:
+    """Not where it is the others that are."""
+    own = next((one.left_out_reason for one in price.bookmakers if one.judged), None)
+    named = any(one.outcome == price.outcome for one in price.outcomes)
+    return price.reason == DIFFERENT_OUTCOMES and (own == DIFFERENT_OUTCOMES or not named)
 
 
 def _point(leg: Leg, away: str | None) -> str:
@@ -256,7 +269,7 @@ def _unjudged(reason: str | None) -> str:
         "no_overround": "the prices of the others add up to less than 100 %: there is no margin to remove",
         "excessive_overround": "the prices of the others add up to more than any bookmaker asks: placeholders",
         "reference_stale": "the prices of the others are too old",
-        "different_outcomes": "the bookmakers price different outcomes under this name",
+        DIFFERENT_OUTCOMES: "the bookmakers price different outcomes under this name",
         "not_mutually_exclusive": "more outcomes win than the market's name says",
     }.get(reason or "", REASONS["reference_missing"])
 

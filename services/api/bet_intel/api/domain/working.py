@@ -139,7 +139,11 @@ class PriceWorking(msgspec.Struct, frozen=True, kw_only=True):
     ]
     age_seconds: float | None
     verdict: Annotated[
-        str, Meta(description="opportunity, refused (by a gate), no_ev, or not_judged: nobody gives it a fair price.")
+        str,
+        Meta(
+            description="opportunity, refused (by a gate), no_ev, or not_judged: nobody gives it a fair price, or it "
+            "is of another market under the same name."
+        ),
     ]
     reason: Annotated[str | None, Meta(description="Why it is no opportunity.")]
     class_: Annotated[str | None, Meta(description="Of an opportunity.")] = msgspec.field(name="class")
