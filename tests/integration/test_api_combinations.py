@@ -218,3 +218,16 @@ async def test_an_opportunity_and_its_price_are_explained_alike_by_a_careful_pro
     await served.tell(engine.tells({key: board(fair)}))
     closed = await served.get(f"/v1/opportunities/{item['id']}")
     assert (closed["state"], closed["explanation"]) == ("closed", price["explanation"])
+
+
+async def test_a_price_of_another_market_under_the_same_name_is_explained_as_one(served: Gateway) -> None:
+    """Six bookmakers price a match without a draw, one with it."""
+    message = Engine().tells({H2H: board({**FAIR, "low": {"Away": 2.1, "Draw": 60.0, "Home": 1.9}})})
+    await served.tell(message)
+    for outcome, price in (("Draw", 60.0), ("Home", 1.9)):
+        told = await served.get(f"/v1/events/{message.subject}/explain", outcome=outcome, bookmaker="low")
+        working = told["working"]
+        assert (working["price"], working["verdict"], working["reason"]) == (price, "not_judged", "different_outcomes")
+        assert told["explanation"][0].startswith(f"Low offers {price:.2f} on {outcome} (h2h) in ")
+        assert told["explanation"][1].endswith("it is a price of another market (different_outcomes).")
+    await served.problem(f"/v1/events/{message.subject}/explain?outcome=Neither&bookmaker=low", 404)
