@@ -10,7 +10,7 @@ from bet_intel.ev_engine.wire_settings import new_settings
 from bet_intel.shared.messaging import Message, Queue
 from fixtures.api_gateway import MIGRATIONS, Gateway, gateway_on, served
 from fixtures.api_messages import Market, odds_changed
-from fixtures.combination_messages import ARBITRAGE, FAIR, LOW_HOLD, LOWER, UPPER, Engine
+from fixtures.combination_messages import ARBITRAGE, FAIR, LOW_HOLD, LOWER, SIX, UPPER, Engine
 from fixtures.engine_boards import H2H, board, line
 from fixtures.postgres import MakeDatabase
 from fixtures.sse import streaming
@@ -162,6 +162,18 @@ async def test_a_middle_has_its_band(served: Gateway) -> None:
     assert one["stakes"]["worst_profit"] == "-40.00"
 
 
+async def test_a_leg_on_the_away_side_has_its_own_point(served: Gateway) -> None:
+    """The line is the home side's point."""
+    home, away = "Harbour City", "Riverside"
+    giving = {**{name: {home: 1.765, away: 2.158} for name in SIX}, "low": {home: 1.92, away: 1.9}}
+    taking = {**{name: {home: 2.207, away: 1.734} for name in SIX}, "high": {home: 1.9, away: 1.92}}
+    await served.tell(Engine().tells({line("spreads", -1.5): board(giving), line("spreads", -2.5): board(taking)}))
+    (one,) = (await served.get("/v1/middles"))["data"]
+    assert [(leg["outcome"], leg["market"]["line"]) for leg in one["legs"]] == [(home, -1.5), (away, -2.5)]
+    assert f"Back {home} (-1.5) at 1.92 with Low" in one["explanation"][0]
+    assert f"back {away} (+2.5) at 1.92 with High" in one["explanation"][0]
+
+
 async def test_the_stream_tells_of_those_of_an_ev_and_when_they_leave_it(served: Gateway) -> None:
     """2.06 and 2.08 win 3.5 %; 2.06 and 1.98 win less than 1 %."""
     engine = Engine()
@@ -257,3 +269,43 @@ async def test_any_price_is_explained(served: Gateway) -> None:
     assert (await served.problem(f"{path}?bookmaker=a", 400))["parameter"] == "outcome"
     await served.problem(f"{path}?bookmaker=nobody&outcome=Home", 404)
     await served.problem("/v1/events/nothing/explain?bookmaker=a&outcome=Home", 404)
+
+
+async def test_an_opportunity_and_its_price_are_explained_alike_by_a_careful_profile(served: Gateway) -> None:
+    """By the low end of the band, of a bet on the away side; as well when it has closed."""
+    fair = {name: {"Harbour City": 1.33, "Riverside": 3.35} for name in SIX}
+    key, engine = line("spreads", -1.5), Engine()
+    message = engine.tells({key: board({**fair, "low": {"Harbour City": 1.25, "Riverside": 4.0}})})
+    await served.tell(message)
+    asked: dict[str, str | float] = {
+        "market": "spreads",
+        "line": -1.5,
+        "outcome": "Riverside",
+        "bookmaker": "low",
+        "profile": "conservative",
+    }
+    price = await served.get(f"/v1/events/{message.subject}/explain", **asked)
+    (item,) = (await served.get("/v1/opportunities", profile="conservative", **{"class": "take,marginal,suspect"}))[
+        "data"
+    ]
+    detail = await served.get(f"/v1/opportunities/{item['id']}")
+    assert detail["explanation"] == price["explanation"]
+    assert detail["working"]["worst_case"] is True
+    assert "Low offers 4.00 on Riverside (spreads +1.5) in " in detail["explanation"][0]
+    assert any(said.startswith("Pooled, by the low end of the band, that is") for said in detail["explanation"])
+    await served.tell(engine.tells({key: board(fair)}))
+    closed = await served.get(f"/v1/opportunities/{item['id']}")
+    assert (closed["state"], closed["explanation"]) == ("closed", price["explanation"])
+
+
+async def test_a_price_of_another_market_under_the_same_name_is_explained_as_one(served: Gateway) -> None:
+    """Six bookmakers price a match without a draw, one with it."""
+    message = Engine().tells({H2H: board({**FAIR, "low": {"Away": 2.1, "Draw": 60.0, "Home": 1.9}})})
+    await served.tell(message)
+    for outcome, price in (("Draw", 60.0), ("Home", 1.9)):
+        told = await served.get(f"/v1/events/{message.subject}/explain", outcome=outcome, bookmaker="low")
+        working = told["working"]
+        assert (working["price"], working["verdict"], working["reason"]) == (price, "not_judged", "different_outcomes")
+        assert told["explanation"][0].startswith(f"Low offers {price:.2f} on {outcome} (h2h) in ")
+        assert told["explanation"][1].endswith("it is a price of another market (different_outcomes).")
+    await served.problem(f"/v1/events/{message.subject}/explain?outcome=Neither&bookmaker=low", 404)

@@ -163,3 +163,5 @@ def _fill_what_was_added(body: opportunities_updated_pb2.OpportunitiesUpdated, s
     fill(body.profiles, profile_s=strings.rows(["consensus", "sharp"]), revision=[AS_OF_US + 5, 0])
     fill(body.commissions, profile_s=[strings.row("sharp")], bookmaker=[1], commission=[0.02])
     fill(body.leg_steps, step_s=strings.rows(["0.50", "1"]))
+    fill(body.unjudged, reference=[0], reason_s=[strings.row("incomplete_market")])
+    fill(body.other_prices, reference=[1], outcome_s=[strings.row("Draw")], back=[3.4], lay=[NAN])

@@ -19,6 +19,11 @@ from fixtures.engine_boards import board, line
 HOME, AWAY = "Harbour City", "Riverside"
 
 
+def some(amount: Decimal | None) -> Decimal:
+    assert amount is not None
+    return amount
+
+
 def seen(markets: Mapping[MarketKey, Board], staking: Staking | None = None) -> dict[float | None, Combination]:
     """What is told of the kinds that cover one line, by the line."""
     of = opportunity_set(Engine(Profile()).tells(markets).data)
@@ -67,11 +72,10 @@ def test_on_a_quarter_line_half_of_what_a_leg_wins_is_certain(
     market: str, at: float, half_wins: str, outcomes: tuple[str, str]
 ) -> None:
     one = seen({line(market, at): sides(*outcomes, (2.20, 2.00))}, Staking(step=Decimal(10)))[at]
-    stakes = {leg.outcome: (leg.stake, Decimal(repr(leg.price))) for leg in one.legs}
+    stakes = {leg.outcome: (some(leg.stake), Decimal(repr(leg.price))) for leg in one.legs}
     won, lost = stakes.pop(half_wins), next(iter(stakes.values()))
     half = (won[0] * (won[1] - 1) - lost[0]) / 2
-    assert one.stakes.worst_profit == min(half, *(leg.profit for leg in one.legs))
-    assert one.stakes.worst_profit > 0
+    assert some(one.stakes.worst_profit) == min(half, *(some(leg.profit) for leg in one.legs)) > 0
     assert "it is half of that, and how often" in one.explanation[-1]
 
 
@@ -104,9 +108,9 @@ def test_of_a_double_chance_two_legs_win() -> None:
     (entry,) = [entry for entry in changed({}, [of]).entries if entry.payload["kind"] == "arbitrage"]
     one = shown(msgspec.json.decode(msgspec.json.encode(entry.payload)), "decimal", Staking())
     assert one is not None
-    returned = [leg.stake * Decimal(repr(leg.price)) for leg in one.legs]
-    results = [sum(returned) - each - one.stakes.total for each in returned]
-    assert one.stakes.worst_profit == min(results) > 0
+    returned = [some(leg.stake) * Decimal(repr(leg.price)) for leg in one.legs]
+    results = [sum(returned) - each - some(one.stakes.total) for each in returned]
+    assert some(one.stakes.worst_profit) == min(results) > 0
     assert [leg.profit for leg in one.legs] == [
         min(result for lost, result in enumerate(results) if lost != leg) for leg in range(3)
     ]

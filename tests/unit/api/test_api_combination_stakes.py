@@ -52,9 +52,11 @@ def test_each_stake_is_a_multiple_of_what_its_bookmaker_takes_and_the_profit_is_
     combination = seen(of, Staking(Decimal(stake)))
     if combination is None:
         return
-    stakes, returned = [], []
+    stakes: list[Decimal] = []
+    returned: list[Decimal] = []
     for leg, exact in zip(combination.legs, of.combinations[0].legs, strict=True):
         assert leg.step == steps[leg.bookmaker.key]
+        assert leg.stake is not None
         risked = leg.stake / (Decimal(repr(leg.price)) - 1) if leg.side == "lay" else leg.stake
         assert risked % leg.step == 0
         stakes.append(leg.stake)

@@ -1,11 +1,14 @@
 """Who was asked about a price, and who was not, whatever became of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from bet_intel.api.domain.explanation import explain
 from bet_intel.api.domain.model import MarketKey
 from bet_intel.api.domain.working import PriceWorking
 from bet_intel.api.working import SetWorking
+from bet_intel.ev_engine.domain.profile import STARTING, Bookmaker
 from fixtures.combination_messages import FAIR, SIX, Engine
 from fixtures.engine_boards import H2H, board, line
 
@@ -39,6 +42,26 @@ def test_a_price_of_an_outlier_says_that_the_consensus_is_without_it() -> None:
     assert (found.verdict, found.class_) == ("opportunity", "suspect")
     (fair,) = (sentence for sentence in explain(found) if sentence.startswith("Pooled"))
     assert fair.endswith("the consensus is 50.0 %, also without High, because it is too far from the others.")
+
+
+def test_who_is_set_to_weigh_nothing_is_not_asked_for_that() -> None:
+    quiet = replace(STARTING["consensus"], bookmakers={"a": Bookmaker(weight=0.0)})
+    told = SetWorking(Engine(quiet).tells({H2H: board(FAIR)}).data)
+    found = told.price(MarketKey(*H2H), "Home", "b", "consensus")
+    assert found is not None
+    assert "Not asked: A, because by its settings it weighs nothing." in explain(found)
+
+
+def test_a_price_of_a_clock_that_is_ahead_is_as_new_as_can_be() -> None:
+    """Half a second and two seconds ahead."""
+    told = SetWorking(Engine().tells({H2H: board(FAIR, ages={"a": -2.0, "b": -0.4, "c": 30.0})}).data)
+    for asked, said in (("a", "B 50.0 % (weight 20.0 %, 0 s old)"), ("b", "A 50.0 % (weight 20.0 %, 0 s old)")):
+        found = told.price(MarketKey(*H2H), "Home", asked, "consensus")
+        assert found is not None
+        sentences = explain(found)
+        assert ", 0 s old as of " in sentences[0]
+        assert said in sentences[1]
+        assert "C 50.0 % (weight 20.0 %, 30 s old)" in sentences[1]
 
 
 TWO_LINES = {

@@ -1,10 +1,12 @@
 """Which bookmakers a price is judged by, and which are shown and left out: stale, late, or of another market."""
 
+from dataclasses import replace
+
 import pytest
 
 from bet_intel.ev_engine.domain.pricing import price
-from bet_intel.ev_engine.domain.profile import Category
-from fixtures.engine_boards import board, boards, found, line
+from bet_intel.ev_engine.domain.profile import Bookmaker, Category
+from fixtures.engine_boards import H2H, board, boards, found, line, only_market
 from fixtures.engine_pricing import PROFILE, power, priced, shares
 
 
@@ -20,6 +22,21 @@ def test_a_single_book_is_no_reference_for_itself() -> None:
     market = priced(board({"alpha": power(0.5, 0.5)}))
     assert market.fair.reason == ""
     assert market.refused == {("A", "alpha"): "reference_missing", ("B", "alpha"): "reference_missing"}
+
+
+def test_who_is_set_to_weigh_nothing_is_left_out_for_that_alone() -> None:
+    """However old its prices, whatever it prices."""
+    books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma", "late")}
+    quiet = replace(PROFILE, bookmakers=dict.fromkeys(("beta", "late", "half"), Bookmaker(weight=0.0)))
+    one = board({**books, "half": {"A": 1.9}}, ages={"late": 3600})
+    market = only_market(price([boards({H2H: one})], quiet))
+    assert dict(zip(market.board.bookmakers, market.fair.left_out, strict=True)) == {
+        "alpha": "",
+        "beta": "no_weight",
+        "gamma": "",
+        "half": "no_weight",
+        "late": "no_weight",
+    }
 
 
 @pytest.mark.parametrize(("age", "used"), [(600.0, True), (600.001, False)])

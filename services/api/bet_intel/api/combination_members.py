@@ -147,7 +147,7 @@ def _shown(
         last_seen=_time(row["last_seen"]),
         peak=Peak(row["peak_ev"], _time(row["peak_at"])),
         as_of=_time(row["as_of"]),
-        explanation=explain_legs(row["kind"], legs, steps, (row["cost"], row["ev"]), window),
+        explanation=explain_legs(row["kind"], legs, steps, (row["cost"], row["ev"]), window, row["away"]),
     )
 
 

@@ -63,6 +63,7 @@ def of_opportunity(row: Record, working: Working) -> PriceWorking:
     judged = next((one.age_seconds for one in working.bookmakers if one.judged), None)
     return PriceWorking(
         event=f"{row['home']} v {row['away']}" if row["home"] else row["league_title"],
+        away=row["away"],
         profile=row["profile"],
         market=row["market"],
         period=row["period"],
@@ -88,6 +89,7 @@ def of_opportunity(row: Record, working: Working) -> PriceWorking:
         confidence=row["confidence"],
         estimated_half_points=row["half_points"],
         estimated_lines=working.estimated_lines,
+        worst_case=working.worst_case,
         as_of=working.as_of,
         method=working.method,
         books_used=working.books_used,

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 
-from bet_intel.api.domain.model import EventFacts, Leg, OpenCombination
+from bet_intel.api.domain.model import EventFacts, Leg, MarketKey, OpenCombination
 from bet_intel.api.wire_values import SIDES, market_keys, number, pools_of, time
 from bet_intel.events.v1.opportunities_updated_pb2 import OpportunitiesUpdated
-from bet_intel.odds import Split, threshold
+from bet_intel.odds import Split, returns_stake_on_draw, threshold
 from bet_intel.shared.columns import ColumnError, Columns
 from bet_intel.shared.times import from_us
 
@@ -100,7 +100,7 @@ def _legs(
                 fair=number(legs["fair"][row]),
                 last_update=time(confirmed.get((pooled_as[market], book), 0)),
                 step=steps[row],
-                split=_split(keys[market].line, strings[outcome_name[outcome]], SIDES[legs["side"][row]], home)
+                split=_split(keys[market], strings[outcome_name[outcome]], SIDES[legs["side"][row]], home)
                 if outcomes[market] == _TWO
                 else Split.NONE,
                 # Backing and laying one outcome covers the others, however many of them win.
@@ -110,9 +110,12 @@ def _legs(
     return found
 
 
-def _split(line: float | None, outcome: str, side: str, home: str | None) -> Split:
-    """What becomes of a bet's stake where the result is the whole number beside its line."""
-    if line is None:
+def _split(market: MarketKey, outcome: str, side: str, home: str | None) -> Split:
+    """What becomes of a bet's stake where the result is the whole number beside its line, or a draw that gives it
+    back."""
+    if returns_stake_on_draw(market.market):
+        return Split.RETURNED
+    if (line := market.line) is None:
         return Split.NONE
     # The home side wins a spread where its margin is above minus its point.
     total = outcome in _TOTAL

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence, Set
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec.structs import replace
 
 from bet_intel.api.domain.explanation import NO_EV, NOT_JUDGED, OPPORTUNITY, REFUSED
 from bet_intel.api.domain.model import MarketKey
@@ -19,23 +21,15 @@ from bet_intel.api.domain.working import (
     Working,
 )
 from bet_intel.api.other_pools import Members, Opinions
+from bet_intel.api.terms import terms_of
+from bet_intel.api.unjudged import Unjudged, working_elsewhere
 from bet_intel.api.wire_values import bookmakers_of, market_keys, number, pools_of, time
 from bet_intel.events.v1.opportunities_updated_pb2 import OpportunitiesUpdated
-from bet_intel.odds import expected_value, lay_as_back, net_price, returns_stake_on_draw
+from bet_intel.odds import expected_value, lay_as_back, net_price
 from bet_intel.shared.columns import read
 from bet_intel.shared.times import from_us
 
 _SIDES = {"back": 0, "lay": 1}
-
-
-class _Terms(NamedTuple):
-    """How often a bet's stake is returned, what its EV is per unit of, how sure it is, and how far the lines are that
-    it was judged by."""
-
-    push: float | None
-    per: str
-    confidence: float | None = None
-    half_points: float | None = None
 
 
 class SetWorking:
@@ -53,6 +47,10 @@ class SetWorking:
             name: {column: values.tolist() for column, values in table.items()} for name, table in tables.items()
         }
         self._opinions = Opinions(self._tables, self._strings, self._pool)
+
+    @cached_property
+    def _unjudged(self) -> Unjudged:
+        return Unjudged(self._tables, self._strings)
 
     @property
     def odds_revision(self) -> int:
@@ -95,6 +93,7 @@ class SetWorking:
             bookmakers=self._market_bookmakers(market, judged, pool, lines),
             gates=self._gates(row),
             estimated_lines=self._lines(lines),
+            worst_case=self._by_the_worse_end(market),
         )
 
     def _pricing_revision(self, profile: str) -> int:
@@ -113,41 +112,38 @@ class SetWorking:
         if market is None or bookmaker not in books:
             return None
         book = books.index(bookmaker)
-        row = self._outcome_row(market, outcome)
-        if row is None:
+        row, pool = self._outcome_row(market, outcome), self._pool[market]
+        if row is None and not self._unjudged.offered(pool, outcome):
             return None
-        return self._price_working(market, row, book, profile, side)
+        working = self._price_working(market, row, outcome, book, profile, side)
+        price = self._unjudged.other_price(pool, book, outcome, side)
+        if price is None:
+            return working
+        told = working_elsewhere(working, price, self._net(price, profile, book, side))
+        return replace(
+            told,
+            age_seconds=self._age(self._confirmed({pool}).get(book, 0)),
+            bookmakers=self._market_bookmakers(market, book, {}, ()),
+        )
 
     def category(self, key: MarketKey, profile: str) -> str | None:
         """Of a market as a profile judges it; None where the set does not hold it."""
         row = self._market_row(key, profile)
         return None if row is None else self._strings[self._tables["markets"]["category_s"][row]]
 
-    def _terms(self, key: MarketKey, opportunity: int | None, side: str) -> _Terms:
-        """What is told of opportunities: of other prices nothing but whether the line can return a stake."""
-        terms = self._tables["terms"]
-        if opportunity is not None and opportunity in terms["opportunity"]:
-            row = terms["opportunity"].index(opportunity)
-            sure = self._tables["certainties"]
-            at = sure["opportunity"].index(opportunity) if opportunity in sure["opportunity"] else None
-            confidence, away = (
-                None if at is None else number(sure[name][at]) for name in ("confidence", "half_points")
-            )
-            return _Terms(number(terms["push"][row]), self._strings[terms["per_s"][row]], confidence, away)
-        if returns_stake_on_draw(key.market) or (key.line is not None and key.line * 2 % 2 != 1):
-            return _Terms(None, "standing_stake")
-        return _Terms(0.0, "liability" if side == "lay" else "stake")
-
-    def _price_working(self, market: int, row: int, book: int, profile: str, side: str) -> PriceWorking:
-        key, name = self._keys[market], self._strings[self._tables["outcomes"]["outcome_s"][row]]
+    def _price_working(
+        self, market: int, row: int | None, name: str, book: int, profile: str, side: str
+    ) -> PriceWorking:
+        """`row` of the outcome `name`, None where it is of another market under this name."""
+        key = self._keys[market]
         bookmaker, title = self._bookmakers[book]
         outcomes = self._outcomes(market)
-        shown = next(one for one in outcomes if one.outcome == name)
+        nothing = OutcomeWorking(name, None, Band(None, None), [])
+        shown = next((one for one in outcomes if one.outcome == name), nothing)
         offered = next((one for one in shown.prices if one.bookmaker == bookmaker), None)
         lays = side == "lay"
         price = None if offered is None else offered.lay if lays else offered.back
-        commission = self._commission(profile, book)
-        net = None if price is None else (lay_as_back if lays else net_price)(price, commission)
+        net = None if price is None else self._net(price, profile, book, side)
         refusals = "refused_lays" if lays else "refusals"
         found, refused = self._opportunity_row(row, book, side), self._refusal_row(refusals, row, book)
         worst_case = self._by_the_worse_end(market)
@@ -176,14 +172,15 @@ class SetWorking:
             gate = self._strings[of["gate_s"][refused]]
             gates.append(Gate(gate, False, number(of["value"][refused]), number(of["bound"][refused])))
         elif fair is None:
-            told = self._strings[self._tables["markets"]["reason_s"][market]]
-            verdict, reason = NOT_JUDGED, told or "reference_missing"
+            of_market = self._strings[self._tables["markets"]["reason_s"][market]] or "reference_missing"
+            verdict, reason = NOT_JUDGED, self._unjudged.reason(self._pool[market], book) or of_market
         pool = self._leave_one_out_pool(found) if found is not None else opinion.pool
-        terms = self._terms(key, found, side)
+        terms = terms_of(self._tables, self._strings, key, found, side)
         away = terms.half_points if found is not None else opinion.half_points
         event = self._message.event
         return PriceWorking(
             event=f"{event.home} v {event.away}" if event.home else event.league_title,
+            away=event.away or None,
             profile=profile,
             market=key.market,
             period=key.period,
@@ -232,6 +229,9 @@ class SetWorking:
     def _pool_outcome_row(self, market: int, name: str) -> int | None:
         return self._outcome_row(self._pool[market], name)
 
+    def _net(self, price: float, profile: str, book: int, side: str) -> float:
+        return (lay_as_back if side == "lay" else net_price)(price, self._commission(profile, book))
+
     def _commission(self, profile: str, book: int) -> float:
         told = self._tables["commissions"]
         rows = zip(told["profile_s"], told["bookmaker"], told["commission"], strict=True)
@@ -250,12 +250,12 @@ class SetWorking:
             if of_refusal == refused
         ]
 
-    def _opportunity_row(self, outcome: int, book: int, side: str) -> int | None:
+    def _opportunity_row(self, outcome: int | None, book: int, side: str) -> int | None:
         of = self._tables["opportunities"]
         rows = zip(of["outcome"], of["bookmaker"], of["side"], strict=True)
         return next((row for row, found in enumerate(rows) if found == (outcome, book, _SIDES[side])), None)
 
-    def _refusal_row(self, table: str, outcome: int, book: int) -> int | None:
+    def _refusal_row(self, table: str, outcome: int | None, book: int) -> int | None:
         of = self._tables[table]
         pairs = zip(of["outcome"], of["bookmaker"], strict=True)
         return next((row for row, pair in enumerate(pairs) if pair == (outcome, book)), None)

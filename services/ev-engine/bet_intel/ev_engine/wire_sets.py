@@ -10,7 +10,7 @@ from uuid import uuid4
 import numpy as np
 import numpy.typing as npt
 
-from bet_intel.ev_engine.domain.boards import FloatArray, MarketKey
+from bet_intel.ev_engine.domain.boards import EventBoards, FloatArray, MarketKey
 from bet_intel.ev_engine.domain.combinations import Kind
 from bet_intel.ev_engine.domain.lives import Change, Life
 from bet_intel.ev_engine.domain.priced import Priced, PricedMarket, Side, ev_per
@@ -19,6 +19,7 @@ from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.ev_engine.domain.stakes import Bet, stakes
 from bet_intel.ev_engine.wire import SOURCE, fill_bookmakers, market_columns, wire_event
 from bet_intel.ev_engine.wire_estimates import ToldMarket, fill_estimates
+from bet_intel.ev_engine.wire_unjudged import fill_unjudged
 from bet_intel.events.v1.opportunities_updated_pb2 import OpportunitiesUpdated
 from bet_intel.shared.columns import Strings, fill
 from bet_intel.shared.messaging import Message
@@ -45,7 +46,7 @@ def opportunities_updated(side_by_side: Sequence[PricedEvent], change: Change, r
     rows = [_Row(priced.profile, market) for priced in side_by_side for market in priced.markets]
     filling = _Filling(body, strings, bookmakers, rows)
     filling.markets()
-    filling.pools()
+    filling.pools(state)
     filling.refusals()
     filling.opportunities(change)
     filling.terms(change, side_by_side)
@@ -141,7 +142,7 @@ class _Filling:
             pooled_as=[at for _, at in aliases],
         )
 
-    def pools(self) -> None:
+    def pools(self, boards: EventBoards) -> None:
         """References, prices and what the others think of them, of markets whose pool is told here."""
         told = [(number, row.market) for number, row in enumerate(self._rows) if self._pooled_as[number] == number]
         markets = [market for _, market in told]
@@ -198,6 +199,7 @@ class _Filling:
             for number, market in told
         ]
         fill_estimates(self._body, estimated, self._bookmakers)
+        fill_unjudged(self._body, markets, boards, self._strings)
 
     def refusals(self) -> None:
         for side, table, gates in (

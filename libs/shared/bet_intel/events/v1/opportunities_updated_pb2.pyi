@@ -62,6 +62,8 @@ class OpportunitiesUpdated(_message.Message):
     ESTIMATE_LINES_FIELD_NUMBER: _builtins.int
     LEG_STEPS_FIELD_NUMBER: _builtins.int
     SAME_EXCHANGES_FIELD_NUMBER: _builtins.int
+    UNJUDGED_FIELD_NUMBER: _builtins.int
+    OTHER_PRICES_FIELD_NUMBER: _builtins.int
     as_of_us: _builtins.int
     """Source time that ages, starts and expiry were judged against."""
     revision: _builtins.int
@@ -128,6 +130,10 @@ class OpportunitiesUpdated(_message.Message):
     def leg_steps(self) -> Global___LegStepColumns: ...
     @_builtins.property
     def same_exchanges(self) -> Global___SameExchangeColumns: ...
+    @_builtins.property
+    def unjudged(self) -> Global___UnjudgedColumns: ...
+    @_builtins.property
+    def other_prices(self) -> Global___OtherPriceColumns: ...
     def __init__(
         self,
         *,
@@ -164,10 +170,12 @@ class OpportunitiesUpdated(_message.Message):
         estimate_lines: Global___EstimateLineColumns | None = ...,
         leg_steps: Global___LegStepColumns | None = ...,
         same_exchanges: Global___SameExchangeColumns | None = ...,
+        unjudged: Global___UnjudgedColumns | None = ...,
+        other_prices: Global___OtherPriceColumns | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["bookmakers", b"bookmakers", "certainties", b"certainties", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "estimate_lines", b"estimate_lines", "estimates", b"estimates", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "leg_steps", b"leg_steps", "legs", b"legs", "markets", b"markets", "opportunities", b"opportunities", "outcomes", b"outcomes", "pooling", b"pooling", "prices", b"prices", "profiles", b"profiles", "reference_weights", b"reference_weights", "references", b"references", "refusal_gates", b"refusal_gates", "refusals", b"refusals", "refused_lay_gates", b"refused_lay_gates", "refused_lays", b"refused_lays", "same_exchanges", b"same_exchanges", "same_pools", b"same_pools", "terms", b"terms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bookmakers", b"bookmakers", "certainties", b"certainties", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "estimate_lines", b"estimate_lines", "estimates", b"estimates", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "leg_steps", b"leg_steps", "legs", b"legs", "markets", b"markets", "opportunities", b"opportunities", "other_prices", b"other_prices", "outcomes", b"outcomes", "pooling", b"pooling", "prices", b"prices", "profiles", b"profiles", "reference_weights", b"reference_weights", "references", b"references", "refusal_gates", b"refusal_gates", "refusals", b"refusals", "refused_lay_gates", b"refused_lay_gates", "refused_lays", b"refused_lays", "same_exchanges", b"same_exchanges", "same_pools", b"same_pools", "terms", b"terms", "unjudged", b"unjudged"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_us", b"as_of_us", "bookmakers", b"bookmakers", "certainties", b"certainties", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "estimate_lines", b"estimate_lines", "estimates", b"estimates", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "leg_steps", b"leg_steps", "legs", b"legs", "markets", b"markets", "odds_revision", b"odds_revision", "opportunities", b"opportunities", "outcomes", b"outcomes", "pooling", b"pooling", "prices", b"prices", "pricing_revision", b"pricing_revision", "profiles", b"profiles", "reference_weights", b"reference_weights", "references", b"references", "refusal_gates", b"refusal_gates", "refusals", b"refusals", "refused_lay_gates", b"refused_lay_gates", "refused_lays", b"refused_lays", "revision", b"revision", "same_exchanges", b"same_exchanges", "same_pools", b"same_pools", "strings", b"strings", "terms", b"terms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_us", b"as_of_us", "bookmakers", b"bookmakers", "certainties", b"certainties", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "estimate_lines", b"estimate_lines", "estimates", b"estimates", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "leg_steps", b"leg_steps", "legs", b"legs", "markets", b"markets", "odds_revision", b"odds_revision", "opportunities", b"opportunities", "other_prices", b"other_prices", "outcomes", b"outcomes", "pooling", b"pooling", "prices", b"prices", "pricing_revision", b"pricing_revision", "profiles", b"profiles", "reference_weights", b"reference_weights", "references", b"references", "refusal_gates", b"refusal_gates", "refusals", b"refusals", "refused_lay_gates", b"refused_lay_gates", "refused_lays", b"refused_lays", "revision", b"revision", "same_exchanges", b"same_exchanges", "same_pools", b"same_pools", "strings", b"strings", "terms", b"terms", "unjudged", b"unjudged"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1072,3 +1080,59 @@ class RefusedLayGateColumns(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RefusedLayGateColumns: _TypeAlias = RefusedLayGateColumns  # noqa: Y015
+
+@_typing.final
+class UnjudgedColumns(_message.Message):
+    """Why a bookmaker's prices cannot be judged, where no other one gives them a fair price."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    REASON_S_FIELD_NUMBER: _builtins.int
+    reference: _builtins.bytes
+    reason_s: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        reference: _builtins.bytes = ...,
+        reason_s: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason_s", b"reason_s", "reference", b"reference"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnjudgedColumns: _TypeAlias = UnjudgedColumns  # noqa: Y015
+
+@_typing.final
+class OtherPriceColumns(_message.Message):
+    """Prices of another market that a bookmaker offers under the same name: not among `prices`, and held against none."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    OUTCOME_S_FIELD_NUMBER: _builtins.int
+    BACK_FIELD_NUMBER: _builtins.int
+    LAY_FIELD_NUMBER: _builtins.int
+    reference: _builtins.bytes
+    outcome_s: _builtins.bytes
+    back: _builtins.bytes
+    """decimal odds, NaN = none"""
+    lay: _builtins.bytes
+    """decimal odds, NaN = none"""
+    def __init__(
+        self,
+        *,
+        reference: _builtins.bytes = ...,
+        outcome_s: _builtins.bytes = ...,
+        back: _builtins.bytes = ...,
+        lay: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["back", b"back", "lay", b"lay", "outcome_s", b"outcome_s", "reference", b"reference"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OtherPriceColumns: _TypeAlias = OtherPriceColumns  # noqa: Y015

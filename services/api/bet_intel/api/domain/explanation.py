@@ -8,11 +8,14 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from bet_intel.api.domain.model import Leg
+from bet_intel.api.domain.points import told_point
 from bet_intel.api.domain.working import BookmakerWorking, Gate, PriceWorking
 from bet_intel.odds import Split
 
 LAY = "lay"
 OPPORTUNITY, REFUSED, NO_EV, NOT_JUDGED = "opportunity", "refused", "no_ev", "not_judged"
+
+DIFFERENT_OUTCOMES = "different_outcomes"
 
 WITHHELD = "Prices went into it that your tier does not see yet: how it came about is told when they are old enough."
 
@@ -25,10 +28,11 @@ REASONS = {
     "excessive_overround": "its prices add up to more than any bookmaker asks: placeholders",
     "reference_stale": "its prices are too old",
     "outlier_excluded": "it is too far from the others",
-    "different_outcomes": "it prices other outcomes under this name",
+    DIFFERENT_OUTCOMES: "it prices other outcomes under this name",
     "not_mutually_exclusive": "more than one outcome wins",
     "not_computable": "the method finds no probabilities between 0 and 1",
     "same_exchange": "its exchange counts once, by the newest prices under any of its keys",
+    "no_weight": "by its settings it weighs nothing",
     "not_asked": "this profile asks sharper bookmakers alone",
     "reference_missing": "no other bookmaker gives it a fair price",
 }
@@ -37,7 +41,7 @@ _GATES: dict[str, Callable[[float, float], str]] = {
     "not_started": lambda value, _: f"the event had started {-value:.0f} s before",
     "market_open": lambda _value, _: "the market is not open",
     "all_sides_priced": lambda value, bound: f"its bookmaker prices {value:.0f} of {bound:.0f} outcomes",
-    "price_fresh": lambda value, bound: f"it is {value:.0f} s old, at most {bound:.0f} s are allowed",
+    "price_fresh": lambda value, bound: f"it is {_seconds(value)} old, at most {bound:.0f} s are allowed",
     "in_step_with_references": lambda value, bound: (
         f"it is {value:.0f} s behind the newest price, at most {bound:.0f} s are allowed"
     ),
@@ -72,6 +76,10 @@ def explain(price: PriceWorking) -> list[str]:
         lay = " to lay" if price.side == LAY else ""
         return [f"{price.title} offers no price{lay} on {_selection(price)}."]
     sentences = [_offer(price)]
+    if _of_another_market(price):
+        named = _listed([one.outcome for one in price.outcomes])
+        same = f"most bookmakers price other outcomes under this name ({named}), and it is a price of another market"
+        return [*sentences, f"It is not judged: {same} ({price.reason})."]
     known = any(one.leave_one_out_weight > 0 for one in price.bookmakers)
     asked = [one for one in price.bookmakers if _weight(price, one) > 0]
     # Of a line that is judged by others it may not be told who was asked there: not those of this one.
@@ -83,7 +91,7 @@ def explain(price: PriceWorking) -> list[str]:
     if left_out:
         sentences.append(f"Not asked: {_listed([_why(one) for one in left_out])}.")
     if price.estimated_half_points is not None:
-        sentences.append(_estimated(price.estimated_half_points, price.estimated_lines))
+        sentences.append(_estimated(price, price.estimated_half_points))
     if price.fair_probability is not None:
         sentences.append(_fair(price, price.fair_probability))
     sentences.append(_verdict(price))
@@ -96,11 +104,13 @@ def explain_legs(
     steps: Sequence[Decimal],
     worth: tuple[float, float],
     window: tuple[float, float, float] | None,
+    away: str | None,
 ) -> list[str]:
-    """The sentences of a combination; `steps` are those of the stakes shown, `worth` its cost and EV."""
+    """The sentences of a combination of an event whose away side is `away`; `steps` are those of the stakes shown,
+    `worth` its cost and EV."""
     cost, ev = worth
     bets = [
-        f"{'lay' if leg.side == 'lay' else 'back'} {leg.outcome}{'' if leg.line is None else f' ({leg.line:g})'} at "
+        f"{'lay' if leg.side == 'lay' else 'back'} {leg.outcome}{_point(leg, away)} at "
         f"{leg.price:.2f} with {leg.title} ({_percent(leg.share)} of the stake)"
         for leg in legs
     ]
@@ -142,9 +152,9 @@ def _covers(legs: Sequence[Leg], won: float, ev: float) -> str:
     rounded = ", before rounding" if won > 0 else ""
     if Split.RETURNED in splits:
         none = "won" if won > 0 else "lost"
+        result = "it is a draw" if legs[0].line is None else "the result is the line itself"
         return (
-            f"Where one leg wins {is_won}{rounded}; where the result is the line itself every stake comes back and "
-            f"nothing is {none}{often}."
+            f"Where one leg wins {is_won}{rounded}; where {result} every stake comes back and nothing is {none}{often}."
         )
     return (
         f"Where one leg wins in full {is_won}{rounded}; where the result is the whole number beside the line it is "
@@ -152,8 +162,19 @@ def _covers(legs: Sequence[Leg], won: float, ev: float) -> str:
     )
 
 
+def _of_another_market(price: PriceWorking) -> bool:
+    """Not where it is the others that are."""
+    own = next((one.left_out_reason for one in price.bookmakers if one.judged), None)
+    named = any(one.outcome == price.outcome for one in price.outcomes)
+    return price.reason == DIFFERENT_OUTCOMES and (own == DIFFERENT_OUTCOMES or not named)
+
+
+def _point(leg: Leg, away: str | None) -> str:
+    return "" if leg.line is None else f" ({told_point(leg.market, leg.line, leg.outcome, away)})"
+
+
 def _offer(price: PriceWorking) -> str:
-    age = "of unknown age" if price.age_seconds is None else f"{price.age_seconds:.0f} s old"
+    age = "of unknown age" if price.age_seconds is None else f"{_seconds(price.age_seconds)} old"
     net = ""
     if price.price is not None and price.net_price is not None and price.net_price < price.price:
         net = f", {price.net_price:.3f} after commission"
@@ -168,7 +189,7 @@ def _offer(price: PriceWorking) -> str:
 
 def _selection(price: PriceWorking) -> str:
     market = price.market if price.period == "full" else f"{price.market} {price.period}"
-    line = "" if price.line is None else f" {price.line:g}"
+    line = "" if price.line is None else f" {told_point(price.market, price.line, price.outcome, price.away)}"
     subject = "" if not price.subject else f"{price.subject} "
     return f"{subject}{price.outcome} ({market}{line})"
 
@@ -192,7 +213,7 @@ def _asked(price: PriceWorking, asked: Sequence[BookmakerWorking]) -> str:
     ranked = sorted(asked, key=lambda one: (-_weight(price, one), one.bookmaker))
     for one in ranked[:_NAMED]:
         opinion = devigged.get(one.bookmaker)
-        age = "" if one.age_seconds is None else f", {one.age_seconds:.0f} s old"
+        age = "" if one.age_seconds is None else f", {_seconds(one.age_seconds)} old"
         thinks = " nothing" if opinion is None else f" {_percent(opinion)}"
         if price.estimated_half_points is not None:
             thinks = ""  # What it thinks of another line.
@@ -212,7 +233,7 @@ def _why_not(one: BookmakerWorking) -> str:
 
 def _why(one: BookmakerWorking) -> str:
     reason = _why_not(one)
-    age = f" ({one.age_seconds:.0f} s)" if reason == "reference_stale" and one.age_seconds is not None else ""
+    age = f" ({_seconds(one.age_seconds)})" if reason == "reference_stale" and one.age_seconds is not None else ""
     return f"{one.title}, because {REASONS.get(reason, reason)}{age}"
 
 
@@ -267,10 +288,11 @@ def _per(price: PriceWorking) -> str:
     return "per unit of liability" if price.side == LAY else "per unit staked"
 
 
-def _estimated(half_points: float, lines: Sequence[float]) -> str:
+def _estimated(price: PriceWorking, half_points: float) -> str:
     if half_points == 0:
         return "Too few others price this line under its name: it is judged by the same line under another."
-    named = f" ({' and '.join(f'{line:g}' for line in lines)})" if lines else ""
+    lines = [told_point(price.market, line, price.outcome, price.away) for line in price.estimated_lines]
+    named = f" ({' and '.join(lines)})" if lines else ""
     return (
         f"Too few others price this line: it is judged by other lines{named}, the nearest {half_points:g} half points "
         "away."
@@ -283,7 +305,7 @@ def _unjudged(reason: str | None) -> str:
         "no_overround": "the prices of the others add up to less than 100 %: there is no margin to remove",
         "excessive_overround": "the prices of the others add up to more than any bookmaker asks: placeholders",
         "reference_stale": "the prices of the others are too old",
-        "different_outcomes": "the bookmakers price different outcomes under this name",
+        DIFFERENT_OUTCOMES: "the bookmakers price different outcomes under this name",
         "not_mutually_exclusive": "more outcomes win than the market's name says",
     }.get(reason or "", REASONS["reference_missing"])
 
@@ -299,6 +321,11 @@ def _gate(gate: Gate) -> str:
 
 def _listed(parts: Sequence[str]) -> str:
     return "; ".join(parts)
+
+
+def _seconds(age: float) -> str:
+    """A price of a clock that is a little ahead is as new as can be."""
+    return f"{max(age, 0.0):.0f} s"
 
 
 def _percent(value: float) -> str:

@@ -14,6 +14,7 @@ DELAYED = "delayed"
 """Why something is not told: prices went into it that the caller's tier does not see yet."""
 
 EstimatedLines = Annotated[list[float], Meta(description="The lines that it was judged by, where not by its own.")]
+WorseEnd = Annotated[bool, Meta(description="The profile judges by the end of the band that is worse.")]
 Probability = Annotated[float, Meta(description="Probability between 0 and 1, not rounded.")]
 
 
@@ -94,6 +95,7 @@ class Working(msgspec.Struct, frozen=True):
     bookmakers: list[BookmakerWorking]
     gates: list[Gate]
     estimated_lines: EstimatedLines = []
+    worst_case: WorseEnd = False
 
 
 class FairOutcome(msgspec.Struct, frozen=True):
@@ -119,6 +121,9 @@ class PriceWorking(msgspec.Struct, frozen=True, kw_only=True):
     """One bookmaker's price as a profile judged it, whether it is an opportunity or not."""
 
     event: str
+    away: Annotated[
+        str | None, Meta(description="The away side: its point of a spread is the opposite of line, the home side's.")
+    ] = None
     profile: str
     market: str
     period: str
@@ -134,7 +139,11 @@ class PriceWorking(msgspec.Struct, frozen=True, kw_only=True):
     ]
     age_seconds: float | None
     verdict: Annotated[
-        str, Meta(description="opportunity, refused (by a gate), no_ev, or not_judged: nobody gives it a fair price.")
+        str,
+        Meta(
+            description="opportunity, refused (by a gate), no_ev, or not_judged: nobody gives it a fair price, or it "
+            "is of another market under the same name."
+        ),
     ]
     reason: Annotated[str | None, Meta(description="Why it is no opportunity.")]
     class_: Annotated[str | None, Meta(description="Of an opportunity.")] = msgspec.field(name="class")
@@ -158,7 +167,7 @@ class PriceWorking(msgspec.Struct, frozen=True, kw_only=True):
         float | None, Meta(description="Judged by other lines, the nearest so far away; null: by its own.")
     ] = None
     estimated_lines: EstimatedLines = []
-    worst_case: Annotated[bool, Meta(description="The profile judges by the end of the band that is worse.")] = False
+    worst_case: WorseEnd = False
     as_of: datetime
     method: str
     books_used: Annotated[int, Meta(description="Bookmakers in the consensus.")]

@@ -145,6 +145,10 @@ class Pooled:
         entry = self.group.entries[m]
         if entry.board.bookmakers[b] in entry.others:
             return "different_outcomes"
+        same_exchange = b in self.group.twins.get(m, _NO_TWINS)
+        # Those of placeholders, and of an exchange that counts under another key, weigh nothing whatever their weight is.
+        if not (self.group.weight.item(b, m) > 0.0 or self.group.placeholders.item(b, m) or same_exchange):
+            return "no_weight"
         status = self.fair.status.item(b, m)
         if status == _INCOMPLETE:
             return "incomplete_market"
@@ -152,7 +156,7 @@ class Pooled:
             return "no_overround"
         if self.group.placeholders.item(b, m):
             return "excessive_overround"
-        if b in self.group.twins.get(m, _NO_TWINS):
+        if same_exchange:
             return "same_exchange"
         if self.stale.item(b, m):
             return "reference_stale"
