@@ -45,7 +45,10 @@ async def test_an_arbitrage_is_listed_with_stakes_that_can_be_placed(served: Gat
 async def test_stakes_that_rounding_turns_into_a_loss_make_no_arbitrage(served: Gateway) -> None:
     engine = Engine()
     await served.tell(engine.tells({H2H: ARBITRAGE}))
-    assert (await served.get("/v1/arbitrage", stake=3))["data"] == []
+    assert (await served.get("/v1/arbitrage", stake=1))["data"] == []
+    # One and two lose at one outcome, one and one win at both.
+    (least,) = (await served.get("/v1/arbitrage", stake=3))["data"]
+    assert (least["stakes"]["total"], least["stakes"]["worst_profit"]) == ("2.00", "0.06")
     assert len((await served.get("/v1/arbitrage", stake=3, step=0.01))["data"]) == 1
     # What wins less than half a cent wins.
     (small,) = (await served.get("/v1/arbitrage", stake=0.1, step=0.001))["data"]

@@ -159,7 +159,7 @@ def test_two_of_three_outcomes_win() -> None:
     (one,) = found({line("double_chance", None): board({**fair, **best})}, loose)
     cost = (1 / 1.55 + 1 / 1.60 + 1 / 1.45) / 2
     assert one.kind is Kind.ARBITRAGE
-    assert (one.cost, one.ev) == pytest.approx((cost, 1 / cost - 1))
+    assert [one.cost, one.ev] == pytest.approx([cost, 1 / cost - 1])
     for lost in range(3):
         returned = sum(leg.share * leg.net_price for place, leg in enumerate(one.legs) if place != lost)
         assert returned == pytest.approx(1 / cost)

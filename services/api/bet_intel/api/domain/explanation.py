@@ -280,7 +280,7 @@ def _verdict(price: PriceWorking) -> str:
 
 def _per(price: PriceWorking) -> str:
     if price.ev_per == "standing_stake":
-        return "per unit of the stake that stands (how often the line returns it is not counted)"
+        return "per unit of the stake that stands (how often it is returned is not counted)"
     if price.push_probability:
         half = " half of" if price.line is not None and price.line * 4 % 2 else ""
         unit = "of liability" if price.side == LAY else "staked"

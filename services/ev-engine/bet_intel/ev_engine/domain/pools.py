@@ -146,7 +146,7 @@ class Pooled:
         if entry.board.bookmakers[b] in entry.others:
             return "different_outcomes"
         same_exchange = b in self.group.twins.get(m, _NO_TWINS)
-        # Those of placeholders, and of an exchange that counts under another key, weigh nothing whatever their weight is.
+        # Those of placeholders and of an exchange that counts under another key weigh nothing whatever is set.
         if not (self.group.weight.item(b, m) > 0.0 or self.group.placeholders.item(b, m) or same_exchange):
             return "no_weight"
         status = self.fair.status.item(b, m)
