@@ -18,44 +18,63 @@ _KEEP = """
 _AT = "date_bin('30 seconds', {}, timestamptz 'epoch')"
 
 
+_LINE = """
+    -- By the whole index in either case, which "is not distinct from" is not.
+    cross join lateral (
+        select * from line where line.event_id = new.event_id and line.market = new.market
+            and line.period = new.period and line.line = new.line and line.subject = new.subject
+        union all
+        select * from line where line.event_id = new.event_id and line.market = new.market
+            and line.period = new.period and line.line is null and line.subject = new.subject and new.line is null
+    ) as line
+"""
+
+
 async def keep_replaced(connection: Writer, boards: Sequence[list[object]]) -> None:
-    """Keep the candidate that each of `boards` replaces, or the board itself where it comes behind that; before the
-    candidates are recorded. `boards`: columns event, market, period, line, subject, as_of, revision, board."""
+    """Keep the candidates that `boards` replace; before these are recorded. `boards`: columns event, market, period,
+    line, subject, as_of, revision."""
     await connection.execute(
         f"""
         insert into earlier_line as known (line_id, at, since, as_of, revision, board, updated)
-        select id, {_AT.format("earlier.since")}, earlier.since, earlier.as_of, earlier.revision, earlier.board,
-            earlier.updated
+        select line.id, {_AT.format("closing_since")}, closing_since, closing_as_of, closing_revision, closing_board,
+            closing_updated
+        from unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::timestamptz[], $7::bigint[])
+            as new (event_id, market, period, line, subject, as_of, revision)
+        {_LINE}
+        where (closing_as_of, closing_revision) < (new.as_of, new.revision) and closing_revision <> new.revision
+        {_KEEP}
+        """,  # noqa: S608 - all parts are constants of ours
+        *boards,
+    )
+
+
+async def keep_late(connection: Writer, boards: Sequence[list[object]]) -> None:
+    """Keep those of `boards` that come behind the candidate which replaced them. `boards`: columns as above, board."""
+    await connection.execute(
+        f"""
+        insert into earlier_line as known (line_id, at, since, as_of, revision, board)
+        select line.id, {_AT.format("new.as_of")}, new.as_of, new.as_of, new.revision, new.board
         from unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::timestamptz[], $7::bigint[],
             $8::jsonb[]) as new (event_id, market, period, line, subject, as_of, revision, board)
-        join line on line.event_id = new.event_id and line.market = new.market and line.period = new.period
-            and line.line is not distinct from new.line and line.subject = new.subject
-            and line.closing_revision <> new.revision
-        cross join lateral (
-            select closing_since, closing_as_of, closing_revision, closing_board, closing_updated
-            where (closing_as_of, closing_revision) < (new.as_of, new.revision)
-            union all
-            select new.as_of, new.as_of, new.revision, new.board, null
-            where (closing_as_of, closing_revision) > (new.as_of, new.revision)
-        ) as earlier (since, as_of, revision, board, updated)
+        {_LINE}
+        where (closing_as_of, closing_revision) > (new.as_of, new.revision) and closing_revision <> new.revision
         {_KEEP}
-        """,  # noqa: S608 - both parts are constants of ours
+        """,  # noqa: S608 - all parts are constants of ours
         *boards,
     )
 
 
 async def keep_withdrawals(connection: Writer, withdrawals: Sequence[list[object]]) -> None:
-    """Keep when markets were withdrawn. `withdrawals`: columns event, market, period, line, subject, as_of, revision."""
+    """Keep when markets were withdrawn. `withdrawals`: columns as of boards that replace."""
     await connection.execute(
         f"""
         insert into earlier_line as known (line_id, at, since, as_of, revision)
-        select id, {_AT.format("as_of")}, as_of, as_of, revision
+        select line.id, {_AT.format("new.as_of")}, new.as_of, new.as_of, new.revision
         from unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::timestamptz[], $7::bigint[])
             as new (event_id, market, period, line, subject, as_of, revision)
-        join line on line.event_id = new.event_id and line.market = new.market and line.period = new.period
-            and line.line is not distinct from new.line and line.subject = new.subject
+        {_LINE}
         {_KEEP}
-        """,  # noqa: S608 - both parts are constants of ours
+        """,  # noqa: S608 - all parts are constants of ours
         *withdrawals,
     )
 

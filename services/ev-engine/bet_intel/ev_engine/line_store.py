@@ -1,7 +1,7 @@
 """The SQL of opening and closing candidates: the first and the last board of each market before the start, and which
 markets were withdrawn before it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import msgspec
@@ -34,13 +34,19 @@ async def record_lines(
     updates = [as_candidates(known[update.event.id], update) for update in updates]
     await _void_later(connection, [update.event for update in updates if _is_moved(known[update.event.id], update)])
     before_start = [update for update in updates if update.answered and update.as_of <= update.event.commence_time]
-    await _record_boards(connection, before_start)
+    # A board can only come behind another where its event has been told of since.
+    late = {update.event.id for update in updates if _is_late(known[update.event.id], update)}
+    await _record_boards(connection, before_start, late)
     await _record_withdrawals(connection, before_start)
     await _confirm_closing(connection, before_start)
 
 
 def _is_moved(boards: EventBoards | None, update: BoardUpdate) -> bool:
     return boards is not None and boards.event.commence_time != update.event.commence_time
+
+
+def _is_late(boards: EventBoards | None, update: BoardUpdate) -> bool:
+    return boards is not None and update.revision < boards.odds_revision
 
 
 async def _void_later(connection: Writer, events: Sequence[SportingEvent]) -> None:
@@ -65,7 +71,7 @@ async def _void_later(connection: Writer, events: Sequence[SportingEvent]) -> No
     await earlier_line_store.move(connection, events)
 
 
-async def _record_boards(connection: Writer, updates: Sequence[BoardUpdate]) -> None:
+async def _record_boards(connection: Writer, updates: Sequence[BoardUpdate], late: Set[str]) -> None:
     boards = [(update, key, board) for update in updates for key, board in update.boards.items() if board.priced]
     if not boards:
         return
@@ -77,7 +83,9 @@ async def _record_boards(connection: Writer, updates: Sequence[BoardUpdate]) -> 
     ]
     near = [row for row, (update, _, _) in enumerate(boards) if _is_near_start(update)]
     if near:
-        await earlier_line_store.keep_replaced(connection, _rows(columns, near))
+        await earlier_line_store.keep_replaced(connection, _rows(columns[:-1], near))
+    if behind := [row for row in near if boards[row][0].event.id in late]:
+        await earlier_line_store.keep_late(connection, _rows(columns, behind))
     await connection.execute(
         """
         insert into line as known (event_id, market, period, line, subject, opening_as_of, opening_board,

@@ -4,7 +4,8 @@ set lock_timeout = '5s';
 -- What stood of a market before its closing candidate, in the last two hours before the start: a start that is moved to
 -- an earlier time takes its closing lines from here.
 create table earlier_line (
-    line_id  bigint not null references line on delete cascade,
+    -- Of `line`. What is left of one that was deleted goes with its day: a reference would cost each write a look.
+    line_id  bigint not null,
     -- The half minute that `since` is in. It keeps its newest state only: so many rows a market has at most.
     at       timestamptz not null,
     since    timestamptz not null,
