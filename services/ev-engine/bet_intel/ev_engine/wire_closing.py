@@ -30,6 +30,7 @@ def fixed(
     strings = Strings()
     priced = [one.market for one in markets]
     rows = len(priced) + len(unclosed)
+    categories = [*(market.category for market in priced), *(one.category for one in unclosed)]
     books = sorted({key for market in priced for key in market.board.bookmakers})
     place = {key: row for row, key in enumerate(books)}
     fill(body.bookmakers, key_s=strings.rows(books), title_s=strings.rows(titles.get(key, key) for key in books))
@@ -38,9 +39,9 @@ def fixed(
         **market_columns([*(market.key for market in priced), *(one.key for one in unclosed)], strings),
         profile_s=[strings.row(profile.name)] * rows,
         method_s=[strings.row(profile.method.value)] * rows,
-        category_s=strings.rows(one.category.value for one in (*priced, *unclosed)),
+        category_s=strings.rows(category.value for category in categories),
         reason_s=strings.rows([*(market.fair.reason for market in priced), *(one.reason for one in unclosed)]),
-        as_of_us=[to_us(one.as_of) for one in (*markets, *unclosed)],
+        as_of_us=[to_us(one.as_of) for one in markets] + [to_us(one.as_of) for one in unclosed],
         books_used=[market.fair.books_used for market in priced] + [0] * len(unclosed),
     )
     outcomes = [(m, outcome) for m, market in enumerate(priced) for outcome in market.board.outcomes]

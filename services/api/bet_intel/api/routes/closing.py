@@ -25,7 +25,7 @@ higher revision. `voided` is true, without markets, where the start has moved af
 nothing was on offer shortly before the start has no line and no outcomes, and says so: `not_offered`."""
 
 Closing = Literal["consensus"]
-"""Profiles that closing lines are fixed by: a line closes at what everybody thought, in no operator's particular way."""
+"""What closing lines are fixed by: a line closes at what everybody thought, in no operator's particular way."""
 
 
 class ClosingQuery(ReadQuery, frozen=True):

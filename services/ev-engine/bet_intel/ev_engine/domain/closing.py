@@ -37,8 +37,8 @@ class BookPrices(NamedTuple):
 
 class Candidate(NamedTuple):
     """The newest board of a market at or before the start, and the time of the newest answer that showed it;
-    `withdrawn`: of the one that withdrew it afterwards, where it was not on offer at the start any more. Without `books`
-    it is not known what stood at the start, and `as_of` is when the market was first seen."""
+    `withdrawn`: of the one that withdrew it afterwards, where it was not on offer at the start any more. Without
+    `books` it is not known what stood at the start, and `as_of` is when the market was first seen."""
 
     key: MarketKey
     as_of: datetime
