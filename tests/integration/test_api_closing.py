@@ -4,7 +4,7 @@ import pytest
 
 from fixtures.api_gateway import Gateway, served
 from fixtures.api_messages import START, Market, odds_changed
-from fixtures.closing_messages import closing_line_fixed, h2h
+from fixtures.closing_messages import NOT_CLOSED, closing_line_fixed, h2h
 from fixtures.sse import streaming
 
 __all__ = ["served"]
@@ -34,7 +34,30 @@ async def test_they_are_shown_as_they_were_told(served: Gateway) -> None:
     one = await served.get(PATH, market="h2h", bookmaker="beta", odds_format="american")
     assert [market["market"] for market in one["markets"]] == ["h2h"]
     assert [price["back"] for price in one["markets"][0]["outcomes"][0]["prices"]] == [-111]
-    assert (await served.get(PATH, profile="sharp"))["markets"] == []
+
+
+async def test_a_profile_that_nothing_closes_by_is_refused_with_the_one_there_is(served: Gateway) -> None:
+    await served.tell(odds_changed(Market()), closing_line_fixed(revision=5))
+    assert (await served.get(PATH, profile="consensus"))["markets"] == (await served.get(PATH))["markets"] != []
+    for profile in ("sharp", "conservative"):
+        refused = await served.problem(f"{PATH}?profile={profile}", 400)
+        assert refused["detail"] == f"Parameter 'profile' is '{profile}'; expected one of consensus."
+
+
+async def test_a_market_that_has_not_closed_says_why(served: Gateway) -> None:
+    await served.tell(odds_changed(Market()))
+    async with streaming(served.client, type="closing.fixed") as stream:
+        await stream.events(1)
+        await served.tell(closing_line_fixed(h2h(), NOT_CLOSED, revision=5))
+        (told,) = await stream.events(1)
+    assert told.data["markets"] == ["h2h"]
+    (_, spread) = (await served.get(PATH))["markets"]
+    assert (spread["market"], spread["line"], spread["not_computable"], spread["outcomes"]) == (
+        "spreads",
+        None,
+        "not_offered",
+        [],
+    )
 
 
 async def test_the_highest_revision_stands_and_a_void_has_no_markets(served: Gateway) -> None:

@@ -206,6 +206,71 @@ async def test_a_start_that_moves_earlier_takes_what_stood_then(engine: Engine) 
     assert rows(body, "markets")[0]["reason"] == ""
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (2, 0, 3, 1), (3, 2, 1, 0)])
+async def test_a_start_that_moves_earlier_takes_what_stood_then_though_prices_have_changed_since(
+    engine: Engine, order: tuple[int, ...]
+) -> None:
+    feed = Feed()
+    told = [feed.shows(minute, at(price)) for minute, price in ((0, 2.0), (20, 2.1), (40, 2.2), (50, 2.3))]
+    for place in order:
+        assert await fixed(engine, told[place]) == []
+    feed.event = moved(feed.event, minutes(30))
+    (body,) = await fixed(engine, feed.shows(55, at(2.4)))
+    assert home(body) == (2.1, minutes(20))
+    assert rows(body, "markets")[0]["reason"] == ""
+
+
+async def test_a_board_that_was_confirmed_before_the_earlier_start_is_as_of_then(engine: Engine) -> None:
+    feed = Feed()
+    told = [feed.shows(0, at(2.0)), feed.shows(25, at(2.0)), feed.shows(40, at(2.2))]
+    assert await fixed(engine, *told) == []
+    feed.event = moved(feed.event, minutes(30))
+    (body,) = await fixed(engine, feed.shows(45, at(2.2)))
+    assert home(body) == (2.0, minutes(25))
+
+
+async def test_a_start_that_moves_earlier_and_back_ends_where_it_would_have_stood(engine: Engine) -> None:
+    feed = Feed()
+    told = [feed.shows(0, at(2.0)), feed.shows(40, at(2.2)), feed.shows(50, at(2.2))]
+    assert await fixed(engine, *told) == []
+    feed.event = moved(feed.event, minutes(30))
+    (early,) = await fixed(engine, feed.shows(66, at(2.4)))
+    assert home(early) == (2.0, minutes(0))
+    feed.event = moved(feed.event, START)
+    (right,) = await fixed(engine, feed.shows(67, at(2.4)))
+    assert home(right) == (2.2, minutes(50))
+
+
+async def test_a_line_that_was_gone_at_the_earlier_start_has_not_closed_though_it_came_back(engine: Engine) -> None:
+    feed = Feed()
+    shown = [(0, (8.0, 8.5)), (20, (8.5,)), (40, (8.0, 8.5)), (50, (8.5,))]
+    assert await fixed(engine, *[feed.shows(minute, totals(*lines)) for minute, lines in shown]) == []
+    feed.event = moved(feed.event, minutes(30))
+    (body,) = await fixed(engine, feed.shows(55, totals(8.5)))
+    assert closed(body) == [(8.5, "main")]
+
+
+async def test_where_it_is_not_known_what_stood_at_a_start_long_before_the_market_says_so(engine: Engine) -> None:
+    feed = Feed()
+    told = [feed.shows(minute, at(price)) for minute, price in ((-200, 2.0), (-150, 2.1), (-140, 2.2))]
+    assert await fixed(engine, *told) == []
+    feed.event = moved(feed.event, minutes(-170))
+    (body,) = await fixed(engine, feed.shows(-130, at(2.2)))
+    (market,) = rows(body, "markets")
+    assert (market["market"], market["reason"], rows(body, "outcomes")) == ("h2h", "not_offered", [])
+
+
+async def test_what_was_withdrawn_long_before_the_start_has_not_closed_and_the_market_says_so(engine: Engine) -> None:
+    feed = Feed()
+    await fixed(engine, feed.shows(0, totals(8.0, 8.5)), feed.shows(30, at(2.0)))
+    (body,) = await fixed(engine, feed.shows(66, at(2.0)))
+    assert [(one["market"], one["line"], one["reason"], one["as_of_us"]) for one in rows(body, "markets")] == [
+        ("h2h", None, "", minutes(30).isoformat()),
+        ("totals", None, "not_offered", minutes(30).isoformat()),
+    ]
+    assert {one["outcome"] for one in rows(body, "outcomes")} == {"Home", "Away"}
+
+
 async def test_after_a_start_that_moves_earlier_a_line_that_stood_unchanged_is_as_fresh_as_its_neighbour(
     engine: Engine,
 ) -> None:

@@ -38,17 +38,32 @@ def _minute(time: Any) -> float | None:
     return None if time is None else (time - minutes(0)).total_seconds() / 60
 
 
-async def test_a_closing_from_after_an_earlier_start_is_void(engine: Engine) -> None:
+async def test_a_closing_from_after_an_earlier_start_gives_way_to_the_one_before(engine: Engine) -> None:
     feed = Feed()
     await engine.handles(feed.shows(0, at(2.0)))
     await engine.handles(feed.shows(40, at(2.1)))
     assert await lines(engine) == {"h2h": (0, 40)}
     feed.event = moved(feed.event, minutes(30))
     await engine.handles(feed.shows(45, at(2.1)))
-    assert await lines(engine) == {"h2h": (0, None)}
+    assert await lines(engine) == {"h2h": (0, 0)}
     # Nothing after the start comes in its place.
     await engine.handles(feed.shows(50, at(2.2)))
-    assert await lines(engine) == {"h2h": (0, None)}
+    assert await lines(engine) == {"h2h": (0, 0)}
+
+
+async def test_of_prices_that_change_all_the_time_as_many_are_kept_as_there_are_half_minutes(engine: Engine) -> None:
+    feed = Feed()
+    for second in range(0, 120, 5):
+        await engine.handles(feed.shows(10 + second / 60, at(2.0 + second / 1000)))
+    (row,) = await engine.rows("select count(*) from earlier_line")
+    assert row["count"] == 4
+
+
+async def test_far_from_the_start_nothing_is_kept_beside_the_candidates(engine: Engine) -> None:
+    feed = Feed()
+    for minute in (-300, -200, -100):
+        await engine.handles(feed.shows(minute, at(2.5 + minute / 1000)))
+    assert await engine.rows("select * from earlier_line") == []
 
 
 async def test_a_board_that_was_there_at_the_earlier_start_is_still_the_closing(engine: Engine) -> None:

@@ -255,6 +255,17 @@ async def test_engine_forgets_what_is_over_and_its_totals_go_on(engine: Engine) 
     assert await opened_closed_open() == Totals(opened=3, closed=3, open=0)
 
 
+async def test_engine_forgets_after_a_day_what_stood_before_the_closing_candidates(engine: Engine) -> None:
+    feed, days = Feed(), EngineRetention(engine.database, EvEngineSettings(dsn=DSN))
+    for minute, price in ((0, 2.0), (20, 2.1), (40, 2.2)):
+        await engine.handles(feed.shows(minute, {H2H: board({"alpha": {"Home": price, "Away": 1.9}})}))
+    query = "select (since - $$2026-05-02T18:00Z$$)::text as since from earlier_line order by since"
+    for after, kept in ((0 * DAY, ["00:00:00", "00:20:00"]), (DAY - timedelta(minutes=30), ["00:20:00"]), (DAY, [])):
+        await days.run_once(minutes(40) + after)
+        assert [row["since"] for row in await engine.rows(query)] == kept
+    assert len(await engine.rows("select * from line")) == 1
+
+
 @asynccontextmanager
 async def database_with(make_database: MakeDatabase, migrations: list[Path]) -> AsyncIterator[Database]:
     async with Database.open(await make_database(migrations), name="tests", max_size=4) as database:

@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from bet_intel.api.domain.bets import Bet, Clv, clv, matching, outcome_of
+from bet_intel.api.domain.bets import NO_MARKET, Bet, Clv, clv, matching, outcome_of
 from bet_intel.api.domain.model import EventFacts
 from bet_intel.api.wire_closing import closing_lines
 from fixtures.api_messages import START
-from fixtures.closing_messages import UNFAIR, Line, closing_line_fixed, h2h
+from fixtures.closing_messages import NOT_CLOSED, UNFAIR, Line, closing_line_fixed, h2h
 
 PLACED = START - timedelta(hours=3)
 
@@ -46,6 +46,11 @@ def test_raw_by_the_same_bookmaker_and_no_vig_by_the_fair_price() -> None:
     found = judged(bet(), h2h(1.95, 0.5))
     assert found == Clv(4, 2.1 / 1.95 - 1, 2.1 * 0.5 - 1, 1.95, 0.5, None, None, None, "main", found.fixed_at)
     assert judged(bet(bookmaker="beta"), h2h()).raw == pytest.approx(2.1 / 1.9 - 1)
+
+
+def test_a_market_that_has_not_closed_gives_neither_points_nor_clv() -> None:
+    found = judged(bet("spreads", line=1.5), h2h(), NOT_CLOSED)
+    assert (found.reason, found.points, found.raw, found.no_vig) == (NO_MARKET, None, None, None)
 
 
 def test_a_lay_is_a_bet_on_the_other_side_of_the_price() -> None:

@@ -78,6 +78,6 @@ def _entry(lines: ClosingLines) -> FeedEntry:
             "commence_time": lines.event.commence_time,
             "revision": lines.revision,
             "voided": lines.voided,
-            "markets": sorted({market.key.market for market in lines.markets}),
+            "markets": sorted({market.key.market for market in lines.markets if market.outcomes}),
         },
     )

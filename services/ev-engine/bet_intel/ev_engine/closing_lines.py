@@ -13,7 +13,7 @@ import structlog
 from bet_intel.ev_engine import closing_store
 from bet_intel.ev_engine.closing_store import Told
 from bet_intel.ev_engine.domain.boards import BoardUpdate, EventBoards
-from bet_intel.ev_engine.domain.closing import closing_markets
+from bet_intel.ev_engine.domain.closing import closing_markets, unclosed_markets
 from bet_intel.ev_engine.domain.profile import CONSENSUS, Profile
 from bet_intel.ev_engine.pricing_settings import Profiles
 from bet_intel.ev_engine.store import Known, Store
@@ -120,8 +120,9 @@ class ClosingLines:
         for boards, at in events:
             event = boards.event
             if at > event.commence_time:
-                markets = closing_markets(event, candidates.get(event.id, []), profile)
-                body = fixed(event, boards.titles, markets, profile)
+                lines = candidates.get(event.id, [])
+                markets, unclosed = closing_markets(event, lines, profile), unclosed_markets(event, lines)
+                body = fixed(event, boards.titles, markets, unclosed, profile)
             else:
                 body = voided(event)
             before = last.get(event.id)

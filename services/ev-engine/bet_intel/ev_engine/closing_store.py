@@ -52,11 +52,12 @@ async def put(connection: Writer, closings: Sequence[Told]) -> None:
 
 
 async def candidates(connection: Writer, ids: Collection[str]) -> dict[str, list[Candidate]]:
-    """The closing boards of each event, by event."""
+    """What may have closed of each event, by event; without prices where it is not known what stood at the start."""
     rows = await connection.fetch(
         """
         select line.event_id, line.market, line.period, line.line, line.subject,
-            closing_as_of, closing_board, closing_updated, withdrawn_line.as_of as withdrawn
+            coalesce(closing_as_of, opening_as_of) as as_of, closing_board, closing_updated,
+            withdrawn_line.as_of as withdrawn
         from line
         join event on event.id = line.event_id
         -- One of after the start withdrew nothing that closes: earlier releases note them too, beside this one.
@@ -64,21 +65,21 @@ async def candidates(connection: Writer, ids: Collection[str]) -> dict[str, list
             and withdrawn_line.period = line.period and withdrawn_line.line is not distinct from line.line
             and withdrawn_line.subject = line.subject and withdrawn_line.revision > line.closing_revision
             and withdrawn_line.as_of <= event.commence_time
-        where line.event_id = any($1::text[]) and closing_board is not null
+        where line.event_id = any($1::text[])
         order by line.event_id, line.market, line.period, line.subject, line.line
         """,
         list(ids),
     )
     found: defaultdict[str, list[Candidate]] = defaultdict(list)
     for row in rows:
-        board = msgspec.json.decode(row["closing_board"], type=dict[str, _Book])
+        board = msgspec.json.decode(row["closing_board"] or "{}", type=dict[str, _Book])
         confirmed = msgspec.json.decode(row["closing_updated"] or "{}", type=dict[str, int])
         books = {
             key: BookPrices(confirmed.get(key, one.updated_us), one.back, one.lay, one.limit)
             for key, one in board.items()
         }
         key = MarketKey(row["market"], row["period"], row["line"], row["subject"])
-        found[row["event_id"]].append(Candidate(key, row["closing_as_of"], books, row["withdrawn"]))
+        found[row["event_id"]].append(Candidate(key, row["as_of"], books, row["withdrawn"]))
     return found
 
 

@@ -1,11 +1,12 @@
 """The SQL of opening and closing candidates: the first and the last board of each market before the start, and which
 markets were withdrawn before it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import msgspec
 
+from bet_intel.ev_engine import earlier_line_store
 from bet_intel.ev_engine.domain.boards import (
     Board,
     BoardUpdate,
@@ -16,6 +17,7 @@ from bet_intel.ev_engine.domain.boards import (
     SportingEvent,
     as_candidates,
 )
+from bet_intel.ev_engine.earlier_line_store import NEAR_START
 from bet_intel.shared.postgres import Writer
 
 
@@ -26,13 +28,15 @@ async def record_lines(
     note which markets were withdrawn. `known`: the boards of each event before the updates.
 
     Takes updates as they come, late ones too: a board after the start never overtakes the last one before it. The
-    start is that of the newest update. Where it has moved, what was recorded after it is void, and every board that
-    is offered is a candidate anew.
+    start is that of the newest update. Where it has moved, what was recorded after it is void, what stood at it is the
+    closing, and every board that is offered is a candidate anew.
     """
     updates = [as_candidates(known[update.event.id], update) for update in updates]
     await _void_later(connection, [update.event for update in updates if _is_moved(known[update.event.id], update)])
     before_start = [update for update in updates if update.answered and update.as_of <= update.event.commence_time]
-    await _record_boards(connection, before_start)
+    # A board can only come behind another where its event has been told of since.
+    late = {update.event.id for update in updates if _is_late(known[update.event.id], update)}
+    await _record_boards(connection, before_start, late)
     await _record_withdrawals(connection, before_start)
     await _confirm_closing(connection, before_start)
 
@@ -41,11 +45,12 @@ def _is_moved(boards: EventBoards | None, update: BoardUpdate) -> bool:
     return boards is not None and boards.event.commence_time != update.event.commence_time
 
 
-async def _void_later(connection: Writer, events: Sequence[SportingEvent]) -> None:
-    """Forget what was recorded after the start of these events.
+def _is_late(boards: EventBoards | None, update: BoardUpdate) -> bool:
+    return boards is not None and update.revision < boards.odds_revision
 
-    A closing board that was already there at the start is the closing still, as of when it was first seen.
-    """
+
+async def _void_later(connection: Writer, events: Sequence[SportingEvent]) -> None:
+    """Forget what was recorded after the start of these events, and take what stood at it."""
     if not events:
         return
     starts = [event.id for event in events], [event.commence_time for event in events]
@@ -63,25 +68,24 @@ async def _void_later(connection: Writer, events: Sequence[SportingEvent]) -> No
         """,
         *starts,
     )
-    await connection.execute(
-        """
-        update line set
-            closing_as_of = case when closing_since <= moved.start then closing_since end,
-            closing_revision = case when closing_since <= moved.start then closing_revision end,
-            closing_board = case when closing_since <= moved.start then closing_board end,
-            closing_since = case when closing_since <= moved.start then closing_since end,
-            closing_updated = null
-        from unnest($1::text[], $2::timestamptz[]) as moved (event_id, start)
-        where line.event_id = moved.event_id and line.closing_as_of > moved.start
-        """,
-        *starts,
-    )
+    await earlier_line_store.move(connection, events)
 
 
-async def _record_boards(connection: Writer, updates: Sequence[BoardUpdate]) -> None:
+async def _record_boards(connection: Writer, updates: Sequence[BoardUpdate], late: Set[str]) -> None:
     boards = [(update, key, board) for update in updates for key, board in update.boards.items() if board.priced]
     if not boards:
         return
+    columns = [
+        *_keys([(update.event.id, key) for update, key, _ in boards]),
+        [update.as_of for update, _, _ in boards],
+        [board.revision for _, _, board in boards],
+        [_board_json(board) for _, _, board in boards],
+    ]
+    near = [row for row, (update, _, _) in enumerate(boards) if _is_near_start(update)]
+    if near:
+        await earlier_line_store.keep_replaced(connection, _rows(columns[:-1], near))
+    if behind := [row for row in near if boards[row][0].event.id in late]:
+        await earlier_line_store.keep_late(connection, _rows(columns, behind))
     await connection.execute(
         """
         insert into line as known (event_id, market, period, line, subject, opening_as_of, opening_board,
@@ -113,10 +117,7 @@ async def _record_boards(connection: Writer, updates: Sequence[BoardUpdate]) -> 
                     > (known.closing_as_of, known.closing_revision)
                 then null else known.closing_updated end
         """,
-        *_keys([(update.event.id, key) for update, key, _ in boards]),
-        [update.as_of for update, _, _ in boards],
-        [board.revision for _, _, board in boards],
-        [_board_json(board) for _, _, board in boards],
+        *columns,
     )
 
 
@@ -130,6 +131,14 @@ async def _record_withdrawals(connection: Writer, updates: Sequence[BoardUpdate]
     ]
     if not withdrawn:
         return
+    columns = [
+        *_keys([(update.event.id, key) for update, key, _ in withdrawn]),
+        [update.as_of for update, _, _ in withdrawn],
+        [board.revision for _, _, board in withdrawn],
+    ]
+    near = [row for row, (update, _, _) in enumerate(withdrawn) if _is_near_start(update)]
+    if near:
+        await earlier_line_store.keep_withdrawals(connection, _rows(columns, near))
     await connection.execute(
         """
         insert into withdrawn_line as known (event_id, market, period, line, subject, as_of, revision)
@@ -141,9 +150,7 @@ async def _record_withdrawals(connection: Writer, updates: Sequence[BoardUpdate]
             set as_of = excluded.as_of, revision = excluded.revision
             where known.revision < excluded.revision
         """,
-        *_keys([(update.event.id, key) for update, key, _ in withdrawn]),
-        [update.as_of for update, _, _ in withdrawn],
-        [board.revision for _, _, board in withdrawn],
+        *columns,
     )
 
 
@@ -168,6 +175,14 @@ async def _confirm_closing(connection: Writer, updates: Sequence[BoardUpdate]) -
         [one.revision for _, _, one in confirmed],
         [msgspec.json.encode(one.updated_us).decode() for _, _, one in confirmed],
     )
+
+
+def _is_near_start(update: BoardUpdate) -> bool:
+    return update.as_of >= update.event.commence_time - NEAR_START
+
+
+def _rows(columns: Sequence[list[Any]], rows: Sequence[int]) -> list[list[Any]]:
+    return [[column[row] for row in rows] for column in columns]
 
 
 def _keys(keys: Sequence[tuple[str, MarketKey]]) -> list[list[Any]]:

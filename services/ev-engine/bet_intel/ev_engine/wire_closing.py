@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from bet_intel.ev_engine.domain.boards import SportingEvent
-from bet_intel.ev_engine.domain.closing import ClosingMarket
+from bet_intel.ev_engine.domain.closing import ClosingMarket, Unclosed
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.ev_engine.wire import SOURCE, market_columns, wire_event
 from bet_intel.ev_engine.wire_sets import joined
@@ -19,24 +19,30 @@ CLOSING_LINE_FIXED = "closing.line.fixed.v1"
 
 
 def fixed(
-    event: SportingEvent, titles: Mapping[str, str], markets: Sequence[ClosingMarket], profile: Profile
+    event: SportingEvent,
+    titles: Mapping[str, str],
+    markets: Sequence[ClosingMarket],
+    unclosed: Sequence[Unclosed],
+    profile: Profile,
 ) -> ClosingLineFixed:
     """The closing lines of an event that has started, without time and revision."""
     body = ClosingLineFixed(event=wire_event(event), pricing_revision=profile.revision)
     strings = Strings()
     priced = [one.market for one in markets]
+    rows = len(priced) + len(unclosed)
+    categories = [*(market.category for market in priced), *(one.category for one in unclosed)]
     books = sorted({key for market in priced for key in market.board.bookmakers})
     place = {key: row for row, key in enumerate(books)}
     fill(body.bookmakers, key_s=strings.rows(books), title_s=strings.rows(titles.get(key, key) for key in books))
     fill(
         body.markets,
-        **market_columns([market.key for market in priced], strings),
-        profile_s=[strings.row(profile.name)] * len(priced),
-        method_s=[strings.row(profile.method.value)] * len(priced),
-        category_s=strings.rows(market.category.value for market in priced),
-        reason_s=strings.rows(market.fair.reason for market in priced),
-        as_of_us=[to_us(one.as_of) for one in markets],
-        books_used=[market.fair.books_used for market in priced],
+        **market_columns([*(market.key for market in priced), *(one.key for one in unclosed)], strings),
+        profile_s=[strings.row(profile.name)] * rows,
+        method_s=[strings.row(profile.method.value)] * rows,
+        category_s=strings.rows(category.value for category in categories),
+        reason_s=strings.rows([*(market.fair.reason for market in priced), *(one.reason for one in unclosed)]),
+        as_of_us=[to_us(one.as_of) for one in markets] + [to_us(one.as_of) for one in unclosed],
+        books_used=[market.fair.books_used for market in priced] + [0] * len(unclosed),
     )
     outcomes = [(m, outcome) for m, market in enumerate(priced) for outcome in market.board.outcomes]
     fill(

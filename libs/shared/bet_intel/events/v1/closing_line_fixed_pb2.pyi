@@ -25,7 +25,8 @@ class ClosingLineFixed(_message.Message):
 
     Subject: the event's id. Published when the event has started in source time; again, with a higher revision, when a
     late board or another start changes it; and `voided`, without any market, when its start has moved to after `as_of`.
-    Always all markets that were priced at or before the start, each as of its own newest board.
+    Always all markets that were priced at or before the start, each as of its own newest board. One of which nothing was
+    on offer shortly before the start is told without a line and without outcomes, for the reason `not_offered`.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

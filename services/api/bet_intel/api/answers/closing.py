@@ -39,7 +39,9 @@ class ClosingMarketOdds(msgspec.Struct, frozen=True):
     as_of: Annotated[datetime, Meta(description="Source time of the newest answer at or before the start.")]
     method: Annotated[str, Meta(description="Devig method of the consensus.")]
     books_used: int
-    not_computable: Annotated[str | None, Meta(description="Why there is no consensus.")]
+    not_computable: Annotated[
+        str | None, Meta(description="Why there is no consensus; not_offered: nor a closing line.")
+    ]
     outcomes: list[ClosingOutcomeOdds]
 
 

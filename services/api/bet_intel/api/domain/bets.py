@@ -162,7 +162,9 @@ def clv(bet: Bet, lines: ClosingLines | None, profile: str) -> Clv:
     offered = [
         market
         for market in lines.markets
+        # One without outcomes only says why it has not closed.
         if (market.profile, base_market(market.key.market), market.key.period, market.key.subject) == asked
+        and market.outcomes
     ]
     # A line may have closed under the other name: that of the bet is looked at first.
     offered.sort(key=lambda market: market.key.market != bet.market)

@@ -1,7 +1,7 @@
 """`/v1/events/{id}/closing`: the last prices before the start, and what was fair then."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -11,7 +11,6 @@ from bet_intel.api.answers.closing import ClosingMarketOdds, ClosingOutcomeOdds,
 from bet_intel.api.domain.accounts import READING
 from bet_intel.api.domain.closing import ClosingMarket, ClosingOutcome
 from bet_intel.api.domain.odds_format import rendered, rendered_or_none
-from bet_intel.api.domain.pricing import Profile
 from bet_intel.api.domain.working import Band
 from bet_intel.api.operation import Operation, Question, Reads
 from bet_intel.api.problems import NotFoundError
@@ -22,7 +21,11 @@ from bet_intel.shared.postgres import Reader
 _DESCRIPTION = """\
 Each market as of the newest answer at or before the start: every bookmaker's last prices, and each outcome's consensus
 with its band. Fixed when the event has started in source time; a late answer or another start fixes it anew, with a
-higher revision. `voided` is true, without markets, where the start has moved after they were fixed."""
+higher revision. `voided` is true, without markets, where the start has moved after they were fixed. A market of which
+nothing was on offer shortly before the start has no line and no outcomes, and says so: `not_offered`."""
+
+Closing = Literal["consensus"]
+"""What closing lines are fixed by: a line closes at what everybody thought, in no operator's particular way."""
 
 
 class ClosingQuery(ReadQuery, frozen=True):
@@ -30,7 +33,7 @@ class ClosingQuery(ReadQuery, frozen=True):
     bookmaker: Annotated[
         TextList, Meta(description="Keys of bookmakers whose prices are shown; the consensus is still over all.")
     ] = ()
-    profile: Annotated[Profile, Meta(description="Pricing profile of the consensus.")] = "consensus"
+    profile: Annotated[Closing, Meta(description="Pricing profile of the consensus.")] = "consensus"
     odds_format: Annotated[OddsFormat, Meta(description="Format of every price in the answer.")] = "decimal"
 
 

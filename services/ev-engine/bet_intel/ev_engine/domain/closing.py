@@ -9,9 +9,17 @@ from typing import NamedTuple
 import numpy as np
 
 from bet_intel.ev_engine.domain.boards import Board, EventBoards, MarketKey, MarketStatus, SportingEvent
+from bet_intel.ev_engine.domain.categories import categories
 from bet_intel.ev_engine.domain.priced import PricedMarket
 from bet_intel.ev_engine.domain.pricing import price
-from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.ev_engine.domain.profile import Category, Profile
+
+SHORTLY = timedelta(minutes=30)
+"""How long before the start a market may be withdrawn and still have closed: feeds drop matches minutes before."""
+NOT_OFFERED = "not_offered"
+"""Why a market has no closing line: none of its lines was on offer shortly before the start, as far as is known."""
+
+_NO_BOARD = Board(0, MarketStatus.CLOSED)
 
 Prices = Mapping[str, float]
 """Decimal odds by outcome."""
@@ -29,7 +37,8 @@ class BookPrices(NamedTuple):
 
 class Candidate(NamedTuple):
     """The newest board of a market at or before the start, and the time of the newest answer that showed it;
-    `withdrawn`: of the one that withdrew it afterwards, where it was not on offer at the start any more."""
+    `withdrawn`: of the one that withdrew it afterwards, where it was not on offer at the start any more. Without
+    `books` it is not known what stood at the start, and `as_of` is when the market was first seen."""
 
     key: MarketKey
     as_of: datetime
@@ -44,6 +53,33 @@ class ClosingMarket(NamedTuple):
     market: PricedMarket
 
 
+class Unclosed(NamedTuple):
+    """A market without a closing line; `as_of` is the newest of its lines' times that are known, `key` has no line."""
+
+    key: MarketKey
+    as_of: datetime
+    category: Category
+    reason: str
+
+
+def unclosed_markets(event: SportingEvent, candidates: Sequence[Candidate]) -> list[Unclosed]:
+    """Those of which nothing was on offer shortly before the start, in the order of the keys."""
+    found = []
+    for (market, period, subject), lines in sorted(_by_market(candidates).items()):
+        if not _last(event, lines):
+            key = MarketKey(market, period, None, subject)
+            (category,) = categories([(key, _NO_BOARD)], 0, 0).values()
+            found.append(Unclosed(key, max(one.withdrawn or one.as_of for one in lines), category, NOT_OFFERED))
+    return found
+
+
+def _by_market(candidates: Sequence[Candidate]) -> Mapping[tuple[str, str, str], list[Candidate]]:
+    by_market: defaultdict[tuple[str, str, str], list[Candidate]] = defaultdict(list)
+    for one in candidates:
+        by_market[one.key.market, one.key.period, one.key.subject].append(one)
+    return by_market
+
+
 def closing_markets(event: SportingEvent, candidates: Sequence[Candidate], profile: Profile) -> list[ClosingMarket]:
     """Price what was on offer at the start, in the order of the keys.
 
@@ -51,10 +87,7 @@ def closing_markets(event: SportingEvent, candidates: Sequence[Candidate], profi
     newest answer that is known to have shown it. These may differ: where the start has moved to before an answer, it is
     only known since when each board had stood. What had gone by the start has been withdrawn: no age need say so.
     """
-    by_market: defaultdict[tuple[str, str, str], list[Candidate]] = defaultdict(list)
-    for one in candidates:
-        by_market[one.key.market, one.key.period, one.key.subject].append(one)
-    offered = [one for lines in by_market.values() for one in _last(lines)]
+    offered = [one for lines in _by_market(candidates).values() for one in _last(event, lines)]
     if not offered:
         return []
     # One pass over all of them at one time, to which each line's times are moved: ages stay what they are.
@@ -66,13 +99,17 @@ def closing_markets(event: SportingEvent, candidates: Sequence[Candidate], profi
     return sorted(closed, key=lambda one: _order(one.market.key))
 
 
-def _last(lines: Sequence[Candidate]) -> Sequence[Candidate]:
-    """The lines of a market that were on offer at the start; where none was, those that were withdrawn last."""
-    offered = [one for one in lines if one.withdrawn is None]
+def _last(event: SportingEvent, lines: Sequence[Candidate]) -> Sequence[Candidate]:
+    """The lines of a market that were on offer at the start; where none was, those that were withdrawn last, unless
+    that was long before."""
+    known = [one for one in lines if one.books]
+    offered = [one for one in known if one.withdrawn is None]
     if offered:
         return offered
-    last = max(one.withdrawn for one in lines if one.withdrawn is not None)
-    return [one for one in lines if one.withdrawn == last]
+    last = max((one.withdrawn for one in known if one.withdrawn is not None), default=None)
+    if last is None or last < event.commence_time - SHORTLY:
+        return []
+    return [one for one in known if one.withdrawn == last]
 
 
 def _order(key: MarketKey) -> tuple[str, str, str, float]:
