@@ -1,5 +1,6 @@
 """What a set tells of prices that no fair price is held against. Pure."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -39,8 +40,10 @@ def fill_unjudged(
 
 def _unjudged(market: PricedMarket) -> Iterator[tuple[int, str]]:
     """Bookmaker and reason: the same for each of its prices, to back or to lay."""
-    unknown = np.isnan(market.fair.leave_one_out).all(axis=0)
-    for b in np.flatnonzero(unknown).tolist():
+    # Where one outcome has no fair price, none has.
+    for b, fair in enumerate(market.fair.leave_one_out[0].tolist()):
+        if not math.isnan(fair):
+            continue
         book = market.board.bookmakers[b]
         given = (
             refused.get((o, book)) for o in market.board.outcomes for refused in (market.refused, market.refused_lays)

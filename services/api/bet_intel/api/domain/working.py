@@ -14,7 +14,7 @@ DELAYED = "delayed"
 """Why something is not told: prices went into it that the caller's tier does not see yet."""
 
 EstimatedLines = Annotated[list[float], Meta(description="The lines that it was judged by, where not by its own.")]
-WorseEnd = Annotated[bool, Meta(description="The profile judges by the end of the band that is worse.")]
+ByTheWorseEnd = Annotated[bool, Meta(description="The profile judges by the end of the band that is worse.")]
 Probability = Annotated[float, Meta(description="Probability between 0 and 1, not rounded.")]
 
 
@@ -95,7 +95,7 @@ class Working(msgspec.Struct, frozen=True):
     bookmakers: list[BookmakerWorking]
     gates: list[Gate]
     estimated_lines: EstimatedLines = []
-    worst_case: WorseEnd = False
+    worst_case: ByTheWorseEnd = False
 
 
 class FairOutcome(msgspec.Struct, frozen=True):
@@ -167,7 +167,7 @@ class PriceWorking(msgspec.Struct, frozen=True, kw_only=True):
         float | None, Meta(description="Judged by other lines, the nearest so far away; null: by its own.")
     ] = None
     estimated_lines: EstimatedLines = []
-    worst_case: WorseEnd = False
+    worst_case: ByTheWorseEnd = False
     as_of: datetime
     method: str
     books_used: Annotated[int, Meta(description="Bookmakers in the consensus.")]
