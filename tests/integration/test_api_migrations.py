@@ -13,7 +13,7 @@ import pytest
 
 from bet_intel.api.retention_store import delete_events
 from bet_intel.shared.migrate import migrate, pending
-from bet_intel.shared.postgres import Writer
+from bet_intel.shared.postgres import Database
 from fixtures.api_gateway import MIGRATIONS
 from fixtures.postgres import MakeDatabase
 from fixtures.waiting import until
@@ -103,16 +103,23 @@ async def test_filters_of_the_lists_and_retention_never_wait_for_each_other(befo
     """Retention meets the migration where it has the first of its locks."""
     up, _, _ = (_API / _OF_FILTERS).read_text("utf-8").partition("-- migrate:down")
     events, lists = re.findall(r"^lock table .*?;$", up, re.MULTILINE)
-    async with _connected(before) as retention, _connected(before) as migration:
-        await retention.execute(_EVENT)
-        await retention.execute("update sporting_event set status = 'closed', as_of = now() - interval '2 days'")
-        yesterday, long_ago = datetime.now(UTC) - timedelta(days=1), datetime(2000, 1, 1, tzinfo=UTC)
+    yesterday, long_ago = datetime.now(UTC) - timedelta(days=1), datetime(2000, 1, 1, tzinfo=UTC)
+    async with Database.open(before, name="retention", max_size=1) as database, _connected(before) as migration:
+
+        async def delete(older_than: datetime) -> int:
+            async with database.transaction() as connection:
+                return await delete_events(connection, older_than)
+
+        await migration.execute(_EVENT)
+        await migration.execute("update sporting_event set status = 'closed', as_of = now() - interval '2 days'")
         for _ in range(asked_before):
-            assert await delete_events(Writer(retention), long_ago) == 0
+            assert await delete(long_ago) == 0
+        async with database.latest() as connection:
+            pid = await connection.fetchval("select pg_backend_pid()")
         async with migration.transaction():
             await migration.execute(events)
-            deleting = asyncio.create_task(delete_events(Writer(retention), yesterday))
-            await _waits(before, retention.get_server_pid())
+            deleting = asyncio.create_task(delete(yesterday))
+            await _waits(before, pid)
             await migration.execute(lists)
         assert await deleting == 1
 
