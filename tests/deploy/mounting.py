@@ -14,11 +14,12 @@ _SERVICE = "${service}"
 _SERVICES = sorted({kind.service.replace("-", "_") for kind in KINDS.values()})
 _TEMPLATES = PurePosixPath("/etc/nginx/templates")
 _INCLUDED = re.compile(r"include \$\{FOLDER\}/(\S+);")
-# Where images look by themselves, by their names.
+# Where images look by themselves, or are told to by a file of ours, by their names.
 _READ = {
     "postgres": ("/docker-entrypoint-initdb.d",),
     "nginx": (str(_TEMPLATES),),
     "rabbitmq": ("/etc/rabbitmq/conf.d", "/etc/rabbitmq/enabled_plugins"),
+    "prom/prometheus": ("/etc/front-doors.yaml",),
     "grafana/grafana": ("/etc/grafana/provisioning", "/var/lib/grafana/dashboards"),
 }
 _PAGES = "docs/operations/runbooks"

@@ -14,6 +14,8 @@ from deploy.making_secrets import make_secrets
 from deploy.promql import matched, windows
 
 FILE = "compose/prometheus/prometheus.yaml"
+_FRONT_DOORS = "front-door*.yaml"
+"""Beside it: one of them is put where the job looks for its targets (`watching.in_files`)."""
 _MONITORS = "compose/k8s/components/monitoring/service-monitors.yaml"
 _PATHS = {
     9100: "/metrics",
@@ -33,8 +35,11 @@ Labels = Mapping[str, str]
 
 
 def jobs(root: Path) -> Sequence[Job]:
-    found: Sequence[Job] = yaml.safe_load((root / FILE).read_text("utf-8"))["scrape_configs"]
-    return found
+    """As they are written, with the targets of every host's front door."""
+    file = root / FILE
+    found: Sequence[Job] = yaml.safe_load(file.read_text("utf-8"))["scrape_configs"]
+    doors = [static for one in file.parent.glob(_FRONT_DOORS) for static in yaml.safe_load(one.read_text("utf-8"))]
+    return [{**job, "static_configs": doors} if "file_sd_configs" in job else job for job in found]
 
 
 def scraped(root: Path, expressions: Iterable[str]) -> Iterator[str]:
@@ -49,10 +54,10 @@ def scraped(root: Path, expressions: Iterable[str]) -> Iterator[str]:
 
 def labelled(job: Job) -> Iterator[tuple[str, Labels]]:
     """Each target as it is written, with the labels that relabelling, by replacement alone, leaves it."""
-    written = [target for static in job.get("static_configs", ()) for target in static["targets"]]
-    written += [f"{name}:{found['port']}" for found in job.get("dns_sd_configs", ()) for name in found["names"]]
-    for target in written:
-        labels = {"__address__": target, "job": job["job_name"]}
+    written = [(target, static) for static in job.get("static_configs", ()) for target in static["targets"]]
+    written += [(f"{name}:{found['port']}", {}) for found in job.get("dns_sd_configs", ()) for name in found["names"]]
+    for target, static in written:
+        labels = {"__address__": target, "job": job["job_name"], **static.get("labels", {})}
         labels |= {f"__param_{name}": values[0] for name, values in job.get("params", {}).items()}
         for step in job.get("relabel_configs", ()):
             value = step.get("separator", ";").join(labels.get(name, "") for name in step.get("source_labels", ()))
@@ -79,12 +84,13 @@ def _paths(root: Path) -> Iterator[str]:
 def _exporters(root: Path) -> Iterator[str]:
     """Who is asked about others is told about whom, and what it says bears their names."""
     for job in jobs(root):
+        called = {name for static in job.get("static_configs", ()) for name in static.get("labels", {}).values()}
         for target, labels in labelled(job):
             if labels["__address__"] == target:
                 continue
             if labels.get("__param_target") != target:
                 yield f"prometheus.yaml: {job['job_name']} does not tell {labels['__address__']} about {target}"
-            if labels["instance"] not in (target, _SCHEME.sub("", target)):
+            if labels["instance"] not in (target, _SCHEME.sub("", target), *called):
                 yield f"prometheus.yaml: {job['job_name']} calls {target} {labels['instance']}"
 
 

@@ -12,6 +12,8 @@ from fixtures.deploy_copy import Fault, Look, Seed, checked, seeded, spoil
 _NGINX = "compose/bet_intel/compose/servers/nginx.conf"
 _ALERTS = "compose/prometheus/rules/alerts.yaml"
 _PROMETHEUS = "compose/prometheus/prometheus.yaml"
+_FRONT_DOOR = "compose/prometheus/front-door.yaml"
+_FRONT_DOORS = "compose/prometheus/front-doors-of-three-hosts.yaml"
 _COLLECTOR = "compose/otel/collector.yaml"
 _WATCHERS = "compose/compose.observability.yaml"
 _COMPOSE = "compose/compose.yaml"
@@ -47,7 +49,8 @@ _FAULTS: Mapping[str | Look, Sequence[Seed]] = {
         (_PROMETHEUS, r"cadvisor:8080", "cadvisors:8080", "there is no cadvisors in the compose files"),
         (_PROMETHEUS, r"alertmanager:9093", "alertmanagers:9093", "no alertmanagers in the compose files"),
         (_PROMETHEUS, r"alertmanager:9093", "alertmanager:9094", "does not listen on 9094 to be told of alerts"),
-        (_PROMETHEUS, r"nginx:8080", "nginx:8081", "nginx does not listen on 8081 to be asked for its metrics"),
+        (_FRONT_DOOR, r"nginx:8080", "nginx:8081", "nginx does not listen on 8081 to be asked for its metrics"),
+        (_WATCHERS, r":/etc/front-doors", ":/etc/front-door", "nginx is not asked for its metrics on 8080"),
         (_PROMETHEUS, r"\[prometheus:9090\]", "[]", "prometheus is not asked for its metrics on 9090"),
         (_PROMETHEUS, r"blackbox-exporter:9115", "nginx:9115", "nginx does not listen on 9115"),
         (_PROMETHEUS, r"port: 9100", "port: 9101", "odds-ingest does not listen on 9101"),
@@ -96,6 +99,19 @@ _FAULTS: Mapping[str | Look, Sequence[Seed]] = {
         ),
         ("compose/compose.three-hosts.yaml", r"healthy, required: false", "healthy", "depends on undefined service"),
         ("compose/compose.three-hosts.yaml", r"name: bet-intel,", "name: bet-intels,", "is not on the network"),
+        (
+            _FRONT_DOORS,
+            r"250.12:",
+            "250.13:",
+            "does not ask http://172.31.250.12:8080/health by the name nginx of host 2",
+        ),
+        (
+            _FRONT_DOORS,
+            r"host 3",
+            "host 2",
+            "does not ask http://172.31.250.13:8080/health by the name nginx of host 3",
+        ),
+        (_WATCHERS, r":\+s-of-three-hosts", ":+", "does not ask http://172.31.250.11:8080/health"),
         ("docs/operations/three-hosts.md", r"hosts/3.env", "hosts/1.env", "no command for host 3"),
     ],
     "nginx": [

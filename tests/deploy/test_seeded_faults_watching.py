@@ -10,6 +10,7 @@ from fixtures.deploy_copy import Fault, Look, Seed, seeded
 
 _ALERTS = "compose/prometheus/rules/alerts.yaml"
 _PROMETHEUS = "compose/prometheus/prometheus.yaml"
+_FRONT_DOOR = "compose/prometheus/front-door.yaml"
 _ALERTMANAGER = "compose/alertmanager/alertmanager.yaml"
 _MONITORS = "compose/k8s/components/monitoring/service-monitors.yaml"
 _WATCHERS = "compose/compose.observability.yaml"
@@ -30,6 +31,7 @@ _FAULTS: Mapping[str | Look, Sequence[Seed]] = {
             "postgres does not tell postgres-exporter:9187 about postgres-1:5432",
         ),
         (_PROMETHEUS, r'regex: "redis://\(.\+\)", ', 'regex: "r(.+)", ', "calls redis://redis-1:6379 edis:"),
+        (_FRONT_DOOR, r"\n  labels: .*", "", "front-door calls http://nginx:8080/health blackbox-exporter:9115"),
         (_PROMETHEUS, r"auth_module: \[bet-intel\]", "auth_module: [bet]", "no password for postgres-1:5432"),
         (_SECRETS, r"auth_modules:\n  bet-intel", "auth_modules:\n  bet", "no password for postgres-3:5432 in"),
         (_SECRETS, r"redis://redis-\$node", "redis://redi-$node", "no password for redis://redis-6:6379"),

@@ -6,13 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from bet_intel.compose.cluster.services import KINDS
 from deploy.composing import MAIN, configuration, rendered
 from deploy.composing_start import balanced
 from deploy.connections import connections
 from deploy.our_services import ours
+from deploy.scraping import FILE
+from deploy.watching import in_files
 
 THREE = "compose/compose.three-hosts.yaml"
+_WATCHERS = "compose/compose.observability.yaml"
 _PAGE = "docs/operations/three-hosts.md"
 _HOSTS = (1, 2, 3)
 _NETWORK = "bet-intel"
@@ -38,6 +43,7 @@ def three_hosts(root: Path) -> Sequence[str]:
     """Compose accepts the files of each host; every process runs on each, every server on one."""
     try:
         projects = {host: on_host(root, host) for host in _HOSTS}
+        watching = rendered(root, *options(1), "-f", _WATCHERS)["services"]
     except ValueError as error:
         return [str(error)]
     hosts = {host: project["services"] for host, project in projects.items()}
@@ -45,6 +51,7 @@ def three_hosts(root: Path) -> Sequence[str]:
         *_processes(hosts),
         *_servers(root, hosts),
         *_addresses(hosts),
+        *_front_doors(root, hosts, watching),
         *connections(list(hosts.values())),
         *(f"host {host}: {fault}" for host, services in hosts.items() for fault in balanced(services["nginx"])),
         *(
@@ -101,6 +108,18 @@ def _addresses(hosts: Mapping[int, Services]) -> Iterator[str]:
         trusted = set(services["api"]["environment"]["BET_INTEL_API_TRUSTED_PROXIES"].split(","))
         if trusted != of["nginx"]:
             yield f"host {host}: api trusts {', '.join(sorted(trusted))}, and not nginx of each host"
+
+
+def _front_doors(root: Path, hosts: Mapping[int, Services], watching: Services) -> Iterator[str]:
+    """Wherever Prometheus runs, it asks each nginx, and calls it by its host."""
+    told = yaml.safe_load((root / FILE).read_text("utf-8"))["scrape_configs"]
+    [found] = [in_files(job, watching) for job in told if job["job_name"] == "front-door"]
+    asked = {static["labels"]["instance"]: list(static["targets"]) for static in found}
+    for host, services in hosts.items():
+        address = services["nginx"]["networks"]["inside"]["ipv4_address"]
+        name, target = f"nginx of host {host}", f"http://{address}:8080/health"
+        if asked.get(name) != [target]:
+            yield f"Prometheus does not ask {target} by the name {name}"
 
 
 def _told(root: Path) -> Iterator[str]:

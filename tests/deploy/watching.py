@@ -3,7 +3,7 @@ listens, and nobody else."""
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +38,21 @@ Place = tuple[str, int]
 def watched(root: Path, services: Services) -> Iterator[str]:
     """What Prometheus is told of the places where services listen, and of the files with its rules."""
     told = yaml.safe_load((root / _FOLDER / "prometheus.yaml").read_text("utf-8"))
-    asked = {place for job in told["scrape_configs"] for place in _asked(job)}
+    asked = {place for job in told["scrape_configs"] for place in _asked(job, in_files(job, services))}
     yield from _held(asked, _listening(root, services), services, "asked for its metrics")
     repository, port = _ALERTMANAGER
-    alerted = {place for one in told["alerting"]["alertmanagers"] for place in _asked(one)}
+    alerted = {place for one in told["alerting"]["alertmanagers"] for place in _asked(one, ())}
     there = {(name, port) for name, one in services.items() if _repository(one) == repository}
     yield from _held(alerted, there, services, "told of alerts")
     yield from _rules(root, told["rule_files"])
+
+
+def in_files(job: Mapping[str, Any], services: Services) -> Sequence[Mapping[str, Any]]:
+    """The targets, with their labels, in the files that Prometheus' container has where the job looks for them."""
+    bound = [volume for volume in services["prometheus"]["volumes"] if volume["type"] == "bind"]
+    files = {volume["target"]: Path(volume["source"]) for volume in bound if Path(volume["source"]).is_file()}
+    paths = [path for found in job.get("file_sd_configs", ()) for path in found["files"] if path in files]
+    return [static for path in paths for static in yaml.safe_load(files[path].read_text("utf-8"))]
 
 
 def _held(asked: set[Place], there: set[Place], services: Services, what: str) -> Iterator[str]:
@@ -56,11 +64,11 @@ def _held(asked: set[Place], there: set[Place], services: Services, what: str) -
     yield from (f"prometheus.yaml: {name} is not {what} on {port}" for name, port in sorted(there - asked))
 
 
-def _asked(job: Mapping[str, Any]) -> Iterator[Place]:
+def _asked(job: Mapping[str, Any], in_files: Sequence[Mapping[str, Any]]) -> Iterator[Place]:
     """Names and ports that a job finds, asks the exporter about, or puts in their place."""
     for found in job.get("dns_sd_configs", ()):
         yield from ((name, found["port"]) for name in found["names"])
-    addresses = [address for static in job.get("static_configs", ()) for address in static["targets"]]
+    addresses = [address for static in [*job.get("static_configs", ()), *in_files] for address in static["targets"]]
     addresses += [
         one["replacement"] for one in job.get("relabel_configs", ()) if one.get("target_label") == "__address__"
     ]

@@ -147,12 +147,15 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
                 # The clock of what is recorded begins to run when somebody is there to look at it.
                 recorded = recording(tmp_path_factory.mktemp("observed") / "recording.jsonl.gz")
                 async with fake_odds_api([recorded], quota=20_000, speed=1.0, port=port) as provider:
-                    yield World(cluster, collector, provider, receiver)
+                    made = World(cluster, collector, provider, receiver)
+                    await _begin(made)
+                    yield made
             finally:
                 await asyncio.to_thread(stack.__exit__, None, None, None)
 
 
-async def test_every_edge_that_is_declared_is_seen_and_no_other(world: World) -> None:
+async def _begin(world: World) -> None:
+    """Have somebody use it, then odds come: each test finds what it looks for, whichever of them run."""
     await asyncio.to_thread(_use, world)
     assert (await asyncio.to_thread(world.cluster, "scale", f"{SCHEDULER.name}=1")).code == 0
     # What somebody wants refreshed the scheduler asks for itself: had it been told of that before its first plan, there
@@ -160,6 +163,8 @@ async def test_every_edge_that_is_declared_is_seen_and_no_other(world: World) ->
     await until(lambda: ("odds-ingest", "process", "data_refresh") in world.edges(), _SECONDS, every=_APART)
     await asyncio.to_thread(_refresh, world)
 
+
+async def test_every_edge_that_is_declared_is_seen_and_no_other(world: World) -> None:
     turns = itertools.count()
 
     async def seen() -> bool:

@@ -1,6 +1,7 @@
 """How much a caller may ask for: quotas over all gateways, their headers, lengths, and too much at once."""
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import AsyncIterator
@@ -233,15 +234,38 @@ async def test_what_takes_longer_than_a_request_may_is_answered_503(make_databas
         assert (await ask(gateway, method, path, owner.headers)).status_code == 404
 
 
-async def test_a_body_that_does_not_come_is_answered_503(make_database: MakeDatabase) -> None:
+@pytest.mark.parametrize("sent", [b"", b"{"], ids=["nothing", "a beginning"])
+@pytest.mark.parametrize("at_once", [1, 200], ids=["full", "with room"])
+async def test_a_body_that_does_not_come_is_answered_408(
+    make_database: MakeDatabase, sent: bytes, at_once: int
+) -> None:
+    """However full it is: only the client was waited for."""
     dsn = await make_database(MIGRATIONS)
-    async with gateway_on(dsn, request_seconds=0.2, **KEYS) as gateway:
+    async with gateway_on(dsn, requests_at_once=at_once, request_seconds=0.2, **KEYS) as gateway:
         reader, writer = await asyncio.open_connection(gateway.client.base_url.host, gateway.client.base_url.port)
         head = "POST /v1/devig HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n"
-        writer.write(head.encode() + b"{")
+        writer.write(head.encode() + sent)
         async with asyncio.timeout(10):
-            assert (await reader.readline()).startswith(b"HTTP/1.1 503 ")
+            told = await reader.readuntil(b"\r\n\r\n")
+            [length] = [line for line in told.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+            problem = json.loads(await reader.readexactly(int(length.partition(b":")[2])))
         writer.close()
+        assert told.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+        assert b"content-type: application/problem+json\r\n" in told
+        assert (problem["type"], problem["status"], problem["instance"]) == ("/problems/too-slow", 408, "/v1/devig")
+        assert "did not arrive within 0.2 s" in problem["detail"]
+        assert "Content-Length" in problem["detail"]
+
+
+async def test_a_body_that_came_is_not_what_a_late_answer_waited_for(make_database: MakeDatabase) -> None:
+    dsn = await make_database(MIGRATIONS)
+    async with gateway_on(dsn, request_seconds=1.0, **KEYS) as gateway:
+        owner = await holder(gateway, "free")
+        bet = {"event_id": "any", "bookmaker": "any", "market": "h2h", "outcome": "home", "price": 2.1, "stake": "10"}
+        async with gateway.database.transaction():
+            await gateway.database.execute("lock table sporting_event in access exclusive mode")
+            late = await gateway.client.post("/v1/bets", json=bet, headers=owner.headers)
+        assert (late.status_code, late.json()["type"]) == (503, "/problems/unavailable")
 
 
 async def test_a_quota_holds_over_three_gateways(make_database: MakeDatabase, redis_masters: RedisCluster) -> None:

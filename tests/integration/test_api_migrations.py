@@ -1,15 +1,19 @@
 """Migrations of the api service meet a projector and gateways that run: nobody waits for somebody who waits for him."""
 
 import asyncio
+import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from bet_intel.api.retention_store import delete_events
 from bet_intel.shared.migrate import migrate, pending
+from bet_intel.shared.postgres import Database
 from fixtures.api_gateway import MIGRATIONS
 from fixtures.postgres import MakeDatabase
 from fixtures.waiting import until
@@ -51,6 +55,15 @@ async def _connected(dsn: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Reco
         await connection.close()
 
 
+async def _waits(dsn: str, pid: int) -> None:
+    async with _connected(dsn) as connection:
+
+        async def waits() -> bool:
+            return bool(await connection.fetchval("select cardinality(pg_blocking_pids($1)) > 0", pid))
+
+        await until(waits)
+
+
 async def _waits_for_a_lock(dsn: str) -> None:
     async with _connected(dsn) as connection:
 
@@ -83,6 +96,32 @@ async def test_filters_of_the_lists_wait_for_a_projector(before: str, first: tup
         await migrating
         await reading
     assert _OF_FILTERS not in pending(before, MIGRATIONS)
+
+
+@pytest.mark.parametrize("asked_before", [0, 6], ids=["at first", "with a kept plan"])
+async def test_filters_of_the_lists_and_retention_never_wait_for_each_other(before: str, asked_before: int) -> None:
+    """Retention meets the migration where it has the first of its locks."""
+    up, _, _ = (_API / _OF_FILTERS).read_text("utf-8").partition("-- migrate:down")
+    events, lists = re.findall(r"^lock table .*?;$", up, re.MULTILINE)
+    yesterday, long_ago = datetime.now(UTC) - timedelta(days=1), datetime(2000, 1, 1, tzinfo=UTC)
+    async with Database.open(before, name="retention", max_size=1) as database, _connected(before) as migration:
+
+        async def delete(older_than: datetime) -> int:
+            async with database.transaction() as connection:
+                return await delete_events(connection, older_than)
+
+        await migration.execute(_EVENT)
+        await migration.execute("update sporting_event set status = 'closed', as_of = now() - interval '2 days'")
+        for _ in range(asked_before):
+            assert await delete(long_ago) == 0
+        async with database.latest() as connection:
+            pid = await connection.fetchval("select pg_backend_pid()")
+        async with migration.transaction():
+            await migration.execute(events)
+            deleting = asyncio.create_task(delete(yesterday))
+            await _waits(before, pid)
+            await migration.execute(lists)
+        assert await deleting == 1
 
 
 async def test_closing_lines_of_before_get_the_names_of_events_that_are_known(

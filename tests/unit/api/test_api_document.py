@@ -44,6 +44,7 @@ ERRORS: list[Exception] = [
     HTTPException(404),
     HTTPException(405),
     HTTPException(400),
+    problems.LateBodyError(15.0),
     TimeoutError(),
     PrimaryUnavailableError("x"),
     TablesChangedError("x"),
@@ -67,7 +68,7 @@ def test_every_kind_of_problem_has_its_page() -> None:
         assert problem.status in pages[name].statuses
         told.add(name)
     # Said before a request can be read.
-    assert told | {"malformed-request", "too-slow"} == set(pages)
+    assert told | {"malformed-request"} == set(pages)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from bet_intel.api.auth import Gatekeeper, carry
 from bet_intel.api.lengths import check_lengths
 from bet_intel.api.problems import (
     KNOWN,
+    LateBodyError,
     OverloadedError,
     TooManyRequestsError,
     problem_response,
@@ -85,6 +86,7 @@ class Gate:
 
     async def _in_time(self, scope: Scope, receive: Receive, send: Send) -> None:
         has_begun = False
+        body = _Body(receive)
 
         async def send_noting(message: Message) -> None:
             nonlocal has_begun
@@ -93,16 +95,38 @@ class Gate:
 
         try:
             async with asyncio.timeout(self._seconds):
-                await self._app(scope, receive, send_noting)
+                await self._app(scope, body.receive, send_noting)
         except TimeoutError as error:
             if has_begun:
                 raise  # only cutting the connection tells the client
-            # Full to the end, it has waited for others: that is no failure, and another gateway may have room.
-            is_overloaded = self._under_way >= self._at_once
-            if is_overloaded:
-                self._shed.inc()
-            problem = OverloadedError() if is_overloaded else error
-            await problem_response(problem, scope["path"])(scope, receive, send)
+            await problem_response(self._late(body, error), scope["path"])(scope, receive, send)
+
+    def _late(self, body: "_Body", error: TimeoutError) -> Exception:
+        """What a request has waited for to the end of its time."""
+        if body.is_awaited:
+            return LateBodyError(self._seconds)
+        if self._under_way < self._at_once:
+            return error
+        # For others, where it is full: that is no failure, and another gateway may have room.
+        self._shed.inc()
+        return OverloadedError()
+
+
+class _Body:
+    """A request's body as it is received; `is_awaited` while more of it is to come."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._is_whole = False
+        self.is_awaited = False
+
+    async def receive(self) -> Message:
+        # Behind the body comes nothing but the end of the connection.
+        self.is_awaited = not self._is_whole
+        message = await self._receive()
+        self.is_awaited = False
+        self._is_whole = not message.get("more_body", False)
+        return message
 
 
 def _sending(send: Send, headers: Headers) -> Send:

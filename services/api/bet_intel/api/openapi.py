@@ -26,6 +26,7 @@ _PROBLEMS = {
     401: "There is no key, or it is not in force.",
     403: "The caller may not, as things are: the answer says what is lacking.",
     404: "The read model does not know it.",
+    408: "The body did not arrive in time, and nothing was done.",
     409: "Another request with the same Idempotency-Key is under way, or there is one with the same name already.",
     412: "It has changed meanwhile.",
     413: "The body is too long.",
@@ -120,6 +121,11 @@ def _refusals(need: Need) -> tuple[int, ...]:
     if need.is_open:
         return ()
     return (401, 403, 414, 429, 431) if need.scope or need.feature else (401, 414, 429, 431)
+
+
+def _late(operation: Operation) -> tuple[int, ...]:
+    """Whoever reads a body, which may be too long for it, waits for one no longer than for an answer."""
+    return (408,) if 413 in operation.problems else ()
 
 
 def _links(operation: Operation, operations: Sequence[Operation]) -> dict[str, Any]:
@@ -247,7 +253,7 @@ def _responses(operation: Operation, example: Example, links: dict[str, Any]) ->
         responses["304"] = {"description": "Still what If-None-Match names.", "headers": {"ETag": headers["ETag"]}}
     for status, description in operation.also.items():
         responses[str(status)] = {"description": description, **content}
-    for status in sorted({*operation.problems, *_refusals(operation.need)}):
+    for status in sorted({*operation.problems, *_refusals(operation.need), *_late(operation)}):
         responses[str(status)] = _problem(_PROBLEMS[status], status)
     responses["default"] = _problem("Any other error.")
     return responses

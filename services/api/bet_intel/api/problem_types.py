@@ -172,8 +172,9 @@ PROBLEM_TYPES = (
         "too-slow",
         "Request too slow",
         (408,),
-        "The request line and the headers did not arrive in time.",
-        "Send the request in one piece, and open a connection only when there is something to send.",
+        "The request line and the headers, or the body, did not arrive in time. Nothing was done.",
+        "Send the request in one piece, with the Content-Length that its body has, and open a connection only when "
+        "there is something to send.",
     ),
     ProblemType(
         "unauthorized",

@@ -124,6 +124,14 @@ class TooLongError(Exception):
         self.status = status
 
 
+class LateBodyError(Exception):
+    """The body did not arrive within the `seconds` that a request has."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the body did not arrive within {seconds:g} s")
+        self.seconds = seconds
+
+
 class NotFoundError(Exception):
     """The read model does not know what was asked for."""
 
@@ -152,6 +160,7 @@ KNOWN = (
     NoPlaceError,
     OverloadedError,
     TooLongError,
+    LateBodyError,
     TimeoutError,
     DatabaseUnavailableError,
 )
@@ -213,6 +222,12 @@ def problem_of(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
             return _problem("overloaded", "Too much at once", 429, detail, path), {"Retry-After": "1"}
         case TooLongError():
             return _problem("too-long", "Request too long", error.status, str(error), path), {}
+        case LateBodyError():
+            detail = (
+                f"The body did not arrive within {error.seconds:g} s, and nothing was done: send the request in one "
+                "piece, with the Content-Length that its body has."
+            )
+            return _problem("too-slow", "Request too slow", 408, detail, path), {}
         case HeaderError():
             return _problem("invalid-header", "Invalid header", 400, str(error), path, parameter=error.header), {}
         case UnauthorizedError():

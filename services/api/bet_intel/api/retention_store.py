@@ -9,15 +9,18 @@ from bet_intel.shared.postgres import Writer
 async def delete_events(connection: Writer, before: datetime) -> int:
     """Delete some of the events that are closed since `before`, or of which nothing but opportunities was ever told,
     with their boards and sets; those with open opportunities stay."""
+    # What is deleted from is named first, so that it is locked before opportunities, as the projector and migrations
+    # lock them: the other way round each of two could have what the other waits for.
     deleted: int = await connection.fetchval(
         """
-        with over as (
-            select id from sporting_event
-            where (status = 'closed' or revision = 0) and as_of < $1
-                and not exists (select from opportunity where event_id = sporting_event.id)
-            order by id limit 100 for update skip locked
-        ), deleted as (
-            delete from sporting_event using over where sporting_event.id = over.id returning 1
+        with deleted as (
+            delete from sporting_event where id = any(array(
+                select id from sporting_event
+                where (status = 'closed' or revision = 0) and as_of < $1
+                    and not exists (select from opportunity where event_id = sporting_event.id)
+                order by id limit 100 for update skip locked
+            ))
+            returning 1
         )
         select count(*) from deleted
         """,
