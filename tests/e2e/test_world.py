@@ -32,7 +32,7 @@ NO_FAIR_PRICE = {
     "different_outcomes",
     "reference_missing",
 }
-LEFT_OUT = {*NO_FAIR_PRICE, "outlier_excluded", "not_computable"} - {"reference_missing"}
+LEFT_OUT = {*NO_FAIR_PRICE, "outlier_excluded", "not_computable", "same_exchange"} - {"reference_missing"}
 REFUSED = {
     *NO_FAIR_PRICE,
     "event_started",

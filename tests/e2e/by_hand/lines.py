@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from e2e.by_hand.boards import Board, LineKey
-from e2e.by_hand.pooling import Opinion, Pool, opinion_of, pooled
+from e2e.by_hand.pooling import Opinion, Pool, house, opinion_of, pooled
 
 STALE = {"main": 600.0, "alternate": 900.0, "outright": 900.0}
 _BEHIND = 300.0
@@ -61,10 +61,16 @@ def categories(boards: Mapping[LineKey, Board]) -> dict[LineKey, str]:
 
 def line_of(board: Board, category: str) -> Line:
     heard = {book: opinion for book in board.books if (opinion := opinion_of(board, book)) is not None}
+    of_house: dict[str, str] = {}
+    for book in sorted(heard, key=lambda book: board.age[book]):
+        of_house.setdefault(house(book), book)  # the newest counts
+    heard = {book: opinion for book, opinion in heard.items() if of_house[house(book)] == book}
     newest = min((max(board.age[book], 0.0) for book in heard), default=0.0)
     late = frozenset(
         book for book in board.books if board.age[book] > STALE[category] or board.age[book] - newest > _BEHIND
     )
     fresh = {book: opinion for book, opinion in heard.items() if book not in late}
-    pools = {book: pooled({other: fresh[other] for other in fresh if other != book}) for book in board.books}
+    pools = {
+        book: pooled({other: fresh[other] for other in fresh if house(other) != house(book)}) for book in board.books
+    }
     return Line(board, category, heard, pooled(fresh), pools, late)

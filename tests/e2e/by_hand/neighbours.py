@@ -9,7 +9,7 @@ from typing import Any
 
 from e2e.by_hand.boards import LineKey
 from e2e.by_hand.lines import Line
-from e2e.by_hand.pooling import Pool
+from e2e.by_hand.pooling import Pool, house
 
 # What half a point is worth in log-odds, and over how many.
 _SLOPES = {
@@ -37,7 +37,8 @@ def by_other_lines(
     beside: dict[float, Pool] = {}
     for (name, other), one in lines.items():
         away = 0.0 if other is None else sign * (other - line) * 2
-        pool = one.pools.get(book, one.consensus)
+        same = next((other for other in (book, *one.pools) if other in one.pools and house(other) == house(book)), None)
+        pool = one.consensus if same is None else one.pools[same]
         two_way = len(one.board.outcomes) == 2 and over in one.board.outcomes
         alike = other is not None and _returns(sign * other, sign * line, event["sport_key"] in _SLOPES)
         if name == market and two_way and alike and 0 < abs(away) <= reach and pool is not None and enough(pool):
