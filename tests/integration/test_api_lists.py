@@ -286,11 +286,11 @@ REFUSED = [
             "/v1/low-holds?",
             "/v1/middles?",
             "/v1/events/made_up:1/odds?",
-            "/v1/events/made_up:1/closing?",
             "/v1/events/made_up:1/explain?market=h2h&outcome=Home&bookmaker=a&",
             "/v1/stream?",
         )
     ),
+    ("/v1/events/made_up:1/closing?profile=nope", "profile", "expected one of consensus."),
     ("/v1/opportunities?sort=-ev", "sort", "one of ev, starts, first_seen, price_age, fair_probability"),
     ("/v1/events/made_up:1/history?line=nan", "line", "a number"),
     (

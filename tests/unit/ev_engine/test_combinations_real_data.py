@@ -41,14 +41,16 @@ def cheapest(event: PricedEvent, market: PricedMarket) -> float:
     age = (us(event.boards.as_of) - board.updated_us) / 1e6
     # Behind the newest that could be referred to; in these files that one is never older than a few seconds.
     fresh = [b for b in range(len(board.bookmakers)) if -300 <= age[b] <= limit and age[b] - max(min(age), 0) <= 300]
-    bets: list[list[tuple[float, int]]] = [[], []]
+    # An exchange is one bookmaker under all of its keys.
+    house = [PROFILE.exchange(key) or key for key in board.bookmakers]
+    bets: list[list[tuple[float, str]]] = [[], []]
     for b in fresh:
         commission = PROFILE.bookmaker(board.bookmakers[b]).commission
         for o in (0, 1):
             if board.back[o, b] > 1:
-                bets[o].append((1 + (board.back[o, b] - 1) * (1 - commission), b))
+                bets[o].append((1 + (board.back[o, b] - 1) * (1 - commission), house[b]))
             if board.lay[o, b] > 1:
-                bets[1 - o].append((1 + (1 - commission) / (board.lay[o, b] - 1), b))
+                bets[1 - o].append((1 + (1 - commission) / (board.lay[o, b] - 1), house[b]))
     return min([1 / one + 1 / other for one, a in bets[0] for other, b in bets[1] if a != b], default=np.inf)
 
 
