@@ -84,12 +84,12 @@ _UNSOUND = frozenset({"not_mutually_exclusive"})
 def _covering(market: PricedMarket, boards: EventBoards, scopes: Scopes) -> Iterator[Combination]:
     """Every way to cover the outcomes: all by backing, or one by backing and laying it."""
     outcomes = range(len(market.board.outcomes))
-    back = [bet(market, (o, Side.BACK)) for o in outcomes]
-    lay = [bet(market, (o, Side.LAY)) for o in outcomes]
     if len(outcomes) == 2:
         # Laying one is backing the other.
         ways = [([bet(market, (0, Side.BACK), (1, Side.LAY)), bet(market, (1, Side.BACK), (0, Side.LAY))], 1)]
     else:
+        back = [bet(market, (o, Side.BACK)) for o in outcomes]
+        lay = [bet(market, (o, Side.LAY)) for o in outcomes]
         ways = [(back, market.fair.winning)] + [([back[o], lay[o]], 1) for o in outcomes]
     for bets, winning in ways:
         for legs in choices(bets, 1.0 + scopes.profile.low_hold, scopes.profile, winning):

@@ -83,8 +83,12 @@ class Bet(NamedTuple):
 
 
 def bet(market: PricedMarket, *ways: tuple[int, Side]) -> Bet:
-    legs = [leg for outcome, side in ways if (leg := _best(market, outcome, side)) is not None]
-    return Bet(market, ways, max(legs, key=lambda leg: leg.net_price, default=None))
+    best = None
+    for outcome, side in ways:
+        leg = _best(market, outcome, side)
+        if leg is not None and (best is None or leg.net_price > best.net_price):
+            best = leg
+    return Bet(market, ways, best)
 
 
 def cost_of(legs: Sequence[Leg], winning: int = 1) -> float:
@@ -130,7 +134,8 @@ def _cheapest(ranked: Sequence[Sequence[Leg]], profile: Profile) -> Sequence[Leg
 
 
 def _apart(legs: Sequence[Leg], profile: Profile) -> bool:
-    return len({leg.house(profile) for leg in legs}) > 1
+    here = legs[0].house(profile)
+    return any(leg.house(profile) != here for leg in legs)
 
 
 def _sound(leg: Leg, profile: Profile) -> bool:

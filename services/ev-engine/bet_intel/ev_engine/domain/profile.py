@@ -184,6 +184,7 @@ class Profile:
     _known: dict[str, Bookmaker] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What has been found of each bookmaker: there are no more of them than providers have names for."""
     _known_steps: dict[str, Decimal] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _known_exchanges: dict[str, str | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def at(self, sport: str, league: str, market: str) -> "Profile":
         """The profile as it is in one market of one sport."""
@@ -229,10 +230,11 @@ class Profile:
     def exchange(self, key: str) -> str | None:
         """Of an exchange with a key for each country what these begin with: its prices are the same under all of them.
         None of any other bookmaker."""
-        prefix = self._prefix(key)
-        if prefix is None or not (self.bookmaker_prefixes[prefix].exchange and self.bookmaker(key).exchange):
-            return None
-        return prefix
+        if key not in self._known_exchanges:
+            prefix = self._prefix(key)
+            is_one = prefix is not None and self.bookmaker_prefixes[prefix].exchange and self.bookmaker(key).exchange
+            self._known_exchanges[key] = prefix if is_one else None
+        return self._known_exchanges[key]
 
     def step(self, key: str) -> Decimal:
         """What stakes at a bookmaker are multiples of."""
