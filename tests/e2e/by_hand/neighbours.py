@@ -20,6 +20,12 @@ _SLOPES = {
 }
 
 
+def pool_without(line: Line, book: str) -> Pool | None:
+    """Without the bookmaker, or its exchange under another key."""
+    same = next((other for other in (book, *line.pools) if other in line.pools and house(other) == house(book)), None)
+    return line.consensus if same is None else line.pools[same]
+
+
 def enough(pool: Pool | None) -> bool:
     return pool is not None and (len(pool.share) >= 3 or "pinnacle" in pool.share)
 
@@ -37,8 +43,7 @@ def by_other_lines(
     beside: dict[float, Pool] = {}
     for (name, other), one in lines.items():
         away = 0.0 if other is None else sign * (other - line) * 2
-        same = next((other for other in (book, *one.pools) if other in one.pools and house(other) == house(book)), None)
-        pool = one.consensus if same is None else one.pools[same]
+        pool = pool_without(one, book)
         two_way = len(one.board.outcomes) == 2 and over in one.board.outcomes
         alike = other is not None and _returns(sign * other, sign * line, event["sport_key"] in _SLOPES)
         if name == market and two_way and alike and 0 < abs(away) <= reach and pool is not None and enough(pool):
@@ -86,7 +91,7 @@ def push_of(key: LineKey, book: str, lines: Mapping[LineKey, Line], home: str) -
         other = lines.get((market, sign * threshold))
         if other is None:
             return None
-        others = other.pools.get(book, other.consensus)
+        others = pool_without(other, book)
         return others.probability[side] if others is not None else None
 
     below, above = beside(whole - 0.5), beside(whole + 0.5)

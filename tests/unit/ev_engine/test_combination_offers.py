@@ -9,7 +9,7 @@ import pytest
 from bet_intel.ev_engine.domain.boards import Board, MarketKey, MarketStatus
 from bet_intel.ev_engine.domain.combinations import Combination, Kind
 from bet_intel.ev_engine.domain.pricing import price
-from bet_intel.ev_engine.domain.profile import Bookmaker, Profile
+from bet_intel.ev_engine.domain.profile import Bookmaker, Category, Override, Profile
 from bet_intel.odds import Method
 from fixtures.engine_boards import AS_OF, H2H, board, boards, line
 
@@ -59,6 +59,13 @@ def test_where_one_bookmaker_is_best_at_everything_the_next_best_is_taken_beside
     assert legs(one) == (("Away", "best", 2.05), ("Home", "two", 2.03))
     assert one.kind is Kind.ARBITRAGE
     assert one.cost == pytest.approx(1 / 2.05 + 1 / 2.03)
+
+
+def test_what_is_plausible_in_a_market_is_so_in_its_combinations() -> None:
+    strict = Override(market="h2h", bounds={Category.MAIN: {"plausible_ev": 0.01}})
+    markets = {H2H: board({**FAIR, **HIGH})}
+    assert {one.ev_class for one in found(markets)} == {"marginal"}
+    assert {one.ev_class for one in found(markets, replace(Profile(), overrides=(strict,)))} == {"suspect"}
 
 
 def test_an_exchange_under_two_keys_is_one_bookmaker() -> None:

@@ -12,7 +12,7 @@ from bet_intel.ev_engine.domain.priced import Priced, ev_per
 from bet_intel.ev_engine.domain.pricing import PricedEvent, price, price_side_by_side
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.ev_engine.domain.stakes import stakes
-from bet_intel.odds import kelly_fraction
+from bet_intel.odds import Method, kelly_fraction
 from fixtures.engine_boards import H2H, board, boards, found, line
 
 HOME, AWAY, DRAW = "Harbour City", "Riverside", "Draw"
@@ -132,3 +132,25 @@ def _prices(of: Board) -> dict[str, dict[str, float]]:
         book: {outcome: float(of.back[o, b]) for o, outcome in enumerate(of.outcomes)}
         for b, book in enumerate(of.bookmakers)
     }
+
+
+@pytest.mark.parametrize("three_way_of", ["betfair_ex_uk", "betfair_ex_eu"])
+def test_an_exchange_does_not_tell_the_draw_of_its_own_price(three_way_of: str) -> None:
+    prices = asked(CHANCES)
+    alone = board({three_way_of: prices}, {three_way_of: {outcome: price * 1.01 for outcome, price in prices.items()}})
+    books = dict.fromkeys(BOOKS, asked({HOME: WINS, AWAY: 1 - WINS}))
+    event = priced({DNB: board({**books, "betfair_ex_uk": {HOME: 2.3, AWAY: 1.6}}), H2H: alone})
+    market = next(market for market in event.markets if market.key == DNB)
+    assert np.isnan(found(market)[HOME, "betfair_ex_uk"].push)
+
+
+def test_by_the_worst_case_what_is_missing_to_1_is_no_draw() -> None:
+    chances = {HOME: 0.64, DRAW: 0.21, AWAY: 0.15}
+    wins = chances[HOME] / (1 - chances[DRAW])
+    no_draw = board({**dict.fromkeys(BOOKS, asked({HOME: wins, AWAY: 1 - wins})), "soft": {HOME: 1.40, AWAY: 3.4}})
+    event = priced({DNB: no_draw, H2H: three_way(chances)}, replace(PROFILE, method=Method.WORST_CASE))
+    (three,) = [market for market in event.markets if market.key == H2H]
+    draw = three.fair.consensus[three.board.outcomes.index(DRAW)]
+    one = one_of(event)
+    assert one.push == pytest.approx(draw, abs=1e-9)
+    assert 1 - three.fair.consensus.sum() > 0.005

@@ -1,8 +1,12 @@
 """Exchanges in the pricing: read from both sides of their books, judged net of commission."""
 
+import math
+
 import pytest
 
-from fixtures.engine_boards import board, found
+from bet_intel.ev_engine.domain.pricing import price
+from bet_intel.ev_engine.domain.profile import Profile
+from fixtures.engine_boards import board, boards, found, line
 from fixtures.engine_pricing import power, priced, shares
 
 
@@ -106,3 +110,16 @@ def test_a_lay_price_is_never_an_opportunity_to_back() -> None:
     books = {name: power(0.5, 0.5) for name in ("alpha", "beta", "gamma")}
     market = priced(board(books, {"smarkets": {"A": 2.5, "B": 2.5}}))
     assert found(market) == {}
+
+
+@pytest.mark.parametrize("half_line_of", ["betfair_ex_uk", "betfair_ex_eu"])
+def test_an_exchange_does_not_tell_the_push_of_its_own_price(half_line_of: str) -> None:
+    whole = {name: {"Over": 1.95, "Under": 1.95} for name in ("alpha", "beta", "gamma")}
+    half = {"Over": 1.6, "Under": 2.5}
+    markets = {
+        line("totals", 3.0): board({**whole, "betfair_ex_uk": {"Over": 2.4, "Under": 1.6}}),
+        line("totals", 2.5): board({half_line_of: half}, {half_line_of: {"Over": 1.62, "Under": 2.56}}),
+    }
+    (event,) = price([boards(markets)], Profile())
+    market = next(market for market in event.markets if market.key.line == 3.0)
+    assert math.isnan(found(market)["Over", "betfair_ex_uk"].push)

@@ -40,6 +40,33 @@ def soccer(**settings: Any) -> dict[str, Any]:
 
 
 EMPTYING: list[tuple[Profile, dict[str, Any], str]] = [
+    (
+        "consensus",
+        {
+            "overrides": [
+                {"sport": "soccer", "lowest_probability": 0.5},
+                {"market": "h2h", "highest_probability": 0.4},
+                {"sport": "soccer", "market": "h2h", "weights": {"fanduel": 2}},
+            ]
+        },
+        "overrides[0].lowest_probability 0.5 is not below overrides[1].highest_probability 0.4: no price",
+    ),
+    (
+        "consensus",
+        {"bookmakers": {"fanduel": {"stake_step": "2000"}}},
+        (
+            "stake 1000 (its starting value) is less than one "
+            "bookmakers.fanduel.stake_step 2000: nothing could be placed there"
+        ),
+    ),
+    (
+        "consensus",
+        {"overrides": [{"market": "h2h", "stake_steps": {"fanduel": "2000"}}]},
+        (
+            "stake 1000 (its starting value) is less than one "
+            "overrides[0].stake_steps.fanduel 2000: nothing could be placed there"
+        ),
+    ),
     ("consensus", {"stake": "0.5"}, "stake 0.5 is less than one stake_step 1 (its starting value): nothing"),
     ("sharp", {"stake_step": "1000.01"}, "stake 1000 (its starting value) is less than one stake_step 1000.01: n"),
     ("consensus", {"stake": "4", "stake_step": "5"}, "stake 4 is less than one stake_step 5: nothing could be placed"),

@@ -284,7 +284,8 @@ def _per(price: PriceWorking) -> str:
     if price.push_probability:
         half = " half of" if price.line is not None and price.line * 4 % 2 else ""
         unit = "of liability" if price.side == LAY else "staked"
-        return f"per unit {unit}, the line returning{half} the stake in {_percent(price.push_probability)}"
+        returned = "the stake being returned" if price.line is None else f"the line returning{half} the stake"
+        return f"per unit {unit}, {returned} in {_percent(price.push_probability)}"
     return "per unit of liability" if price.side == LAY else "per unit staked"
 
 

@@ -152,8 +152,9 @@ class PricingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
         for name, amount in steps:
             step = _Value.of(name, amount, starting.stake_step)
             if stake.value < step.value:
+                there = "" if name == "stake_step" else " there"
                 return (
-                    f"{stake} is less than one {step}: nothing could be placed; "
+                    f"{stake} is less than one {step}: nothing could be placed{there}; "
                     f"give a stake of one step or more, or a smaller {name}"
                 )
         return self._empty_range(starting)
@@ -167,7 +168,7 @@ class PricingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
             for place, one in enumerate(self.overrides)
             if one.lowest_probability is not None or one.highest_probability is not None
         ]
-        for case in (PricingOverride(), *(one for _, one in given)):
+        for case in (PricingOverride(), *self.overrides):
             low, high = lowest, highest
             for where, one in given:
                 if one.covers(case):

@@ -94,7 +94,7 @@ def operations(reads: Reads, administration: Administration, clock: Clock) -> tu
             f"{operator}The whole document: what it does not name has its starting value. Every open event is priced "
             "anew, and its opportunities carry the document's revision. Refused where nothing could be judged or "
             "placed with what is given and the starting values of the rest: a lowest_probability that is not below "
-            "highest_probability, in an override too, or a stake of less than one stake_step.",
+            "highest_probability, in an override too, or a stake of less than one stake_step, that of a bookmaker too.",
             path_parameters=_PROFILE,
             answer=PricingDocument,
             problems=(400, 401, 403, 404, 412, 413, 415, 503),

@@ -14,9 +14,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from bet_intel.ev_engine.domain.boards import EventBoards, MarketStatus
-from bet_intel.ev_engine.domain.legs import Bet, Leg, bet, choices, cost_of
+from bet_intel.ev_engine.domain.legs import Bet, Leg, bet, choices, cost_of, plausible_ev
 from bet_intel.ev_engine.domain.priced import PricedMarket, Side
-from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.ev_engine.domain.tensors import Scopes
 from bet_intel.odds import base_market, liability_step, stake_shares, survives_rounding, threshold, winning_band
 
@@ -92,7 +91,7 @@ def _covering(market: PricedMarket, boards: EventBoards, scopes: Scopes) -> Iter
         lay = [bet(market, (o, Side.LAY)) for o in outcomes]
         ways = [(back, market.fair.winning)] + [([back[o], lay[o]], 1) for o in outcomes]
     for bets, winning in ways:
-        for legs in choices(bets, 1.0 + scopes.profile.low_hold, scopes.profile, winning):
+        for legs in choices(bets, 1.0 + scopes.profile.low_hold, boards, scopes, winning):
             combination = _covered(legs, winning, boards, scopes)
             if combination is not None:
                 yield combination
@@ -104,7 +103,7 @@ def _covered(legs: Sequence[Leg], winning: int, boards: EventBoards, scopes: Sco
     if cost < 1.0 and not _survives_rounding(shared, profile.stake, winning):
         return None
     kind, ev = Kind.ARBITRAGE if cost < 1.0 else Kind.LOW_HOLD, _standing(legs) * (1.0 / cost - 1.0)
-    return Combination(kind, shared, cost, ev, _class(shared, ev, profile))
+    return Combination(kind, shared, cost, ev, _class(shared, ev, boards, scopes))
 
 
 def _standing(legs: Sequence[Leg]) -> float:
@@ -132,7 +131,7 @@ def _middles(lines: Sequence[PricedMarket], boards: EventBoards, scopes: Scopes)
     for place, lower in enumerate(ordered):
         for upper in ordered[place + 1 :]:
             if upper.threshold > lower.threshold:
-                for above, below in choices((lower.above, upper.below), most, scopes.profile):
+                for above, below in choices((lower.above, upper.below), most, boards, scopes):
                     middle = _middle(above, below, (lower.threshold, upper.threshold), boards, scopes)
                     if middle is not None:
                         yield middle
@@ -172,16 +171,16 @@ def _middle(
     if not (ev > 0 and both > 0):
         return None
     window = Window(band.lowest - 0.5, band.highest + 0.5, both)
-    class_ = _class(legs, ev, scopes.profile)
+    class_ = _class(legs, ev, boards, scopes)
     return Combination(Kind.MIDDLE, _placed(legs, boards, scopes), cost_of(legs), ev, class_, window)
 
 
-def _class(legs: Sequence[Leg], ev: float, profile: Profile) -> str:
+def _class(legs: Sequence[Leg], ev: float, boards: EventBoards, scopes: Scopes) -> str:
     """`suspect` where the whole, or one leg alone, is worth more than prices that are no mistake are."""
-    plausible = min([profile.bounds[leg.market.category].plausible_ev for leg in legs])
+    plausible = min([plausible_ev(leg, boards, scopes) for leg in legs])
     if max(ev, *[leg.ev for leg in legs]) > plausible:
         return "suspect"
-    return "take" if ev >= profile.take_ev else "marginal" if ev > 0 else "no_ev"
+    return "take" if ev >= scopes.profile.take_ev else "marginal" if ev > 0 else "no_ev"
 
 
 def _shared(legs: Sequence[Leg]) -> tuple[Leg, ...]:

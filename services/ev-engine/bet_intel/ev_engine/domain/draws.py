@@ -29,10 +29,10 @@ class _ThreeWay(NamedTuple):
 
     def probability(self, outcome: str, bookmaker: str) -> float:
         """Without the bookmaker's own prices."""
-        row, books = self.outcomes.index(outcome), self.pooled.group.entries[self.m].board.bookmakers
-        if bookmaker in books:
-            return self.pooled.without.item(row, books.index(bookmaker), self.m)
-        return self.pooled.fair.consensus.probability.item(row, self.m)
+        row, column = self.outcomes.index(outcome), self.pooled.group.column(self.m, bookmaker)
+        if column is None:
+            return self.pooled.fair.consensus.probability.item(row, self.m)
+        return self.pooled.without.item(row, column, self.m)
 
 
 class Draws:
@@ -64,9 +64,10 @@ class Draws:
         three_way = self._three_way.get((entry.boards.event.id, entry.key.period))
         if three_way is None or {*outcomes, _DRAW} != {*three_way.outcomes}:
             return draw_not_known(len(books))
-        side, other = outcomes
+        side = outcomes[0]
         push = np.empty(len(books))
         for b, book in enumerate(books):
-            wins, loses = three_way.probability(side, book), three_way.probability(other, book)
-            push[b] = push_probability(Split.RETURNED, pooled.without.item(0, b, m), 1.0 - loses, wins, DISAGREE)
+            # Not 1 − P(other side wins): by the worst case these do not add up to 1, and what is missing is no draw.
+            wins, draws = three_way.probability(side, book), three_way.probability(_DRAW, book)
+            push[b] = push_probability(Split.RETURNED, pooled.without.item(0, b, m), wins + draws, wins, DISAGREE)
         return Terms(push, np.where(np.isnan(push), 1.0, 1.0 - push), (Split.RETURNED, Split.RETURNED))

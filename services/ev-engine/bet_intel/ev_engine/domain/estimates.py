@@ -110,21 +110,9 @@ class _Estimates:
             place = self._views[other]
             if other == m or place is None:
                 continue
-            column = self._column(other, bookmaker)
+            column = self._pooled.group.column(other, bookmaker)
             if self._enough(other, column):
                 yield _Neighbour(other, column, (place.at - view.at) / _HALF_POINT)
-
-    def _column(self, m: int, bookmaker: str) -> int | None:
-        """Who is left out at a line of `bookmaker`'s own opinion: itself, or its exchange under another key."""
-        books, profile = self._entries[m].board.bookmakers, self._profiles[m]
-        if bookmaker in books:
-            return books.index(bookmaker)
-        exchange = profile.exchange(bookmaker)
-        return (
-            None
-            if exchange is None
-            else next((b for b, k in enumerate(books) if profile.exchange(k) == exchange), None)
-        )
 
     def _known(self, m: int, b: int, near: Sequence[_Neighbour], per_half_point: float) -> Estimate | None:
         """What lines say is the same for every profile that asks these."""

@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bet_intel.ev_engine.domain.boards import EventBoards
 from bet_intel.ev_engine.domain.priced import PricedMarket, Side
 from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.ev_engine.domain.tensors import Scopes
 from bet_intel.odds import Split, settlement
 
 _PLACEHOLDERS, _OUTLIER = "excessive_overround", "outlier_excluded"
@@ -96,14 +98,17 @@ def cost_of(legs: Sequence[Leg], winning: int = 1) -> float:
     return sum([1.0 / leg.net_price for leg in legs]) / winning
 
 
-def choices(bets: Sequence[Bet], most: float, profile: Profile, winning: int = 1) -> Iterator[Sequence[Leg]]:
+def choices(
+    bets: Sequence[Bet], most: float, boards: EventBoards, scopes: Scopes, winning: int = 1
+) -> Iterator[Sequence[Leg]]:
     """The best prices of `bets` at two bookmakers or more, where they cost `most` at most. Where one of these may be in
     error, also the best of those that are not: it would hide what can really be had."""
+    profile = scopes.profile
     best = [leg for each in bets if (leg := each.best) is not None]
     # No others cost less.
     if len(best) < len(bets) or cost_of(best, winning) > most:
         return
-    if _apart(best, profile) and all(_sound(leg, profile) for leg in best):
+    if _apart(best, profile) and all(_sound(leg, boards, scopes) for leg in best):
         yield best
         return
     ranked = [each.ranked() for each in bets]
@@ -111,8 +116,8 @@ def choices(bets: Sequence[Bet], most: float, profile: Profile, winning: int = 1
     if every is None or cost_of(every, winning) > most:
         return
     yield every
-    if not all(_sound(leg, profile) for leg in every):
-        sound = _cheapest([[leg for leg in legs if _sound(leg, profile)] for legs in ranked], profile)
+    if not all(_sound(leg, boards, scopes) for leg in every):
+        sound = _cheapest([[leg for leg in legs if _sound(leg, boards, scopes)] for legs in ranked], profile)
         if sound is not None and cost_of(sound, winning) <= most:
             yield sound
 
@@ -138,13 +143,18 @@ def _apart(legs: Sequence[Leg], profile: Profile) -> bool:
     return any(leg.house(profile) != here for leg in legs)
 
 
-def _sound(leg: Leg, profile: Profile) -> bool:
+def _sound(leg: Leg, boards: EventBoards, scopes: Scopes) -> bool:
     """Whether nothing says that the price is a mistake. What an outlier offers is none where it is worth no more than
     is plausible: whoever is slow is far from the others, and is where most of these bets come from."""
     left_out, worth = leg.market.fair.left_out[leg.bookmaker], leg.ev
     if left_out == _PLACEHOLDERS or (left_out == _OUTLIER and math.isnan(worth)):
         return False
-    return not worth > profile.bounds[leg.market.category].plausible_ev
+    return not worth > plausible_ev(leg, boards, scopes)
+
+
+def plausible_ev(leg: Leg, boards: EventBoards, scopes: Scopes) -> float:
+    """What a price of the leg's market may be worth and be no mistake."""
+    return scopes.at(boards, leg.market.key).bounds[leg.market.category].plausible_ev
 
 
 def _best(market: PricedMarket, outcome: int, side: Side) -> Leg | None:

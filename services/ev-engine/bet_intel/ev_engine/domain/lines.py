@@ -5,7 +5,7 @@ line and a quarter line hold where the stake stands, and how often it does not i
 lines beside it. What a bookmaker's price is judged by never comes from that bookmaker, at no line.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -100,10 +100,17 @@ def draw_not_known(books: int) -> Terms:
 class Lines:
     """The lines among `places`, with their fair probabilities.
 
-    `consensus` (o, m); `without` (o, b, m), the pool by the bookmaker left out.
+    `consensus` (o, m); `without` (o, b, m), the pool by the bookmaker left out; `column`: who that is of a market for a
+    bookmaker, None where nobody is.
     """
 
-    def __init__(self, places: Sequence[Place], consensus: FloatArray, without: FloatArray) -> None:
+    def __init__(
+        self,
+        places: Sequence[Place],
+        consensus: FloatArray,
+        without: FloatArray,
+        column: Callable[[int, str], int | None],
+    ) -> None:
         self._places = places
         self._consensus = consensus
         self._without = without
@@ -112,7 +119,7 @@ class Lines:
         for m, view in enumerate(self.views):
             if view is not None and view.split is Split.NONE:
                 self._halves.setdefault((view.curve, view.at), []).append(m)
-        self._columns: dict[int, Mapping[str, int]] = {}
+        self._column = column
 
     def terms(self, m: int) -> Terms:
         """How the bets of market `m` are settled."""
@@ -149,12 +156,8 @@ class Lines:
         row = self.views[chosen]
         if row is None:
             return None
-        columns = self._columns.get(chosen)
-        if columns is None:
-            columns = {book: b for b, book in enumerate(self._places[chosen].board.bookmakers)}
-            self._columns[chosen] = columns
         every = float(self._consensus[row.above, chosen])
         return [
-            every if (b := columns.get(book)) is None else float(self._without[row.above, b, chosen])
+            every if (b := self._column(chosen, book)) is None else float(self._without[row.above, b, chosen])
             for book in self._places[m].board.bookmakers
         ]

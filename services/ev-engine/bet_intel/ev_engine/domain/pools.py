@@ -44,7 +44,7 @@ class Pooled:
         self.told: dict[Hashable, Estimate | None] = {}
         """What lines say of each other (`estimates`)."""
         places = [Place(e.boards.event.id, e.boards.event.home, e.key, e.board) for e in group.entries]
-        self.lines = Lines(places, fair.consensus.probability, self.without)
+        self.lines = Lines(places, fair.consensus.probability, self.without, group.column)
 
     @cached_property
     def median(self) -> FloatArray:

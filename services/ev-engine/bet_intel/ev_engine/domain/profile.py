@@ -196,9 +196,14 @@ class Profile:
 
     @property
     def contradiction(self) -> str | None:
-        """What makes every list of the profile, or every list in the markets of an override, empty; or None."""
+        """What makes every list of the profile, every list in the markets of an override, or the stakes at a bookmaker
+        empty; or None."""
         if self.stake < self.stake_step:
             return f"stake {self.stake} is less than one stake_step of {self.stake_step}: nothing could be placed"
+        for steps in (self.stake_steps, *(one.stake_steps for one in self.overrides)):
+            for key, step in steps.items():
+                if self.stake < step:
+                    return f"stake {self.stake} is less than one stake_step of {step} of {key}: nothing is placed there"
         for case in (Override(), *self.overrides):
             lowest, highest = self.lowest_probability, self.highest_probability
             for one in self.overrides:

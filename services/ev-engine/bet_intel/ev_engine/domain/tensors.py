@@ -135,6 +135,8 @@ class Group:
         self.several_win = self._several_win()
         self.weight *= by_limit(np.minimum.reduce(limit, axis=0), profile.profile.limit_weight)
         self._prepare(profile)
+        self._exchange = profile.profile.exchange  # the same by every profile that it serves
+        self._columns: dict[int, dict[str, int]] = {}
         self._devigged: dict[Method, DeviggedBooks] = {}
 
     def _several_win(self) -> BoolArray:
@@ -197,6 +199,19 @@ class Group:
         for m, twins in self.twins.items():
             stands[list(twins), m] = list(twins.values())
         return stands
+
+    def column(self, m: int, bookmaker: str) -> int | None:
+        """Who is left out of market `m` where a price of `bookmaker` is judged: itself, or its exchange under another
+        key; None where neither is in it."""
+        known = self._columns.get(m)
+        if known is None:
+            known = self._columns[m] = {}
+            for b, key in enumerate(self.entries[m].board.bookmakers):
+                known[key] = b
+                if (exchange := self._exchange(key)) is not None:
+                    known.setdefault(exchange, b)
+        column = known.get(bookmaker)
+        return known.get(self._exchange(bookmaker) or bookmaker) if column is None else column
 
     def _read_from_both_sides(self) -> FloatArray:
         mid = exchange_mid(self.back, self.lay)
