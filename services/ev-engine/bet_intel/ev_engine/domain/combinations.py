@@ -14,8 +14,9 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from bet_intel.ev_engine.domain.boards import EventBoards, MarketStatus
-from bet_intel.ev_engine.domain.legs import Bet, Leg, bet, choices, cost_of, plausible_ev
+from bet_intel.ev_engine.domain.legs import Bet, Leg, bet, choices
 from bet_intel.ev_engine.domain.priced import PricedMarket, Side
+from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.ev_engine.domain.tensors import Scopes
 from bet_intel.odds import base_market, liability_step, stake_shares, survives_rounding, threshold, winning_band
 
@@ -62,15 +63,16 @@ def combinations(boards: EventBoards, scopes: Scopes, markets: Sequence[PricedMa
     if boards.as_of >= boards.event.commence_time:
         return ()
     found: list[Combination] = []
-    by_line: defaultdict[tuple[str, str, str], list[PricedMarket]] = defaultdict(list)
+    by_line: defaultdict[tuple[str, str, str], list[tuple[PricedMarket, float]]] = defaultdict(list)
     for market in markets:
         if market.offers is None or market.board.status is not MarketStatus.OPEN or market.fair.reason in _UNSOUND:
             continue
+        plausible = scopes.at(boards, market.key).bounds[market.category].plausible_ev
         if market.offers.covering:
-            found += _covering(market, boards, scopes)
+            found += _covering(market, plausible, boards, scopes)
         if market.key.line is not None and len(market.board.outcomes) == 2:
             name = base_market(market.key.market)
-            by_line[name, market.key.period, market.key.subject].append(market)
+            by_line[name, market.key.period, market.key.subject].append((market, plausible))
     for lines in by_line.values():
         if len(lines) > 1:
             found += _middles(lines, boards, scopes)
@@ -80,30 +82,31 @@ def combinations(boards: EventBoards, scopes: Scopes, markets: Sequence[PricedMa
 _UNSOUND = frozenset({"not_mutually_exclusive"})
 
 
-def _covering(market: PricedMarket, boards: EventBoards, scopes: Scopes) -> Iterator[Combination]:
+def _covering(market: PricedMarket, plausible: float, boards: EventBoards, scopes: Scopes) -> Iterator[Combination]:
     """Every way to cover the outcomes: all by backing, or one by backing and laying it."""
     outcomes = range(len(market.board.outcomes))
     if len(outcomes) == 2:
         # Laying one is backing the other.
-        ways = [([bet(market, (0, Side.BACK), (1, Side.LAY)), bet(market, (1, Side.BACK), (0, Side.LAY))], 1)]
+        either = [bet(market, plausible, (o, Side.BACK), (1 - o, Side.LAY)) for o in outcomes]
+        ways = [(either, 1)]
     else:
-        back = [bet(market, (o, Side.BACK)) for o in outcomes]
-        lay = [bet(market, (o, Side.LAY)) for o in outcomes]
+        back = [bet(market, plausible, (o, Side.BACK)) for o in outcomes]
+        lay = [bet(market, plausible, (o, Side.LAY)) for o in outcomes]
         ways = [(back, market.fair.winning)] + [([back[o], lay[o]], 1) for o in outcomes]
     for bets, winning in ways:
-        for legs in choices(bets, 1.0 + scopes.profile.low_hold, boards, scopes, winning):
-            combination = _covered(legs, winning, boards, scopes)
+        for legs, cost in choices(bets, 1.0 + scopes.profile.low_hold, scopes.profile, winning):
+            combination = _covered(legs, cost, winning, boards, scopes)
             if combination is not None:
                 yield combination
 
 
-def _covered(legs: Sequence[Leg], winning: int, boards: EventBoards, scopes: Scopes) -> Combination | None:
-    profile, cost = scopes.profile, cost_of(legs, winning)
-    shared = _placed(_shared(legs), boards, scopes)
-    if cost < 1.0 and not _survives_rounding(shared, profile.stake, winning):
+def _covered(legs: Sequence[Leg], cost: float, winning: int, boards: EventBoards, scopes: Scopes) -> Combination | None:
+    profile = scopes.profile
+    staked = _staked(legs, stake_shares([leg.net_price for leg in legs]), boards, scopes)
+    if cost < 1.0 and not _survives_rounding(staked, profile.stake, winning):
         return None
     kind, ev = Kind.ARBITRAGE if cost < 1.0 else Kind.LOW_HOLD, _standing(legs) * (1.0 / cost - 1.0)
-    return Combination(kind, shared, cost, ev, _class(shared, ev, boards, scopes))
+    return Combination(kind, staked, cost, ev, _class(legs, ev, profile))
 
 
 def _standing(legs: Sequence[Leg]) -> float:
@@ -123,16 +126,16 @@ def _survives_rounding(legs: Sequence[Leg], stake: Decimal, winning: int) -> boo
     return survives_rounding([leg.net_price for leg in legs], stake, steps, limits, winning)
 
 
-def _middles(lines: Sequence[PricedMarket], boards: EventBoards, scopes: Scopes) -> Iterator[Combination]:
+def _middles(lines: Sequence[tuple[PricedMarket, float]], boards: EventBoards, scopes: Scopes) -> Iterator[Combination]:
     """Pairs of lines t₁ < t₂ of the quantity that both are about, backed above t₁ and below t₂."""
-    sides = [side for market in lines if (side := _sides(market, boards.event.home)) is not None]
+    sides = [side for each in lines if (side := _sides(*each, boards.event.home)) is not None]
     ordered = sorted(sides, key=lambda side: (side.threshold, side.market.key.market))
     most = 1.0 + scopes.profile.middle_cost
     for place, lower in enumerate(ordered):
         for upper in ordered[place + 1 :]:
             if upper.threshold > lower.threshold:
-                for above, below in choices((lower.above, upper.below), most, boards, scopes):
-                    middle = _middle(above, below, (lower.threshold, upper.threshold), boards, scopes)
+                for legs, cost in choices((lower.above, upper.below), most, scopes.profile):
+                    middle = _middle(legs, cost, (lower.threshold, upper.threshold), boards, scopes)
                     if middle is not None:
                         yield middle
 
@@ -146,7 +149,7 @@ class _Sides(NamedTuple):
     below: Bet
 
 
-def _sides(market: PricedMarket, home: str) -> _Sides | None:
+def _sides(market: PricedMarket, plausible: float, home: str) -> _Sides | None:
     line, outcomes = market.key.line, market.board.outcomes
     if line is None or threshold(line) is None:
         return None
@@ -155,39 +158,40 @@ def _sides(market: PricedMarket, home: str) -> _Sides | None:
     if upper not in outcomes:
         return None
     above = outcomes.index(upper)
-    return _Sides(market, at, bet(market, (above, Side.BACK)), bet(market, (1 - above, Side.BACK)))
+    back = [bet(market, plausible, (o, Side.BACK)) for o in (above, 1 - above)]
+    return _Sides(market, at, *back)
 
 
 def _middle(
-    above: Leg, below: Leg, lines: tuple[float, float], boards: EventBoards, scopes: Scopes
+    legs: Sequence[Leg], cost: float, lines: tuple[float, float], boards: EventBoards, scopes: Scopes
 ) -> Combination | None:
+    above, below = legs
     # Over 3 and under 3.5 lie apart, and no result wins both.
     band = winning_band(*lines)
     if band is None or (first := above.won) is None or (second := below.won) is None:
         return None
-    legs = _shared([above, below])
     both = first + second - 1.0
-    ev = sum(leg.share * leg.ev for leg in legs)
+    shares = stake_shares([above.net_price, below.net_price])
+    ev = sum([share * leg.ev for share, leg in zip(shares, legs, strict=True)])
     if not (ev > 0 and both > 0):
         return None
     window = Window(band.lowest - 0.5, band.highest + 0.5, both)
-    class_ = _class(legs, ev, boards, scopes)
-    return Combination(Kind.MIDDLE, _placed(legs, boards, scopes), cost_of(legs), ev, class_, window)
+    staked = _staked(legs, shares, boards, scopes)
+    return Combination(Kind.MIDDLE, staked, cost, ev, _class(legs, ev, scopes.profile), window)
 
 
-def _class(legs: Sequence[Leg], ev: float, boards: EventBoards, scopes: Scopes) -> str:
+def _class(legs: Sequence[Leg], ev: float, profile: Profile) -> str:
     """`suspect` where the whole, or one leg alone, is worth more than prices that are no mistake are."""
-    plausible = min([plausible_ev(leg, boards, scopes) for leg in legs])
-    if max(ev, *[leg.ev for leg in legs]) > plausible:
+    if max(ev, *[leg.ev for leg in legs]) > min([leg.plausible for leg in legs]):
         return "suspect"
-    return "take" if ev >= scopes.profile.take_ev else "marginal" if ev > 0 else "no_ev"
+    return "take" if ev >= profile.take_ev else "marginal" if ev > 0 else "no_ev"
 
 
-def _shared(legs: Sequence[Leg]) -> tuple[Leg, ...]:
-    shares = stake_shares([leg.net_price for leg in legs])
-    return tuple([Leg(*leg[:-2], share) for leg, share in zip(legs, shares, strict=True)])
-
-
-def _placed(legs: Sequence[Leg], boards: EventBoards, scopes: Scopes) -> tuple[Leg, ...]:
-    """With the step of each leg's bookmaker in its market."""
-    return tuple([Leg(*leg[:-1], scopes.at(boards, leg.market.key).step(leg.key)) for leg in legs])
+def _staked(legs: Sequence[Leg], shares: Sequence[float], boards: EventBoards, scopes: Scopes) -> tuple[Leg, ...]:
+    """With the share of each leg, and the step of its bookmaker in its market."""
+    return tuple(
+        [
+            Leg(*leg[:-2], share, scopes.at(boards, leg.market.key).step(leg.key))
+            for leg, share in zip(legs, shares, strict=True)
+        ]
+    )

@@ -7,10 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bet_intel.ev_engine.domain.boards import EventBoards
 from bet_intel.ev_engine.domain.priced import PricedMarket, Side
 from bet_intel.ev_engine.domain.profile import Profile
-from bet_intel.ev_engine.domain.tensors import Scopes
 from bet_intel.odds import Split, settlement
 
 _PLACEHOLDERS, _OUTLIER = "excessive_overround", "outlier_excluded"
@@ -19,9 +17,10 @@ _PLACEHOLDERS, _OUTLIER = "excessive_overround", "outlier_excluded"
 class Leg(NamedTuple):
     """One bet of a combination; `outcome` and `bookmaker` index the market's.
 
-    `net_price` is after commission and, of a lay, per unit of liability. `share` is that of the whole stake, a lay's
-    being its liability; the stake is a multiple of `step`, a lay's being that of who backs it. Both are those of a
-    combination, and said of no leg before there is one.
+    `net_price` is after commission and, of a lay, per unit of liability. `ev` is per unit staked; where it is not known
+    how often the line returns the stake, per unit that stands; a price of the market may be worth up to `plausible`
+    and be no mistake. `share` is that of the whole stake, a lay's being its liability; the stake is a multiple of
+    `step`, a lay's being that of who backs it. Both are those of a combination, and said of no leg before there is one.
     """
 
     market: PricedMarket
@@ -30,6 +29,8 @@ class Leg(NamedTuple):
     side: Side
     price: float
     net_price: float
+    ev: float
+    plausible: float
     share: float = 0.0
     step: Decimal = Decimal(1)
 
@@ -50,13 +51,16 @@ class Leg(NamedTuple):
     @property
     def fair(self) -> float:
         """What the other bookmakers think of the bet's winning, NaN where nobody does."""
-        fair, o, b = self.market.fair, self.outcome, self.bookmaker
-        return fair.leave_one_out.item(o, b) if self.side is Side.BACK else 1.0 - fair.laid.item(o, b)
+        return _wins(self.market, self.outcome, self.bookmaker, self.side)
 
     @property
-    def ev(self) -> float:
-        """Per unit staked; where it is not known how often the line returns the stake, per unit that stands."""
-        return self.market.fair.terms.standing.item(self.bookmaker) * (self.fair * self.net_price - 1.0)
+    def is_sound(self) -> bool:
+        """Whether nothing says that the price is a mistake. What an outlier offers is none where it is worth no more
+        than is plausible: whoever is slow is far from the others, and is where most of these bets come from."""
+        left_out = self.market.fair.left_out[self.bookmaker]
+        if left_out == _PLACEHOLDERS or (left_out == _OUTLIER and math.isnan(self.ev)):
+            return False
+        return not self.ev > self.plausible
 
     @property
     def won(self) -> float | None:
@@ -70,27 +74,28 @@ class Leg(NamedTuple):
 
 
 class Bet(NamedTuple):
-    """What is to win, by one of `ways`: (outcome, side) of a market. `best`: its highest price, None where there is
-    none."""
+    """What is to win, by one of `ways`: (outcome, side) of a market whose prices are worth `plausible` at most. `best`:
+    its highest price, None where there is none."""
 
     market: PricedMarket
+    plausible: float
     ways: tuple[tuple[int, Side], ...]
     best: Leg | None
 
     def ranked(self) -> list[Leg]:
         """Every fresh price, the highest first."""
-        found = [leg for outcome, side in self.ways for leg in _every(self.market, outcome, side)]
+        found = [leg for outcome, side in self.ways for leg in _every(self.market, self.plausible, outcome, side)]
         found.sort(key=lambda leg: -leg.net_price)
         return found
 
 
-def bet(market: PricedMarket, *ways: tuple[int, Side]) -> Bet:
+def bet(market: PricedMarket, plausible: float, *ways: tuple[int, Side]) -> Bet:
     best = None
     for outcome, side in ways:
-        leg = _best(market, outcome, side)
+        leg = _best(market, plausible, outcome, side)
         if leg is not None and (best is None or leg.net_price > best.net_price):
             best = leg
-    return Bet(market, ways, best)
+    return Bet(market, plausible, ways, best)
 
 
 def cost_of(legs: Sequence[Leg], winning: int = 1) -> float:
@@ -99,27 +104,26 @@ def cost_of(legs: Sequence[Leg], winning: int = 1) -> float:
 
 
 def choices(
-    bets: Sequence[Bet], most: float, boards: EventBoards, scopes: Scopes, winning: int = 1
-) -> Iterator[Sequence[Leg]]:
-    """The best prices of `bets` at two bookmakers or more, where they cost `most` at most. Where one of these may be in
-    error, also the best of those that are not: it would hide what can really be had."""
-    profile = scopes.profile
+    bets: Sequence[Bet], most: float, profile: Profile, winning: int = 1
+) -> Iterator[tuple[Sequence[Leg], float]]:
+    """The best prices of `bets` at two bookmakers or more, and what they cost: `most` at most. Where one of these may
+    be in error, also the best of those that are not: it would hide what can really be had."""
     best = [leg for each in bets if (leg := each.best) is not None]
     # No others cost less.
-    if len(best) < len(bets) or cost_of(best, winning) > most:
+    if len(best) < len(bets) or (cost := cost_of(best, winning)) > most:
         return
-    if _apart(best, profile) and all(_sound(leg, boards, scopes) for leg in best):
-        yield best
+    if all(leg.is_sound for leg in best) and _apart(best, profile):
+        yield best, cost
         return
     ranked = [each.ranked() for each in bets]
     every = _cheapest(ranked, profile)
-    if every is None or cost_of(every, winning) > most:
+    if every is None or (cost := cost_of(every, winning)) > most:
         return
-    yield every
-    if not all(_sound(leg, boards, scopes) for leg in every):
-        sound = _cheapest([[leg for leg in legs if _sound(leg, boards, scopes)] for legs in ranked], profile)
-        if sound is not None and cost_of(sound, winning) <= most:
-            yield sound
+    yield every, cost
+    if not all(leg.is_sound for leg in every):
+        sound = _cheapest([[leg for leg in legs if leg.is_sound] for legs in ranked], profile)
+        if sound is not None and (cost := cost_of(sound, winning)) <= most:
+            yield sound, cost
 
 
 def _cheapest(ranked: Sequence[Sequence[Leg]], profile: Profile) -> Sequence[Leg] | None:
@@ -143,21 +147,7 @@ def _apart(legs: Sequence[Leg], profile: Profile) -> bool:
     return any(leg.house(profile) != here for leg in legs)
 
 
-def _sound(leg: Leg, boards: EventBoards, scopes: Scopes) -> bool:
-    """Whether nothing says that the price is a mistake. What an outlier offers is none where it is worth no more than
-    is plausible: whoever is slow is far from the others, and is where most of these bets come from."""
-    left_out, worth = leg.market.fair.left_out[leg.bookmaker], leg.ev
-    if left_out == _PLACEHOLDERS or (left_out == _OUTLIER and math.isnan(worth)):
-        return False
-    return not worth > plausible_ev(leg, boards, scopes)
-
-
-def plausible_ev(leg: Leg, boards: EventBoards, scopes: Scopes) -> float:
-    """What a price of the leg's market may be worth and be no mistake."""
-    return scopes.at(boards, leg.market.key).bounds[leg.market.category].plausible_ev
-
-
-def _best(market: PricedMarket, outcome: int, side: Side) -> Leg | None:
+def _best(market: PricedMarket, plausible: float, outcome: int, side: Side) -> Leg | None:
     offers, board = market.offers, market.board
     if offers is None:
         return None
@@ -168,18 +158,33 @@ def _best(market: PricedMarket, outcome: int, side: Side) -> Leg | None:
     if math.isnan(net := nets.item(outcome)):
         return None
     bookmaker = whose.item(outcome)
-    return Leg(market, outcome, bookmaker, side, prices.item(outcome, bookmaker), net)
+    ev = _worth(market, outcome, bookmaker, side, net)
+    return Leg(market, outcome, bookmaker, side, prices.item(outcome, bookmaker), net, ev, plausible)
 
 
-def _every(market: PricedMarket, outcome: int, side: Side) -> list[Leg]:
+def _every(market: PricedMarket, plausible: float, outcome: int, side: Side) -> list[Leg]:
     offers, board = market.offers, market.board
     if offers is None:
         return []
     nets, prices = (offers.fresh, board.back) if side is Side.BACK else (offers.fresh_lay, board.lay)
     if nets is None:
         return []
-    return [
-        Leg(market, outcome, bookmaker, side, prices.item(outcome, bookmaker), net)
-        for bookmaker, net in enumerate(nets[outcome].tolist())
-        if not math.isnan(net)
-    ]
+    found = []
+    for bookmaker, net in enumerate(nets[outcome].tolist()):
+        if not math.isnan(net):
+            ev = _worth(market, outcome, bookmaker, side, net)
+            found.append(Leg(market, outcome, bookmaker, side, prices.item(outcome, bookmaker), net, ev, plausible))
+    return found
+
+
+def _worth(market: PricedMarket, outcome: int, bookmaker: int, side: Side, net: float) -> float:
+    """The EV of a price that returns `net`."""
+    standing = market.fair.terms.standing.item(bookmaker)
+    return standing * (_wins(market, outcome, bookmaker, side) * net - 1.0)
+
+
+def _wins(market: PricedMarket, outcome: int, bookmaker: int, side: Side) -> float:
+    fair = market.fair
+    if side is Side.BACK:
+        return fair.leave_one_out.item(outcome, bookmaker)
+    return 1.0 - fair.laid.item(outcome, bookmaker)
