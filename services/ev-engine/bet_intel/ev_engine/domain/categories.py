@@ -8,6 +8,7 @@ import numpy as np
 from bet_intel.ev_engine.domain.boards import Board, MarketKey
 from bet_intel.ev_engine.domain.profile import Category
 from bet_intel.odds import is_alternate
+from bet_intel.odds.arrays import BoolArray, over_outcomes
 
 _OUTRIGHTS = "outrights"
 
@@ -42,19 +43,29 @@ def categories(
 def _main(lines: Sequence[tuple[MarketKey, Board, float]], as_of_us: int, stale_us: float) -> MarketKey:
     if len(lines) == 1:
         return lines[0][0]
+    offered = [_offered(board, as_of_us, stale_us) for _, board, _ in lines]
+    counts = [np.count_nonzero(books) for books in offered]
+    most = max(counts)
+    # How even it is takes longer to find than how many offer it.
+    equals = [(one, books) for one, books, count in zip(lines, offered, counts, strict=True) if count == most]
+    if len(equals) == 1:
+        return equals[0][0][0]
+    (key, _, _), _ = min(equals, key=lambda one: (_off_even(one[0][1], one[1]), one[0][2]))
+    return key
 
-    def order(one: tuple[MarketKey, Board, float]) -> tuple[int, float, float]:
-        _, board, line = one
-        books, balance = _support(board, as_of_us, stale_us)
-        return -books, balance, line
 
-    return min(lines, key=order)[0]
+def _offered(board: Board, as_of_us: int, stale_us: float) -> BoolArray:
+    """Which bookmakers offer the line complete and fresh; of fewer than two sides nobody does."""
+    if len(board.outcomes) < 2:
+        return np.zeros(len(board.bookmakers), dtype=np.bool_)
+    offered: BoolArray = ~np.isnan(over_outcomes(board.back)) & (as_of_us - board.updated_us <= stale_us)
+    return offered
 
 
-def _support(board: Board, as_of_us: int, stale_us: float) -> tuple[int, float]:
-    """How many bookmakers offer the line complete and fresh, and how far its first side is from even."""
-    offered = ~np.isnan(board.back).any(axis=0) & (as_of_us - board.updated_us <= stale_us)
-    if len(board.outcomes) < 2 or not offered.any():
-        return 0, 1.0
+def _off_even(board: Board, offered: BoolArray) -> float:
+    """How far the line's first side is from even, in the mean of those who offer it."""
+    if not np.count_nonzero(offered):
+        return 1.0
     implied = 1.0 / board.back[:, offered]
-    return int(offered.sum()), float(abs(np.mean(implied[0] / implied.sum(axis=0)) - 0.5))
+    first = implied[0] / over_outcomes(implied)
+    return abs(float(np.add.reduce(first)) / len(first) - 0.5)

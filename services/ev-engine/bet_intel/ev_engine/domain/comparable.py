@@ -25,6 +25,8 @@ def comparable(board: Board) -> Comparable:
     returns the stake. Their prices are no opinions about each other. A bookmaker that prices a part of the chosen
     outcomes stays, as incomplete; one that prices others is left out with all its prices.
     """
+    if len(board.outcomes) <= 2:
+        return Comparable(board, _NOBODY)  # two or none: there is one set of outcomes
     missing = np.isnan(board.back)
     if not np.count_nonzero(missing):
         return Comparable(board, _NOBODY)

@@ -8,7 +8,8 @@ name (`totals`, `alternate_totals`) needs no shift. The bookmaker whose price is
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from math import isnan, nan
+from functools import cached_property
+from math import exp, isnan, log, nan
 from statistics import median
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ import numpy as np
 from bet_intel.ev_engine.domain.boards import FloatArray
 from bet_intel.ev_engine.domain.lines import Curve, LineView
 from bet_intel.ev_engine.domain.pools import Pooled
-from bet_intel.ev_engine.domain.priced import Estimate
+from bet_intel.ev_engine.domain.priced import BoolArray, Estimate
 from bet_intel.ev_engine.domain.profile import Profile, Slope
 from bet_intel.ev_engine.domain.tensors import Scopes
 from bet_intel.odds import Method, Split
@@ -50,34 +51,44 @@ class _Estimates:
         self._entries = pooled.group.entries
         self._profiles = [profile.of(entry) for entry in self._entries]
         self._views = pooled.lines.views
+        self._told_asked: dict[int, list[list[float]]] = {}
         self._curves: defaultdict[Curve, list[int]] = defaultdict(list)
         for m, view in enumerate(self._views):
             if view is not None:
                 self._curves[view.curve].append(m)
 
     def found(self) -> Iterator[tuple[tuple[int, int], Estimate]]:
+        curves = [lines for lines in self._curves.values() if len(lines) > 1]
+        if not curves:
+            return
         group = self._pooled.group
-        for lines in self._curves.values():
-            if len(lines) < 2:
-                continue
+        lacking = ((group.outcomes_backed > 0) | (group.outcomes_laid > 0)) & ~self._enough_without
+        for lines in curves:
             for m in lines:
-                priced = ~(np.isnan(group.back[:, :, m]) & np.isnan(group.lay[:, :, m])).all(axis=0)
-                for b in np.flatnonzero(priced).tolist():
-                    if not self._enough(m, b):
-                        estimate = self._estimate(m, b, lines)
-                        if estimate is not None:
-                            yield (m, b), estimate
+                for b in lacking[:, m].nonzero()[0].tolist():
+                    estimate = self._estimate(m, b, lines)
+                    if estimate is not None:
+                        yield (m, b), estimate
+
+    @cached_property
+    def _enough_without(self) -> BoolArray:
+        """Whether enough bookmakers but each price a line, or a sharp one does. (bookmakers, markets)"""
+        wanted = [profile.min_references for profile in self._profiles]
+        enough: BoolArray = self._pooled.sharp | (self._pooled.fair.leave_one_out.books_used >= wanted)
+        return enough
 
     def _enough(self, m: int, column: int | None) -> bool:
         """Whether enough bookmakers but that of `column` price a line, or a sharp one does."""
-        references, sharp = self._references(m, column)
+        if column is not None:
+            return bool(self._enough_without.item(column, m))
+        references, sharp = self._references(m, None)
         return sharp or references >= self._profiles[m].min_references
 
     def _references(self, m: int, column: int | None) -> tuple[int, bool]:
         pooled, fair = self._pooled, self._pooled.fair
         if column is None:
-            return int(fair.consensus.books_used[m]), bool(pooled.sharp_in_consensus[m])
-        return int(fair.leave_one_out.books_used[column, m]), bool(pooled.sharp[column, m])
+            return fair.consensus.books_used.item(m), pooled.sharp_in_consensus.item(m)
+        return fair.leave_one_out.books_used.item(column, m), pooled.sharp.item(column, m)
 
     def _estimate(self, m: int, b: int, lines: Sequence[int]) -> Estimate | None:
         view = self._views[m]
@@ -128,12 +139,13 @@ class _Estimates:
             # Each the more the nearer it is: what half a point is worth follows from the two.
             whole = near[1].half_points - near[0].half_points
             parts = (near[1].half_points / whole, -near[0].half_points / whole)
-            if not (ways[0] >= ways[1]).all():
+            if not all(low >= high for low, high in zip(*ways, strict=True)):
                 return None  # Going over the higher line is told to be the likelier: nothing follows from that.
-            above = parts[0] * ways[0] + parts[1] * ways[1]
+            above = [parts[0] * low + parts[1] * high for low, high in zip(*ways, strict=True)]
         else:
-            above = ways[0] + near[0].half_points * per_half_point
-        fair, lowest, highest = (1.0 / (1.0 + np.exp(-above))).tolist()
+            shift = near[0].half_points * per_half_point
+            above = [way + shift for way in ways[0]]
+        fair, lowest, highest = [1.0 / (1.0 + exp(-way)) for way in above]
         view = self._views[m]
         first = view is not None and view.above == 0
         pools = [self._references(one.market, one.column) for one in near]
@@ -161,21 +173,20 @@ class _Estimates:
             implied=self._implied(m, b),
         )
 
-    def _log_odds(self, one: _Neighbour) -> FloatArray:
+    def _log_odds(self, one: _Neighbour) -> list[float]:
         """Of going over the line: fair, lowest and highest over the methods."""
-        pooled, view = self._pooled, self._views[one.market]
+        # Plain floats: there are three.
+        pooled, m, view = self._pooled, one.market, self._views[one.market]
         row = 0 if view is None else view.above
-        fair = pooled.fair
         if one.column is None:
+            fair = pooled.fair
             p = [
-                fair.consensus.probability[row, one.market],
-                fair.consensus_band.lowest[row, one.market],
-                fair.consensus_band.highest[row, one.market],
+                each.item(row, m)
+                for each in (fair.consensus.probability, fair.consensus_band.lowest, fair.consensus_band.highest)
             ]
         else:
-            p = [each[row, one.column, one.market] for each in (pooled.without, pooled.lowest, pooled.highest)]
-        log_odds: FloatArray = np.log(np.array(p) / (1.0 - np.array(p)))
-        return log_odds
+            p = [each.item(row, one.column, m) for each in (pooled.without, pooled.lowest, pooled.highest)]
+        return [log(each / (1.0 - each)) if 0.0 < each < 1.0 else nan for each in p]
 
     def _members(self, one: _Neighbour) -> Iterator[tuple[str, float, bool]]:
         """Share of each bookmaker of a line, and whether it was left out as an outlier."""
@@ -187,16 +198,22 @@ class _Estimates:
     def _dispersion(self, one: _Neighbour) -> float:
         fair = self._pooled.fair
         if one.column is None:
-            return float(fair.consensus.dispersion[one.market])
-        return float(fair.leave_one_out.dispersion[one.column, one.market])
+            return fair.consensus.dispersion.item(one.market)
+        return fair.leave_one_out.dispersion.item(one.column, one.market)
 
     def _implied(self, m: int, b: int) -> FloatArray:
         """The median of what the others ask for each outcome of this line, margin and all; NaN where nobody does."""
-        group = self._pooled.group
-        others = ~self._pooled.stale[:, m] & (group.weight[:, m] > 0.0)
-        others[b] = False
-        rows = group.asked[:, others, m].tolist()
-        return np.array([median(known) if (known := [r for r in row if not isnan(r)]) else nan for row in rows])
+        rows = [[r for book, r in enumerate(row) if book != b and not isnan(r)] for row in self._asked(m)]
+        return np.array([median(row) if row else nan for row in rows])
+
+    def _asked(self, m: int) -> list[list[float]]:
+        """What each bookmaker asks for each outcome, NaN where it is not to be asked."""
+        known = self._told_asked.get(m)
+        if known is None:
+            group = self._pooled.group
+            others = ~self._pooled.stale[:, m] & (group.weight[:, m] > 0.0)
+            known = self._told_asked[m] = np.where(others, group.asked[..., m], nan).tolist()
+        return known
 
 
 def _speaks_of(other: LineView | None, view: LineView, slope: Slope | None) -> bool:
