@@ -7,9 +7,9 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
 
 from bench import (
     codec,
@@ -27,7 +27,8 @@ from bench import (
     publishing,
     way,
 )
-from bench.measure import Calibration, Figure, Row, Verdict, calibrate
+from bench.measure import Calibration, Result, Row, Verdict, calibrate, number
+from bench.page import page
 from bet_intel.shared import memory
 
 ROWS = (
@@ -65,6 +66,7 @@ _PEERS = (
     "sqlalchemy",
 )
 _LEAST_ROUNDS = 7
+_PAGE = Path(__file__).parents[2] / "docs/figures.md"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -84,27 +86,16 @@ def main(arguments: Sequence[str]) -> int:
             _print(results[-1])
         print(f"     ({time.perf_counter() - begin:.0f} s; {_words(after)})", flush=True)
         before = after
-    missed = [one for one in results if one.verdict is Verdict.MISSED]
+    missed = [one for one in results if one.is_missed]
     if any(one.verdict is Verdict.NOT_JUDGED for one in results):
         print("Latencies are judged where the machine is quiet before the row and after it. Ratios always are, because")
         print("alternatives take turns.")
     print(f"{len(missed)} of {len(results)} goals missed.")
     if options.json:
         options.json.write_text(json.dumps(_document(results, options.rounds), indent=2) + "\n")
+    if options.write:
+        _PAGE.write_text(page(results, _versions(), options.rounds, datetime.now(UTC)))
     return 1 if missed else 0
-
-
-class Result(NamedTuple):
-    """A figure, and how steady the machine was before its row and after it."""
-
-    row: Row
-    figure: Figure
-    before: Calibration
-    after: Calibration
-
-    @property
-    def verdict(self) -> Verdict:
-        return self.figure.verdict(quiet=self.before.quiet and self.after.quiet)
 
 
 def _words(one: Calibration) -> str:
@@ -116,7 +107,10 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("rows", nargs="*", choices=[*(row.number for row in ROWS), []], help="rows (default: all)")
     parser.add_argument("--rounds", type=int, default=_LEAST_ROUNDS, help="rounds of each comparison (default: 7)")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--write", action="store_true", help="write docs/figures.md anew, of every row")
     options = parser.parse_args(arguments)
+    if options.write and options.rows:
+        parser.error("--write is for every row: leave the rows out")
     if options.rounds < _LEAST_ROUNDS:
         parser.error(f"--rounds is {options.rounds}: a median needs at least {_LEAST_ROUNDS}")
     return options
@@ -124,19 +118,21 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _print(result: Result) -> None:
     figure, verdict = result.figure, result.verdict
-    goal = f"{'≥' if figure.at_least else '≤'}{_number(figure.goal).strip():>7}"
+    goal = f"{'≥' if figure.at_least else '≤'}{number(figure.goal):>7}"
     detail = f"  ({figure.detail})" if figure.detail else ""
-    print(f"       {figure.what:<60} {_number(figure.measured)} {figure.unit:<2} {goal}  {verdict}{detail}", flush=True)
+    print(
+        f"       {figure.what:<60} {number(figure.measured):>9} {figure.unit:<2} {goal}  {verdict}{detail}", flush=True
+    )
 
 
-def _number(value: float) -> str:
-    return f"{value:>9.0f}" if value >= 100 else f"{value:>9.3g}"
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in _PEERS}
 
 
 def _document(results: Sequence[Result], rounds: int) -> dict[str, object]:
     return {
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in _PEERS},
+        "versions": _versions(),
         "rounds": rounds,
         "figures": [
             {

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median, quantiles
+from typing import NamedTuple
 
 Clock = Callable[[], float]
 Work = Callable[[], object]
@@ -61,6 +62,28 @@ class Calibration:
     @property
     def quiet(self) -> bool:
         return self.p99 / self.p50 < _QUIET
+
+
+class Result(NamedTuple):
+    """A figure, and how steady the machine was before its row and after it."""
+
+    row: Row
+    figure: Figure
+    before: Calibration
+    after: Calibration
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.figure.verdict(quiet=self.before.quiet and self.after.quiet)
+
+    @property
+    def is_missed(self) -> bool:
+        return self.verdict is Verdict.MISSED
+
+
+def number(value: float) -> str:
+    """As figures are shown: three digits, or all before the point."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def calibrate(clock: Clock = time.perf_counter) -> Calibration:
