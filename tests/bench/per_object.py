@@ -1,8 +1,9 @@
 """The default pipeline as one writes it without arrays: an event, a market, a bookmaker and a price at a time.
 
-Power, the robust pools without each bookmaker, the band of the other methods, and the gates, for two-way markets of one
-line each. Written to be quick: what does not depend on the bookmaker left out is worked out once, two outcomes have
-their closed forms, and the root of power is Newton's. Nothing of the project is imported.
+Power, the robust pools without each bookmaker, the band of the other methods, and the gates, for markets of one line
+each. Nothing is worked out twice: what does not depend on the bookmaker left out is there before, the root of power is
+Newton's, and the other methods have their closed forms, for which there have to be two outcomes. Nothing of the project
+is imported.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ _COMMISSIONS = {"smarkets": 0.02}
 _METHODS = 7
 _NORMAL = NormalDist()
 
-Pair = tuple[float, float]
+Numbers = Sequence[float]
 
 
 @dataclass(slots=True)
@@ -23,7 +24,7 @@ class Quote:
     """One bookmaker's prices of a market, `age` in seconds."""
 
     bookmaker: str
-    prices: Pair
+    prices: Numbers
     age: float
 
 
@@ -45,15 +46,15 @@ class Opinion:
 
     weight: float
     sharp: bool
-    fair: list[Pair]
-    log_odds: list[Pair]
+    fair: list[Numbers]
+    log_odds: list[Numbers]
 
 
 @dataclass(slots=True)
 class Pool:
-    probability: Pair
-    lowest: Pair
-    highest: Pair
+    probability: Numbers
+    lowest: Numbers
+    highest: Numbers
     share: dict[str, float]
     outliers: set[str]
     dispersion: float
@@ -89,7 +90,7 @@ def _market(market: Market, seconds_to_start: float) -> Priced:
     consensus = _pool(fresh)
     if consensus is None:
         return Priced(None, [])
-    middle = [median([fresh[book].fair[0][o] for book in consensus.share]) for o in (0, 1)]
+    middle = [median([fresh[book].fair[0][o] for book in consensus.share]) for o in range(len(consensus.probability))]
     found: list[Found] = []
     for quote in market.quotes:
         pool = consensus
@@ -123,45 +124,46 @@ def _judged(
 
 def _opinion(quote: Quote) -> Opinion | None:
     """None where it gives no fair price: an exchange that nobody lays at, a market without margin, a placeholder."""
-    first, second = 1.0 / quote.prices[0], 1.0 / quote.prices[1]
-    if quote.bookmaker in _COMMISSIONS or not 1.0 < first + second <= 1.30:
+    implied = [1.0 / price for price in quote.prices]
+    if quote.bookmaker in _COMMISSIONS or not 1.0 < sum(implied) <= 1.30 + 0.03 * max(0, len(implied) - 3):
         return None
-    fair = _devigged(first, second)
+    fair = _devigged(implied)
     sharp = quote.bookmaker == "pinnacle"
-    return Opinion(4.0 if sharp else 1.0, sharp, fair, [(log(p / (1.0 - p)), log(q / (1.0 - q))) for p, q in fair])
+    return Opinion(4.0 if sharp else 1.0, sharp, fair, [[log(p / (1.0 - p)) for p in of] for of in fair])
 
 
-def _devigged(first: float, second: float) -> list[Pair]:
-    """By power, multiplicative, additive, Shin, odds ratio, probit and goto."""
+def _devigged(implied: Numbers) -> list[Numbers]:
+    """By power, multiplicative, additive, Shin, odds ratio, probit and goto; all but the first two of two outcomes."""
+    first, second = implied
     total = first + second
     margin = total - 1.0
-    additive = first - margin / 2.0, second - margin / 2.0  # of two outcomes Shin's as well
+    additive = [r - margin / 2.0 for r in implied]  # of two outcomes Shin's as well
     ratio = sqrt(first * second / ((1.0 - first) * (1.0 - second)))
     quantile = (_NORMAL.inv_cdf(first) - _NORMAL.inv_cdf(second)) / 2.0
-    errors = sqrt(1.0 - first), sqrt(1.0 - second)
-    step = margin / (errors[0] + errors[1])
+    errors = [sqrt(1.0 - r) for r in implied]
+    step = margin / sum(errors)
     return [
-        _power(first, second),
-        (first / total, second / total),
+        _power(implied),
+        [r / total for r in implied],
         additive,
         additive,
-        (first / (ratio + first - ratio * first), second / (ratio + second - ratio * second)),
-        (_NORMAL.cdf(quantile), _NORMAL.cdf(-quantile)),
-        (first - step * errors[0], second - step * errors[1]),
+        [r / (ratio + r - ratio * r) for r in implied],
+        [_NORMAL.cdf(quantile), _NORMAL.cdf(-quantile)],
+        [r - step * error for r, error in zip(implied, errors, strict=True)],
     ]
 
 
-def _power(first: float, second: float) -> Pair:
+def _power(implied: Numbers) -> Numbers:
     """r^k with Σr^k = 1, by Newton's method for the logarithm of the sum, which is nearly straight."""
-    logs, k = (log(first), log(second)), 1.0
+    logs, k = [log(r) for r in implied], 1.0
     for _ in range(20):
-        p, q = exp(k * logs[0]), exp(k * logs[1])
-        total = p + q
-        step = total * log(total) / (p * logs[0] + q * logs[1])
+        fair = [exp(k * of) for of in logs]
+        total = sum(fair)
+        step = total * log(total) / sum([p * of for p, of in zip(fair, logs, strict=True)])
         k -= step
         if abs(step) < 1e-15 * k:
             break
-    return exp(k * logs[0]), exp(k * logs[1])
+    return [exp(k * of) for of in logs]
 
 
 def _pool(opinions: Mapping[str, Opinion]) -> Pool | None:
@@ -178,17 +180,17 @@ def _pool(opinions: Mapping[str, Opinion]) -> Pool | None:
         apart, far, dispersion = _distances(log_odds, kept)
     share = _capped(kept, 0.40 if len(kept) >= 3 else 1.0)
     drawn_in: list[float] = []
-    for o in (0, 1):
+    for o, limit in enumerate(far):
         centre = _weighted_median([(log_odds[book][o], part) for book, part in share.items()])
-        reach = far[o] / 20.0 if len(kept) >= 3 else inf
+        reach = limit / 20.0 if len(kept) >= 3 else inf
         beyond = [(part, log_odds[book][o] - centre) for book, part in share.items()]
         drawn_in.append(sum([part * (max(-reach, min(reach, off)) - off) for part, off in beyond]))
     by_method = [_mean(opinions, share, drawn_in, method) for method in range(_METHODS)]
-    firsts, seconds = [p for p, _ in by_method], [q for _, q in by_method]
+    by_outcome = list(zip(*by_method, strict=True))
     return Pool(
         by_method[0],
-        (min(firsts), min(seconds)),
-        (max(firsts), max(seconds)),
+        [min(of) for of in by_outcome],
+        [max(of) for of in by_outcome],
         share,
         outliers,
         dispersion,
@@ -196,31 +198,31 @@ def _pool(opinions: Mapping[str, Opinion]) -> Pool | None:
     )
 
 
-def _mean(opinions: Mapping[str, Opinion], share: Mapping[str, float], drawn_in: Sequence[float], method: int) -> Pair:
-    first, second = drawn_in
-    for book, part in share.items():
-        p, q = opinions[book].log_odds[method]
-        first += part * p
-        second += part * q
-    first, second = 1.0 / (1.0 + exp(-first)), 1.0 / (1.0 + exp(-second))
-    return first / (first + second), second / (first + second)
+def _mean(opinions: Mapping[str, Opinion], share: Mapping[str, float], drawn_in: Numbers, method: int) -> Numbers:
+    said = [(part, opinions[book].log_odds[method]) for book, part in share.items()]
+    raw = [
+        1.0 / (1.0 + exp(-drawn - sum([part * log_odds[o] for part, log_odds in said])))
+        for o, drawn in enumerate(drawn_in)
+    ]
+    total = sum(raw)
+    return [p / total for p in raw]
 
 
-Distances = tuple[dict[str, Pair], Pair, float]
+Distances = tuple[dict[str, Numbers], Numbers, float]
 
 
-def _distances(log_odds: Mapping[str, Pair], weights: Mapping[str, float]) -> Distances:
-    """How far each bookmaker is from the median of each outcome, how far an outlier is, and the larger MAD."""
+def _distances(log_odds: Mapping[str, Numbers], weights: Mapping[str, float]) -> Distances:
+    """How far each bookmaker is from the median of each outcome, how far an outlier is, and the largest MAD."""
     share = _capped(weights, max(0.15, 1.0 / len(weights)))
-    first = _weighted_median([(log_odds[book][0], part) for book, part in share.items()])
-    second = _weighted_median([(log_odds[book][1], part) for book, part in share.items()])
-    apart = {book: (abs(log_odds[book][0] - first), abs(log_odds[book][1] - second)) for book in weights}
-    mads = median([p for p, _ in apart.values()]), median([q for _, q in apart.values()])
-    return apart, (max(4.4478 * mads[0], 0.20), max(4.4478 * mads[1], 0.20)), max(mads)
+    outcomes = range(len(next(iter(log_odds.values()))))
+    medians = [_weighted_median([(log_odds[book][o], part) for book, part in share.items()]) for o in outcomes]
+    apart = {book: [abs(own - of) for own, of in zip(log_odds[book], medians, strict=True)] for book in weights}
+    mads = [median([of[o] for of in apart.values()]) for o in outcomes]
+    return apart, [max(4.4478 * mad, 0.20) for mad in mads], max(mads)
 
 
-def _furthest(apart: Mapping[str, Pair], far: Pair, most: int) -> set[str]:
-    times = {book: max(p / far[0], q / far[1]) for book, (p, q) in apart.items()}
+def _furthest(apart: Mapping[str, Numbers], far: Numbers, most: int) -> set[str]:
+    times = {book: max([off / limit for off, limit in zip(of, far, strict=True)]) for book, of in apart.items()}
     furthest = max(times.values())
     if furthest <= 1.0:
         return set()
@@ -241,7 +243,7 @@ def _capped(weights: Mapping[str, float], ceiling: float) -> dict[str, float]:
         at_ceiling.update(above)
 
 
-def _weighted_median(values: list[Pair]) -> float:
+def _weighted_median(values: list[tuple[float, float]]) -> float:
     """Where half the weight is reached; the middle of the gap where exactly half lies below one."""
     values.sort()
     below = 0.0

@@ -1,7 +1,9 @@
 """What beats the fair prices of a group of markets, market by market, as one profile judges it."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -12,10 +14,12 @@ from bet_intel.ev_engine.domain.draws import Draws
 from bet_intel.ev_engine.domain.estimates import estimates, half_points_worth
 from bet_intel.ev_engine.domain.gates import Candidate, Judgement, judge
 from bet_intel.ev_engine.domain.lines import Terms
-from bet_intel.ev_engine.domain.pools import Pooled
+from bet_intel.ev_engine.domain.pools import Pooled, by_market
 from bet_intel.ev_engine.domain.priced import BoolArray, Estimate, Offers, Priced, PricedMarket, Refusal, Side
 from bet_intel.ev_engine.domain.tensors import Entry, Group, Scopes
 from bet_intel.odds import base_market, returns_stake_on_draw
+
+_NOBODY: Mapping[tuple[str, str], str] = MappingProxyType({})
 
 
 class PricedGroup:
@@ -31,7 +35,7 @@ class PricedGroup:
 
     def price(self, profile: Scopes, draws: Draws) -> Iterator[PricedMarket]:
         judged = Judged(profile, self.pooled(profile), draws)
-        return (judged.market(m) for m in range(len(self._group.entries)))
+        return map(judged.market, range(len(self._group.entries)))
 
     def pooled(self, profile: Scopes) -> Pooled:
         """The fair prices by the profile's weights and method."""
@@ -105,7 +109,20 @@ class Judged:
         self._to_start = [
             (entry.boards.event.commence_time - entry.boards.as_of).total_seconds() for entry in group.entries
         ]
-        self.covering = pooled.cost <= 1.0 + self.profile.low_hold
+        told = (self._estimated, *self._beats.values(), *self._unjudged.values())
+        self._to_tell = {m for places in told for m in places}
+        self._offers = list(
+            map(
+                Offers,
+                by_market(pooled.back),
+                by_market(pooled.back_bookmaker),
+                by_market(pooled.lay),
+                by_market(pooled.lay_bookmaker),
+                (pooled.cost <= 1.0 + self.profile.low_hold).tolist(),
+                by_market(pooled.fresh),
+                repeat(None) if pooled.fresh_lay is None else by_market(pooled.fresh_lay),
+            )
+        )
 
     def _take_estimates(self) -> None:
         """Judge by other lines what cannot be judged by its own."""
@@ -116,9 +133,11 @@ class Judged:
 
     def market(self, m: int) -> PricedMarket:
         entry, pooled = self.group.entries[m], self.pooled
-        fair = pooled.market(m)
+        fair = pooled.markets[m]
         if returns_stake_on_draw(entry.key.market):
             fair = fair._replace(terms=self._draws.terms(pooled, m))
+        if m not in self._to_tell:
+            return PricedMarket(entry.key, entry.board, entry.category, fair, (), _NOBODY, (), self._offers[m], _NOBODY)
         if m in self._estimated:
             n = len(entry.board.bookmakers)
             fair = fair._replace(
@@ -134,21 +153,17 @@ class Judged:
             board=entry.board,
             category=entry.category,
             fair=fair,
-            opportunities=tuple(self._priced(m, fair.terms, one) for one in judged if not one.judgement.refused),
+            opportunities=tuple([self._priced(m, fair.terms, one) for one in judged if not one.judgement.refused]),
             refused=self._refused(m, Side.BACK, judged),
             refused_lays=self._refused(m, Side.LAY, judged),
             refusals=tuple(
-                Refusal(one.outcome, one.bookmaker, one.judgement, one.side) for one in judged if one.judgement.refused
+                [
+                    Refusal(one.outcome, one.bookmaker, one.judgement, one.side)
+                    for one in judged
+                    if one.judgement.refused
+                ]
             ),
-            offers=Offers(
-                pooled.back[:, m],
-                pooled.back_bookmaker[:, m],
-                pooled.lay[:, m],
-                pooled.lay_bookmaker[:, m],
-                bool(self.covering[m]),
-                pooled.fresh[..., m],
-                None if pooled.fresh_lay is None else pooled.fresh_lay[..., m],
-            ),
+            offers=self._offers[m],
         )
 
     def _refused(self, m: int, side: Side, judged: list[_Judged]) -> dict[tuple[str, str], str]:

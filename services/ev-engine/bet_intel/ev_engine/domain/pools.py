@@ -2,7 +2,9 @@
 
 from collections.abc import Hashable, Iterable, Mapping
 from functools import cached_property
+from itertools import repeat
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,9 @@ from bet_intel.odds.arrays import over_outcomes, places
 _OK, _NO_OVERROUND = int(DevigStatus.OK), int(DevigStatus.NO_OVERROUND)
 _INCOMPLETE = int(DevigStatus.INCOMPLETE)
 _NO_TWINS: Mapping[int, int] = MappingProxyType({})
+_NO_ESTIMATES: Mapping[int, Estimate] = MappingProxyType({})
+
+Array = npt.NDArray[Any]
 
 
 class Pooled:
@@ -39,8 +44,6 @@ class Pooled:
             self.lay, self.lay_bookmaker = _best(self.fresh_lay)
         else:
             self.lay, self.lay_bookmaker = np.full(self.back.shape, np.nan), np.zeros(self.back.shape, dtype=np.intp)
-        self._left_outs: dict[int, tuple[str, ...]] = {}
-        self._markets: dict[int, FairMarket] = {}
         self.told: dict[Hashable, Estimate | None] = {}
         """What lines say of each other (`estimates`)."""
         places = [Place(e.boards.event.id, e.boards.event.home, e.key, e.board) for e in group.entries]
@@ -95,46 +98,63 @@ class Pooled:
             cost: FloatArray = np.minimum((1.0 / either).sum(axis=0) / winning, pairs)
         return cost
 
-    def market(self, m: int) -> FairMarket:
-        known = self._markets.get(m)
-        if known is None:
-            known = self._markets[m] = self._market(m, len(self.group.entries[m].board.bookmakers))
-        return known
-
-    def _market(self, m: int, books: int) -> FairMarket:
-        fair, pool = self.fair, self.fair.consensus
-        used = int(pool.books_used[m])
-        return FairMarket(
-            reason="" if used > 0 else self.reason(m, range(books)),
-            consensus=pool.probability[:, m],
-            band_low=fair.consensus_band.lowest[:, m],
-            band_high=fair.consensus_band.highest[:, m],
-            devigged=fair.devigged[:, :books, m],
-            leave_one_out=self.without[:, :books, m],
-            laid=self.laid[:, :books, m],
-            share=pool.share[:books, m],
-            overround=fair.overround[:books, m],
-            left_out=self.left_out(m),
-            dispersion=float(pool.dispersion[m]),
-            books_used=used,
-            terms=self.lines.terms(m),
-            weight=self._weight_told[:books, m],
-            mid=self.group.two_sided[:books, m],
-            winning=int(self.group.winning),
-            counted_as=self.group.twins.get(m, _NO_TWINS),
+    @cached_property
+    def markets(self) -> list[FairMarket]:
+        """What is shown of each market: the very same for every profile that has these pools."""
+        fair, pool, group = self.fair, self.fair.consensus, self.group
+        used = pool.books_used.tolist()
+        reasons = [
+            "" if of > 0 else self.reason(m, range(books))
+            for m, (of, books) in enumerate(zip(used, self._books, strict=True))
+        ]
+        # All markets at a time: to cut each array for each of them costs more than what it is filled with.
+        return list(
+            map(
+                FairMarket,
+                reasons,
+                by_market(pool.probability),
+                by_market(fair.consensus_band.lowest),
+                by_market(fair.consensus_band.highest),
+                self._of_books(fair.devigged),
+                self._of_books(self.without),
+                self._of_books(self.laid),
+                self._of_books(pool.share),
+                self._of_books(fair.overround),
+                self._left_outs,
+                pool.dispersion.tolist(),
+                used,
+                map(self.lines.terms, range(len(used))),
+                self._of_books(self._weight_told),
+                self._of_books(group.two_sided),
+                repeat(int(group.winning)),
+                repeat(_NO_ESTIMATES),
+                [group.twins.get(m, _NO_TWINS) for m in range(len(used))],
+            )
         )
+
+    @cached_property
+    def _books(self) -> list[int]:
+        """How many bookmakers each market has."""
+        return [len(entry.board.bookmakers) for entry in self.group.entries]
+
+    def _of_books(self, values: Array) -> list[Array]:
+        """`values` ((outcomes, ) bookmakers, markets) by market, of its own bookmakers alone."""
+        each = by_market(values)
+        if min(self._books) == self.group.books:
+            return each
+        return [of[..., :books] for of, books in zip(each, self._books, strict=True)]
 
     def left_out(self, m: int) -> tuple[str, ...]:
         """Why each bookmaker of a market is not in its consensus, "" where it is."""
-        known = self._left_outs.get(m)
-        if known is None:
-            shares = self.fair.consensus.share[: len(self.group.entries[m].board.bookmakers), m].tolist()
-            reasons = [""] * len(shares)
-            for b, share in enumerate(shares):
-                if not share > 0.0:
-                    reasons[b] = self._left_out(b, m)
-            known = self._left_outs[m] = tuple(reasons)
-        return known
+        return self._left_outs[m]
+
+    @cached_property
+    def _left_outs(self) -> list[tuple[str, ...]]:
+        reasons = [[""] * books for books in self._books]
+        for m, b in zip(*(place.tolist() for place in (self.fair.consensus.share.T <= 0.0).nonzero()), strict=True):
+            if b < self._books[m]:
+                reasons[m][b] = self._left_out(b, m)
+        return [tuple(of) for of in reasons]
 
     def _left_out(self, b: int, m: int) -> str:
         """Why a bookmaker without a share has none."""
@@ -180,6 +200,11 @@ class Pooled:
             if reason in reasons:
                 return reason
         return "reference_missing"
+
+
+def by_market(values: Array) -> list[Array]:
+    """The part of each market, which are on the last axis."""
+    return list(values.T if values.ndim == 2 else values.transpose(2, 0, 1))
 
 
 def _best(net: FloatArray) -> tuple[FloatArray, npt.NDArray[np.intp]]:
