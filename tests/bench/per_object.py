@@ -208,7 +208,7 @@ def _mean(opinions: Mapping[str, Opinion], share: Mapping[str, float], drawn_in:
     return [p / total for p in raw]
 
 
-Distances = tuple[dict[str, Numbers], Numbers, float]
+Distances = tuple[Mapping[str, Numbers], Numbers, float]
 
 
 def _distances(log_odds: Mapping[str, Numbers], weights: Mapping[str, float]) -> Distances:
