@@ -6,7 +6,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import combinations
 from statistics import median, quantiles
 from typing import NamedTuple
 
@@ -177,26 +177,44 @@ def run_size(rounds: int) -> Iterable[Figure]:
     taken = interleaved({str(size): lambda size=size: passes(size) for size in sizes}, rounds)  # type: ignore[misc]  # a lambda's default has no type
     each = {size: median(taken[str(size)]) / (repeats[size] * size) for size in sizes}
     detail = ", ".join(f"{size:,}: {1e9 * seconds:.0f} ns" for size, seconds in each.items())
-    worst = max(each[large] / each[small] for small, large in pairwise(sizes))
-    yield Figure("kernel, cost of a quote against itself at a tenth, worst", worst, 1.25, at_least=False, detail=detail)
+    what = "kernel, cost of a quote against itself at any smaller size, worst"
+    yield Figure(what, _growth(each), 1.25, at_least=False, detail=detail)
 
     yield _pipeline_size(sizes, rounds)
+    yield _pipeline_width(rounds)
+
+
+def _growth(each: Mapping[int, float]) -> float:
+    """The most that one costs of any size against what it costs of any smaller one. Of the smallest the calls of NumPy
+    cost most: that is not flat, and no growth."""
+    return max(each[large] / each[small] for small, large in combinations(sorted(each), 2))
 
 
 def _pipeline_size(sizes: Sequence[int], rounds: int) -> Figure:
-    """A pass over the most quotes takes many seconds: it is made once, beside one over a tenth of them."""
     profile, quotes_of_one = Profile(), 2 * 3 * _EVENT_BOOKS
-    *usual, most = sizes
-    every = events(most // quotes_of_one, _EVENT_BOOKS)
+    every = events(sizes[-1] // quotes_of_one, _EVENT_BOOKS)
     boards = {size: every[: size // quotes_of_one] for size in sizes}
+    taken = interleaved({str(size): lambda size=size: price(boards[size], profile) for size in sizes}, rounds)  # type: ignore[misc]  # as above
+    each = {size: median(taken[str(size)]) / len(boards[size]) for size in sizes}
+    detail = ", ".join(f"{size:,}: {1e6 * seconds:.0f} µs" for size, seconds in each.items())
+    what = "pipeline, cost of an event against itself at any smaller size, worst"
+    return Figure(what, _growth(each), 1.25, at_least=False, detail=detail)
 
-    def passes(*of: int, rounds: int) -> Mapping[int, float]:
-        """Seconds for an event, by size."""
-        taken = interleaved({str(size): lambda size=size: price(boards[size], profile) for size in of}, rounds)  # type: ignore[misc]  # as above
-        return {size: median(taken[str(size)]) / len(boards[size]) for size in of}
 
-    each, last = passes(*usual, rounds=rounds), passes(usual[-1], most, rounds=1)
-    growth = [each[large] / each[small] for small, large in pairwise(usual)] + [last[most] / last[usual[-1]]]
-    detail = ", ".join(f"{size:,}: {1e6 * seconds:.0f} µs" for size, seconds in {**each, most: last[most]}.items())
-    what = "pipeline, cost of an event against itself at a tenth, worst"
-    return Figure(what, max(growth), 1.25, at_least=False, detail=detail)
+def _pipeline_width(rounds: int) -> Figure:
+    """Pools without each bookmaker are as many numbers as the square of the bookmakers: one market of many must not
+    make them of the others as many."""
+    profile, narrow, wide = Profile(), events(255, 5), events(1, 60)
+    taken = interleaved(
+        {
+            "together": lambda: price([*narrow, *wide], profile),
+            "apart": lambda: (price(narrow, profile), price(wide, profile)),
+        },
+        rounds,
+    )
+    return Figure(
+        "pipeline, 255 events of 5 bookmakers with one of 60, against apart",
+        1.0 / times_faster(taken["apart"], taken["together"]),
+        1.25,
+        at_least=False,
+    )

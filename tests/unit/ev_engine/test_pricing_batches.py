@@ -2,11 +2,12 @@
 
 import math
 import random
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 
-from bet_intel.ev_engine.domain.boards import Board, MarketKey
+from bet_intel.ev_engine.domain.boards import Board, EventBoards, MarketKey
 from bet_intel.ev_engine.domain.priced import Priced, PricedMarket
 from bet_intel.ev_engine.domain.pricing import price
 from bet_intel.ev_engine.domain.profile import Category
@@ -61,6 +62,32 @@ def test_more_events_than_are_priced_together_come_in_their_order() -> None:
         (alone,) = price([events[place]], PROFILE)
         for one, other in zip(together[place].markets, alone.markets, strict=True):
             assert_same(one, other)
+
+
+def test_one_market_of_many_bookmakers_makes_no_other_wide() -> None:
+    """Its pools are as many numbers as the square of its bookmakers; those of the others stay theirs."""
+    rng = random.Random(5)
+
+    def of_books(count: int) -> Board:
+        return board({f"book{n}": power(p := rng.uniform(0.45, 0.55), 1 - p) for n in range(count)})
+
+    narrow = [boards({line("player_hits", 1.5, str(n)): of_books(4) for n in range(100)}, str(id)) for id in range(3)]
+    wide = boards({line("totals", 8.5): of_books(60), line("totals", 9.5): of_books(4)}, "wide")
+    together = price([*narrow, wide], PROFILE)
+    for event, batch in zip([*narrow, wide], together, strict=True):
+        (alone,) = price([event], PROFILE)
+        for one, other in zip(batch.markets, alone.markets, strict=True):
+            assert_same(one, other)
+    assert most_memory([*narrow, wide]) <= 2 * most_memory(narrow) + most_memory([wide])
+
+
+def most_memory(events: list[EventBoards]) -> int:
+    tracemalloc.start()
+    try:
+        price(events, PROFILE)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def assert_same(one: PricedMarket, other: PricedMarket, *, kind: bool = True) -> None:

@@ -78,6 +78,12 @@ def test_an_exchange_without_two_close_sides_has_no_mid() -> None:
     assert math.isnan(exchange_mid(1.5, 2.0))
 
 
+def test_a_crossed_exchange_has_no_mid() -> None:
+    """Who backs at 2.2 and lays at 1.9 wins whatever comes: nobody leaves it so."""
+    assert math.isnan(exchange_mid(2.2, 1.9))
+    assert exchange_mid(2.0, 2.0) == 0.5
+
+
 @pytest.mark.parametrize("p", [-0.01, 1.01])
 def test_an_impossible_probability_is_refused(p: float) -> None:
     for call in (expected_value, kelly_fraction, free_bet_expected_value):

@@ -92,10 +92,11 @@ def exchange_mid(back: FloatArray, lay: FloatArray, max_spread: float = 0.10) ->
 def exchange_mid(back: Number, lay: Number, max_spread: float = 0.10) -> Number:
     """(1/back + 1/lay)/2: the implied probability in the middle of an exchange's best back and lay prices.
 
-    NaN where one side is missing, or where 1/back and 1/lay are further apart than `max_spread`: in a nearly empty or
-    crossed book the middle of two placeholders is nobody's price.
+    NaN where one side is missing, where 1/back is more than `max_spread` above 1/lay, or below it: in a nearly empty
+    book the middle of two placeholders is nobody's price, and a crossed one is in error, as nobody leaves it so.
     """
     offered, asked = 1.0 / checked_decimal(back), 1.0 / checked_decimal(lay)
-    mid = np.where(np.abs(offered - asked) <= max_spread, 0.5 * (offered + asked), np.nan)
+    spread = offered - asked  # below 0 where the book is crossed
+    mid = np.where((spread >= 0.0) & (spread <= max_spread), 0.5 * (offered + asked), np.nan)
     result: Number = same_kind(mid, back, lay)
     return result

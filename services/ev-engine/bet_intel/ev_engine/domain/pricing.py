@@ -22,9 +22,14 @@ from bet_intel.ev_engine.domain.priced import FairMarket, PricedMarket
 from bet_intel.ev_engine.domain.profile import Category, Profile
 from bet_intel.ev_engine.domain.tensors import SECOND, Entry, Group, Scopes, same_basis, us
 from bet_intel.ev_engine.domain.winners import winners
+from bet_intel.odds import base_market
 
 _AT_ONCE = 256
 """Events whose tensors are made together: those of more do not fit into the processor's caches, and cost more each."""
+
+
+_CELLS = 8_000
+"""Numbers of pools that take about as long as the calls of NumPy for one more group."""
 
 
 class PricedEvent(NamedTuple):
@@ -89,10 +94,40 @@ def _groups(events: Sequence[EventBoards], profile: Scopes) -> "list[PricedGroup
         kinds = categories(lines, us(boards.as_of), profile.profile.bounds[Category.MAIN].stale_seconds * SECOND)
         for key, (board, others) in kept.items():
             by_outcomes[len(board.outcomes), winners(key.market)].append(Entry(boards, key, board, others, kinds[key]))
-    return [
-        PricedGroup(Group(entries, profile, winning)) if outcomes > winning else _OneSided(entries)
-        for (outcomes, winning), entries in by_outcomes.items()
-    ]
+    groups: list[PricedGroup | _OneSided] = []
+    for (outcomes, winning), entries in by_outcomes.items():
+        if outcomes <= winning:
+            groups.append(_OneSided(entries))
+        else:
+            groups += [PricedGroup(Group(alike, profile, winning)) for alike in _by_width(entries, outcomes)]
+    return groups
+
+
+def _by_width(entries: list[Entry], outcomes: int) -> list[list[Entry]]:
+    """Markets of about as many bookmakers, where that saves more than another group costs: in a tensor every market is
+    as wide as the widest, and a pool without each bookmaker is as many numbers as the square of that. What is read from
+    each other (`Lines`) stays together."""
+    widest = max(len(entry.board.bookmakers) for entry in entries)
+    if outcomes * len(entries) * widest * widest <= _CELLS:
+        return [entries]
+    curves: defaultdict[tuple[str, str, str, str], list[Entry]] = defaultdict(list)
+    for entry in entries:
+        key = entry.key
+        curves[entry.boards.event.id, base_market(key.market), key.period, key.subject].append(entry)
+    by_size: defaultdict[int, list[Entry]] = defaultdict(list)
+    for lines in curves.values():
+        by_size[max(len(entry.board.bookmakers) for entry in lines).bit_length()] += lines
+    groups: list[list[Entry]] = []
+    width = 0
+    for size in sorted(by_size, reverse=True):
+        alike = by_size[size]
+        own = max(len(entry.board.bookmakers) for entry in alike)
+        if groups and outcomes * len(alike) * (width * width - own * own) <= _CELLS:
+            groups[-1] += alike
+        else:
+            groups.append(alike)
+            width = own
+    return groups
 
 
 def _order(market: PricedMarket) -> tuple[str, str, str, float]:
