@@ -154,7 +154,7 @@ def fair_prices_of(
     # The consensus and the pools without each book are so many rows of weights.
     flagged = books.status != _OK
     weights = weights_with_and_without_each(np.where(flagged[0], 0.0, weight), rule, counted_as)
-    weighed = weigh(books.log_odds[0], weights, rule)
+    weighed = weigh(books.log_odds[0], weights, rule, books.target)
     pooled = pooled_probability(books.log_odds, weighed.share, weighed.drawn_in, books.target)
     bands = band(books.methods, pooled, flagged, weighed.share)
     probability, parameter = books.probability[0], books.parameter

@@ -105,7 +105,7 @@ def _present_weight(probability: FloatArray, weight: FloatArray, target: float) 
 def _pool(probability: FloatArray, weight: FloatArray, rule: PoolingRule, target: float) -> Pool:
     """The pools for each row of `weight` (b, m, l)."""
     log_odds = log_odds_of(probability, np.asarray((weight > 0.0).any(axis=2)))
-    weighed = weigh(log_odds, Weights.of(weight, rule), rule)
+    weighed = weigh(log_odds, Weights.of(weight, rule), rule, target)
     return Pool(pooled_probability(log_odds[np.newaxis], weighed.share, weighed.drawn_in, target)[0], *weighed)
 
 

@@ -176,11 +176,23 @@ def _kept(weight: bytes, shape: tuple[int, ...], rule: PoolingRule, counted_as: 
     return kept
 
 
-def weigh(log_odds: FloatArray, weights: Weights, rule: PoolingRule) -> Weighed:
-    """Who counts, and for how much, where `log_odds` (n, b, m) are pooled by each row of `weights`.
+def weigh(log_odds: FloatArray, weights: Weights, rule: PoolingRule, target: float = 1.0) -> Weighed:
+    """Who counts, and for how much, where `log_odds` (n, b, m), of probabilities that sum to `target`, are pooled by
+    each row of `weights`.
 
     What the log-odds of a book are whose weight is 0 does not matter, but they must be finite.
     """
+    if len(log_odds) == 2 and target == 1.0 and weights.weight.size > _FEW:
+        # The second outcome is the first with the other sign: as far from its median, and drawn in as much.
+        one = _weigh(log_odds[:1], weights, rule)
+        drawn_in, limit = one.drawn_in, one.limit
+        return one._replace(
+            drawn_in=np.concatenate((drawn_in, -drawn_in), axis=1), limit=np.concatenate((limit, limit), axis=1)
+        )
+    return _weigh(log_odds, weights, rule)
+
+
+def _weigh(log_odds: FloatArray, weights: Weights, rule: PoolingRule) -> Weighed:
     books = _Books.of(log_odds)
     judged = _judge_books(books, weights, rule)
     # A median is of a majority: a book that priced many outcomes has as many chances to lie beyond a limit, and the

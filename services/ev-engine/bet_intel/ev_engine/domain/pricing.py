@@ -107,8 +107,9 @@ def _by_width(entries: list[Entry], outcomes: int) -> list[list[Entry]]:
     """Markets of about as many bookmakers, where that saves more than another group costs: in a tensor every market is
     as wide as the widest, and a pool without each bookmaker is as many numbers as the square of that. What is read from
     each other (`Lines`) stays together."""
-    widest = max(len(entry.board.bookmakers) for entry in entries)
-    if outcomes * len(entries) * widest * widest <= _CELLS:
+    widths = [len(entry.board.bookmakers) for entry in entries]
+    widest, narrowest = max(widths), min(widths)
+    if outcomes * len(entries) * (widest * widest - narrowest * narrowest) <= _CELLS:
         return [entries]
     curves: defaultdict[tuple[str, str, str, str], list[Entry]] = defaultdict(list)
     for entry in entries:
