@@ -1,7 +1,7 @@
 """Lines that too few bookmakers price, judged by other lines."""
 
 from dataclasses import replace
-from math import exp, log
+from math import log
 
 import numpy as np
 import pytest
@@ -12,25 +12,9 @@ from bet_intel.ev_engine.domain.pricing import price, price_side_by_side
 from bet_intel.ev_engine.domain.profile import Profile, Slope
 from bet_intel.odds import MODELS, Method, devig
 from fixtures.engine_boards import board, boards, found, line
+from fixtures.engine_lines import SLOPE, THREE, fair_prices, moved, soft
 
-# The events of the fixture are of baseball_mlb: .12 in log-odds for half a point of a total, over four of them.
 PROFILE = Profile()
-THREE = ("alpha", "beta", "gamma")
-SLOPE = 0.12
-
-
-def moved(p: float, by: float) -> float:
-    return 1 / (1 + exp(-(log(p / (1 - p)) + by)))
-
-
-def fair_prices(over: float, books: tuple[str, ...] = THREE) -> dict[str, dict[str, float]]:
-    """What books ask with a margin of 5 % that is taken out by power."""
-    return {book: {"Over": over ** (-1 / 1.05), "Under": (1 - over) ** (-1 / 1.05)} for book in books}
-
-
-def soft(over: float) -> Board:
-    """A bookmaker alone at its line, whose price of Over is 3 % too long."""
-    return board({"soft": {"Over": 1.03 / over, "Under": 0.88 / (1 - over)}})
 
 
 def priced(markets: dict[MarketKey, Board], profile: Profile = PROFILE) -> dict[MarketKey, PricedMarket]:
