@@ -73,11 +73,13 @@ class Calibration(msgspec.Struct, frozen=True):
 
 
 class MarketReport(msgspec.Struct, frozen=True):
-    """A kind of market. `judged_by` is result, or closing (the consensus at the start) where results are not known."""
+    """A kind of market. `judged_by` is result, or closing (the consensus at the start) where results are not known;
+    `unclosed` of recordings is how many more were seen and have no consensus at the start."""
 
     market: str
     outcomes: int
     markets: int
+    unclosed: int
     judged_by: str
     reference: str
     scores: list[Score]
@@ -92,8 +94,11 @@ class Rejection(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
+    """`not_started`: events of recordings that had not started when these end, and are left out."""
+
     files: list[str]
     resamples: int
     seed: int
     markets: list[MarketReport]
+    not_started: int
     rejected: list[Rejection]

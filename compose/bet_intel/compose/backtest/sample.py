@@ -33,6 +33,7 @@ class Sample:
     `judged_by` is `result`; the consensus at the start where it is `closing`. NaN where neither is known. winning: how
     many outcomes win, which is what probabilities add up to. sport: what overrides of a profile go by. pool: how the
     engine pools other prices (n, b, m) of these markets by a profile, where more is known of them than back prices.
+    unclosed: how many markets of the kind were seen and are not among the m, having no consensus at the start.
     """
 
     market: str
@@ -45,6 +46,7 @@ class Sample:
     winning: int = 1
     sport: str = ""
     pool: Callable[[FloatArray, Profile], FloatArray] | None = None
+    unclosed: int = 0
 
     @property
     def size(self) -> int:

@@ -12,6 +12,8 @@ _NUMBERS = ("markets", "log loss", "95 %", "Brier", "Brier 95 %", "difference")
 def show(report: Report) -> None:
     for market in report.markets:
         _market(market)
+    if report.not_started:
+        print(f"\n{report.not_started:,} events had not started when the recordings end: they are left out")
     if report.rejected:
         print(f"\n{len(report.rejected):,} rejected, such as:")
         for one in report.rejected[:_REJECTED_SHOWN]:
@@ -21,6 +23,8 @@ def show(report: Report) -> None:
 def _market(report: MarketReport) -> None:
     judged = "by results" if report.judged_by == "result" else "by the consensus at the start"
     print(f"\n{report.market} ({report.outcomes} outcomes): {report.markets:,} markets, judged {judged}")
+    if report.unclosed:
+        print(f"{report.unclosed:,} more have no consensus at the start, and are not scored")
     by_method = [one for one in report.scores if one.name == report.reference]
     methods = {one.method for one in report.scores if one.kind == "profile"}
     by_name = [one for one in report.scores if one.method in methods]

@@ -65,6 +65,7 @@ def study(sample: Sample, question: Question, bets: ValueBets | None, step: Step
         sample.market,
         len(sample.outcomes),
         sample.size,
+        sample.unclosed,
         sample.judged_by,
         question.reference,
         [
