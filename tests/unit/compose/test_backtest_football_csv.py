@@ -173,3 +173,11 @@ def test_a_match_is_one_however_many_files_have_it() -> None:
     football.read("again.csv", csv(ROWS[1].replace("10/08/2019", "2019-08-10"), header=HEADER).encode())
     assert len(football.matches) == 3
     assert football.rejected == [("again.csv, line 2", "the match of E0.csv, line 3 again")]
+
+
+def test_a_file_that_is_given_twice_has_its_matches_once() -> None:
+    football = read(csv())
+    football.read("E0.csv", csv().encode())
+    assert len(football.matches) == 3
+    assert football.rejected[0] == ("E0.csv, line 2", "the match of E0.csv, line 2 again")
+    assert len(football.rejected) == 3

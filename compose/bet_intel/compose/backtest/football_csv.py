@@ -150,9 +150,10 @@ class Football:
             self.rejected.append(Rejected(where, "no teams, or no date"))
         elif home is None or away is None:
             self.rejected.append(Rejected(where, "no result"))
-        elif (before := self.known.setdefault((day, *teams), where)) != where:
-            self.rejected.append(Rejected(where, f"the match of {before} again"))
+        elif (match := (day, *teams)) in self.known:
+            self.rejected.append(Rejected(where, f"the match of {self.known[match]} again"))
         else:
+            self.known[match] = where
             self.matches.append((home, away))
             self.quotes.append(dict(self._prices(where, prices, american)))
 
