@@ -71,6 +71,11 @@ def test_a_recording_is_judged_by_its_start(tmp_path: Path) -> None:
     # Nothing moved: what it was worth at first sight it is worth at the start.
     assert bets["closing_ev"]["value"] == pytest.approx(bets["ev"]["value"])
     assert bets["raw_clv"]["value"] == 0.0
+    # One match says nothing of how far others are from it.
+    assert bets["ev"]["low"] is bets["ev"]["high"] is None
+    shown = bet_intel("backtest", recording(tmp_path, BEFORE, AFTER), "--min-ev", "0").out
+    assert "1 bets on 1 matches, of which 1 have a fair closing price" in shown
+    assert "…" not in shown
 
 
 def test_what_had_not_started_is_left_out_and_counted(tmp_path: Path) -> None:

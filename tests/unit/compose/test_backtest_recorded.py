@@ -7,12 +7,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bet_intel.compose.backtest.closings import starts
 from bet_intel.compose.backtest.files import answers, looked_through
 from bet_intel.compose.backtest.recorded import Recorded
-from bet_intel.ev_engine.domain.profile import STARTING
+from bet_intel.compose.backtest.study import Question, study
+from bet_intel.ev_engine.domain.profile import STARTING, Profile
+from bet_intel.odds import Method
 from fixtures.odds_payloads import AWAY, HOME, bookmaker, event, market
 
 START = datetime(2026, 2, 1, 18, tzinfo=UTC)
@@ -39,8 +42,8 @@ def h2h(home: float = 1.95, away: float = 1.95) -> dict[str, Any]:
     return market("h2h", (HOME, home), (AWAY, away))
 
 
-def total(line: float) -> dict[str, Any]:
-    return market("totals", ("Over", 1.95, line), ("Under", 1.95, line))
+def total(line: float, over: float = 1.95, under: float = 1.95) -> dict[str, Any]:
+    return market("totals", ("Over", over, line), ("Under", under, line))
 
 
 def written(path: Path, lines: Iterable[Line]) -> Path:
@@ -145,3 +148,27 @@ def test_a_line_that_went_while_another_was_offered_has_not_closed(tmp_path: Pat
     first, then = ((at(m), [told(total(line), when=at(m))]) for m, line in ((-20, 8.5), (-5, 9.0)))
     (sample,) = of(tmp_path, first, then, (at(30), [])).samples()
     assert (sample.size, sample.unclosed) == (1, 1)
+
+
+def test_lines_and_bets_of_one_match_are_drawn_together(tmp_path: Path) -> None:
+    """One match says nothing of the spread between matches, however many lines it has."""
+    lines = [total(7.5, 1.5, 2.8), total(8.5), total(9.5, 2.6, 1.57)]
+    found = of(tmp_path, (at(-20), [told(*lines, when=at(-20))]), (at(30), []))
+    (sample,) = found.samples()
+    question = Question({"consensus": Profile()}, "alpha", Method.POWER, 0.02, 0.0, resamples=20, seed=1)
+    bets = found.bets("totals", 2, 20, 1)
+    report = study(sample, question, bets, lambda _: None)
+    assert (report.markets, report.matches, bets.matches) == (3, 1, 1)
+    assert bets.bets > 1
+    for figure in (*(one.log_loss for one in report.scores if one.markets), bets.ev, bets.closing_ev):
+        assert figure.value is not None
+        assert figure.low is figure.high is None
+
+
+def test_matches_are_told_apart(tmp_path: Path) -> None:
+    both = [told(h2h(), when=at(-20)), told(h2h(1.6, 2.5), when=at(-20), id="other")]
+    found = of(tmp_path, (at(-20), both), (at(30), []))
+    bets = found.bets("h2h", 2, 200, 1)
+    assert [np.unique(sample.matches).size for sample in found.samples()] == [2]
+    assert (bets.bets, bets.matches) == (2, 2)
+    assert bets.closing_ev.low != bets.closing_ev.high

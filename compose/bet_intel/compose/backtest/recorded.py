@@ -7,7 +7,7 @@ consensus at the start, which is the reference itself for the closing, so that o
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial
@@ -18,6 +18,7 @@ import numpy as np
 from bet_intel.compose.backtest.closings import Closings
 from bet_intel.compose.backtest.report import ValueBets
 from bet_intel.compose.backtest.sample import CLOSING, Prices, Sample
+from bet_intel.compose.backtest.scoring import IntArray
 from bet_intel.compose.backtest.value_bets import Bets, summary
 from bet_intel.compose.pricing.boards import price_answer
 from bet_intel.ev_engine.domain.boards import Board, EventBoards, MarketKey
@@ -110,6 +111,7 @@ class Recorded:
             truth,
             winners(market),
             pool=partial(self._pooled, group, books),
+            match=_numbers(at[0] for at in group),
             unclosed=unclosed,
         )
 
@@ -137,15 +139,16 @@ class Recorded:
 
     def bets(self, market: str, outcomes: int, resamples: int, seed: int) -> ValueBets:
         """Every opportunity at its first sighting, judged by the consensus of the others at the start."""
-        rows = [
-            (bet.ev, *self._at_the_start(at, bet), math.nan)
+        made = [
+            (at, bet)
             for at, bets in self._bets.items()
             if at[1].market == market and len(self._closings.outcomes(*at)) == outcomes
             for bet in bets.values()
         ]
-        columns: list[FloatArray] = list(np.array(rows, dtype=np.float64).reshape(-1, 4).T)
+        rows = [(bet.ev, *self._at_the_start(at, bet), math.nan) for at, bet in made]
+        ev, closing_ev, raw_clv, profit = np.array(rows, dtype=np.float64).reshape(-1, 4).T
         rule = f"opportunities of profile {self.profile.name} with EV >= {self.min_ev:.1%}, at first sight"
-        return summary(Bets(*columns), rule, resamples, seed)
+        return summary(Bets(ev, closing_ev, raw_clv, profit, _numbers(at[0] for at, _ in made)), rule, resamples, seed)
 
     def _at_the_start(self, at: _Market, bet: _Bet) -> tuple[float, float]:
         """No-vig and raw CLV, NaN where the market or the bookmaker had gone."""
@@ -171,6 +174,12 @@ def _of_market(boards: EventBoards, market: str, *, id: str) -> EventBoards:
     """All lines of a market, which say what is the main one, and nothing else of the event."""
     lines = {key: board for key, board in boards.boards.items() if key.market == market}
     return replace(boards, event=replace(boards.event, id=id), boards=lines)
+
+
+def _numbers(event_ids: Iterable[str]) -> IntArray:
+    """The same number for the same event."""
+    known: dict[str, int] = {}
+    return np.array([known.setdefault(id, len(known)) for id in event_ids], dtype=np.int64)
 
 
 def _consensus(opening: PricedMarket, told: PricedMarket) -> FloatArray:
