@@ -101,6 +101,33 @@ def test_what_is_no_csv_is_told_with_its_line() -> None:
         read(f"{csv().splitlines()[0]}\n{'x' * 200_000}\n")
 
 
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        # Until the end of the file: the line it began at is what to look at.
+        (
+            ROWS[1].replace("West", '"West'),
+            r"at line 3: unexpected end of data \(read until line 4: is a quote left open",
+        ),
+        (ROWS[1].replace("West Ham", '"West" Ham'), "at line 3: ',' expected after '\"'"),
+    ],
+)
+def test_a_quote_that_is_left_open_does_not_swallow_the_rest(broken: str, told: str) -> None:
+    with pytest.raises(UnreadableError, match=told):
+        read(csv(ROWS[0], broken, ROWS[2]))
+
+
+def test_quotes_that_close_in_another_row_take_no_match_unseen() -> None:
+    football = read(csv(ROWS[0], ROWS[1].replace("West", '"West'), ROWS[2].replace("Sheffield United", 'Sheffield"')))
+    assert len(football.matches) == 1
+    reason = "goes on to line 4: a cell has a line break in it, or a quote is left open"
+    assert football.rejected == [("E0.csv, line 3", reason)]
+
+
+def test_quoted_cells_are_read() -> None:
+    assert read(csv(ROWS[0].replace("Liverpool", '"Liverpool"').replace("1.15", '"1,15"'))).rejected == []
+
+
 def test_a_price_with_a_bare_decimal_comma_is_not_taken_for_two() -> None:
     football = read(csv(*ROWS, ROWS[0].replace("Norwich", "Leeds").replace(",1.15,9.59,", ",1,15,9,59,")))
     assert football.rejected == [("E0.csv, line 5", "22 cells under 20 columns: quote a cell with a comma in it")]

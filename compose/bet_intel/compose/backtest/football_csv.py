@@ -7,8 +7,6 @@ or 1,95, begin with a byte order mark or not, tell dates as 09/08/19, 09/08/2019
 beside American odds of the same bookmaker a number of 100 or more may be either.
 """
 
-import csv
-import io
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -18,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bet_intel.compose.backtest.csv_rows import NoCsvError, Row, rows_of
 from bet_intel.compose.backtest.sample import BEST, MEAN, RESULT, Prices, Sample
 from bet_intel.odds import FloatArray
 
@@ -117,8 +116,8 @@ class Football:
             UnreadableError: it has no columns of teams, results and odds, two for one thing, American odds for decimal
                 ones, or is no CSV.
         """
-        first, *rows = [*_rows(name, data)] or [[]]
-        header = [column.strip() for column in first]
+        first, *rows = _rows(name, data) or [Row(1, 1, [])]
+        header = [column.strip() for column in first.cells]
         width = max((place for place, column in enumerate(header, start=1) if column), default=0)
         places = {what: [p for p, column in enumerate(header) if column in names] for what, names in _NEEDED.items()}
         missing = [f"{what} ({' or '.join(_NEEDED[what])})" for what, found in places.items() if not found]
@@ -130,16 +129,20 @@ class Football:
                 "in the format of football-data.co.uk"
             )
         _check_twins(name, header, [*places.values(), *_places_of(odds).values()])
-        american = _american_boards(name, header, [row for row in rows if not any(map(str.strip, row[width:]))], odds)
-        for number, row in enumerate(rows, start=2):
-            where = f"{name}, line {number}"
-            if any(cell.strip() for cell in row[width:]):
-                # A decimal comma that is not quoted makes a cell of its own: what follows it is under other columns.
-                reason = f"{len(row)} cells under {width} columns: quote a cell with a comma in it"
+        known_width = [row.cells for row in rows if not any(map(str.strip, row.cells[width:]))]
+        american = _american_boards(name, header, known_width, odds)
+        for row in rows:
+            where, cells = f"{name}, line {row.line}", row.cells
+            if row.last > row.line:
+                reason = f"goes on to line {row.last}: a cell has a line break in it, or a quote is left open"
                 self.rejected.append(Rejected(where, reason))
-            elif any(cell.strip() for cell in row):
-                prices = {column: _cell(row, place) for place, column in odds.items()}
-                self._match(where, {what: _cell(row, place) for what, (place,) in places.items()}, prices, american)
+            elif any(cell.strip() for cell in cells[width:]):
+                # A decimal comma that is not quoted makes a cell of its own: what follows it is under other columns.
+                reason = f"{len(cells)} cells under {width} columns: quote a cell with a comma in it"
+                self.rejected.append(Rejected(where, reason))
+            elif not row.is_empty:
+                prices = {column: _cell(cells, place) for place, column in odds.items()}
+                self._match(where, {what: _cell(cells, place) for what, (place,) in places.items()}, prices, american)
 
     def _match(
         self, where: str, cells: Mapping[str, str], prices: Mapping[_Column, str], american: Set[tuple[str, str, bool]]
@@ -245,18 +248,11 @@ def _check_twins(name: str, header: Sequence[str], places: Iterable[Sequence[int
             raise UnreadableError(f"{name} has the columns {columns}, which tell the same: keep one of them")
 
 
-def _rows(name: str, data: bytes) -> Iterator[list[str]]:
+def _rows(name: str, data: bytes) -> list[Row]:
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("cp1252", errors="replace")
-    first = text.partition("\n")[0]
-    delimiter = ";" if first.count(";") > first.count(",") else ","
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        yield from rows
-    except csv.Error as error:
-        raise UnreadableError(f"{name} cannot be read as CSV at line {rows.line_num}: {error}") from error
+        return list(rows_of(data))
+    except NoCsvError as error:
+        raise UnreadableError(f"{name} cannot be read as CSV at {error}") from error
 
 
 def _cell(row: Sequence[str], place: int) -> str:
