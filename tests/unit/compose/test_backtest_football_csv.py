@@ -43,8 +43,23 @@ def semicolons(text: str) -> str:
         csv().replace("09/08/2019", "2019-08-09").encode(),
         csv().replace("Norwich", "Nürnberg").encode("cp1252"),
         (csv() + ",,,,,,,,,,,,,,,,,,,\n\n").encode(),
+        ("\n \n" + csv()).encode(),
+        ("\n;;;;\n" + semicolons(csv())).encode(),
+        csv().removesuffix("\n").encode(),
     ],
-    ids=["plain", "BOM", "CRLF", "semicolons", "short years", "ISO date", "cp1252", "empty rows"],
+    ids=[
+        "plain",
+        "BOM",
+        "CRLF",
+        "semicolons",
+        "short years",
+        "ISO date",
+        "cp1252",
+        "empty rows",
+        "empty rows first",
+        "empty rows and semicolons",
+        "no last line break",
+    ],
 )
 def test_every_dialect_says_the_same(data: bytes) -> None:
     football, plain = read(data), read(csv())
@@ -72,6 +87,31 @@ def test_a_file_without_pinnacle_is_read_and_one_book_may_be_missing_in_a_row() 
     assert sample.bookmakers == ("betvictor",)
     assert sample.opening.by_book[:, 0, 0].tolist() == [2, 3.4, 4]
     assert np.isnan(sample.closing.by_book).all()
+
+
+@pytest.mark.parametrize(
+    "left", ["E0,09/08/2019,20:00,Liv", ROWS[0][: ROWS[0].index("8.05")], ROWS[0][: -len(",19.63")]]
+)
+def test_a_last_row_that_is_cut_is_not_read(left: str) -> None:
+    """The 1 of 18.05 would be no price; the 2 of 23.63 would."""
+    football = read(csv(ROWS[2], left).removesuffix("\n"))
+    ((where, reason),) = football.rejected
+    assert where == "E0.csv, line 3"
+    columns = left.count(",") + 1
+    assert reason == f"the file ends without a line break after {columns} of 20 columns: it may be cut there"
+    assert len(football.matches) == 1
+
+
+def test_rows_without_their_last_cells_are_read_where_they_end_with_a_line_break() -> None:
+    short = ROWS[0].removesuffix(",1.14,10.43,19.63")
+    football = read(csv(short, ROWS[1]))
+    assert football.rejected == []
+    assert np.isnan(h2h(football).closing.by_book[:, :, 0]).all()
+
+
+def test_lines_are_counted_as_an_editor_counts_them() -> None:
+    football = read("\n\n" + csv(ROWS[0], "", ROWS[1].replace(",0,5,", ",,,")))
+    assert football.rejected == [("E0.csv, line 6", "no result")]
 
 
 def test_what_cannot_be_read_is_rejected_with_its_place() -> None:

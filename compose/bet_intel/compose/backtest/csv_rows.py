@@ -5,17 +5,21 @@ import io
 from collections.abc import Iterator
 from typing import NamedTuple
 
+_BREAKS = ("\n", "\r")
+
 
 class NoCsvError(Exception):
     """A file that is no CSV; the message says where and why."""
 
 
 class Row(NamedTuple):
-    """`line` is where it begins (from 1), `last` where it ends: later, where a quoted cell has line breaks in it."""
+    """`line` is where it begins (from 1), `last` where it ends: later, where a quoted cell has line breaks in it.
+    One without `ended`, a line break at its end, is the last of a file that may have been cut there."""
 
     line: int
     last: int
     cells: list[str]
+    ended: bool
 
     @property
     def is_empty(self) -> bool:
@@ -31,14 +35,15 @@ def rows_of(data: bytes) -> Iterator[Row]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("cp1252", errors="replace")
-    first = text.partition("\n")[0]
+    lines = io.StringIO(text, newline="").readlines()
+    first = next(filter(str.strip, lines), "")
     delimiter = ";" if first.count(";") > first.count(",") else ","
     # What is not strict takes all that follows an open quote for one cell, and the rest of the matches for none.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     line = 1
     try:
         for cells in reader:
-            yield Row(line, reader.line_num, cells)
+            yield Row(line, reader.line_num, cells, lines[reader.line_num - 1].endswith(_BREAKS))
             line = reader.line_num + 1
     except csv.Error as error:
         until = f" (read until line {reader.line_num}: is a quote left open?)" if reader.line_num > line else ""

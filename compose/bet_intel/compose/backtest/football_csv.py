@@ -116,8 +116,7 @@ class Football:
             UnreadableError: it has no columns of teams, results and odds, two for one thing, American odds for decimal
                 ones, or is no CSV.
         """
-        first, *rows = _rows(name, data) or [Row(1, 1, [])]
-        header = [column.strip() for column in first.cells]
+        header, rows = _table(name, data)
         width = max((place for place, column in enumerate(header, start=1) if column), default=0)
         places = {what: [p for p, column in enumerate(header) if column in names] for what, names in _NEEDED.items()}
         missing = [f"{what} ({' or '.join(_NEEDED[what])})" for what, found in places.items() if not found]
@@ -135,6 +134,12 @@ class Football:
             where, cells = f"{name}, line {row.line}", row.cells
             if row.last > row.line:
                 reason = f"goes on to line {row.last}: a cell has a line break in it, or a quote is left open"
+                self.rejected.append(Rejected(where, reason))
+            elif not row.is_empty and not row.ended and len(cells) < width:
+                # Its last price may be the beginning of one: 2 of 23.63.
+                reason = (
+                    f"the file ends without a line break after {len(cells)} of {width} columns: it may be cut there"
+                )
                 self.rejected.append(Rejected(where, reason))
             elif any(cell.strip() for cell in cells[width:]):
                 # A decimal comma that is not quoted makes a cell of its own: what follows it is under other columns.
@@ -248,11 +253,18 @@ def _check_twins(name: str, header: Sequence[str], places: Iterable[Sequence[int
             raise UnreadableError(f"{name} has the columns {columns}, which tell the same: keep one of them")
 
 
-def _rows(name: str, data: bytes) -> list[Row]:
+def _table(name: str, data: bytes) -> tuple[list[str], list[Row]]:
+    """The columns, from the first row that is not empty, and the rows below them.
+
+    Raises:
+        UnreadableError: it is no CSV.
+    """
     try:
-        return list(rows_of(data))
+        rows = list(rows_of(data))
     except NoCsvError as error:
         raise UnreadableError(f"{name} cannot be read as CSV at {error}") from error
+    head = next((place for place, row in enumerate(rows) if not row.is_empty), len(rows))
+    return [column.strip() for row in rows[head : head + 1] for column in row.cells], rows[head + 1 :]
 
 
 def _cell(row: Sequence[str], place: int) -> str:
