@@ -1,6 +1,7 @@
 """`bet-intel backtest` as it is called."""
 
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -51,12 +52,17 @@ def test_the_table_names_what_was_rejected(tmp_path: Path) -> None:
     assert f"{file}, line 2: no result" in ran.out
 
 
+def recording(folder: Path, *captured_at: str, name: str = "one.jsonl") -> str:
+    """One match, told of at each of these times."""
+    lines = [json.dumps({"captured_at": at, "response": response()}) for at in captured_at]
+    return written(folder, "\n".join(lines).encode(), name)
+
+
+BEFORE, AFTER = "2026-01-31T12:00:00Z", "2026-01-31T15:30:00Z"
+
+
 def test_a_recording_is_judged_by_its_start(tmp_path: Path) -> None:
-    lines = [
-        b'{"captured_at": "%s", "response": %s}' % (at, Path(written(tmp_path, response())).read_bytes())
-        for at in (b"2026-01-31T12:00:00Z", b"2026-01-31T12:00:30Z")
-    ]
-    ran = bet_intel("backtest", written(tmp_path, b"\n".join(lines), "one.jsonl"), "--min-ev", "0", "--json")
+    ran = bet_intel("backtest", recording(tmp_path, BEFORE, AFTER), "--min-ev", "0", "--json")
     assert ran.code == 0, ran.err
     (market,) = ran.answer["markets"]
     assert (market["market"], market["markets"], market["judged_by"]) == ("h2h", 1, "closing")
@@ -65,6 +71,27 @@ def test_a_recording_is_judged_by_its_start(tmp_path: Path) -> None:
     # Nothing moved: what it was worth at first sight it is worth at the start.
     assert bets["closing_ev"]["value"] == pytest.approx(bets["ev"]["value"])
     assert bets["raw_clv"]["value"] == 0.0
+    # One match says nothing of how far others are from it.
+    assert bets["ev"]["low"] is bets["ev"]["high"] is None
+    shown = bet_intel("backtest", recording(tmp_path, BEFORE, AFTER), "--min-ev", "0").out
+    assert "1 bets on 1 matches, of which 1 have a fair closing price" in shown
+    assert "…" not in shown
+
+
+def test_what_had_not_started_is_left_out_and_counted(tmp_path: Path) -> None:
+    later = response(id="later", commence_time="2026-02-02T00:00:00Z")
+    lines = [json.dumps({"captured_at": at, "response": response() + later}) for at in (BEFORE, AFTER)]
+    file = written(tmp_path, "\n".join(lines).encode(), "two.jsonl")
+    ran = bet_intel("backtest", file, "--json")
+    assert [market["markets"] for market in ran.answer["markets"]] == [1]
+    assert ran.answer["not_started"] == 1
+    assert "\n1 events had not started when the recordings end: they are left out" in bet_intel("backtest", file).out
+
+
+def test_where_nothing_has_started_that_is_said(tmp_path: Path) -> None:
+    ran = bet_intel("backtest", recording(tmp_path, BEFORE, BEFORE))
+    assert ran.code == 1
+    assert "no market in these recordings has a fair price at its start (1 events had not started" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,23 @@ def semicolons(text: str) -> str:
         csv().replace("09/08/2019", "2019-08-09").encode(),
         csv().replace("Norwich", "Nürnberg").encode("cp1252"),
         (csv() + ",,,,,,,,,,,,,,,,,,,\n\n").encode(),
+        ("\n \n" + csv()).encode(),
+        ("\n;;;;\n" + semicolons(csv())).encode(),
+        csv().removesuffix("\n").encode(),
     ],
-    ids=["plain", "BOM", "CRLF", "semicolons", "short years", "ISO date", "cp1252", "empty rows"],
+    ids=[
+        "plain",
+        "BOM",
+        "CRLF",
+        "semicolons",
+        "short years",
+        "ISO date",
+        "cp1252",
+        "empty rows",
+        "empty rows first",
+        "empty rows and semicolons",
+        "no last line break",
+    ],
 )
 def test_every_dialect_says_the_same(data: bytes) -> None:
     football, plain = read(data), read(csv())
@@ -74,6 +89,31 @@ def test_a_file_without_pinnacle_is_read_and_one_book_may_be_missing_in_a_row() 
     assert np.isnan(sample.closing.by_book).all()
 
 
+@pytest.mark.parametrize(
+    "left", ["E0,09/08/2019,20:00,Liv", ROWS[0][: ROWS[0].index("8.05")], ROWS[0][: -len(",19.63")]]
+)
+def test_a_last_row_that_is_cut_is_not_read(left: str) -> None:
+    """The 1 of 18.05 would be no price; the 2 of 23.63 would."""
+    football = read(csv(ROWS[2], left).removesuffix("\n"))
+    ((where, reason),) = football.rejected
+    assert where == "E0.csv, line 3"
+    columns = left.count(",") + 1
+    assert reason == f"the file ends without a line break after {columns} of 20 columns: it may be cut there"
+    assert len(football.matches) == 1
+
+
+def test_rows_without_their_last_cells_are_read_where_they_end_with_a_line_break() -> None:
+    short = ROWS[0].removesuffix(",1.14,10.43,19.63")
+    football = read(csv(short, ROWS[1]))
+    assert football.rejected == []
+    assert np.isnan(h2h(football).closing.by_book[:, :, 0]).all()
+
+
+def test_lines_are_counted_as_an_editor_counts_them() -> None:
+    football = read("\n\n" + csv(ROWS[0], "", ROWS[1].replace(",0,5,", ",,,")))
+    assert football.rejected == [("E0.csv, line 6", "no result")]
+
+
 def test_what_cannot_be_read_is_rejected_with_its_place() -> None:
     bad = (
         ROWS[0].replace("09/08/2019", "yesterday"),
@@ -99,6 +139,33 @@ def test_another_format_is_refused_with_what_is_missing(text: str) -> None:
 def test_what_is_no_csv_is_told_with_its_line() -> None:
     with pytest.raises(UnreadableError, match="cannot be read as CSV at line 2: field larger"):
         read(f"{csv().splitlines()[0]}\n{'x' * 200_000}\n")
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        # Until the end of the file: the line it began at is what to look at.
+        (
+            ROWS[1].replace("West", '"West'),
+            r"at line 3: unexpected end of data \(read until line 4: is a quote left open",
+        ),
+        (ROWS[1].replace("West Ham", '"West" Ham'), "at line 3: ',' expected after '\"'"),
+    ],
+)
+def test_a_quote_that_is_left_open_does_not_swallow_the_rest(broken: str, told: str) -> None:
+    with pytest.raises(UnreadableError, match=told):
+        read(csv(ROWS[0], broken, ROWS[2]))
+
+
+def test_quotes_that_close_in_another_row_take_no_match_unseen() -> None:
+    football = read(csv(ROWS[0], ROWS[1].replace("West", '"West'), ROWS[2].replace("Sheffield United", 'Sheffield"')))
+    assert len(football.matches) == 1
+    reason = "goes on to line 4: a cell has a line break in it, or a quote is left open"
+    assert football.rejected == [("E0.csv, line 3", reason)]
+
+
+def test_quoted_cells_are_read() -> None:
+    assert read(csv(ROWS[0].replace("Liverpool", '"Liverpool"').replace("1.15", '"1,15"'))).rejected == []
 
 
 def test_a_price_with_a_bare_decimal_comma_is_not_taken_for_two() -> None:
@@ -173,3 +240,11 @@ def test_a_match_is_one_however_many_files_have_it() -> None:
     football.read("again.csv", csv(ROWS[1].replace("10/08/2019", "2019-08-10"), header=HEADER).encode())
     assert len(football.matches) == 3
     assert football.rejected == [("again.csv, line 2", "the match of E0.csv, line 3 again")]
+
+
+def test_a_file_that_is_given_twice_has_its_matches_once() -> None:
+    football = read(csv())
+    football.read("E0.csv", csv().encode())
+    assert len(football.matches) == 3
+    assert football.rejected[0] == ("E0.csv, line 2", "the match of E0.csv, line 2 again")
+    assert len(football.rejected) == 3

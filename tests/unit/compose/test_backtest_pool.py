@@ -71,7 +71,7 @@ def test_a_profile_gives_what_the_engine_gives(profile: Profile) -> None:
 
 def recorded(key: MarketKey, *seen: Board, profile: Profile = STARTING["consensus"]) -> Recorded:
     """One market of as many events, each seen once, hours before its start."""
-    found = Recorded(profile, 0.02)
+    found = Recorded(profile, 0.02, {f"{number:03}": START for number in range(len(seen))})
     for number, one in enumerate(seen):
         event = SportingEvent(f"{number:03}", "made_up", "soccer", "soccer_epl", "EPL", START, "Home", "Away")
         state = EventBoards(event, AS_OF, 1, {}, {key: one})
@@ -124,7 +124,7 @@ def test_of_an_event_no_more_is_priced_than_the_lines_of_the_market_that_is_aske
     even = board({name: {"Over": 1.9, "Under": 1.9} for name in ("alpha", "beta", "gamma")}, as_of=AS_OF)
     winner = board({name: {"Away": 1.9, "Home": 1.9} for name in ("alpha", "beta", "gamma")}, as_of=AS_OF)
     lines = {MarketKey("totals", "full", line, ""): even for line in (8.0, 8.5)}
-    found = Recorded(Profile(), 0.02)
+    found = Recorded(Profile(), 0.02, {"1": START})
     event = SportingEvent("1", "made_up", "baseball", "baseball_mlb", "MLB", START, "Home", "Away")
     for priced in price([EventBoards(event, AS_OF, 1, {}, {KEY: winner, **lines})], found.profile):
         found.take_priced(priced)

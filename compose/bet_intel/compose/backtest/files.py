@@ -1,16 +1,17 @@
 """The files of a backtest: results and odds as CSV, or recordings."""
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from datetime import UTC
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from bet_intel.compose.backtest.football_csv import Rejected
 from bet_intel.compose.commands.errors import CommandError
-from bet_intel.odds_ingest.domain.quotes import EventOdds
+from bet_intel.odds_ingest.domain.quotes import Answer, Rejection
 from bet_intel.odds_ingest.providers.port import InvalidSourceError
-from bet_intel.odds_ingest.providers.replay.recording import decode_line, read_lines, survey
-from bet_intel.odds_ingest.providers.the_odds_api.parse import parse_response
+from bet_intel.odds_ingest.providers.replay.recording import Contents, decode_line, read_lines, survey
+from bet_intel.odds_ingest.providers.the_odds_api.parse import ParsedResponse, parse_response
 from bet_intel.odds_ingest.providers.the_odds_api.payload import MalformedResponseError
 
 _PROVIDER = "the_odds_api"
@@ -18,12 +19,10 @@ _LARGEST = 64 << 20
 
 
 class Recording(NamedTuple):
-    """A recording that was looked through: the numbers of its readable lines (from 0) with their times."""
+    """A recording that was looked through."""
 
     path: Path
-    lines: dict[int, datetime]
-    is_bare: bool
-    skipped: list[Rejected]
+    contents: Contents
 
 
 def is_csv(path: Path) -> bool:
@@ -51,27 +50,59 @@ def looked_through(path: Path) -> Recording:
         CommandError: it is no recording.
     """
     try:
-        contents = survey(path)
+        return Recording(path, survey(path))
     except InvalidSourceError as error:
         raise CommandError(f"{error}; a backtest takes .csv files, and recordings") from error
-    skipped = [
-        Rejected(f"{path}, {one.where}", one.reason) for snapshot in contents.snapshots for one in snapshot.skipped
+
+
+def answers(recordings: Sequence[Recording]) -> Iterator[Answer]:
+    """Every answer of all recordings in the order of their times, those of one time in the order of paths: the order of
+    `recordings` makes no difference. One answer is in memory; of files, those are open whose times overlap.
+
+    Raises:
+        CommandError: a recording is not what it was when it was looked through.
+    """
+    by_path = sorted(recordings, key=lambda one: str(one.path))
+    order = [
+        (snapshot.captured_at, place, snapshot is recording.contents.snapshots[-1])
+        for place, recording in enumerate(by_path)
+        for snapshot in recording.contents.snapshots
     ]
-    lines = {snapshot.line: snapshot.captured_at for snapshot in contents.snapshots}
-    return Recording(path, lines, contents.is_bare, skipped)
-
-
-def answers(recording: Recording, reject: Callable[[Rejected], None]) -> Iterator[tuple[Sequence[EventOdds], datetime]]:
-    """Every answer of a recording with its time; what cannot be read of it is handed to `reject`."""
-    for number, text in enumerate(read_lines(recording.path)):
-        if number not in recording.lines:
-            continue
+    reading = [_answers(recording) for recording in by_path]
+    for _, place, is_last in sorted(order, key=itemgetter(0)):
         try:
-            payload = text if recording.is_bare else decode_line(text).response
-            parsed = parse_response(payload, provider=_PROVIDER)
-        except MalformedResponseError as error:
-            reject(Rejected(f"{recording.path}, line {number + 1}", str(error)))
-            continue
-        for one in parsed.rejections:
-            reject(Rejected(f"{recording.path}, line {number + 1}: {one.where}", one.reason))
-        yield parsed.events, recording.lines[number].astimezone(UTC)
+            answer = next(reading[place], None)
+        except InvalidSourceError as error:
+            raise CommandError(str(error)) from error
+        if answer is None:
+            raise CommandError(f"{by_path[place].path} became shorter while it was read: start again when it is whole")
+        yield answer
+        if is_last:
+            reading[place].close()
+
+
+def _answers(recording: Recording) -> Generator[Answer]:
+    path, contents = recording
+    snapshots = {snapshot.line: snapshot for snapshot in contents.snapshots}
+    with closing(read_lines(path)) as lines:
+        for number, text in enumerate(lines):
+            snapshot = snapshots.get(number)
+            if snapshot is None:
+                continue
+            parsed = _parsed(text, is_bare=contents.is_bare)
+            leagues = parsed.leagues
+            if not leagues and not parsed.rejections:
+                leagues = contents.shown_until(number)
+            at = f"{path}, line {number + 1}"
+            rejections = (
+                *(Rejection(f"{path}, {one.where}", one.reason) for one in snapshot.skipped),
+                *(Rejection(f"{at}: {one.where}" if one.where else at, one.reason) for one in parsed.rejections),
+            )
+            yield Answer(_PROVIDER, leagues, snapshot.captured_at.astimezone(UTC), tuple(parsed.events), rejections)
+
+
+def _parsed(text: bytes, *, is_bare: bool) -> ParsedResponse:
+    try:
+        return parse_response(text if is_bare else decode_line(text).response, provider=_PROVIDER)
+    except MalformedResponseError as error:
+        return ParsedResponse((), (Rejection("", str(error)),), frozenset())

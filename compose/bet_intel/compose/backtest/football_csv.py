@@ -7,8 +7,6 @@ or 1,95, begin with a byte order mark or not, tell dates as 09/08/19, 09/08/2019
 beside American odds of the same bookmaker a number of 100 or more may be either.
 """
 
-import csv
-import io
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -18,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bet_intel.compose.backtest.csv_rows import NoCsvError, Row, rows_of
 from bet_intel.compose.backtest.sample import BEST, MEAN, RESULT, Prices, Sample
 from bet_intel.odds import FloatArray
 
@@ -117,8 +116,7 @@ class Football:
             UnreadableError: it has no columns of teams, results and odds, two for one thing, American odds for decimal
                 ones, or is no CSV.
         """
-        first, *rows = [*_rows(name, data)] or [[]]
-        header = [column.strip() for column in first]
+        header, rows = _table(name, data)
         width = max((place for place, column in enumerate(header, start=1) if column), default=0)
         places = {what: [p for p, column in enumerate(header) if column in names] for what, names in _NEEDED.items()}
         missing = [f"{what} ({' or '.join(_NEEDED[what])})" for what, found in places.items() if not found]
@@ -130,16 +128,26 @@ class Football:
                 "in the format of football-data.co.uk"
             )
         _check_twins(name, header, [*places.values(), *_places_of(odds).values()])
-        american = _american_boards(name, header, [row for row in rows if not any(map(str.strip, row[width:]))], odds)
-        for number, row in enumerate(rows, start=2):
-            where = f"{name}, line {number}"
-            if any(cell.strip() for cell in row[width:]):
-                # A decimal comma that is not quoted makes a cell of its own: what follows it is under other columns.
-                reason = f"{len(row)} cells under {width} columns: quote a cell with a comma in it"
+        known_width = [row.cells for row in rows if not any(map(str.strip, row.cells[width:]))]
+        american = _american_boards(name, header, known_width, odds)
+        for row in rows:
+            where, cells = f"{name}, line {row.line}", row.cells
+            if row.last > row.line:
+                reason = f"goes on to line {row.last}: a cell has a line break in it, or a quote is left open"
                 self.rejected.append(Rejected(where, reason))
-            elif any(cell.strip() for cell in row):
-                prices = {column: _cell(row, place) for place, column in odds.items()}
-                self._match(where, {what: _cell(row, place) for what, (place,) in places.items()}, prices, american)
+            elif not row.is_empty and not row.ended and len(cells) < width:
+                # Its last price may be the beginning of one: 2 of 23.63.
+                reason = (
+                    f"the file ends without a line break after {len(cells)} of {width} columns: it may be cut there"
+                )
+                self.rejected.append(Rejected(where, reason))
+            elif any(cell.strip() for cell in cells[width:]):
+                # A decimal comma that is not quoted makes a cell of its own: what follows it is under other columns.
+                reason = f"{len(cells)} cells under {width} columns: quote a cell with a comma in it"
+                self.rejected.append(Rejected(where, reason))
+            elif not row.is_empty:
+                prices = {column: _cell(cells, place) for place, column in odds.items()}
+                self._match(where, {what: _cell(cells, place) for what, (place,) in places.items()}, prices, american)
 
     def _match(
         self, where: str, cells: Mapping[str, str], prices: Mapping[_Column, str], american: Set[tuple[str, str, bool]]
@@ -150,9 +158,10 @@ class Football:
             self.rejected.append(Rejected(where, "no teams, or no date"))
         elif home is None or away is None:
             self.rejected.append(Rejected(where, "no result"))
-        elif (before := self.known.setdefault((day, *teams), where)) != where:
-            self.rejected.append(Rejected(where, f"the match of {before} again"))
+        elif (match := (day, *teams)) in self.known:
+            self.rejected.append(Rejected(where, f"the match of {self.known[match]} again"))
         else:
+            self.known[match] = where
             self.matches.append((home, away))
             self.quotes.append(dict(self._prices(where, prices, american)))
 
@@ -244,18 +253,18 @@ def _check_twins(name: str, header: Sequence[str], places: Iterable[Sequence[int
             raise UnreadableError(f"{name} has the columns {columns}, which tell the same: keep one of them")
 
 
-def _rows(name: str, data: bytes) -> Iterator[list[str]]:
+def _table(name: str, data: bytes) -> tuple[list[str], list[Row]]:
+    """The columns, from the first row that is not empty, and the rows below them.
+
+    Raises:
+        UnreadableError: it is no CSV.
+    """
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("cp1252", errors="replace")
-    first = text.partition("\n")[0]
-    delimiter = ";" if first.count(";") > first.count(",") else ","
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        yield from rows
-    except csv.Error as error:
-        raise UnreadableError(f"{name} cannot be read as CSV at line {rows.line_num}: {error}") from error
+        rows = list(rows_of(data))
+    except NoCsvError as error:
+        raise UnreadableError(f"{name} cannot be read as CSV at {error}") from error
+    head = next((place for place, row in enumerate(rows) if not row.is_empty), len(rows))
+    return [column.strip() for row in rows[head : head + 1] for column in row.cells], rows[head + 1 :]
 
 
 def _cell(row: Sequence[str], place: int) -> str:

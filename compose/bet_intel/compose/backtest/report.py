@@ -43,12 +43,13 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class ValueBets(msgspec.Struct, frozen=True):
-    """Bets on prices that beat the fair price of their moment. EVs per unit staked; `closing_ev` is no-vig CLV,
-    price × fair probability at the start − 1, `raw_clv` is price / closing price − 1, `beat_the_close` the share of
-    `judged` bets with a positive closing EV, `roi` the profit per unit staked, null without results."""
+    """Bets on prices that beat the fair price of their moment, on so many `matches`. EVs per unit staked; `closing_ev`
+    is no-vig CLV, price × fair probability at the start − 1, `raw_clv` is price / closing price − 1, `beat_the_close`
+    the share of `judged` bets with a positive closing EV, `roi` the profit per unit staked, null without results."""
 
     rule: str
     bets: int
+    matches: int
     judged: int
     ev: Figure
     closing_ev: Figure
@@ -73,11 +74,15 @@ class Calibration(msgspec.Struct, frozen=True):
 
 
 class MarketReport(msgspec.Struct, frozen=True):
-    """A kind of market. `judged_by` is result, or closing (the consensus at the start) where results are not known."""
+    """A kind of market. `judged_by` is result, or closing (the consensus at the start) where results are not known.
+    `matches` is how many the markets are of, `unclosed` of recordings how many more were seen and have no consensus at
+    the start."""
 
     market: str
     outcomes: int
     markets: int
+    matches: int
+    unclosed: int
     judged_by: str
     reference: str
     scores: list[Score]
@@ -92,8 +97,11 @@ class Rejection(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
+    """`not_started`: events of recordings that had not started when these end, and are left out."""
+
     files: list[str]
     resamples: int
     seed: int
     markets: list[MarketReport]
+    not_started: int
     rejected: list[Rejection]

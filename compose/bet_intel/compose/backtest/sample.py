@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
+from bet_intel.compose.backtest.scoring import IntArray
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.odds import FloatArray
 
@@ -33,6 +36,8 @@ class Sample:
     `judged_by` is `result`; the consensus at the start where it is `closing`. NaN where neither is known. winning: how
     many outcomes win, which is what probabilities add up to. sport: what overrides of a profile go by. pool: how the
     engine pools other prices (n, b, m) of these markets by a profile, where more is known of them than back prices.
+    match: (m,), which match each market is of; each of its own where None. unclosed: how many markets of the kind were
+    seen and are not among the m, having no consensus at the start.
     """
 
     market: str
@@ -45,7 +50,14 @@ class Sample:
     winning: int = 1
     sport: str = ""
     pool: Callable[[FloatArray, Profile], FloatArray] | None = None
+    match: IntArray | None = None
+    unclosed: int = 0
 
     @property
     def size(self) -> int:
         return int(self.truth.shape[1])
+
+    @property
+    def matches(self) -> IntArray:
+        """(m,), which match each market is of."""
+        return np.arange(self.size) if self.match is None else self.match

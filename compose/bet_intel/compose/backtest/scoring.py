@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 from bet_intel.odds import FloatArray
 
+IntArray = npt.NDArray[np.int64]
+
 _CHUNK = 50
 
 
@@ -41,18 +43,25 @@ def brier(probability: FloatArray, truth: FloatArray) -> FloatArray:
 
 
 class Bootstrap:
-    """Percentile intervals (Efron 1979) of means over `size` markets: the markets are drawn anew, with replacement,
-    `resamples` times, the same for everything that is estimated. `step` is told how many were drawn."""
+    """Percentile intervals (Efron 1979) of means over `size` markets: the matches are drawn anew, with replacement,
+    `resamples` times, the same for everything that is estimated. `step` is told how many were drawn.
 
-    def __init__(self, size: int, resamples: int, seed: int) -> None:
-        self._size = size
+    matches: (size,), which match each market is of; each of its own where None. A match is drawn with all that is of
+    it (Davison and Hinkley 1997, 3.8): markets of one match are right or wrong together, and as many as they are, they
+    tell little more than one.
+    """
+
+    def __init__(self, size: int, resamples: int, seed: int, matches: IntArray | None = None) -> None:
+        self._match = np.arange(size) if matches is None else np.unique(matches, return_inverse=True)[1]
+        self._size = int(self._match.max(initial=-1)) + 1
         self._resamples = resamples
         self._seed = seed
 
     def estimates(self, values: FloatArray, step: Callable[[int], None] = lambda _: None) -> list[Estimate]:
-        """For each row of `values` (k, m) the mean over what is not NaN; all NaN where nothing is."""
+        """For each row of `values` (k, m) the mean over what is not NaN; all NaN where nothing is. Of one match alone
+        there is no interval: it would come out as certain."""
         present = ~np.isnan(values)
-        stacked = np.concatenate([np.where(present, values, 0.0), present.astype(np.float64)]).T
+        stacked = self._by_match(np.concatenate([np.where(present, values, 0.0), present.astype(np.float64)]).T)
         rng = np.random.default_rng(self._seed)
         drawn: list[npt.NDArray[np.float64]] = []
         for begin in range(0, self._resamples, _CHUNK):
@@ -64,10 +73,18 @@ class Bootstrap:
         means = np.concatenate(drawn)
         whole = _means(np.ones((1, self._size)) @ stacked)[0]
         low, high = np.full(len(values), np.nan), np.full(len(values), np.nan)
-        known = ~np.isnan(whole)
+        known = (stacked[:, len(values) :] > 0.0).sum(axis=0) > 1
         if known.any():
             low[known], high[known] = np.nanpercentile(means[:, known], (2.5, 97.5), axis=0)
         return [Estimate(*map(float, row)) for row in zip(whole, low, high, strict=True)]
+
+    def _by_match(self, markets: FloatArray) -> FloatArray:
+        """(size, k) → (matches, k), the sums over the markets of each match."""
+        if self._size == len(markets):
+            return markets
+        sums = np.zeros((self._size, markets.shape[1]))
+        np.add.at(sums, self._match, markets)
+        return sums
 
 
 def _means(sums: FloatArray) -> FloatArray:

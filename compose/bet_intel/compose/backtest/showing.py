@@ -12,6 +12,8 @@ _NUMBERS = ("markets", "log loss", "95 %", "Brier", "Brier 95 %", "difference")
 def show(report: Report) -> None:
     for market in report.markets:
         _market(market)
+    if report.not_started:
+        print(f"\n{report.not_started:,} events had not started when the recordings end: they are left out")
     if report.rejected:
         print(f"\n{len(report.rejected):,} rejected, such as:")
         for one in report.rejected[:_REJECTED_SHOWN]:
@@ -20,7 +22,10 @@ def show(report: Report) -> None:
 
 def _market(report: MarketReport) -> None:
     judged = "by results" if report.judged_by == "result" else "by the consensus at the start"
-    print(f"\n{report.market} ({report.outcomes} outcomes): {report.markets:,} markets, judged {judged}")
+    of = "" if report.matches == report.markets else f" of {report.matches:,} matches"
+    print(f"\n{report.market} ({report.outcomes} outcomes): {report.markets:,} markets{of}, judged {judged}")
+    if report.unclosed:
+        print(f"{report.unclosed:,} more have no consensus at the start, and are not scored")
     by_method = [one for one in report.scores if one.name == report.reference]
     methods = {one.method for one in report.scores if one.kind == "profile"}
     by_name = [one for one in report.scores if one.method in methods]
@@ -66,7 +71,7 @@ def _scores(scores: Iterable[Score]) -> None:
 
 def _bets(bets: ValueBets) -> None:
     print(f"\nvalue bets: {bets.rule}")
-    print(f"  {bets.bets:,} bets, of which {bets.judged:,} have a fair closing price")
+    print(f"  {bets.bets:,} bets on {bets.matches:,} matches, of which {bets.judged:,} have a fair closing price")
     if bets.bets:
         beat = "" if bets.beat_the_close is None else f"  {bets.beat_the_close:.0%} beat the close"
         print(f"  EV {_share(bets.ev)}")
@@ -85,4 +90,5 @@ def _interval(figure: Figure) -> str:
 
 
 def _share(figure: Figure) -> str:
-    return f"{percent(figure.value)} ({percent(figure.low)} … {percent(figure.high)})"
+    interval = "" if figure.low is None else f" ({percent(figure.low)} … {percent(figure.high)})"
+    return f"{percent(figure.value)}{interval}"

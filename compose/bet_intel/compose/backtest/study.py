@@ -51,7 +51,7 @@ def study(sample: Sample, question: Question, bets: ValueBets | None, step: Step
     """Score everything in `sample`; `bets` are those made elsewhere, if any."""
     series = [one for one in _series(sample, question) if not np.isnan(one.probability).all()]
     differences = list(_differences(sample, question))
-    bootstrap = Bootstrap(sample.size, question.resamples, question.seed)
+    bootstrap = Bootstrap(sample.size, question.resamples, question.seed, sample.match)
     losses = [log_loss(one.probability, sample.truth) for one in series]
     scores = [brier(one.probability, sample.truth) for one in series]
     estimates = bootstrap.estimates(np.stack([*losses, *scores]), step)
@@ -65,6 +65,8 @@ def study(sample: Sample, question: Question, bets: ValueBets | None, step: Step
         sample.market,
         len(sample.outcomes),
         sample.size,
+        np.unique(sample.matches).size,
+        sample.unclosed,
         sample.judged_by,
         question.reference,
         [

@@ -2,14 +2,15 @@
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter, validators
 
-from bet_intel.compose.backtest.files import Recording, answers, csv_bytes, is_csv, looked_through
+from bet_intel.compose.backtest.closings import starts
+from bet_intel.compose.backtest.files import answers, csv_bytes, is_csv, looked_through
 from bet_intel.compose.backtest.football_csv import Football, Rejected, UnreadableError
 from bet_intel.compose.backtest.plot import NoPlottingLibraryError, draw, require_library
 from bet_intel.compose.backtest.recorded import Recorded
@@ -22,8 +23,10 @@ from bet_intel.compose.commands.output import complain, print_json
 from bet_intel.compose.pricing.profiles import named_profile
 from bet_intel.ev_engine.domain.profile import CONSENSUS
 from bet_intel.odds import Method
+from bet_intel.odds_ingest.domain.quotes import Answer
 
 _REFERENCE = "pinnacle"
+_STARTS, _ANSWERS = "starts", "answers"
 _SHARE = validators.Number(gte=0, lt=1)
 
 
@@ -83,12 +86,12 @@ def backtest_command(
         raise CommandError(str(error)) from error
     paths = [Path(file).expanduser() for file in files]
     if all(is_csv(path) for path in paths):
-        markets, rejected = _of_results(paths, question)
+        markets, not_started, rejected = _of_results(paths, question)
     elif any(is_csv(path) for path in paths):
         raise UsageError("results (.csv) and recordings are backtests of their own: give one kind at a time")
     else:
-        markets, rejected = _of_recordings(paths, question)
-    report = Report(list(files), resamples, seed, markets, [Rejection(*one) for one in rejected])
+        markets, not_started, rejected = _of_recordings(paths, question)
+    report = Report(list(files), resamples, seed, markets, not_started, [Rejection(*one) for one in rejected])
     if json:
         print_json(report)
     else:
@@ -96,7 +99,7 @@ def backtest_command(
     return 0 if plot is None or _plotted(markets, Path(plot).expanduser()) else 1
 
 
-def _of_results(paths: Sequence[Path], question: Question) -> tuple[list[MarketReport], list[Rejected]]:
+def _of_results(paths: Sequence[Path], question: Question) -> tuple[list[MarketReport], int, list[Rejected]]:
     football = Football()
     for path in paths:
         try:
@@ -110,22 +113,23 @@ def _of_results(paths: Sequence[Path], question: Question) -> tuple[list[MarketR
     _check_reference(question.reference, samples)
     with _progress({sample.market: steps(question) for sample in samples}) as step_of:
         reports = [study(sample, question, None, step_of(sample.market)) for sample in samples]
-    return reports, football.rejected
+    return reports, 0, football.rejected
 
 
-def _of_recordings(paths: Sequence[Path], question: Question) -> tuple[list[MarketReport], list[Rejected]]:
+def _of_recordings(paths: Sequence[Path], question: Question) -> tuple[list[MarketReport], int, list[Rejected]]:
     recordings = [looked_through(path) for path in paths]
-    rejected = [one for recording in recordings for one in recording.skipped]
-    recorded = Recorded(next(iter(question.profiles.values())), question.min_ev)
-    with _progress({_title(recording): len(recording.lines) for recording in recordings}) as step_of:
-        for recording in recordings:
-            step = step_of(_title(recording))
-            for events, as_of in answers(recording, rejected.append):
-                recorded.take(events, as_of)
-                step(1)
+    rejected: list[Rejected] = []
+    count = sum(len(recording.contents.snapshots) for recording in recordings)
+    with _progress({_STARTS: count, _ANSWERS: count}) as step_of:
+        begun = starts(_counted(answers(recordings), step_of(_STARTS)))
+        recorded = Recorded(next(iter(question.profiles.values())), question.min_ev, begun.by_event)
+        for answer in _counted(answers(recordings), step_of(_ANSWERS)):
+            rejected += [Rejected(*one) for one in answer.rejections]
+            recorded.take(answer)
     samples = recorded.samples()
     if not samples:
-        raise CommandError("no market in these recordings has a fair price before its start: nothing can be scored")
+        later = f" ({begun.not_started:,} events had not started when they end)" if begun.not_started else ""
+        raise CommandError(f"no market in these recordings has a fair price at its start{later}: nothing can be scored")
     _check_reference(question.reference, samples)
     with _progress({_name(sample.market, len(sample.outcomes)): steps(question) for sample in samples}) as step_of:
         reports = []
@@ -133,15 +137,17 @@ def _of_recordings(paths: Sequence[Path], question: Question) -> tuple[list[Mark
             outcomes = len(sample.outcomes)
             bets = recorded.bets(sample.market, outcomes, question.resamples, question.seed)
             reports.append(study(sample, question, bets, step_of(_name(sample.market, outcomes))))
-    return reports, rejected
+    return reports, begun.not_started, rejected
+
+
+def _counted(answers: Iterable[Answer], step: Step) -> Iterator[Answer]:
+    for answer in answers:
+        yield answer
+        step(1)
 
 
 def _name(market: str, outcomes: int) -> str:
     return f"{market} ({outcomes} outcomes)"
-
-
-def _title(recording: Recording) -> str:
-    return recording.path.name
 
 
 @contextmanager

@@ -104,7 +104,7 @@ class ReplayProvider:
         leagues = parsed.leagues
         if not leagues and not parsed.rejections:
             # Empty: nothing is left of all that was shown. (A response of which nothing could be read speaks for none.)
-            leagues = self._shown_until(snapshot.line)
+            leagues = self._contents.shown_until(snapshot.line)
         is_last = index + 1 == len(self._starts)
         due_in = 0.0
         if self._speed is not None and not is_last:
@@ -159,10 +159,3 @@ class ReplayProvider:
             f"{self._path}, line {snapshot.line + 1}: the recording is no longer what it was when it was opened; start "
             "again with a file that is not being written to"
         )
-
-    def _shown_until(self, line: int) -> frozenset[str]:
-        """What an empty answer speaks for: where leagues were only ever shown one by one, nobody can tell."""
-        shown = frozenset(key for key, first in self._contents.shown_from.items() if first <= line)
-        together = self._contents.together_from
-        one_by_one = len(shown) > 1 and (together is None or together > line)
-        return frozenset() if one_by_one else shown

@@ -66,6 +66,13 @@ class Contents(NamedTuple):
     together_from: int | None = None
     is_bare: bool = False
 
+    def shown_until(self, line: int) -> frozenset[str]:
+        """What an empty answer at that line speaks for: where leagues were only ever shown one by one, nobody can
+        tell."""
+        shown = frozenset(key for key, first in self.shown_from.items() if first <= line)
+        one_by_one = len(shown) > 1 and (self.together_from is None or self.together_from > line)
+        return frozenset() if one_by_one else shown
+
 
 def survey(path: Path, now: datetime | None = None) -> Contents:
     """Read a recording once from end to end. A response that tells no time was taken by `now`, where that is told.
