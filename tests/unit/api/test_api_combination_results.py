@@ -116,3 +116,14 @@ def test_of_a_double_chance_two_legs_win() -> None:
     ]
     assert one.explanation[-2].endswith("(1/1.550 + 1/1.600 + 1/1.450)/2 = 98.0 % of what is returned.")
     assert one.explanation[-1] == "2 legs always win: +2.1 % of the stake is certain, before rounding."
+
+
+def test_each_leg_has_the_name_that_its_price_is_told_under() -> None:
+    featured, other = (sides("Over", "Under", best) for best in ((2.08, 1.5), (1.5, 2.06)))
+    one = seen({line("totals", 6.5): featured, line("alternate_totals", 6.5): other})[6.5]
+    assert one.kind == "arbitrage"
+    assert [(leg.outcome, leg.market.market, leg.market.line, leg.market.category) for leg in one.legs] == [
+        ("Over", "totals", 6.5, "main"),
+        ("Under", "alternate_totals", 6.5, "alternate"),
+    ]
+    assert some(one.stakes.worst_profit) > 0

@@ -174,3 +174,46 @@ def test_two_of_three_outcomes_win() -> None:
     assert not [one for one in found({line("double_chance", None): board({**fair, **held})}) if one.cost < 1]
     suspended = board({**fair, **best}, status=MarketStatus.SUSPENDED)
     assert found({line("double_chance", None): suspended}) == ()
+
+
+# A line of 8.5 that is told under two names, best on one side under each.
+_FEATURED = board({**{name: {"Over": 1.91, "Under": 1.91} for name in FAIR}, "low": {"Over": 2.06, "Under": 1.85}})
+_ALTERNATE = board({**{name: {"Over": 1.90, "Under": 1.90} for name in FAIR}, "high": {"Over": 1.85, "Under": 2.04}})
+
+
+@pytest.mark.parametrize("featured", ["totals", "player_hits"])
+def test_a_line_under_two_names_is_covered_by_the_prices_of_both(featured: str) -> None:
+    other = "alternate_totals" if featured == "totals" else "player_hits_alternate"
+    (one,) = found({line(featured, 8.5): _FEATURED, line(other, 8.5): _ALTERNATE})
+    assert legs(one) == (("Over", "low", 2.06), ("Under", "high", 2.04))
+    assert [leg.market.key.market for leg in one.legs] == [featured, other]
+    cost = 1 / 2.06 + 1 / 2.04
+    assert one.kind is Kind.ARBITRAGE
+    assert one.ev == pytest.approx(1 / cost - 1)
+
+
+def test_it_is_listed_under_the_name_of_its_featured_line() -> None:
+    (one,) = found({line("totals", 8.5): _ALTERNATE, line("alternate_totals", 8.5): _FEATURED})
+    assert legs(one) == (("Under", "high", 2.04), ("Over", "low", 2.06))
+    assert one.market.key.market == "totals"
+
+
+def test_what_is_the_same_under_both_names_is_found_once() -> None:
+    both = board({**FAIR, **HIGH}), board({**FAIR, **HIGH})
+    (one,) = found(dict(zip((line("spreads", 0.0), line("alternate_spreads", 0.0)), both, strict=True)))
+    assert {leg.market.key.market for leg in one.legs} == {"spreads"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [line("alternate_totals", 9.5), line("alternate_team_totals", 8.5, "Home"), MarketKey("totals", "h1", 8.5, "")],
+)
+def test_another_line_is_not_the_same_bet(other: MarketKey) -> None:
+    combinations = found({line("totals", 8.5): _FEATURED, other: _ALTERNATE})
+    assert Kind.ARBITRAGE not in [one.kind for one in combinations]
+
+
+def test_a_bookmaker_that_beats_itself_under_another_name_is_no_arbitrage() -> None:
+    dear = {name: {"Over": 1.80, "Under": 1.80} for name in FAIR}
+    one, two = (board({**dear, "same": {"Over": at, "Under": 3.9 - at}}) for at in (2.1, 1.8))
+    assert found({line("totals", 8.5): one, line("alternate_totals", 8.5): two}) == ()

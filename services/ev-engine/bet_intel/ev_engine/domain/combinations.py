@@ -8,19 +8,28 @@ beats itself is in error. Where one of the best prices looks like an error, the 
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
 from bet_intel.ev_engine.domain.boards import EventBoards, MarketStatus
-from bet_intel.ev_engine.domain.legs import Bet, Leg, bet, choices
-from bet_intel.ev_engine.domain.priced import PricedMarket, Side
+from bet_intel.ev_engine.domain.legs import Bet, Leg, Way, bet, choices
+from bet_intel.ev_engine.domain.priced import Offers, PricedMarket, Side
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.ev_engine.domain.tensors import Scopes
-from bet_intel.odds import base_market, liability_step, stake_shares, survives_rounding, threshold, winning_band
+from bet_intel.odds import (
+    base_market,
+    is_alternate,
+    liability_step,
+    stake_shares,
+    survives_rounding,
+    threshold,
+    winning_band,
+)
 
 _OVER = "Over"
+_BACK, _LAY = Side.BACK, Side.LAY
 
 
 class Kind(StrEnum):
@@ -63,17 +72,20 @@ def combinations(boards: EventBoards, scopes: Scopes, markets: Sequence[PricedMa
     if boards.as_of >= boards.event.commence_time:
         return ()
     found: list[Combination] = []
-    by_line: defaultdict[tuple[str, str, str], list[tuple[PricedMarket, float]]] = defaultdict(list)
+    by_line: defaultdict[tuple[str, str, str], list[_Told]] = defaultdict(list)
     for market in markets:
         if market.offers is None or market.board.status is not MarketStatus.OPEN or market.fair.reason in _UNSOUND:
             continue
-        plausible = scopes.at(boards, market.key).bounds[market.category].plausible_ev
-        if market.offers.covering:
-            found += _covering(market, plausible, boards, scopes)
+        told = _Told(market, market.offers, scopes.at(boards, market.key).bounds[market.category].plausible_ev)
         if market.key.line is not None and len(market.board.outcomes) == 2:
             name = base_market(market.key.market)
-            by_line[name, market.key.period, market.key.subject].append((market, plausible))
+            by_line[name, market.key.period, market.key.subject].append(told)
+        elif market.offers.covering:
+            found += _covering((told,), boards, scopes)
     for lines in by_line.values():
+        for same in _same_line(lines):
+            if same[0].offers.covering if len(same) == 1 else _may_cover(same, scopes.profile):
+                found += _covering(same, boards, scopes)
         if len(lines) > 1:
             found += _middles(lines, boards, scopes)
     return tuple(found)
@@ -82,16 +94,55 @@ def combinations(boards: EventBoards, scopes: Scopes, markets: Sequence[PricedMa
 _UNSOUND = frozenset({"not_mutually_exclusive"})
 
 
-def _covering(market: PricedMarket, plausible: float, boards: EventBoards, scopes: Scopes) -> Iterator[Combination]:
-    """Every way to cover the outcomes: all by backing, or one by backing and laying it."""
-    outcomes = range(len(market.board.outcomes))
-    if len(outcomes) == 2:
+class _Told(NamedTuple):
+    """A market that is open, what it offers, and what a price of it may be worth and be no mistake."""
+
+    market: PricedMarket
+    offers: Offers
+    plausible: float
+
+    def to(self, outcome: int, side: Side) -> Way:
+        return Way(self.market, self.plausible, outcome, side)
+
+
+def _same_line(lines: Sequence[_Told]) -> Iterable[Sequence[_Told]]:
+    """Each line with all the names that it is told under, its featured one first."""
+    by_line: defaultdict[tuple[float | None, frozenset[str]], list[_Told]] = defaultdict(list)
+    # Of prices that are the same under both names the featured one is taken.
+    for told in sorted(lines, key=lambda told: is_alternate(told.market.key.market)):
+        by_line[told.market.key.line, frozenset(told.market.board.outcomes)].append(told)
+    return by_line.values()
+
+
+def _place(told: _Told, outcome: str) -> int:
+    return told.market.board.outcomes.index(outcome)
+
+
+def _may_cover(same: Sequence[_Told], profile: Profile) -> bool:
+    """Whether the best prices of a line under all its names cover it: what `Offers.covering` is within one."""
+    cost = 0.0
+    for outcome in same[0].market.board.outcomes:
+        offered = []
+        for told in same:
+            at = _place(told, outcome)
+            offered += [told.offers.back.item(at), told.offers.lay.item(1 - at)]
+        best = max([net for net in offered if not math.isnan(net)], default=0.0)
+        cost += 1.0 / best if best else math.inf
+    return cost <= 1.0 + profile.low_hold
+
+
+def _covering(same: Sequence[_Told], boards: EventBoards, scopes: Scopes) -> Iterator[Combination]:
+    """Every way to cover the outcomes of a market, of two by all its names: all by backing, or one by backing and
+    laying it."""
+    market = same[0].market
+    if len(market.board.outcomes) == 2:
         # Laying one is backing the other.
-        either = [bet(market, plausible, (o, Side.BACK), (1 - o, Side.LAY)) for o in outcomes]
-        ways = [(either, 1)]
+        ways = [([bet(*_either(same, outcome)) for outcome in market.board.outcomes], 1)]
     else:
-        back = [bet(market, plausible, (o, Side.BACK)) for o in outcomes]
-        lay = [bet(market, plausible, (o, Side.LAY)) for o in outcomes]
+        (told,) = same
+        outcomes = range(len(market.board.outcomes))
+        back = [bet(told.to(o, _BACK)) for o in outcomes]
+        lay = [bet(told.to(o, _LAY)) for o in outcomes]
         ways = [(back, market.fair.winning)] + [([back[o], lay[o]], 1) for o in outcomes]
     for bets, winning in ways:
         for legs, cost in choices(bets, 1.0 + scopes.profile.low_hold, scopes.profile, winning):
@@ -100,8 +151,17 @@ def _covering(market: PricedMarket, plausible: float, boards: EventBoards, scope
                 yield combination
 
 
+def _either(same: Sequence[_Told], outcome: str) -> Iterator[Way]:
+    for told in same:
+        at = _place(told, outcome)
+        yield told.to(at, _BACK)
+        yield told.to(1 - at, _LAY)
+
+
 def _covered(legs: Sequence[Leg], cost: float, winning: int, boards: EventBoards, scopes: Scopes) -> Combination | None:
     profile = scopes.profile
+    # Listed under the name of its first leg: the featured one, where there is one.
+    legs = sorted(legs, key=lambda leg: is_alternate(leg.market.key.market))
     staked = _staked(legs, stake_shares([leg.net_price for leg in legs]), boards, scopes)
     if cost < 1.0 and not _survives_rounding(staked, profile.stake, winning):
         return None
@@ -126,9 +186,9 @@ def _survives_rounding(legs: Sequence[Leg], stake: Decimal, winning: int) -> boo
     return survives_rounding([leg.net_price for leg in legs], stake, steps, limits, winning)
 
 
-def _middles(lines: Sequence[tuple[PricedMarket, float]], boards: EventBoards, scopes: Scopes) -> Iterator[Combination]:
+def _middles(lines: Sequence[_Told], boards: EventBoards, scopes: Scopes) -> Iterator[Combination]:
     """Pairs of lines t₁ < t₂ of the quantity that both are about, backed above t₁ and below t₂."""
-    sides = [side for each in lines if (side := _sides(*each, boards.event.home)) is not None]
+    sides = [side for each in lines if (side := _sides(each, boards.event.home)) is not None]
     ordered = sorted(sides, key=lambda side: (side.threshold, side.market.key.market))
     most = 1.0 + scopes.profile.middle_cost
     for place, lower in enumerate(ordered):
@@ -149,7 +209,8 @@ class _Sides(NamedTuple):
     below: Bet
 
 
-def _sides(market: PricedMarket, plausible: float, home: str) -> _Sides | None:
+def _sides(told: _Told, home: str) -> _Sides | None:
+    market = told.market
     line, outcomes = market.key.line, market.board.outcomes
     if line is None or threshold(line) is None:
         return None
@@ -158,7 +219,7 @@ def _sides(market: PricedMarket, plausible: float, home: str) -> _Sides | None:
     if upper not in outcomes:
         return None
     above = outcomes.index(upper)
-    back = [bet(market, plausible, (o, Side.BACK)) for o in (above, 1 - above)]
+    back = [bet(told.to(o, _BACK)) for o in (above, 1 - above)]
     return _Sides(market, at, *back)
 
 

@@ -73,29 +73,35 @@ class Leg(NamedTuple):
         return None if ways is None else ways.won
 
 
-class Bet(NamedTuple):
-    """What is to win, by one of `ways`: (outcome, side) of a market whose prices are worth `plausible` at most. `best`:
-    its highest price, None where there is none."""
+class Way(NamedTuple):
+    """A bet on an outcome of a market, whose prices are worth `plausible` at most."""
 
     market: PricedMarket
     plausible: float
-    ways: tuple[tuple[int, Side], ...]
+    outcome: int
+    side: Side
+
+
+class Bet(NamedTuple):
+    """What is to win, by one of `ways`. `best`: its highest price, None where there is none."""
+
+    ways: tuple[Way, ...]
     best: Leg | None
 
     def ranked(self) -> list[Leg]:
         """Every fresh price, the highest first."""
-        found = [leg for outcome, side in self.ways for leg in _every(self.market, self.plausible, outcome, side)]
+        found = [leg for way in self.ways for leg in _every(*way)]
         found.sort(key=lambda leg: -leg.net_price)
         return found
 
 
-def bet(market: PricedMarket, plausible: float, *ways: tuple[int, Side]) -> Bet:
+def bet(*ways: Way) -> Bet:
     best = None
-    for outcome, side in ways:
-        leg = _best(market, plausible, outcome, side)
+    for way in ways:
+        leg = _best(*way)
         if leg is not None and (best is None or leg.net_price > best.net_price):
             best = leg
-    return Bet(market, plausible, ways, best)
+    return Bet(ways, best)
 
 
 def cost_of(legs: Sequence[Leg], winning: int = 1) -> float:
