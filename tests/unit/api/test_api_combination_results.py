@@ -127,3 +127,21 @@ def test_each_leg_has_the_name_that_its_price_is_told_under() -> None:
         ("Under", "alternate_totals", 6.5, "alternate"),
     ]
     assert some(one.stakes.worst_profit) > 0
+
+
+def test_of_three_lays_two_win() -> None:
+    three = ("Away", "Draw", "Home")
+    back, lay = ({key: dict.fromkeys(three, at) for key in ("smarkets", "matchbook")} for at in (2.6, 3.2))
+    lay["smarkets"] |= {"Away": 2.9, "Home": 2.9}
+    lay["matchbook"] |= {"Draw": 2.9}
+    fair = {name: dict.fromkeys(three, 2.6) for name in SIX}
+    one = seen({line("h2h", None): board({**fair, **back}, lay)})[None]
+    # Of a lay what is staked is its liability: it wins that over (d − 1), less the commission.
+    won = [some(leg.stake) * Decimal("0.98") / Decimal("1.9") for leg in one.legs]
+    lost = [some(leg.stake) for leg in one.legs]
+    results = [sum(won) - won[came] - lost[came] for came in range(3)]
+    assert float(some(one.stakes.worst_profit)) == pytest.approx(float(min(results)), abs=0.02)
+    assert some(one.stakes.worst_profit) > 0
+    assert one.explanation[0].startswith("Lay Away at 2.90 with ")
+    assert one.explanation[-2].endswith("(1/1.516 + 1/1.516 + 1/1.516)/2 = 99.0 % of what is returned.")
+    assert one.explanation[-1] == "2 legs always win: +1.1 % of the stake is certain, before rounding."

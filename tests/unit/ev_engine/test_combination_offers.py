@@ -8,6 +8,7 @@ import pytest
 
 from bet_intel.ev_engine.domain.boards import Board, MarketKey, MarketStatus
 from bet_intel.ev_engine.domain.combinations import Combination, Kind
+from bet_intel.ev_engine.domain.priced import Side
 from bet_intel.ev_engine.domain.pricing import price
 from bet_intel.ev_engine.domain.profile import Bookmaker, Category, Override, Profile
 from bet_intel.odds import Method
@@ -217,3 +218,46 @@ def test_a_bookmaker_that_beats_itself_under_another_name_is_no_arbitrage() -> N
     dear = {name: {"Over": 1.80, "Under": 1.80} for name in FAIR}
     one, two = (board({**dear, "same": {"Over": at, "Under": 3.9 - at}}) for at in (2.1, 1.8))
     assert found({line("totals", 8.5): one, line("alternate_totals", 8.5): two}) == ()
+
+
+_THREE = ("Away", "Draw", "Home")
+
+
+def laid(matchbook: float) -> Board:
+    """Away and Home are laid at 2.9 by one exchange, the draw by another; backing covers nothing."""
+    back, lay = ({key: dict.fromkeys(_THREE, at) for key in ("smarkets", "matchbook")} for at in (2.6, 3.2))
+    lay["smarkets"] |= {"Away": 2.9, "Home": 2.9}
+    lay["matchbook"] |= {"Draw": matchbook}
+    return board({**{name: dict.fromkeys(_THREE, 2.6) for name in FAIR}, **back}, lay)
+
+
+def test_laying_every_outcome_wins_all_lays_but_one() -> None:
+    """2.9 net of 2 % returns 1 + .98/1.9 per unit of liability: 3/1.5158 is 1.979 of the 2 that is returned."""
+    (one,) = found({H2H: laid(2.9)})
+    assert legs(one) == (("Away", "smarkets", 2.9), ("Draw", "matchbook", 2.9), ("Home", "smarkets", 2.9))
+    assert {leg.side for leg in one.legs} == {Side.LAY}
+    assert one.kind is Kind.ARBITRAGE
+    assert one.cost == pytest.approx(3 / (1 + 0.98 / 1.9) / 2)
+    assert one.ev == pytest.approx(0.0105, abs=0.00005)
+    for won in range(3):
+        returned = sum(leg.share * leg.net_price for place, leg in enumerate(one.legs) if place != won)
+        assert returned == pytest.approx(1 / one.cost)
+
+
+def test_lays_that_cost_more_than_they_return_are_a_low_hold_or_nothing() -> None:
+    (one,) = found({H2H: laid(3.1)})
+    assert (one.kind, one.ev < 0) == (Kind.LOW_HOLD, True)
+    assert found({H2H: laid(3.2)}, replace(Profile(), low_hold=0.005)) == ()
+
+
+def test_where_two_of_three_outcomes_win_one_lay_does() -> None:
+    """Double chance laid at 1.4, 1.4 and 1.5: one of the three does not come."""
+    outcomes = ("12", "1X", "X2")
+    fair = {name: dict.fromkeys(outcomes, 1.44) for name in FAIR}
+    back = {key: dict.fromkeys(outcomes, 1.42) for key in ("smarkets", "matchbook")}
+    lay = {"smarkets": {"12": 1.45, "1X": 1.45, "X2": 1.6}, "matchbook": {"12": 1.6, "1X": 1.6, "X2": 1.49}}
+    loose = replace(Profile(), bounds={key: replace(b, plausible_ev=1.0) for key, b in Profile().bounds.items()})
+    combinations = found({line("double_chance", None): board({**fair, **back}, lay)}, loose)
+    (one,) = (each for each in combinations if len(each.legs) == 3)
+    assert {leg.side for leg in one.legs} == {Side.LAY}
+    assert one.cost == pytest.approx(2 / (1 + 0.98 / 0.45) + 1 / (1 + 0.98 / 0.49))

@@ -1,7 +1,7 @@
 """Bets on several outcomes that are worth more together: arbitrages, low holds and middles.
 
 An arbitrage or a low hold covers every outcome of one market by the best fresh net prices, at a sum of their inverses
-below 1, or a little above it; where several outcomes win, below their number. A middle backs both sides of a market at
+below 1, or a little above it; where several of the bets win, below their number. A middle backs both sides of a market at
 lines that leave a band between them, in which both win. Every bet has its legs at two bookmakers or more: one that
 beats itself is in error. Where one of the best prices looks like an error, the best of the others are looked at too.
 """
@@ -80,7 +80,7 @@ def combinations(boards: EventBoards, scopes: Scopes, markets: Sequence[PricedMa
         if market.key.line is not None and len(market.board.outcomes) == 2:
             name = base_market(market.key.market)
             by_line[name, market.key.period, market.key.subject].append(told)
-        elif market.offers.covering:
+        elif market.offers.covering or _lays_cover(told, scopes.profile):
             found += _covering((told,), boards, scopes)
     for lines in by_line.values():
         for same in _same_line(lines):
@@ -131,9 +131,22 @@ def _may_cover(same: Sequence[_Told], profile: Profile) -> bool:
     return cost <= 1.0 + profile.low_hold
 
 
+def _lays_cover(told: _Told, profile: Profile) -> bool:
+    """Whether the best lays of more than two outcomes cover them, of which `Offers.covering` says nothing."""
+    if told.offers.fresh_lay is None or len(told.market.board.outcomes) == 2:
+        return False
+    cost = sum([1.0 / net for net in told.offers.lay.tolist()]) / _losing(told.market)
+    return cost <= 1.0 + profile.low_hold  # not where a lay is missing
+
+
+def _losing(market: PricedMarket) -> int:
+    """How many outcomes do not come, whose lays win."""
+    return len(market.board.outcomes) - market.fair.winning
+
+
 def _covering(same: Sequence[_Told], boards: EventBoards, scopes: Scopes) -> Iterator[Combination]:
-    """Every way to cover the outcomes of a market, of two by all its names: all by backing, or one by backing and
-    laying it."""
+    """Every way to cover the outcomes of a market, of two by all its names: all by backing, all by laying,
+    or one by backing and laying it."""
     market = same[0].market
     if len(market.board.outcomes) == 2:
         # Laying one is backing the other.
@@ -143,7 +156,7 @@ def _covering(same: Sequence[_Told], boards: EventBoards, scopes: Scopes) -> Ite
         outcomes = range(len(market.board.outcomes))
         back = [bet(told.to(o, _BACK)) for o in outcomes]
         lay = [bet(told.to(o, _LAY)) for o in outcomes]
-        ways = [(back, market.fair.winning)] + [([back[o], lay[o]], 1) for o in outcomes]
+        ways = [(back, market.fair.winning), (lay, _losing(market))] + [([back[o], lay[o]], 1) for o in outcomes]
     for bets, winning in ways:
         for legs, cost in choices(bets, 1.0 + scopes.profile.low_hold, scopes.profile, winning):
             combination = _covered(legs, cost, winning, boards, scopes)
