@@ -1,9 +1,10 @@
 """Bets on several outcomes that are worth more together: arbitrages, low holds and middles.
 
 An arbitrage or a low hold covers every outcome of one market by the best fresh net prices, at a sum of their inverses
-below 1, or a little above it; where several of the bets win, below their number. A middle backs both sides of a market at
-lines that leave a band between them, in which both win. Every bet has its legs at two bookmakers or more: one that
-beats itself is in error. Where one of the best prices looks like an error, the best of the others are looked at too.
+below 1, or a little above it; where several of the bets win, below their number. A middle backs both sides of a
+market at lines that leave a band between them, in which both win. Every bet has its legs at two bookmakers or more: one
+that beats itself is in error. Where one of the best prices looks like an error, the best of the others are looked at
+too.
 """
 
 import math
@@ -11,14 +12,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from enum import StrEnum
+from itertools import product
 from typing import NamedTuple
 
+import numpy as np
+
 from bet_intel.ev_engine.domain.boards import EventBoards, MarketStatus
-from bet_intel.ev_engine.domain.legs import Bet, Leg, Way, bet, choices
+from bet_intel.ev_engine.domain.legs import Bet, Leg, Way, apart, bet, choices, cost_of
 from bet_intel.ev_engine.domain.priced import Offers, PricedMarket, Side
 from bet_intel.ev_engine.domain.profile import Profile
-from bet_intel.ev_engine.domain.tensors import Scopes
+from bet_intel.ev_engine.domain.tensors import SECOND, Scopes, us
 from bet_intel.odds import (
+    ResultBand,
     base_market,
     is_alternate,
     liability_step,
@@ -101,8 +106,8 @@ class _Told(NamedTuple):
     offers: Offers
     plausible: float
 
-    def to(self, outcome: int, side: Side) -> Way:
-        return Way(self.market, self.plausible, outcome, side)
+    def to(self, outcome: int, side: Side, since: int = 0) -> Way:
+        return Way(self.market, self.plausible, outcome, side, since)
 
 
 def _same_line(lines: Sequence[_Told]) -> Iterable[Sequence[_Told]]:
@@ -135,7 +140,7 @@ def _lays_cover(told: _Told, profile: Profile) -> bool:
     """Whether the best lays of more than two outcomes cover them, of which `Offers.covering` says nothing."""
     if told.offers.fresh_lay is None or len(told.market.board.outcomes) == 2:
         return False
-    cost = sum([1.0 / net for net in told.offers.lay.tolist()]) / _losing(told.market)
+    cost: float = sum([1.0 / net for net in told.offers.lay.tolist()]) / _losing(told.market)
     return cost <= 1.0 + profile.low_hold  # not where a lay is missing
 
 
@@ -150,7 +155,8 @@ def _covering(same: Sequence[_Told], boards: EventBoards, scopes: Scopes) -> Ite
     market = same[0].market
     if len(market.board.outcomes) == 2:
         # Laying one is backing the other.
-        ways = [([bet(*_either(same, outcome)) for outcome in market.board.outcomes], 1)]
+        since = _in_step_since(same, boards, scopes.profile) if len(same) > 1 else 0
+        ways = [([bet(*_either(same, outcome, since)) for outcome in market.board.outcomes], 1)]
     else:
         (told,) = same
         outcomes = range(len(market.board.outcomes))
@@ -164,11 +170,21 @@ def _covering(same: Sequence[_Told], boards: EventBoards, scopes: Scopes) -> Ite
                 yield combination
 
 
-def _either(same: Sequence[_Told], outcome: str) -> Iterator[Way]:
+def _either(same: Sequence[_Told], outcome: str, since: int) -> Iterator[Way]:
     for told in same:
         at = _place(told, outcome)
-        yield told.to(at, _BACK)
-        yield told.to(1 - at, _LAY)
+        yield told.to(at, _BACK, since)
+        yield told.to(1 - at, _LAY, since)
+
+
+def _in_step_since(same: Sequence[_Told], boards: EventBoards, profile: Profile) -> int:
+    """When (µs) a price of a line was confirmed at the earliest that is in step with the newest under all its names:
+    under each of them it is."""
+    newest = 0
+    for told in same:
+        fresh = np.flatnonzero((told.offers.fresh > 0.0).any(axis=0))
+        newest = max([newest, *told.market.board.updated_us[fresh].tolist()])
+    return min(newest, us(boards.as_of)) - round(profile.behind_newest_seconds * SECOND)
 
 
 def _covered(legs: Sequence[Leg], cost: float, winning: int, boards: EventBoards, scopes: Scopes) -> Combination | None:
@@ -205,12 +221,54 @@ def _middles(lines: Sequence[_Told], boards: EventBoards, scopes: Scopes) -> Ite
     ordered = sorted(sides, key=lambda side: (side.threshold, side.market.key.market))
     most = 1.0 + scopes.profile.middle_cost
     for place, lower in enumerate(ordered):
+        over = lower.above.best
+        if over is None:
+            continue
         for upper in ordered[place + 1 :]:
+            under = upper.below.best
+            # Of most pairs nothing is to be had: no other prices cost less.
+            if under is None or 1.0 / over.net_price + 1.0 / under.net_price > most:
+                continue
             if upper.threshold > lower.threshold:
-                for legs, cost in choices((lower.above, upper.below), most, scopes.profile):
-                    middle = _middle(legs, cost, (lower.threshold, upper.threshold), boards, scopes)
-                    if middle is not None:
-                        yield middle
+                yield from _between(lower, upper, boards, scopes)
+
+
+def _between(lower: "_Sides", upper: "_Sides", boards: EventBoards, scopes: Scopes) -> Iterator[Combination]:
+    """The middles of two lines, of prices that pass the gates and were there at about the same time."""
+    # Over 3 and under 3.5 lie apart, and no result wins both.
+    if (band := winning_band(lower.threshold, upper.threshold)) is None:
+        return
+    bets, profile = (lower.above, upper.below), scopes.profile
+    most = 1.0 + profile.middle_cost
+    hides_others = False
+    told = []
+    for legs, cost in choices(bets, most, profile):
+        middle = _middle(legs, cost, band, boards, scopes)
+        if middle is None:
+            continue
+        if _in_step(legs, boards, profile) and all(leg.passes_gates for leg in legs):
+            told.append([leg.key for leg in legs])
+            yield middle
+        else:
+            hides_others = True
+    if hides_others and (found := _best_that_passes(bets, boards, profile)) is not None:
+        cost = cost_of(found)
+        middle = _middle(found, cost, band, boards, scopes) if cost <= most else None
+        if middle is not None and [leg.key for leg in found] not in told:
+            yield middle
+
+
+def _best_that_passes(bets: Sequence[Bet], boards: EventBoards, profile: Profile) -> Sequence[Leg] | None:
+    above, below = [[leg for leg in each.ranked() if leg.is_sound and leg.passes_gates] for each in bets]
+    pairs = [legs for legs in product(above, below) if apart(legs, profile) and _in_step(legs, boards, profile)]
+    return min(pairs, key=cost_of, default=None)
+
+
+def _in_step(legs: Sequence[Leg], boards: EventBoards, profile: Profile) -> bool:
+    """Whether none was confirmed long before another: of lines that move together one has moved since, perhaps."""
+    latest = us(boards.as_of)
+    confirmed = [min(leg.market.board.updated_us.item(leg.bookmaker), latest) for leg in legs]
+    return max(confirmed) - min(confirmed) <= profile.behind_newest_seconds * SECOND
 
 
 class _Sides(NamedTuple):
@@ -237,12 +295,10 @@ def _sides(told: _Told, home: str) -> _Sides | None:
 
 
 def _middle(
-    legs: Sequence[Leg], cost: float, lines: tuple[float, float], boards: EventBoards, scopes: Scopes
+    legs: Sequence[Leg], cost: float, band: ResultBand, boards: EventBoards, scopes: Scopes
 ) -> Combination | None:
     above, below = legs
-    # Over 3 and under 3.5 lie apart, and no result wins both.
-    band = winning_band(*lines)
-    if band is None or (first := above.won) is None or (second := below.won) is None:
+    if (first := above.won) is None or (second := below.won) is None:
         return None
     both = first + second - 1.0
     shares = stake_shares([above.net_price, below.net_price])
