@@ -145,3 +145,21 @@ def test_of_three_lays_two_win() -> None:
     assert one.explanation[0].startswith("Lay Away at 2.90 with ")
     assert one.explanation[-2].endswith("(1/1.516 + 1/1.516 + 1/1.516)/2 = 99.0 % of what is returned.")
     assert one.explanation[-1] == "2 legs always win: +1.1 % of the stake is certain, before rounding."
+
+
+@pytest.mark.parametrize(
+    ("price", "said"),
+    [
+        (1.92, "outside it at most 4.0 % of the stake is lost."),
+        (2.05, "one leg wins at every result, so that +2.5 % of the stake is certain, before rounding."),
+    ],
+)
+def test_a_middle_says_what_is_certain(price: float, said: str) -> None:
+    lower = sides("Over", "Under", (price, 1.5), (1.765, 2.158))
+    upper = sides("Over", "Under", (1.5, price), (2.207, 1.734))
+    of = opportunity_set(Engine(Profile()).tells({line("totals", 8.5): lower, line("totals", 9.5): upper}).data)
+    (middle,) = [entry for entry in changed({}, [of]).entries if entry.payload["kind"] == "middle"]
+    one = shown(msgspec.json.decode(msgspec.json.encode(middle.payload)), "decimal", Staking())
+    assert one is not None
+    assert one.explanation[2].endswith(said)
+    assert (some(one.stakes.worst_profit) > 0) == (price > 2)
