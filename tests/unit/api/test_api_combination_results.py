@@ -116,3 +116,50 @@ def test_of_a_double_chance_two_legs_win() -> None:
     ]
     assert one.explanation[-2].endswith("(1/1.550 + 1/1.600 + 1/1.450)/2 = 98.0 % of what is returned.")
     assert one.explanation[-1] == "2 legs always win: +2.1 % of the stake is certain, before rounding."
+
+
+def test_each_leg_has_the_name_that_its_price_is_told_under() -> None:
+    featured, other = (sides("Over", "Under", best) for best in ((2.08, 1.5), (1.5, 2.06)))
+    one = seen({line("totals", 6.5): featured, line("alternate_totals", 6.5): other})[6.5]
+    assert one.kind == "arbitrage"
+    assert [(leg.outcome, leg.market.market, leg.market.line, leg.market.category) for leg in one.legs] == [
+        ("Over", "totals", 6.5, "main"),
+        ("Under", "alternate_totals", 6.5, "alternate"),
+    ]
+    assert some(one.stakes.worst_profit) > 0
+
+
+def test_of_three_lays_two_win() -> None:
+    three = ("Away", "Draw", "Home")
+    back, lay = ({key: dict.fromkeys(three, at) for key in ("smarkets", "matchbook")} for at in (2.6, 3.2))
+    lay["smarkets"] |= {"Away": 2.9, "Home": 2.9}
+    lay["matchbook"] |= {"Draw": 2.9}
+    fair = {name: dict.fromkeys(three, 2.6) for name in SIX}
+    one = seen({line("h2h", None): board({**fair, **back}, lay)})[None]
+    # Of a lay what is staked is its liability: it wins that over (d − 1), less the commission.
+    won = [some(leg.stake) * Decimal("0.98") / Decimal("1.9") for leg in one.legs]
+    lost = [some(leg.stake) for leg in one.legs]
+    results = [sum(won) - won[came] - lost[came] for came in range(3)]
+    assert float(some(one.stakes.worst_profit)) == pytest.approx(float(min(results)), abs=0.02)
+    assert some(one.stakes.worst_profit) > 0
+    assert one.explanation[0].startswith("Lay Away at 2.90 with ")
+    assert one.explanation[-2].endswith("(1/1.516 + 1/1.516 + 1/1.516)/2 = 99.0 % of what is returned.")
+    assert one.explanation[-1] == "2 legs always win: +1.1 % of the stake is certain, before rounding."
+
+
+@pytest.mark.parametrize(
+    ("price", "said"),
+    [
+        (1.92, "outside it at most 4.0 % of the stake is lost."),
+        (2.05, "one leg wins at every result, so that +2.5 % of the stake is certain, before rounding."),
+    ],
+)
+def test_a_middle_says_what_is_certain(price: float, said: str) -> None:
+    lower = sides("Over", "Under", (price, 1.5), (1.765, 2.158))
+    upper = sides("Over", "Under", (1.5, price), (2.207, 1.734))
+    of = opportunity_set(Engine(Profile()).tells({line("totals", 8.5): lower, line("totals", 9.5): upper}).data)
+    (middle,) = [entry for entry in changed({}, [of]).entries if entry.payload["kind"] == "middle"]
+    one = shown(msgspec.json.decode(msgspec.json.encode(middle.payload)), "decimal", Staking())
+    assert one is not None
+    assert one.explanation[2].endswith(said)
+    assert (some(one.stakes.worst_profit) > 0) == (price > 2)

@@ -8,6 +8,7 @@ import pytest
 
 from bet_intel.ev_engine.domain.boards import Board, MarketKey, MarketStatus
 from bet_intel.ev_engine.domain.combinations import Combination, Kind
+from bet_intel.ev_engine.domain.priced import Side
 from bet_intel.ev_engine.domain.pricing import price
 from bet_intel.ev_engine.domain.profile import Bookmaker, Category, Override, Profile
 from bet_intel.odds import Method
@@ -174,3 +175,89 @@ def test_two_of_three_outcomes_win() -> None:
     assert not [one for one in found({line("double_chance", None): board({**fair, **held})}) if one.cost < 1]
     suspended = board({**fair, **best}, status=MarketStatus.SUSPENDED)
     assert found({line("double_chance", None): suspended}) == ()
+
+
+# A line of 8.5 that is told under two names, best on one side under each.
+_FEATURED = board({**{name: {"Over": 1.91, "Under": 1.91} for name in FAIR}, "low": {"Over": 2.06, "Under": 1.85}})
+_ALTERNATE = board({**{name: {"Over": 1.90, "Under": 1.90} for name in FAIR}, "high": {"Over": 1.85, "Under": 2.04}})
+
+
+@pytest.mark.parametrize("featured", ["totals", "player_hits"])
+def test_a_line_under_two_names_is_covered_by_the_prices_of_both(featured: str) -> None:
+    other = "alternate_totals" if featured == "totals" else "player_hits_alternate"
+    (one,) = found({line(featured, 8.5): _FEATURED, line(other, 8.5): _ALTERNATE})
+    assert legs(one) == (("Over", "low", 2.06), ("Under", "high", 2.04))
+    assert [leg.market.key.market for leg in one.legs] == [featured, other]
+    cost = 1 / 2.06 + 1 / 2.04
+    assert one.kind is Kind.ARBITRAGE
+    assert one.ev == pytest.approx(1 / cost - 1)
+
+
+def test_it_is_listed_under_the_name_of_its_featured_line() -> None:
+    (one,) = found({line("totals", 8.5): _ALTERNATE, line("alternate_totals", 8.5): _FEATURED})
+    assert legs(one) == (("Under", "high", 2.04), ("Over", "low", 2.06))
+    assert one.market.key.market == "totals"
+
+
+def test_what_is_the_same_under_both_names_is_found_once() -> None:
+    both = board({**FAIR, **HIGH}), board({**FAIR, **HIGH})
+    (one,) = found(dict(zip((line("spreads", 0.0), line("alternate_spreads", 0.0)), both, strict=True)))
+    assert {leg.market.key.market for leg in one.legs} == {"spreads"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [line("alternate_totals", 9.5), line("alternate_team_totals", 8.5, "Home"), MarketKey("totals", "h1", 8.5, "")],
+)
+def test_another_line_is_not_the_same_bet(other: MarketKey) -> None:
+    combinations = found({line("totals", 8.5): _FEATURED, other: _ALTERNATE})
+    assert Kind.ARBITRAGE not in [one.kind for one in combinations]
+
+
+def test_a_bookmaker_that_beats_itself_under_another_name_is_no_arbitrage() -> None:
+    dear = {name: {"Over": 1.80, "Under": 1.80} for name in FAIR}
+    one, two = (board({**dear, "same": {"Over": at, "Under": 3.9 - at}}) for at in (2.1, 1.8))
+    assert found({line("totals", 8.5): one, line("alternate_totals", 8.5): two}) == ()
+
+
+_THREE = ("Away", "Draw", "Home")
+
+
+def laid(matchbook: float) -> Board:
+    """Away and Home are laid at 2.9 by one exchange, the draw by another; backing covers nothing."""
+    back, lay = ({key: dict.fromkeys(_THREE, at) for key in ("smarkets", "matchbook")} for at in (2.6, 3.2))
+    lay["smarkets"] |= {"Away": 2.9, "Home": 2.9}
+    lay["matchbook"] |= {"Draw": matchbook}
+    return board({**{name: dict.fromkeys(_THREE, 2.6) for name in FAIR}, **back}, lay)
+
+
+def test_laying_every_outcome_wins_all_lays_but_one() -> None:
+    """2.9 net of 2 % returns 1 + .98/1.9 per unit of liability: 3/1.5158 is 1.979 of the 2 that is returned."""
+    (one,) = found({H2H: laid(2.9)})
+    assert legs(one) == (("Away", "smarkets", 2.9), ("Draw", "matchbook", 2.9), ("Home", "smarkets", 2.9))
+    assert {leg.side for leg in one.legs} == {Side.LAY}
+    assert one.kind is Kind.ARBITRAGE
+    assert one.cost == pytest.approx(3 / (1 + 0.98 / 1.9) / 2)
+    assert one.ev == pytest.approx(0.0105, abs=0.00005)
+    for won in range(3):
+        returned = sum(leg.share * leg.net_price for place, leg in enumerate(one.legs) if place != won)
+        assert returned == pytest.approx(1 / one.cost)
+
+
+def test_lays_that_cost_more_than_they_return_are_a_low_hold_or_nothing() -> None:
+    (one,) = found({H2H: laid(3.1)})
+    assert (one.kind, one.ev < 0) == (Kind.LOW_HOLD, True)
+    assert found({H2H: laid(3.2)}, replace(Profile(), low_hold=0.005)) == ()
+
+
+def test_where_two_of_three_outcomes_win_one_lay_does() -> None:
+    """Double chance laid at 1.4, 1.4 and 1.5: one of the three does not come."""
+    outcomes = ("12", "1X", "X2")
+    fair = {name: dict.fromkeys(outcomes, 1.44) for name in FAIR}
+    back = {key: dict.fromkeys(outcomes, 1.42) for key in ("smarkets", "matchbook")}
+    lay = {"smarkets": {"12": 1.45, "1X": 1.45, "X2": 1.6}, "matchbook": {"12": 1.6, "1X": 1.6, "X2": 1.49}}
+    loose = replace(Profile(), bounds={key: replace(b, plausible_ev=1.0) for key, b in Profile().bounds.items()})
+    combinations = found({line("double_chance", None): board({**fair, **back}, lay)}, loose)
+    (one,) = (each for each in combinations if len(each.legs) == 3)
+    assert {leg.side for leg in one.legs} == {Side.LAY}
+    assert one.cost == pytest.approx(2 / (1 + 0.98 / 0.45) + 1 / (1 + 0.98 / 0.49))

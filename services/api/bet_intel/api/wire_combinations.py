@@ -103,11 +103,18 @@ def _legs(
                 split=_split(keys[market], strings[outcome_name[outcome]], SIDES[legs["side"][row]], home)
                 if outcomes[market] == _TWO
                 else Split.NONE,
+                winning=_winning(winners[market], outcomes[market], SIDES[legs["side"][row]])
+                if winners and sizes[combination] == outcomes[market] > _TWO
                 # Backing and laying one outcome covers the others, however many of them win.
-                winning=winners[market] if winners and sizes[combination] == outcomes[market] > _TWO else 1,
+                else 1,
             )
         )
     return found
+
+
+def _winning(winners: int, outcomes: int, side: str) -> int:
+    """How many legs win where every outcome is backed, or every one laid: the lays of those that do not come."""
+    return outcomes - winners if side == _LAY else winners
 
 
 def _split(market: MarketKey, outcome: str, side: str, home: str | None) -> Split:

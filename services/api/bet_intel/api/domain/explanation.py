@@ -122,9 +122,13 @@ def explain_legs(
     sentences.append(f"After commission the prices cost {paid} = {_percent(cost)} of what is returned.")
     if kind == "middle" and window is not None:
         low, high, probability = window
+        outside = (
+            f"one leg wins at every result, so that {_signed(1.0 / cost - 1.0)} of the stake is certain, before rounding."
+            if cost < 1.0
+            else f"outside it at most {_percent(1.0 - 1.0 / cost)} of the stake is lost."
+        )
         sentences.append(
-            f"Both win between {low:g} and {high:g}, with a probability of {_percent(probability)}; outside it "
-            f"at most {_percent(max(0.0, 1.0 - 1.0 / cost))} of the stake is lost."
+            f"Both win between {low:g} and {high:g}, with a probability of {_percent(probability)}; {outside}"
         )
         sentences.append(f"By the fair prices at both lines that is worth {_signed(ev)} of the stake.")
     else:

@@ -1,26 +1,40 @@
 """Bets on several outcomes that are worth more together: arbitrages, low holds and middles.
 
 An arbitrage or a low hold covers every outcome of one market by the best fresh net prices, at a sum of their inverses
-below 1, or a little above it; where several outcomes win, below their number. A middle backs both sides of a market at
-lines that leave a band between them, in which both win. Every bet has its legs at two bookmakers or more: one that
-beats itself is in error. Where one of the best prices looks like an error, the best of the others are looked at too.
+below 1, or a little above it; where several of the bets win, below their number. A middle backs both sides of a
+market at lines that leave a band between them, in which both win. Every bet has its legs at two bookmakers or more: one
+that beats itself is in error. Where one of the best prices looks like an error, the best of the others are looked at
+too.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from enum import StrEnum
+from itertools import product
 from typing import NamedTuple
 
+import numpy as np
+
 from bet_intel.ev_engine.domain.boards import EventBoards, MarketStatus
-from bet_intel.ev_engine.domain.legs import Bet, Leg, bet, choices
-from bet_intel.ev_engine.domain.priced import PricedMarket, Side
+from bet_intel.ev_engine.domain.legs import Bet, Leg, Way, apart, bet, choices, cost_of
+from bet_intel.ev_engine.domain.priced import Offers, PricedMarket, Side
 from bet_intel.ev_engine.domain.profile import Profile
-from bet_intel.ev_engine.domain.tensors import Scopes
-from bet_intel.odds import base_market, liability_step, stake_shares, survives_rounding, threshold, winning_band
+from bet_intel.ev_engine.domain.tensors import SECOND, Scopes, us
+from bet_intel.odds import (
+    ResultBand,
+    base_market,
+    is_alternate,
+    liability_step,
+    stake_shares,
+    survives_rounding,
+    threshold,
+    winning_band,
+)
 
 _OVER = "Over"
+_BACK, _LAY = Side.BACK, Side.LAY
 
 
 class Kind(StrEnum):
@@ -63,17 +77,20 @@ def combinations(boards: EventBoards, scopes: Scopes, markets: Sequence[PricedMa
     if boards.as_of >= boards.event.commence_time:
         return ()
     found: list[Combination] = []
-    by_line: defaultdict[tuple[str, str, str], list[tuple[PricedMarket, float]]] = defaultdict(list)
+    by_line: defaultdict[tuple[str, str, str], list[_Told]] = defaultdict(list)
     for market in markets:
         if market.offers is None or market.board.status is not MarketStatus.OPEN or market.fair.reason in _UNSOUND:
             continue
-        plausible = scopes.at(boards, market.key).bounds[market.category].plausible_ev
-        if market.offers.covering:
-            found += _covering(market, plausible, boards, scopes)
+        told = _Told(market, market.offers, scopes.at(boards, market.key).bounds[market.category].plausible_ev)
         if market.key.line is not None and len(market.board.outcomes) == 2:
             name = base_market(market.key.market)
-            by_line[name, market.key.period, market.key.subject].append((market, plausible))
+            by_line[name, market.key.period, market.key.subject].append(told)
+        elif market.offers.covering or _lays_cover(told, scopes.profile):
+            found += _covering((told,), boards, scopes)
     for lines in by_line.values():
+        for same in _same_line(lines):
+            if same[0].offers.covering if len(same) == 1 else _may_cover(same, scopes.profile):
+                found += _covering(same, boards, scopes)
         if len(lines) > 1:
             found += _middles(lines, boards, scopes)
     return tuple(found)
@@ -82,17 +99,70 @@ def combinations(boards: EventBoards, scopes: Scopes, markets: Sequence[PricedMa
 _UNSOUND = frozenset({"not_mutually_exclusive"})
 
 
-def _covering(market: PricedMarket, plausible: float, boards: EventBoards, scopes: Scopes) -> Iterator[Combination]:
-    """Every way to cover the outcomes: all by backing, or one by backing and laying it."""
-    outcomes = range(len(market.board.outcomes))
-    if len(outcomes) == 2:
+class _Told(NamedTuple):
+    """A market that is open, what it offers, and what a price of it may be worth and be no mistake."""
+
+    market: PricedMarket
+    offers: Offers
+    plausible: float
+
+    def to(self, outcome: int, side: Side, since: int = 0) -> Way:
+        return Way(self.market, self.plausible, outcome, side, since)
+
+
+def _same_line(lines: Sequence[_Told]) -> Iterable[Sequence[_Told]]:
+    """Each line with all the names that it is told under, its featured one first."""
+    by_line: defaultdict[tuple[float | None, frozenset[str]], list[_Told]] = defaultdict(list)
+    # Of prices that are the same under both names the featured one is taken.
+    for told in sorted(lines, key=lambda told: is_alternate(told.market.key.market)):
+        by_line[told.market.key.line, frozenset(told.market.board.outcomes)].append(told)
+    return by_line.values()
+
+
+def _place(told: _Told, outcome: str) -> int:
+    return told.market.board.outcomes.index(outcome)
+
+
+def _may_cover(same: Sequence[_Told], profile: Profile) -> bool:
+    """Whether the best prices of a line under all its names cover it: what `Offers.covering` is within one."""
+    cost = 0.0
+    for outcome in same[0].market.board.outcomes:
+        offered = []
+        for told in same:
+            at = _place(told, outcome)
+            offered += [told.offers.back.item(at), told.offers.lay.item(1 - at)]
+        best = max([net for net in offered if not math.isnan(net)], default=0.0)
+        cost += 1.0 / best if best else math.inf
+    return cost <= 1.0 + profile.low_hold
+
+
+def _lays_cover(told: _Told, profile: Profile) -> bool:
+    """Whether the best lays of more than two outcomes cover them, of which `Offers.covering` says nothing."""
+    if told.offers.fresh_lay is None or len(told.market.board.outcomes) == 2:
+        return False
+    cost: float = sum([1.0 / net for net in told.offers.lay.tolist()]) / _losing(told.market)
+    return cost <= 1.0 + profile.low_hold  # not where a lay is missing
+
+
+def _losing(market: PricedMarket) -> int:
+    """How many outcomes do not come, whose lays win."""
+    return len(market.board.outcomes) - market.fair.winning
+
+
+def _covering(same: Sequence[_Told], boards: EventBoards, scopes: Scopes) -> Iterator[Combination]:
+    """Every way to cover the outcomes of a market, of two by all its names: all by backing, all by laying,
+    or one by backing and laying it."""
+    market = same[0].market
+    if len(market.board.outcomes) == 2:
         # Laying one is backing the other.
-        either = [bet(market, plausible, (o, Side.BACK), (1 - o, Side.LAY)) for o in outcomes]
-        ways = [(either, 1)]
+        since = _in_step_since(same, boards, scopes.profile) if len(same) > 1 else 0
+        ways = [([bet(*_either(same, outcome, since)) for outcome in market.board.outcomes], 1)]
     else:
-        back = [bet(market, plausible, (o, Side.BACK)) for o in outcomes]
-        lay = [bet(market, plausible, (o, Side.LAY)) for o in outcomes]
-        ways = [(back, market.fair.winning)] + [([back[o], lay[o]], 1) for o in outcomes]
+        (told,) = same
+        outcomes = range(len(market.board.outcomes))
+        back = [bet(told.to(o, _BACK)) for o in outcomes]
+        lay = [bet(told.to(o, _LAY)) for o in outcomes]
+        ways = [(back, market.fair.winning), (lay, _losing(market))] + [([back[o], lay[o]], 1) for o in outcomes]
     for bets, winning in ways:
         for legs, cost in choices(bets, 1.0 + scopes.profile.low_hold, scopes.profile, winning):
             combination = _covered(legs, cost, winning, boards, scopes)
@@ -100,8 +170,27 @@ def _covering(market: PricedMarket, plausible: float, boards: EventBoards, scope
                 yield combination
 
 
+def _either(same: Sequence[_Told], outcome: str, since: int) -> Iterator[Way]:
+    for told in same:
+        at = _place(told, outcome)
+        yield told.to(at, _BACK, since)
+        yield told.to(1 - at, _LAY, since)
+
+
+def _in_step_since(same: Sequence[_Told], boards: EventBoards, profile: Profile) -> int:
+    """When (µs) a price of a line was confirmed at the earliest that is in step with the newest under all its names:
+    under each of them it is."""
+    newest = 0
+    for told in same:
+        fresh = np.flatnonzero((told.offers.fresh > 0.0).any(axis=0))
+        newest = max([newest, *told.market.board.updated_us[fresh].tolist()])
+    return min(newest, us(boards.as_of)) - round(profile.behind_newest_seconds * SECOND)
+
+
 def _covered(legs: Sequence[Leg], cost: float, winning: int, boards: EventBoards, scopes: Scopes) -> Combination | None:
     profile = scopes.profile
+    # Listed under the name of its first leg: the featured one, where there is one.
+    legs = sorted(legs, key=lambda leg: is_alternate(leg.market.key.market))
     staked = _staked(legs, stake_shares([leg.net_price for leg in legs]), boards, scopes)
     if cost < 1.0 and not _survives_rounding(staked, profile.stake, winning):
         return None
@@ -126,18 +215,60 @@ def _survives_rounding(legs: Sequence[Leg], stake: Decimal, winning: int) -> boo
     return survives_rounding([leg.net_price for leg in legs], stake, steps, limits, winning)
 
 
-def _middles(lines: Sequence[tuple[PricedMarket, float]], boards: EventBoards, scopes: Scopes) -> Iterator[Combination]:
+def _middles(lines: Sequence[_Told], boards: EventBoards, scopes: Scopes) -> Iterator[Combination]:
     """Pairs of lines t₁ < t₂ of the quantity that both are about, backed above t₁ and below t₂."""
-    sides = [side for each in lines if (side := _sides(*each, boards.event.home)) is not None]
+    sides = [side for each in lines if (side := _sides(each, boards.event.home)) is not None]
     ordered = sorted(sides, key=lambda side: (side.threshold, side.market.key.market))
     most = 1.0 + scopes.profile.middle_cost
     for place, lower in enumerate(ordered):
+        over = lower.above.best
+        if over is None:
+            continue
         for upper in ordered[place + 1 :]:
+            under = upper.below.best
+            # Of most pairs nothing is to be had: no other prices cost less.
+            if under is None or 1.0 / over.net_price + 1.0 / under.net_price > most:
+                continue
             if upper.threshold > lower.threshold:
-                for legs, cost in choices((lower.above, upper.below), most, scopes.profile):
-                    middle = _middle(legs, cost, (lower.threshold, upper.threshold), boards, scopes)
-                    if middle is not None:
-                        yield middle
+                yield from _between(lower, upper, boards, scopes)
+
+
+def _between(lower: "_Sides", upper: "_Sides", boards: EventBoards, scopes: Scopes) -> Iterator[Combination]:
+    """The middles of two lines, of prices that pass the gates and were there at about the same time."""
+    # Over 3 and under 3.5 lie apart, and no result wins both.
+    if (band := winning_band(lower.threshold, upper.threshold)) is None:
+        return
+    bets, profile = (lower.above, upper.below), scopes.profile
+    most = 1.0 + profile.middle_cost
+    hides_others = False
+    told = []
+    for legs, cost in choices(bets, most, profile):
+        middle = _middle(legs, cost, band, boards, scopes)
+        if middle is None:
+            continue
+        if _in_step(legs, boards, profile) and all(leg.passes_gates for leg in legs):
+            told.append([leg.key for leg in legs])
+            yield middle
+        else:
+            hides_others = True
+    if hides_others and (found := _best_that_passes(bets, boards, profile)) is not None:
+        cost = cost_of(found)
+        middle = _middle(found, cost, band, boards, scopes) if cost <= most else None
+        if middle is not None and [leg.key for leg in found] not in told:
+            yield middle
+
+
+def _best_that_passes(bets: Sequence[Bet], boards: EventBoards, profile: Profile) -> Sequence[Leg] | None:
+    above, below = [[leg for leg in each.ranked() if leg.is_sound and leg.passes_gates] for each in bets]
+    pairs = [legs for legs in product(above, below) if apart(legs, profile) and _in_step(legs, boards, profile)]
+    return min(pairs, key=cost_of, default=None)
+
+
+def _in_step(legs: Sequence[Leg], boards: EventBoards, profile: Profile) -> bool:
+    """Whether none was confirmed long before another: of lines that move together one has moved since, perhaps."""
+    latest = us(boards.as_of)
+    confirmed = [min(leg.market.board.updated_us.item(leg.bookmaker), latest) for leg in legs]
+    return max(confirmed) - min(confirmed) <= profile.behind_newest_seconds * SECOND
 
 
 class _Sides(NamedTuple):
@@ -149,7 +280,8 @@ class _Sides(NamedTuple):
     below: Bet
 
 
-def _sides(market: PricedMarket, plausible: float, home: str) -> _Sides | None:
+def _sides(told: _Told, home: str) -> _Sides | None:
+    market = told.market
     line, outcomes = market.key.line, market.board.outcomes
     if line is None or threshold(line) is None:
         return None
@@ -158,17 +290,15 @@ def _sides(market: PricedMarket, plausible: float, home: str) -> _Sides | None:
     if upper not in outcomes:
         return None
     above = outcomes.index(upper)
-    back = [bet(market, plausible, (o, Side.BACK)) for o in (above, 1 - above)]
+    back = [bet(told.to(o, _BACK)) for o in (above, 1 - above)]
     return _Sides(market, at, *back)
 
 
 def _middle(
-    legs: Sequence[Leg], cost: float, lines: tuple[float, float], boards: EventBoards, scopes: Scopes
+    legs: Sequence[Leg], cost: float, band: ResultBand, boards: EventBoards, scopes: Scopes
 ) -> Combination | None:
     above, below = legs
-    # Over 3 and under 3.5 lie apart, and no result wins both.
-    band = winning_band(*lines)
-    if band is None or (first := above.won) is None or (second := below.won) is None:
+    if (first := above.won) is None or (second := below.won) is None:
         return None
     both = first + second - 1.0
     shares = stake_shares([above.net_price, below.net_price])

@@ -50,6 +50,10 @@ class Gate(NamedTuple):
     reason: str
 
 
+NO_EV = "no_ev"
+"""What the last of the refusing gates says: a price that is refused for it passes the others."""
+
+
 REFUSING = (
     Gate("not_started", "event_started"),
     Gate("market_open", "market_suspended"),
@@ -62,7 +66,7 @@ REFUSING = (
     Gate("below_reference_price", "divergent_reference"),
     Gate("probability_not_too_low", "probability_out_of_bounds"),
     Gate("probability_not_too_high", "probability_out_of_bounds"),
-    Gate("ev_positive", "no_ev"),
+    Gate("ev_positive", NO_EV),
 )
 
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import repeat
 from types import MappingProxyType
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from bet_intel.ev_engine.domain.estimates import estimates, half_points_worth
 from bet_intel.ev_engine.domain.gates import Candidate, Judgement, judge
 from bet_intel.ev_engine.domain.lines import Terms
 from bet_intel.ev_engine.domain.pools import Pooled, by_market
-from bet_intel.ev_engine.domain.priced import BoolArray, Estimate, Offers, Priced, PricedMarket, Refusal, Side
+from bet_intel.ev_engine.domain.priced import Asked, BoolArray, Estimate, Offers, Priced, PricedMarket, Refusal, Side
 from bet_intel.ev_engine.domain.tensors import Entry, Group, Scopes
 from bet_intel.odds import base_market, returns_stake_on_draw
 
@@ -136,8 +137,10 @@ class Judged:
         fair = pooled.markets[m]
         if returns_stake_on_draw(entry.key.market):
             fair = fair._replace(terms=self._draws.terms(pooled, m))
+        asked = partial(self._asked, m, fair.terms)
         if m not in self._to_tell:
-            return PricedMarket(entry.key, entry.board, entry.category, fair, (), _NOBODY, (), self._offers[m], _NOBODY)
+            offers = self._offers[m]
+            return PricedMarket(entry.key, entry.board, entry.category, fair, (), _NOBODY, (), offers, _NOBODY, asked)
         if m in self._estimated:
             n = len(entry.board.bookmakers)
             fair = fair._replace(
@@ -164,7 +167,12 @@ class Judged:
                 ]
             ),
             offers=self._offers[m],
+            asked=asked,
         )
+
+    def _asked(self, m: int, terms: Terms, o: int, b: int, side: Side) -> Asked:
+        judgement = self._judge(o, b, m, side, terms).judgement
+        return Asked(judgement, self.lowest.item(o, b, m), self.highest.item(o, b, m))
 
     def _refused(self, m: int, side: Side, judged: list[_Judged]) -> dict[tuple[str, str], str]:
         board = self.group.entries[m].board

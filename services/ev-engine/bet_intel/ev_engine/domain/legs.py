@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bet_intel.ev_engine.domain.gates import NO_EV
 from bet_intel.ev_engine.domain.priced import PricedMarket, Side
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.odds import Split, settlement
@@ -63,6 +64,12 @@ class Leg(NamedTuple):
         return not self.ev > self.plausible
 
     @property
+    def passes_gates(self) -> bool:
+        """Whether the gates refuse the price for nothing but its EV, which a combination need not have of each."""
+        asked = self.market.asked
+        return asked is None or asked(self.outcome, self.bookmaker, self.side).judgement.refused in ("", NO_EV)
+
+    @property
     def won(self) -> float | None:
         """The probability that a bet to back it is won in full, None where its line's pushes are not known."""
         terms = self.market.fair.terms
@@ -73,29 +80,37 @@ class Leg(NamedTuple):
         return None if ways is None else ways.won
 
 
-class Bet(NamedTuple):
-    """What is to win, by one of `ways`: (outcome, side) of a market whose prices are worth `plausible` at most. `best`:
-    its highest price, None where there is none."""
+class Way(NamedTuple):
+    """A bet on an outcome of a market, whose prices are worth `plausible` at most, and were confirmed at `since` (µs)
+    or later."""
 
     market: PricedMarket
     plausible: float
-    ways: tuple[tuple[int, Side], ...]
+    outcome: int
+    side: Side
+    since: int = 0
+
+
+class Bet(NamedTuple):
+    """What is to win, by one of `ways`. `best`: its highest price, None where there is none."""
+
+    ways: tuple[Way, ...]
     best: Leg | None
 
     def ranked(self) -> list[Leg]:
         """Every fresh price, the highest first."""
-        found = [leg for outcome, side in self.ways for leg in _every(self.market, self.plausible, outcome, side)]
+        found = [leg for way in self.ways for leg in _every(*way)]
         found.sort(key=lambda leg: -leg.net_price)
         return found
 
 
-def bet(market: PricedMarket, plausible: float, *ways: tuple[int, Side]) -> Bet:
+def bet(*ways: Way) -> Bet:
     best = None
-    for outcome, side in ways:
-        leg = _best(market, plausible, outcome, side)
+    for way in ways:
+        leg = _best(*way)
         if leg is not None and (best is None or leg.net_price > best.net_price):
             best = leg
-    return Bet(market, plausible, ways, best)
+    return Bet(ways, best)
 
 
 def cost_of(legs: Sequence[Leg], winning: int = 1) -> float:
@@ -112,7 +127,7 @@ def choices(
     # No others cost less.
     if len(best) < len(bets) or (cost := cost_of(best, winning)) > most:
         return
-    if all(leg.is_sound for leg in best) and _apart(best, profile):
+    if all(leg.is_sound for leg in best) and apart(best, profile):
         yield best, cost
         return
     ranked = [each.ranked() for each in bets]
@@ -131,7 +146,7 @@ def _cheapest(ranked: Sequence[Sequence[Leg]], profile: Profile) -> Sequence[Leg
     if not all(ranked):
         return None
     best = [legs[0] for legs in ranked]
-    if _apart(best, profile):
+    if apart(best, profile):
         return best
     here = best[0].house(profile)
     found = [
@@ -142,12 +157,12 @@ def _cheapest(ranked: Sequence[Sequence[Leg]], profile: Profile) -> Sequence[Leg
     return min(found, key=cost_of, default=None)
 
 
-def _apart(legs: Sequence[Leg], profile: Profile) -> bool:
+def apart(legs: Sequence[Leg], profile: Profile) -> bool:
     here = legs[0].house(profile)
     return any(leg.house(profile) != here for leg in legs)
 
 
-def _best(market: PricedMarket, plausible: float, outcome: int, side: Side) -> Leg | None:
+def _best(market: PricedMarket, plausible: float, outcome: int, side: Side, since: int) -> Leg | None:
     offers, board = market.offers, market.board
     if offers is None:
         return None
@@ -158,11 +173,14 @@ def _best(market: PricedMarket, plausible: float, outcome: int, side: Side) -> L
     if math.isnan(net := nets.item(outcome)):
         return None
     bookmaker = whose.item(outcome)
+    if since and board.updated_us.item(bookmaker) < since:
+        others = _every(market, plausible, outcome, side, since)
+        return max(others, key=lambda leg: leg.net_price, default=None)
     ev = _worth(market, outcome, bookmaker, side, net)
     return Leg(market, outcome, bookmaker, side, prices.item(outcome, bookmaker), net, ev, plausible)
 
 
-def _every(market: PricedMarket, plausible: float, outcome: int, side: Side) -> list[Leg]:
+def _every(market: PricedMarket, plausible: float, outcome: int, side: Side, since: int) -> list[Leg]:
     offers, board = market.offers, market.board
     if offers is None:
         return []
@@ -171,7 +189,7 @@ def _every(market: PricedMarket, plausible: float, outcome: int, side: Side) -> 
         return []
     found = []
     for bookmaker, net in enumerate(nets[outcome].tolist()):
-        if not math.isnan(net):
+        if not math.isnan(net) and board.updated_us.item(bookmaker) >= since:
             ev = _worth(market, outcome, bookmaker, side, net)
             found.append(Leg(market, outcome, bookmaker, side, prices.item(outcome, bookmaker), net, ev, plausible))
     return found
