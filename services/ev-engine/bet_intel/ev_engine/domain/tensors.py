@@ -173,8 +173,8 @@ class Group:
         self.behind = self.age - np.where(np.isfinite(newest), newest, 0.0)
 
     def _count_exchanges_once(self, profile: Scopes, mids: BoolArray) -> None:
-        """An exchange that is listed under a key for each country is one bookmaker, by its newest mids: the other keys
-        weigh nothing."""
+        """An exchange that is listed under a key for each country is one bookmaker, by its newest mids, and weighs what
+        is set for the heaviest of its keys: the other keys weigh nothing."""
         for m, entry in enumerate(self.entries):
             for same in profile.twins(entry):
                 usable = [b for b in same if mids[b, m] and self.weight[b, m] > 0.0]
@@ -183,6 +183,9 @@ class Group:
                 others = [b for b in same if b != stands]
                 self.twins.setdefault(m, {}).update(dict.fromkeys(others, stands))
                 self.weight[others, m] = 0.0
+                weights = profile.kinds(entry)[0]
+                if weights[stands] > 0.0:
+                    self.weight[stands, m] *= weights[same].max() / weights[stands]
 
     @property
     def counted_as(self) -> IntArray | None:
