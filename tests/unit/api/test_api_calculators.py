@@ -132,7 +132,7 @@ def test_of_several_winners_each_outcome_is_the_likelier() -> None:
     answer = priced_by((1.3, 1.3, 1.3), (1.4, 1.3, 1.25), winners=2)
     assert answer.fair_probability == pytest.approx(0.65, abs=0.02)
     assert priced_by((1.3, 1.3, 1.3), winners=2).fair_probability == pytest.approx(2 / 3)
-    with pytest.raises(CalculationError, match="excessive_overround"):
+    with pytest.raises(CalculationError, match="not_mutually_exclusive"):
         priced_by((1.3, 1.3, 1.3))
     with pytest.raises(CalculationError, match="winners is 3, and must be below the 3 outcomes"):
         priced_by((1.3, 1.3, 1.3), winners=3)

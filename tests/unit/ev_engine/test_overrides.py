@@ -93,3 +93,47 @@ def test_a_market_of_a_pass_has_its_own_overrides() -> None:
     totals = {book: {"Over": prices["Away"], "Under": prices["Home"]} for book, prices in TWO.items()}
     (event,) = price([boards({H2H: board(TWO), line("totals", 8.5): board(totals)})], profile)
     assert [market.fair.share.tolist() for market in event.markets] == [[0.5, 0.5], [0.75, 0.25]]
+
+
+KEYS = ("betfair_ex_au", "betfair_ex_eu", "betfair_ex_uk")
+
+
+def exchange_board(newest: str) -> Board:
+    """Three bookmakers and one exchange under three keys, of which `newest` was confirmed last."""
+    even = {"Away": 1.95, "Home": 1.95}
+    books = dict.fromkeys(("alpha", "beta", "gamma"), even)
+    lay = dict.fromkeys(KEYS, {"Away": 2.02, "Home": 2.02})
+    ages = {key: 0.0 if key == newest else 30.0 for key in KEYS}
+    return board({**books, **dict.fromkeys(KEYS, {"Away": 1.98, "Home": 1.98})}, lay, ages=ages)
+
+
+@pytest.mark.parametrize("newest", KEYS)
+@pytest.mark.parametrize(
+    ("weights", "exchange"),
+    [
+        # Of 0.5 and three of 1 it is a seventh; of 1.5 a third; of 2 and more it has all that one may have.
+        ({"betfair_ex_*": 0.5}, 1 / 7),
+        ({"betfair_ex_*": 0.5, "betfair_ex_uk": 1.5}, 1 / 3),
+        ({"betfair_ex_*": 0.5, "betfair_ex_u*": 1.5}, 1 / 3),
+        ({"betfair_ex_u*": 3.0}, 0.40),
+        ({"betfair_ex_uk": 8.0}, 0.40),
+    ],
+)
+def test_a_weight_of_one_key_is_that_of_the_exchange(newest: str, weights: dict[str, float], exchange: float) -> None:
+    shares = share(exchange_board(newest), (Override(weights=weights),))
+    assert shares[newest] == pytest.approx(exchange)
+    assert sum(shares[key] for key in KEYS) == shares[newest]
+
+
+def test_a_key_that_is_to_weigh_nothing_does_not_stand_for_its_exchange() -> None:
+    shares = share(exchange_board("betfair_ex_uk"), (Override(weights={"betfair_ex_uk": 0.0}),))
+    assert shares["betfair_ex_uk"] == 0.0
+    assert shares["betfair_ex_au"] == pytest.approx(0.40)
+
+
+def test_the_closest_of_all_patterns_holds_whoever_says_it() -> None:
+    """`betfair*` is of those that nobody names closer: no exchange becomes a bookmaker by it, nor the reverse."""
+    here = replace(Profile(), overrides=(Override(weights={"betfair*": 3.0}),)).at("baseball", "baseball_mlb", "h2h")
+    assert here.bookmaker("betfair_ex_uk") == Profile().bookmaker("betfair_ex_uk")
+    assert here.bookmaker("betfair_sb_uk") == Profile().bookmaker("betfair_sb_uk")._replace(weight=3.0)
+    assert [here.exchange(key) for key in ("betfair_ex_uk", "betfair_sb_uk", "betfair")] == ["betfair_ex_", None, None]

@@ -187,3 +187,13 @@ def test_they_arrive_as_the_gateway_tells_them() -> None:
 def test_overrides_that_cannot_be_meant_are_refused(monkeypatch: pytest.MonkeyPatch, wrong: object) -> None:
     with pytest.raises(ValidationError):
         settings(monkeypatch, wrong)
+
+
+def test_a_longer_beginning_makes_no_exchange_of_its_own_and_a_whole_key_says_nothing_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = {"bookmakers": {"betfair_ex_u*": {"weight": 3}, "betfair*": {"weight": 0.5}}}
+    profile = settings(monkeypatch, given).profiles()[0]
+    assert {profile.exchange(key) for key in ("betfair_ex_uk", "betfair_ex_us", "betfair_ex_eu")} == {"betfair_ex_"}
+    assert profile.bookmaker("betfair_ex_uk") == Bookmaker(weight=3, commission=0.05, exchange=True)
+    assert profile.bookmaker("betfair_sb_uk") == Bookmaker(weight=0.5)

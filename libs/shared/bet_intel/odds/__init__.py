@@ -57,6 +57,7 @@ from bet_intel.odds.settlement import (
     winning_band,
 )
 from bet_intel.odds.weighing import DEFAULT_RULE, PoolingRule
+from bet_intel.odds.winners import more_outcomes_win
 
 __all__ = [
     "DEFAULT_RULE",
@@ -111,6 +112,7 @@ __all__ = [
     "line_probability",
     "maker_back_price",
     "maker_lay_price",
+    "more_outcomes_win",
     "net_price",
     "push_probability",
     "returns_stake_on_draw",

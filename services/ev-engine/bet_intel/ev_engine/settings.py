@@ -121,7 +121,10 @@ class ProfileSettings(BaseModel):
         for key in sorted(self.bookmakers, key=lambda key: (not key.endswith(_PREFIX), len(key))):
             known = replace(starting, bookmakers=exact, bookmaker_prefixes=prefixes)
             name = key.removesuffix(_PREFIX)
-            (exact if name == key else prefixes)[name] = self.bookmakers[key].over(known.bookmaker(name))
+            if name == key:
+                exact[name] = self.bookmakers[key].over(known.bookmaker(name))
+            else:
+                prefixes[name] = self.bookmakers[key].over(known.by_prefix(name))
         steps = {key: one.stake_step for key, one in self.bookmakers.items() if one.stake_step is not None}
         bounds = {
             category: Bounds(**asdict(bound) | self.bounds[category].model_dump(exclude_none=True))

@@ -79,7 +79,7 @@ class PricingOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     market: Annotated[str, Meta(max_length=200, description="Market; may end in *.")] = ""
     weights: Annotated[
         dict[BookmakerKey, Annotated[float, Meta(ge=0, le=1000)]],
-        Meta(max_length=500, description="By bookmaker, whose key may end in *."),
+        Meta(max_length=500, description="By bookmaker, whose key may end in *; the closest holds, the profile's too."),
     ] = {}
     stake_steps: Annotated[
         dict[BookmakerKey, Money],

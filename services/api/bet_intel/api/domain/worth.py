@@ -12,7 +12,9 @@ from bet_intel.api.domain.calculator import CalculationError, Format, Written, d
 from bet_intel.api.domain.working import Band, Probability
 from bet_intel.odds import (
     DEFAULT_RULE,
+    BoolArray,
     DevigStatus,
+    FairPrices,
     Method,
     Settlement,
     decimal_to_american,
@@ -23,6 +25,7 @@ from bet_intel.odds import (
     lay_expected_value,
     maker_back_price,
     maker_lay_price,
+    more_outcomes_win,
     net_price,
     scaled_stakes,
 )
@@ -32,7 +35,7 @@ _PLACES = 1e4
 _MOST_BOOKS = 50
 _MOST_OUTCOMES = 100
 _MOST_PRICES = 1000
-_EXCESSIVE = "excessive_overround"
+_OUTLIER, _SEVERAL_WIN, _EXCESSIVE = "outlier_excluded", "not_mutually_exclusive", "excessive_overround"
 Share = Annotated[float, Meta(ge=0, lt=1)]
 
 
@@ -88,7 +91,12 @@ class ReferenceAnswer(msgspec.Struct, frozen=True):
 
     bookmaker: str
     status: Annotated[
-        str, Meta(description="ok, or why it is not in the pool: excessive_overround, no_overround, negative, …")
+        str,
+        Meta(
+            description=(
+                "ok, or why it is not in the pool: outlier_excluded, excessive_overround, no_overround, negative, …"
+            )
+        ),
     ]
     overround: float | None
     fair_probability: Annotated[float | None, Meta(description="Of the outcome, by this bookmaker alone.")]
@@ -214,6 +222,11 @@ def _pooled(asked: PriceBody) -> _Fair:
     _refuse_twice(asked.references)
     decimal = [decimal_odds(book.prices, asked.odds_format) for book in asked.references]
     implied = 1.0 / np.array(decimal).T[:, :, np.newaxis]
+    if more_outcomes_win(implied, asked.winners)[0]:
+        raise CalculationError(
+            f"the references give no fair price ({_SEVERAL_WIN}: most of them are priced as if more outcomes win than "
+            f"{asked.winners}): say in winners how many do"
+        )
     placeholders = implied.sum(axis=0) > DEFAULT_RULE.most_implied(outcomes, asked.winners)
     weight = np.where(placeholders, 0.0, [[book.weight] for book in asked.references])
     prices = fair_prices(implied, weight, method=asked.method, target=float(asked.winners))
@@ -222,7 +235,7 @@ def _pooled(asked: PriceBody) -> _Fair:
     references = [
         ReferenceAnswer(
             book.bookmaker,
-            _EXCESSIVE if placeholders[number, 0] else DevigStatus(int(prices.status[number, 0])).name.lower(),
+            _status(prices, placeholders, number),
             _number(prices.overround[number, 0]),
             _number(prices.devigged[row, number, 0]),
             float(prices.consensus.share[number, 0]),
@@ -239,6 +252,15 @@ def _pooled(asked: PriceBody) -> _Fair:
     # The worst case of a lay is that the outcome is as likely as any method says.
     laid = float(prices.consensus_band.highest[row, 0]) if asked.method is Method.WORST_CASE else probability
     return _Fair(probability, laid, band, references)
+
+
+def _status(prices: FairPrices, placeholders: BoolArray, number: int) -> str:
+    """In the order in which an event's bookmakers are told why they are left out."""
+    if prices.consensus.outlier[number, 0]:
+        return _OUTLIER
+    if placeholders[number, 0]:
+        return _EXCESSIVE
+    return DevigStatus(int(prices.status[number, 0])).name.lower()
 
 
 def _refuse_twice(references: tuple[ReferenceBook, ...]) -> None:

@@ -84,8 +84,9 @@ class Override:
     """What is otherwise in some sports and markets; of several that concern a market the last one stands.
 
     `sport` is that of the event, or its league, `market` a market's name; either may end in *, and "" is every one.
-    `weights` and `stake_steps` go by bookmaker, or by the beginning of its key with a * behind it; `bounds` are those
-    of `Bounds` that are otherwise, by category.
+    `weights` and `stake_steps` go by bookmaker, or by the beginning of its key with a * behind it: the closest of these
+    and of the profile's own holds, the whole key before a beginning and a longer beginning before a shorter one.
+    `bounds` are those of `Bounds` that are otherwise, by category.
     """
 
     sport: str = ""
@@ -113,7 +114,7 @@ class Override:
             if not key.endswith(_ANY)
         }
         prefixes = {
-            (prefix := key.removesuffix(_ANY)): profile.bookmaker(prefix)._replace(weight=weight)
+            (prefix := key.removesuffix(_ANY)): profile.by_prefix(prefix)._replace(weight=weight)
             for key, weight in self.weights.items()
             if key.endswith(_ANY)
         }
@@ -229,16 +230,17 @@ class Profile:
     def bookmaker(self, key: str) -> Bookmaker:
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = self.bookmakers.get(key) or self._by_prefix(key)
+            known = self._known[key] = self.bookmakers.get(key) or self.by_prefix(key)
         return known
 
     def exchange(self, key: str) -> str | None:
         """Of an exchange with a key for each country what these begin with: its prices are the same under all of them.
         None of any other bookmaker."""
         if key not in self._known_exchanges:
-            prefix = self._prefix(key)
-            is_one = prefix is not None and self.bookmaker_prefixes[prefix].exchange and self.bookmaker(key).exchange
-            self._known_exchanges[key] = prefix if is_one else None
+            # The shortest: a longer one says what is otherwise of some of the keys, not that they are another exchange.
+            begun = filter(key.startswith, self.bookmaker_prefixes)
+            exchanges = (prefix for prefix in begun if self.bookmaker_prefixes[prefix].exchange)
+            self._known_exchanges[key] = min(exchanges, key=len, default=None) if self.bookmaker(key).exchange else None
         return self._known_exchanges[key]
 
     def step(self, key: str) -> Decimal:
@@ -251,12 +253,10 @@ class Profile:
             known = self._known_steps[key] = self.stake_step if closest is None else self.stake_steps[closest]
         return known
 
-    def _by_prefix(self, key: str) -> Bookmaker:
-        prefix = self._prefix(key)
+    def by_prefix(self, key: str) -> Bookmaker:
+        """What is known of a bookmaker by the beginning of its key alone, or of all whose keys begin with `key`."""
+        prefix = max(filter(key.startswith, self.bookmaker_prefixes), key=len, default=None)
         return Bookmaker() if prefix is None else self.bookmaker_prefixes[prefix]
-
-    def _prefix(self, key: str) -> str | None:
-        return max(filter(key.startswith, self.bookmaker_prefixes), key=len, default=None)
 
 
 _CONSERVATIVE_BOUNDS = {

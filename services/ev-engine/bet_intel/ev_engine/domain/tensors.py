@@ -11,15 +11,20 @@ import numpy as np
 from bet_intel.ev_engine.domain.boards import Board, EventBoards, FloatArray, MarketKey
 from bet_intel.ev_engine.domain.priced import BoolArray
 from bet_intel.ev_engine.domain.profile import CLOCK_SKEW, Category, Profile
-from bet_intel.odds import DEFAULT_RULE, DeviggedBooks, Method, devigged_books, exchange_mid, lay_as_back
+from bet_intel.odds import (
+    DEFAULT_RULE,
+    DeviggedBooks,
+    Method,
+    devigged_books,
+    exchange_mid,
+    lay_as_back,
+    more_outcomes_win,
+)
 from bet_intel.odds.arrays import IntArray, over_outcomes, places
 
 SECOND = 1e6
 # How far the mids of an exchange may be from adding up to the winners before they are placeholders.
 _MID_OFF = 0.10
-# Implied probabilities that add up to this much more than the winners are those of one more: no bookmaker keeps half of
-# what is staked.
-_ANOTHER_WINNER = 1.0
 _MOST_BY_LIMIT = 2.0
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
@@ -132,23 +137,12 @@ class Group:
         self.net = 1.0 + (self.back - 1.0) * (1.0 - self.commission)
         self.net_lay = lay_as_back(self.lay, self.commission) if self.anybody_lays else self.lay
         self.asked = 1.0 / self.back
-        self.several_win = self._several_win()
+        self.several_win = more_outcomes_win(self.asked, self.winning, unasked=self.exchange)
         self.weight *= by_limit(np.minimum.reduce(limit, axis=0), profile.profile.limit_weight)
         self._prepare(profile)
         self._exchange = profile.profile.exchange  # the same by every profile that it serves
         self._columns: dict[int, dict[str, int]] = {}
         self._devigged: dict[Method, DeviggedBooks] = {}
-
-    def _several_win(self) -> BoolArray:
-        """Markets of which more outcomes win than their name says, because most bookmakers price them so: nobody says
-        what their fair probabilities add up to. Exchanges have no say: nearly empty, they look the same. (markets,)"""
-        sums = over_outcomes(self.asked)
-        priced_so = (sums >= self.winning + _ANOTHER_WINNER) & ~self.exchange
-        if not np.count_nonzero(priced_so):
-            return np.zeros(len(self.entries), dtype=np.bool_)
-        complete = ~np.isnan(sums) & ~self.exchange
-        several: BoolArray = 2 * np.add.reduce(priced_so, axis=0) > np.add.reduce(complete, axis=0)
-        return several
 
     def _prepare(self, profile: Scopes) -> None:
         """What is the same for every profile: implied probabilities, and how far behind the newest each book is."""
@@ -179,8 +173,8 @@ class Group:
         self.behind = self.age - np.where(np.isfinite(newest), newest, 0.0)
 
     def _count_exchanges_once(self, profile: Scopes, mids: BoolArray) -> None:
-        """An exchange that is listed under a key for each country is one bookmaker, by its newest mids: the other keys
-        weigh nothing."""
+        """An exchange that is listed under a key for each country is one bookmaker, by its newest mids, and weighs what
+        is set for the heaviest of its keys: the other keys weigh nothing."""
         for m, entry in enumerate(self.entries):
             for same in profile.twins(entry):
                 usable = [b for b in same if mids[b, m] and self.weight[b, m] > 0.0]
@@ -189,6 +183,9 @@ class Group:
                 others = [b for b in same if b != stands]
                 self.twins.setdefault(m, {}).update(dict.fromkeys(others, stands))
                 self.weight[others, m] = 0.0
+                weights = profile.kinds(entry)[0]
+                if weights[stands] > 0.0:
+                    self.weight[stands, m] *= weights[same].max() / weights[stands]
 
     @property
     def counted_as(self) -> IntArray | None:
