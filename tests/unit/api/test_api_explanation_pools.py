@@ -90,6 +90,15 @@ def test_who_was_asked_about_other_lines_is_told_of_every_price(price: float, ve
     assert "inf" not in said
 
 
+def test_how_far_a_price_is_behind_the_lines_that_judge_it_is_told() -> None:
+    thin = board({"alone": {"Over": 1.75, "Under": 2.3}}, ages={"alone": 500.0})
+    told = SetWorking(Engine().tells({**TWO_LINES, line("totals", 9.0): thin}).data)
+    found = told.price(MarketKey(*line("totals", 9.0)), "Under", "alone", "consensus")
+    assert found is not None
+    assert (found.verdict, found.reason) == ("refused", "price_stale")
+    assert "it is 500 s behind the newest price, at most 300 s are allowed" in explain(found)[-1]
+
+
 def test_who_prices_a_line_is_not_asked_there_about_another_of_his_own() -> None:
     thin = board({"a": {"Over": 1.75, "Under": 2.05}})
     told = SetWorking(Engine().tells({**TWO_LINES, line("totals", 9.0): thin}).data)

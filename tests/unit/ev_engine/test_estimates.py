@@ -190,6 +190,52 @@ def test_it_is_refused_where_it_beats_what_others_ask_with_their_margin() -> Non
     assert (last.value, last.bound) == pytest.approx((0.5, 1 / 2.04))
 
 
+@pytest.mark.parametrize(("age", "behind", "refused"), [(350.0, 300.0, ""), (351.0, 301.0, "price_stale")])
+@pytest.mark.parametrize("at", [9.5, 8.5])
+def test_a_price_is_not_to_be_far_behind_the_lines_that_judge_it(
+    at: float, age: float, behind: float, refused: str
+) -> None:
+    """Alone at its line, or with another as old, it would be compared with itself."""
+    other, key = line("totals", 8.5), line("totals" if at != 8.5 else "alternate_totals", at)
+    over = moved(0.5, -(at - 8.5) * 2 * SLOPE)
+    fresh = board(fair_prices(0.5, (*THREE, "delta")), ages={"alpha": 50.0, "beta": 90.0, "gamma": 60.0, "delta": 91.0})
+    late = board(
+        {"soft": {"Over": 1.06 / over, "Under": 0.88 / (1 - over)}, "late": fair_prices(over)["alpha"]},
+        ages={"soft": age, "late": age},
+    )
+    market = priced({other: fresh, key: late})[key]
+    if refused:
+        assert found(market) == {}
+        assert market.refused["Over", "soft"] == refused
+        judgement = next(one.judgement for one in market.refusals if market.board.bookmakers[one.bookmaker] == "soft")
+    else:
+        judgement = found(market)["Over", "soft"].judgement
+        assert judgement.ev_class == "take"
+    (verdict,) = (one for one in judgement.verdicts if one.gate == "in_step_with_references")
+    assert verdict.value == behind
+
+
+def test_a_price_is_judged_between_two_lines_by_the_newer_and_by_the_newest_of_its_own() -> None:
+    key = line("totals", 8.5)
+    middle = moved(0.6, (log(0.45 / 0.55) - log(0.6 / 0.4)) / 2)
+    own = {"soft": {"Over": 1.06 / middle, "Under": 0.88 / (1 - middle)}, "late": fair_prices(middle)["alpha"]}
+
+    def behind(lower: float, upper: float, newest: float) -> float:
+        markets = {
+            line("totals", 7.5): board(fair_prices(0.6), ages=dict.fromkeys(THREE, lower)),
+            line("totals", 9.5): board(fair_prices(0.45), ages=dict.fromkeys(THREE, upper)),
+            key: board(own, ages={"soft": 280.0, "late": newest}),
+        }
+        one = judged(markets, key, replace(PROFILE, slopes={}))
+        assert one is not None
+        (verdict,) = (each for each in one.judgement.verdicts if each.gate == "in_step_with_references")
+        return verdict.value
+
+    assert behind(200.0, 100.0, 280.0) == 180.0
+    assert behind(50.0, 100.0, 280.0) == 230.0
+    assert behind(50.0, 100.0, 20.0) == 260.0
+
+
 def test_what_enough_bookmakers_price_is_judged_by_its_own_line() -> None:
     markets = {
         line("totals", 8.5): board(fair_prices(0.9)),

@@ -171,6 +171,7 @@ class _Estimates:
             sharp=all(sharp for _, sharp in pools),
             dispersion=max(self._dispersion(one) for one in near),
             implied=self._implied(m, b),
+            behind_newest=self._pooled.group.behind_newest_of(m, b, (one.market for one in near)),
         )
 
     def _log_odds(self, one: _Neighbour) -> list[float]:

@@ -202,7 +202,7 @@ class Judged:
             outcomes=len(entry.board.outcomes),
             outcomes_priced=(group.outcomes_backed if backs else group.outcomes_laid).item(b, m),
             age=group.age.item(b, m),
-            behind_newest=group.behind.item(b, m),
+            behind_newest=group.behind.item(b, m) if estimate is None else estimate.behind_newest,
             references=pool.books_used.item(b, m) if estimate is None else estimate.references,
             sharp_reference=self.pooled.sharp.item(b, m) if estimate is None else estimate.sharp,
             dispersion=dispersion,

@@ -34,6 +34,7 @@ class Estimate:
     `outliers`: who is left out there, and in none of them; `references`, `sharp` and `dispersion` are those of the
     weaker of them.
     `implied`: (o,), the median of what the others ask for the same outcome at this very line, NaN where nobody does.
+    `behind_newest`: seconds from the judged price to the newest that can be referred to, there or at this line.
     """
 
     fair: FloatArray
@@ -48,6 +49,7 @@ class Estimate:
     sharp: bool
     dispersion: float
     implied: FloatArray
+    behind_newest: float
 
 
 class Priced(NamedTuple):

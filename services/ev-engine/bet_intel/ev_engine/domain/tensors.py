@@ -1,9 +1,10 @@
 """What is to be priced as tensors: markets with as many outcomes, of which as many win, beside each other."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import chain
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -169,8 +170,14 @@ class Group:
             self._count_exchanges_once(profile, mids)
         self.usable = (self.weight > 0) & margined
         # A time after the answer itself is the feed's error: it makes nobody else late.
-        newest = np.minimum.reduce(np.where(self.usable, np.maximum(self.age, 0.0), np.inf), axis=0)
-        self.behind = self.age - np.where(np.isfinite(newest), newest, 0.0)
+        self.newest = np.minimum.reduce(np.where(self.usable, np.maximum(self.age, 0.0), np.inf), axis=0)
+        self.behind = self.age - np.where(np.isfinite(self.newest), self.newest, 0.0)
+
+    def behind_newest_of(self, m: int, b: int, others: Iterable[int]) -> float:
+        """How far a price of market `m` is behind the newest that can be referred to there or in `others`, seconds."""
+        newest = min(self.newest.item(each) for each in (m, *others))
+        age: float = self.age.item(b, m)
+        return age - newest if isfinite(newest) else age
 
     def _count_exchanges_once(self, profile: Scopes, mids: BoolArray) -> None:
         """An exchange that is listed under a key for each country is one bookmaker, by its newest mids, and weighs what
