@@ -159,10 +159,12 @@ def test_of_a_lay_the_liability_is_rounded_to_the_step_of_who_backs_it() -> None
     market = {H2H: board(prices, lay={"smarkets": {"Home": 2.03}})}
     (lay, back) = only(market, stepped({"smarkets": "2", "high": "3"})).legs
     assert [(leg.side.value, str(leg.step)) for leg in (lay, back)] == [("lay", "2"), ("back", "3")]
-    # 500 of who backs is 515 of liability, which wins 490: less than the 500 that are lost at the other, but in steps
+    # 400 of who backs is 412 of liability, which wins 392: less than the 400 that are lost at the other, but in steps
     # of 1 these are fewer.
-    assert priced(market, stepped({"smarkets": "500", "high": "500"})).combinations == ()
-    assert only(market, stepped({"smarkets": "500", "high": "1"})).kind is Kind.ARBITRAGE
+    assert priced(market, stepped({"smarkets": "400", "high": "400"})).combinations == ()
+    assert only(market, stepped({"smarkets": "400", "high": "1"})).kind is Kind.ARBITRAGE
+    # 500 of who backs is 515, and with what covers it more than the 1000 in all.
+    assert priced(market, stepped({"smarkets": "500", "high": "1"})).combinations == ()
 
 
 def test_a_middle_has_the_steps_of_each_lines_market() -> None:

@@ -1,7 +1,7 @@
 """Stakes that cover every outcome, exactly and in steps that can be placed."""
 
 from decimal import Decimal
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -76,7 +76,101 @@ def test_what_any_stakes_win_is_won(price: float, margin: float, most: int, firs
     placed = rounded_stakes(prices, total, [first, second])
     if min(int(stake / step) for stake, step in zip(placed.stakes, (first, second), strict=True)) < 40:
         assert (placed.worst > 0) >= (best > 1e-9)
-    assert placed.total <= total + first + second
+    assert placed.total <= total
+
+
+@pytest.mark.parametrize(
+    ("prices", "total", "steps", "stakes"),
+    [
+        # 50.6 and 49.4 of 100 in steps of 25 are 50 and 50; 70.6 and 29.4 are 75 and 25.
+        ([1.95, 2.00], 100, [25, 25], [50, 50]),
+        ([1.40, 3.36], 100, [25, 25], [75, 25]),
+        # 34.6, 34.9 and 30.5 would be 35, 35 and 31; without one of the first 1.40 is lost at most, least of the three.
+        ([2.90, 2.87, 3.285], 100, [1, 1, 1], [34, 35, 31]),
+        # 55.6 and 44.4 would be 60 and 44; one step of the first is enough, and four of the second are not fewest.
+        ([1.75, 2.19], 100, [10, 1], [50, 44]),
+    ],
+)
+def test_no_more_is_staked_than_was_asked_for(
+    prices: list[float], total: int, steps: list[int], stakes: list[int]
+) -> None:
+    placed = rounded_stakes(prices, Decimal(total), [Decimal(step) for step in steps])
+    assert placed.stakes == tuple(map(Decimal, stakes))
+
+
+@given(
+    st.lists(st.floats(1.2, 6.0), min_size=2, max_size=3),
+    st.floats(-0.08, -0.001),
+    st.integers(10, 60),
+    st.lists(COARSE, min_size=3, max_size=3),
+)
+def test_what_is_too_much_loses_as_few_steps_as_can_be_and_the_best(
+    prices: list[float], profit: float, total: int, each: list[Decimal]
+) -> None:
+    cost = sum(1 / price for price in prices)
+    near = [price * cost * (1 + profit) for price in prices]
+    steps, whole = each[: len(near)], sum(1 / price for price in near)
+    if min(near) <= 1.0:
+        return
+    nearest = [round(total / price / whole / float(step)) for price, step in zip(near, steps, strict=True)]
+    over = sum(count * step for count, step in zip(nearest, steps, strict=True)) - total
+    placed = rounded_stakes(near, Decimal(total), steps)
+    if over <= 0:
+        return
+    fits = [
+        taken
+        for taken in product((0, 1), repeat=len(near))
+        if _off(taken, steps) >= over and all(count >= one for count, one in zip(nearest, taken, strict=True))
+    ]
+    fewest = min(map(sum, fits))
+    ours = [count - int(stake / step) for count, stake, step in zip(nearest, placed.stakes, steps, strict=True)]
+    assert sum(ours) == fewest
+    if len(set(steps)) == 1 or fewest == 1:
+        left = [
+            _certain([count - one for count, one in zip(nearest, taken, strict=True)], steps, near)
+            for taken in fits
+            if sum(taken) == fewest
+        ]
+        assert float(placed.worst) == pytest.approx(max(left))
+
+
+@given(
+    st.lists(st.floats(1.2, 8.0), min_size=2, max_size=3),
+    st.floats(0.0, 0.04),
+    st.integers(20, 120),
+    st.lists(COARSE, min_size=3, max_size=3),
+)
+def test_what_any_stakes_of_two_or_three_legs_win_is_won(
+    prices: list[float], profit: float, total: int, each: list[Decimal]
+) -> None:
+    cost = sum(1 / price for price in prices)
+    near = [price * cost * (1 + profit) for price in prices]
+    if min(near) <= 1.0:
+        return
+    steps = each[: len(near)]
+    every = np.meshgrid(*[np.arange(1, int(total / step) + 1) * float(step) for step in steps], sparse=True)
+    whole = sum(every[1:], start=every[0])
+    returned = np.minimum.reduce(
+        np.broadcast_arrays(*[stake * price for stake, price in zip(every, near, strict=True)])
+    )
+    best = np.where(whole <= total, returned - whole, -np.inf).max(initial=0.0)
+    assert (rounded_stakes(near, Decimal(total), steps).worst > 0) == (best > 1e-9)
+
+
+def test_legs_between_whose_steps_others_fall_may_divide_better() -> None:
+    # 15 of the second return 85.20; for 43 and 25, or 44 and 30, of the others nothing is left, for 42 and 25 .32 is.
+    steps = [Decimal(1), Decimal(5), Decimal(5)]
+    placed = rounded_stakes([1.96, 5.68, 3.31], Decimal(100), steps)
+    assert (placed.stakes, placed.worst) == ((Decimal(42), Decimal(15), Decimal(25)), Decimal("0.32"))
+
+
+def _off(taken: tuple[int, ...], steps: list[Decimal]) -> Decimal:
+    return sum((step for one, step in zip(taken, steps, strict=True) if one), Decimal(0))
+
+
+def _certain(counts: list[int], steps: list[Decimal], prices: list[float]) -> float:
+    stakes = [float(count * step) for count, step in zip(counts, steps, strict=True)]
+    return min(stake * price for stake, price in zip(stakes, prices, strict=True)) - sum(stakes)
 
 
 DOUBLE_CHANCE = [1.55, 1.60, 1.45]
@@ -112,6 +206,7 @@ def test_of_several_winners_every_result_is_counted(
     results = [(legs, sum(returned[leg] for leg in legs)) for legs in combinations(range(len(near)), winning)]
     for leg, told in enumerate(placed.profits):
         assert told == min(back for legs, back in results if leg in legs) - placed.total
+    assert placed.total <= total
     assert survives_rounding(near, Decimal(total), step, winning=winning) == (placed.worst > 0)
 
 
@@ -152,7 +247,7 @@ def test_stakes_can_be_placed_and_profits_are_exact(
         assert stake % step == 0
         assert limit is None or stake <= Decimal(repr(limit))
         assert profit == stake * Decimal(repr(price)) - placed.total
-    assert placed.total <= total + step * len(prices)
+    assert placed.total <= total
 
 
 @given(
@@ -174,6 +269,7 @@ def test_each_stake_is_a_multiple_of_its_own_step_and_the_profit_is_certain(
     assert [stake % step for stake, step in zip(placed.stakes, steps, strict=True)] == [0] * len(near)
     returned = [stake * Decimal(repr(price)) for stake, price in zip(placed.stakes, near, strict=True)]
     assert placed.worst == min(back - sum(placed.stakes) for back in returned)
+    assert placed.total <= total
     assert survives_rounding(near, Decimal(total), steps, taken) == (placed.worst > 0)
 
 
@@ -222,8 +318,9 @@ def test_a_lay_is_rounded_in_the_stake_that_an_exchange_takes() -> None:
     steps = [step, liability_step(step, 2.06)]
     placed = rounded_stakes([2.2, lay_as_back(2.06, 0.0)], Decimal(1000), steps)
     backed, liability = placed.stakes
-    assert (backed, liability) == (Decimal(469), Decimal("531.06"))
-    assert liability / (Decimal("2.06") - 1) == Decimal(501)
+    # 501 of who backs it would be nearest, and 1000.06 in all.
+    assert (backed, liability) == (Decimal(469), Decimal("530.00"))
+    assert liability / (Decimal("2.06") - 1) == Decimal(500)
     assert placed.worst > 0
 
 

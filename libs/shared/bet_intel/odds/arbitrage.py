@@ -19,7 +19,7 @@ from bet_intel.odds.settlement import Split
 
 Number = float | FloatArray
 _NEAR = 1e-6
-_FEWER = 40
+_TRIED = 1200
 
 
 @overload
@@ -95,14 +95,14 @@ def rounded_stakes(
     limits: Sequence[float | None] | None = None,
     winning: int = 1,
 ) -> Stakes:
-    """About `total` on all legs in multiples of `step` (one of all legs, or one of each), no leg above its limit, the
+    """At most `total` on all legs in multiples of `step` (one of all legs, or one of each), no leg above its limit, the
     profit taken after rounding. `winning` of them win.
 
-    Where a limit binds, all stakes shrink in proportion. Each stake is rounded to the nearest step; then, as long as
-    that raises the profit that is certain, one step more is put on the leg that returns least. Where that leaves none
-    of what unrounded stakes would win, stakes with up to 40 steps fewer on the leg with the fewest, and with one more,
-    are tried within the total and the limits, because others may divide better. A total too small for the step gives
-    stakes of 0 somewhere, and a loss.
+    Where a limit binds, all stakes shrink in proportion. Each stake is rounded to the nearest step; where they are more
+    than the total together, as few steps as can be are taken off, of those that leave the highest profit that is
+    certain. Then, as long as that raises it, and within the total, one step more is put on the leg that returns least.
+    Where that leaves none of what unrounded stakes would win, others within the total and the limits are tried, because
+    they may divide better. A total too small for the step gives stakes of 0 somewhere, and a loss.
 
     ValueError: `total` or a step is not above 0, a price is 1 or less, or the numbers of prices, steps and limits
     differ.
@@ -133,53 +133,77 @@ class _Legs(NamedTuple):
     winning: int
 
     def placed(self, scale: Decimal) -> Stakes:
-        """The stakes of `scale` in all, rounded, and one step more on a leg where that is better."""
-        best = _outcome(
+        """The stakes of `scale` in all, rounded to what the total allows, and one step more on a leg where that is
+        better."""
+        best = self.within(
             [
                 _capped(_to_step(share * scale, step, ROUND_HALF_EVEN), ceiling)
                 for share, step, ceiling in zip(self.shares, self.steps, self.ceilings, strict=True)
-            ],
-            self.prices,
-            self.winning,
+            ]
         )
         for _ in self.prices:
             least = min(range(len(self.prices)), key=lambda leg: best.profits[leg])
             more = [*best.stakes]
             more[least] += self.steps[least]
-            again = _outcome(more, self.prices, self.winning)
-            above = 0 <= self.ceilings[least] < more[least] or again.total > max(self.total, best.total)
+            again = self.outcome(more)
+            above = 0 <= self.ceilings[least] < more[least] or again.total > self.total
             if again.worst <= best.worst or above:
                 break
             best = again
         return best
 
+    def within(self, stakes: list[Decimal]) -> Stakes:
+        """`stakes` that were rounded to the nearest step, with steps taken off until they are no more than the total:
+        one of the legs of which one is enough, or else of the largest, each once. Without one step of each that was
+        rounded up they are always within it."""
+        left = [leg for leg, stake in enumerate(stakes) if stake > 0]
+        while (over := sum(stakes, Decimal(0)) - self.total) > 0:
+            enough = min(over, max([self.steps[leg] for leg in left]))
+            less = [
+                (leg, self.outcome([*stakes[:leg], stakes[leg] - self.steps[leg], *stakes[leg + 1 :]]))
+                for leg in left
+                if self.steps[leg] >= enough
+            ]
+            # Of steps of one size the leg that returns most gives its own: the least return is what is certain.
+            taken, best = max(less, key=lambda each: (each[1].worst, self.prices[each[0]] * each[1].stakes[each[0]]))
+            stakes = list(best.stakes)
+            left.remove(taken)
+        return self.outcome(stakes)
+
+    def outcome(self, stakes: Sequence[Decimal]) -> Stakes:
+        return _outcome(stakes, self.prices, self.winning)
+
     def divides_better(self, placed: Stakes) -> Stakes | None:
-        """Of stakes with about as many steps as those `placed`, or fewer, on the leg with the fewest, those of which
-        most is left; None where there are none. The others return as little more, or as little less, as steps allow.
-        Looked for in plain floats: only those found are worked out."""
-        count = [int(stake / step) for stake, step in zip(placed.stakes, self.steps, strict=True)]
-        fewest = min(range(len(count)), key=count.__getitem__)
-        # Behind each other, which takes a tenth of the time of one by one.
-        tried = np.arange(max(1, count[fewest] - _FEWER), count[fewest] + 2)
+        """Of stakes of up to one step more than those `placed`, or fewer, on one leg, and on the others as many as
+        return as much, those of which most is left; None where there are none. Whichever leg returns least in the best
+        stakes, the others need no more than that. Looked for in plain floats: only those found are worked out."""
+        legs = len(self.prices)
         steps, prices = np.array((self.steps, self.prices), dtype=np.float64)[..., np.newaxis]
-        wanted = tried * (steps[fewest] * prices[fewest]) / (steps * prices)
-        counts = np.concatenate([np.floor(wanted), np.rint(wanted), np.ceil(wanted)], axis=1)
-        counts[fewest] = np.tile(tried, 3)
+        tried = [
+            np.arange(max(1, most - _TRIED // legs), most + 2) * float(step * price)
+            for step, price, most in zip(
+                self.steps,
+                self.prices,
+                [int(stake / step) for stake, step in zip(placed.stakes, self.steps, strict=True)],
+                strict=True,
+            )
+        ]
+        wanted = np.concatenate(tried) / (steps * prices)
+        counts = np.ceil(wanted - _NEAR)
+        if self.winning > 1:
+            # One of several that win may return less where another returns more.
+            counts = np.concatenate([counts, np.rint(wanted), np.maximum(np.floor(wanted), 1.0)], axis=1)
         stakes = counts * steps
         whole = stakes.sum(axis=0)
         ceilings = np.array([float(most) if most >= 0 else math.inf for most in self.ceilings])[:, np.newaxis]
-        over = (whole > float(max(self.total, placed.total)) + _NEAR) | (stakes > ceilings + _NEAR).any(axis=0)
+        over = (whole > float(self.total) + _NEAR) | (stakes > ceilings + _NEAR).any(axis=0)
         returned = np.sort(stakes * prices, axis=0)[: self.winning].sum(axis=0)
         left = np.where(over, -math.inf, returned - whole)
         best = left.argmax()
         if over[best]:
             return None
         found = [step * int(number) for step, number in zip(self.steps, counts[:, best], strict=True)]
-        return _outcome(found, self.prices, self.winning)
-
-
-def _rounded(shares: Sequence[float], scale: float, steps: Sequence[float]) -> list[float]:
-    return [round(share * scale / step) * step for share, step in zip(shares, steps, strict=True)]
+        return self.outcome(found) if sum(found, Decimal(0)) <= self.total else None
 
 
 def _worst(stakes: Sequence[float], prices: Sequence[float], winning: int) -> float:
@@ -202,11 +226,14 @@ def survives_rounding(
     unlimited = limits is None or not any(limit is not None and math.isfinite(limit) for limit in limits)
     if unlimited and min(steps, default=0) > 0 and len(net_prices) > 1 and min(net_prices) > 1.0:
         whole, sizes = float(total), [float(each) for each in steps]
-        shares = stake_shares(net_prices)
-        halves = [abs(share * whole / size % 1.0 - 0.5) for share, size in zip(shares, sizes, strict=True)]
-        # Which way a half is rounded is for decimals to say.
-        if min(halves) > _NEAR and _worst(_rounded(shares, whole, sizes), net_prices, winning) > _NEAR * whole:
-            return True
+        wanted = [share * whole / size for share, size in zip(stake_shares(net_prices), sizes, strict=True)]
+        counts = [round(number) for number in wanted]
+        # Which way a half is rounded is for decimals to say, and which steps are taken off what is above the total.
+        sure = min([abs(number % 1.0 - 0.5) for number in wanted]) > _NEAR
+        if sure and sum([each * count for each, count in zip(steps, counts, strict=True)]) <= total:
+            stakes = [size * count for size, count in zip(sizes, counts, strict=True)]
+            if _worst(stakes, net_prices, winning) > _NEAR * whole:
+                return True
     return rounded_stakes(net_prices, total, steps, limits, winning).worst > 0
 
 

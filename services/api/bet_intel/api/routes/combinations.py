@@ -46,7 +46,9 @@ class CombinationQuery(ReadQuery, frozen=True):
     min_ev: Annotated[Ev, Meta(description="Least EV per unit staked; below 0 of a low hold.")] | None = None
     starts_before: Annotated[Time, Meta(description="Only events that start before.")] | None = None
     odds_format: Annotated[OddsFormat, Meta(description="Format of price and net_price.")] = "decimal"
-    stake: Annotated[Amount, Meta(description="Money on all legs together, one step at least.")] = 1000.0
+    stake: Annotated[
+        Amount, Meta(description="Money on all legs together, which their stakes never exceed; one step at least.")
+    ] = 1000.0
     step: (
         Annotated[
             Step,
