@@ -1,20 +1,18 @@
 """Closing lines as the engine tells them: at the start, again when they change, void when the start moves."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime
-from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from bet_intel.events.v1.closing_line_fixed_pb2 import ClosingLineFixed
 from bet_intel.events.v1.resync_requested_pb2 import ResyncKind, ResyncRequested
-from bet_intel.odds_ingest.domain.quotes import MarketBoard, MarketKey
+from bet_intel.odds_ingest.domain.quotes import MarketBoard
 from bet_intel.shared.describe import describe
 from bet_intel.shared.messaging import Message
 from bet_intel.shared.postgres import Database
 from bet_intel.shared.times import from_us
-from fixtures.answers import H2H, START, TOTAL, board, minutes, moved, sporting_event
+from fixtures.answers import H2H, START, board, minutes, moved, sporting_event
+from fixtures.closings import BOOKS, at, closed, fixed, home, rows, totals
 from fixtures.engine import MIGRATIONS, Engine
 from fixtures.feed import Feed
 from fixtures.postgres import MakeDatabase
@@ -22,7 +20,6 @@ from fixtures.postgres import MakeDatabase
 pytestmark = pytest.mark.integration
 
 ODDS_SET = "opportunities.updated.v1"
-BOOKS = ("alpha", "beta", "gamma", "delta")
 
 
 @pytest.fixture
@@ -31,36 +28,11 @@ async def engine(make_database: MakeDatabase) -> AsyncIterator[Engine]:
         yield Engine.on(database)
 
 
-def at(home: float, *, total: bool = False) -> dict[Any, Any]:
-    markets = {H2H: board({book: {"Home": home, "Away": 1.7} for book in BOOKS})}
-    return {**markets, TOTAL: board({"alpha": {"Over": 1.9, "Under": 1.9}})} if total else markets
-
-
 def limited(home: dict[str, float], limits: dict[str, float]) -> MarketBoard:
     """A head-to-head with the largest stakes that bookmakers tell."""
     told = board({book: {"Home": price, "Away": 1.8} for book, price in home.items()})
     prices = {quote: price._replace(limit=limits.get(quote.bookmaker)) for quote, price in told.prices.items()}
     return MarketBoard.of(prices, told.last_update)
-
-
-async def fixed(engine: Engine, *messages: Message) -> list[ClosingLineFixed]:
-    """What is told of closing lines for these messages."""
-    engine.closings.clear()
-    for message in messages:
-        await engine.handles(message)
-    return list(engine.closings)
-
-
-def rows(body: ClosingLineFixed, table: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = describe("closing.line.fixed.v1", body.SerializeToString())[table]
-    return found
-
-
-def home(body: ClosingLineFixed) -> tuple[float, datetime]:
-    """alpha's closing price of the home side, and the time as of which the market closed."""
-    prices = {(one["outcome"].split()[-1], one["bookmaker"].split()[0]): one["back"] for one in rows(body, "prices")}
-    price = prices["Home", "alpha"]
-    return price, datetime.fromisoformat(rows(body, "markets")[0]["as_of_us"])
 
 
 async def test_nothing_is_told_before_the_start_and_once_after_it(engine: Engine) -> None:
@@ -101,17 +73,6 @@ async def test_markets_close_each_as_of_their_own_time(engine: Engine) -> None:
         ("h2h", None, minutes(64).isoformat()),
         ("totals", 8.5, minutes(0).isoformat()),
     ]
-
-
-def totals(*lines: float) -> dict[Any, Any]:
-    """Totals at `lines`, and a head-to-head that is always there."""
-    even = {book: {"Over": 1.9, "Under": 1.9} for book in BOOKS}
-    return {**at(2.0), **{MarketKey("totals", line=line): board(even) for line in lines}}
-
-
-def closed(body: ClosingLineFixed) -> list[tuple[float, str]]:
-    """The lines of totals that were told, each with its category."""
-    return [(one["line"], one["category"]) for one in rows(body, "markets") if one["market"] == "totals"]
 
 
 async def test_a_line_that_was_withdrawn_while_another_was_offered_is_no_closing_line(engine: Engine) -> None:

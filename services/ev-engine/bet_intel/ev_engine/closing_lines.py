@@ -54,17 +54,22 @@ class ClosingLines:
         concerned = {
             update.event.id: update
             for update in updates
-            if _has_started(now[update.event.id]) or _has_moved(known[update.event.id].boards, now[update.event.id])
+            if _has_started(now[update.event.id])
+            or _has_moved(known[update.event.id].boards, now[update.event.id])
+            or _is_overtaken(known[update.event.id].boards, update)
         }
         if not concerned:
             return
         last = await closing_store.last_told(unit.connection, concerned)
         changed = [
-            now[id]
+            (now[id], _source_time(now[id], last.get(id)))
             for id, update in concerned.items()
-            if _may_change(now[id], last.get(id), is_late=update.as_of <= now[id].event.commence_time)
+            if _may_change(known[id].boards, now[id], last.get(id), update)
         ]
-        await self._tell(unit, [(boards, boards.as_of) for boards in changed], last, _consensus(profiles))
+        await self._tell(unit, changed, last, _consensus(profiles))
+        seen = [id for id, told in last.items() if told.swept_of is not None and _has_started(now[id])]
+        if seen:
+            await closing_store.leave_to_passes(unit.connection, seen)
 
     async def run(self) -> None:
         """Sweep now and again, until cancelled."""
@@ -76,7 +81,8 @@ class ClosingLines:
                 _log.warning("closing lines not looked for", reason=str(error))
 
     async def sweep(self) -> None:
-        """Tell the closing lines of events that were told of last before their start."""
+        """Tell the closing lines of events that were told of last before their start; again where they have been told
+        of since, and still not of after it."""
         after = ""
         while True:
             async with self._database.latest() as connection:
@@ -93,6 +99,7 @@ class ClosingLines:
                 events = [(one, found[one.event.id]) for one in boards if one.event.commence_time < found[one.event.id]]
                 last = await closing_store.last_told(unit.connection, found)
                 await self._tell(unit, events, last, _consensus(profiles))
+                await closing_store.note_swept(unit.connection, {one.event.id: one.odds_revision for one, _ in events})
 
     async def requested(self, messages: Sequence[Message]) -> None:
         """Handles `resync.requested`: tells what was told, with the revisions it has."""
@@ -158,8 +165,21 @@ def _has_moved(before: EventBoards | None, now: EventBoards) -> bool:
     return before is not None and before.event.commence_time != now.event.commence_time
 
 
-def _may_change(now: EventBoards, last: Told | None, *, is_late: bool) -> bool:
-    """Whether what was told may not be what is to be told."""
+def _is_overtaken(before: EventBoards | None, update: BoardUpdate) -> bool:
+    """Whether a newer update came before `update`, so that it may have changed a candidate and nothing else."""
+    return before is not None and update.revision < before.odds_revision
+
+
+def _source_time(now: EventBoards, last: Told | None) -> datetime:
+    """Of the event; that of the whole service where the sweep told of it at a later one."""
+    return now.as_of if last is None else max(now.as_of, last.as_of)
+
+
+def _may_change(before: EventBoards | None, now: EventBoards, last: Told | None, update: BoardUpdate) -> bool:
+    """Whether what was told may not be what is to be told, now that `update` has come."""
     if not _has_started(now):
         return last is not None and not last.voided
-    return last is None or last.voided or last.starts != now.event.commence_time or is_late
+    if last is None or last.voided or last.starts != now.event.commence_time:
+        return True
+    was_missed = last.swept_of is not None and before is not None and last.swept_of < before.odds_revision
+    return was_missed or update.as_of <= now.event.commence_time

@@ -1,7 +1,7 @@
 """The SQL of closing lines."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -13,7 +13,8 @@ from bet_intel.shared.postgres import Reader, Writer
 
 
 class Told(NamedTuple):
-    """What was last told of an event's closing lines."""
+    """What was last told of an event's closing lines. `swept_of`: the revision of the newest update it was told with,
+    where the sweep told it and no update of after the start has come since."""
 
     event_id: str
     revision: int
@@ -22,6 +23,7 @@ class Told(NamedTuple):
     digest: bytes
     as_of: datetime
     body: bytes
+    swept_of: int | None = None
 
 
 class _Book(msgspec.Struct):
@@ -33,11 +35,18 @@ class _Book(msgspec.Struct):
 
 async def last_told(connection: Writer, ids: Collection[str]) -> dict[str, Told]:
     """By event; the caller holds the events' locks."""
-    rows = await connection.fetch("select * from closing where event_id = any($1::text[])", list(ids))
+    rows = await connection.fetch(
+        """
+        select closing.*, swept_closing.odds_revision as swept_of
+        from closing left join swept_closing using (event_id) where event_id = any($1::text[])
+        """,
+        list(ids),
+    )
     return {row["event_id"]: Told(**row) for row in rows}
 
 
 async def put(connection: Writer, closings: Sequence[Told]) -> None:
+    """`swept_of` apart, which `note_swept` writes."""
     await connection.execute(
         """
         insert into closing (event_id, revision, starts, voided, digest, as_of, body)
@@ -47,8 +56,25 @@ async def put(connection: Writer, closings: Sequence[Told]) -> None:
             revision = excluded.revision, starts = excluded.starts, voided = excluded.voided,
             digest = excluded.digest, as_of = excluded.as_of, body = excluded.body
         """,
-        *map(list, zip(*closings, strict=True)),
+        *map(list, zip(*(one[:7] for one in closings), strict=True)),
     )
+
+
+async def note_swept(connection: Writer, odds_revisions: Mapping[str, int]) -> None:
+    """Note the newest update that the sweep has told of, by event. They have closing lines."""
+    await connection.execute(
+        """
+        insert into swept_closing (event_id, odds_revision) select * from unnest($1::text[], $2::bigint[])
+        on conflict (event_id) do update set odds_revision = excluded.odds_revision
+        """,
+        list(odds_revisions),
+        list(odds_revisions.values()),
+    )
+
+
+async def leave_to_passes(connection: Writer, ids: Sequence[str]) -> None:
+    """Forget that the sweep told of these events: updates of after their start have come."""
+    await connection.execute("delete from swept_closing where event_id = any($1::text[])", ids)
 
 
 async def candidates(connection: Writer, ids: Collection[str]) -> dict[str, list[Candidate]]:
@@ -85,12 +111,16 @@ async def candidates(connection: Writer, ids: Collection[str]) -> dict[str, list
 
 async def started(connection: Reader, after: str, limit: int) -> dict[str, datetime]:
     """Events behind `after`, in the order of their ids, that have started by the newest source time there is and have
-    no closing lines, with that time: of theirs no answer has come since."""
+    no closing lines, or have been told of since the sweep told theirs; with that time."""
     rows = await connection.fetch(
         """
         select id, newest.as_of from event, (select max(as_of) as as_of from event) as newest
         where id > $1 and commence_time < newest.as_of
-            and not exists (select from closing where event_id = event.id and not voided)
+            and not exists (
+                select from closing left join swept_closing using (event_id)
+                where event_id = event.id and not voided
+                    and (swept_closing.odds_revision is null or swept_closing.odds_revision >= event.odds_revision)
+            )
         order by id limit $2
         """,
         after,
