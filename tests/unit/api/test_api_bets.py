@@ -206,6 +206,27 @@ def test_nothing_is_guessed(league: str, home: str, away: str, reason: str) -> N
     assert reason in (found.reason or "")
 
 
+@pytest.mark.parametrize(
+    ("known", "written"),
+    [
+        ("Bodø/Glimt", "Bodo/Glimt"),
+        ("Śląsk Wrocław", "Slask Wroclaw"),
+        ("Brøndby IF", "BRONDBY IF"),
+        ("Kasımpaşa", "Kasimpasa"),
+        ("KASIMPAŞA", "Kasımpaşa"),
+        ("İstanbulspor", "Istanbulspor"),
+        ("Đà Nẵng", "Da Nang"),
+        ("Preußen Münster", "Preussen Munster"),
+        ("Næstved", "Naestved"),
+        ("Þór Akureyri", "ÞÓR AKUREYRI"),
+    ],
+)
+def test_letters_that_are_written_without_their_accents_are_the_same(known: str, written: str) -> None:
+    here = event(home=known)
+    assert matching("MLB", written, "Riverside", START, [here]).event == here
+    assert outcome_of(here, written) == known
+
+
 def test_of_two_games_of_one_day_that_is_taken_whose_start_is_the_bets() -> None:
     games = [event(), msgspec.structs.replace(event("second"), commence_time=START + timedelta(hours=6))]
     for game in games:

@@ -1,7 +1,6 @@
 """Bets in a CSV file → what the gateway takes. Nothing is guessed: what cannot be read is refused with its line."""
 
 import csv
-import hashlib
 import io
 import math
 import re
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
+from bet_intel.compose.bets.references import Identity, identity, reference
 from bet_intel.compose.commands.errors import CommandError
 from bet_intel.odds import american_to_decimal
 
@@ -33,11 +33,14 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "home": ("home", "home_team"),
     "away": ("away", "away_team"),
     "commence_time": ("commence_time", "start", "starts"),
-    "reference": ("reference", "id", "bet_id"),
+    "reference": (
+        *("reference", "id", "bet_id", "bet_number", "ticket", "ticket_id", "ticket_number"),
+        *("slip", "slip_id", "slip_number", "bet_slip"),
+    ),
     "note": ("note", "notes"),
 }
 _NEEDED = ("bookmaker", "market", "outcome", "price", "stake")
-_AS_THEY_ARE = ("market", "period", "subject", "event_id", "sport", "league", "home", "away", "note")
+_AS_THEY_ARE = ("market", "period", "subject", "event_id", "sport", "league", "home", "away", "reference", "note")
 
 
 _THOUSANDS = re.compile(r"[+-]?\d+,\d{3}")
@@ -78,7 +81,7 @@ def read_slips(name: str, data: bytes, *, american: bool) -> tuple[list[Slip], l
         )
     slips: list[Slip] = []
     refused: list[Refused] = []
-    seen: Counter[tuple[str, ...]] = Counter()
+    seen: Counter[Identity] = Counter()
     for number, row in enumerate(rows, start=2):
         cells = {field: row[place].strip() for field, place in places.items() if place < len(row)}
         if not any(cells.values()):
@@ -88,12 +91,17 @@ def read_slips(name: str, data: bytes, *, american: bool) -> tuple[list[Slip], l
             # A decimal comma that is not quoted makes a cell of its own, and what follows it moves under other columns.
             refused.append(Refused(where, f"{len(row)} cells under {width} columns: quote a cell with a comma in it"))
             continue
-        # Two bets that are alike in everything are two bets: the second one of a file is the second one again.
-        seen[tuple(row)] += 1
         try:
-            slips.append(Slip(where, _body(cells, seen[tuple(row)], american=american)))
+            body = _body(cells, american=american)
         except ValueError as error:
             refused.append(Refused(where, str(error)))
+            continue
+        if "reference" not in body:
+            # Two bets that are alike in everything are two bets: the second one of a file is the second one again.
+            alike = identity(body)
+            seen[alike] += 1
+            body["reference"] = reference(alike, seen[alike])
+        slips.append(Slip(where, body))
     return slips, refused
 
 
@@ -128,7 +136,7 @@ def _plain(column: str) -> str:
     return column.strip().casefold().replace(" ", "_")
 
 
-def _body(cells: Mapping[str, str], occurrence: int, *, american: bool) -> dict[str, Any]:
+def _body(cells: Mapping[str, str], *, american: bool) -> dict[str, Any]:
     for field in _NEEDED:
         if not cells.get(field):
             raise ValueError(f"no {field}")
@@ -150,7 +158,6 @@ def _body(cells: Mapping[str, str], occurrence: int, *, american: bool) -> dict[
     line = _line(cells, outcome)
     if line is not None:
         body["line"] = line
-    body["reference"] = cells.get("reference") or _reference(cells, occurrence)
     return body
 
 
@@ -250,9 +257,3 @@ def _time(field: str, text: str) -> str:
     if time.tzinfo is None:
         raise ValueError(f"{field} {text!r} has no zone: write 2026-01-31T15:00:00Z, or +01:00 at its end")
     return time.astimezone(UTC).isoformat()
-
-
-def _reference(cells: Mapping[str, str], occurrence: int) -> str:
-    """The same for the same bet each time it is imported."""
-    text = "\x1f".join([*(f"{field}={cells[field]}" for field in sorted(cells)), str(occurrence)])
-    return "import-" + hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

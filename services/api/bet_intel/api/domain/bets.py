@@ -1,6 +1,5 @@
 """Bets, which event they were on, and what the closing lines say of them."""
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -9,6 +8,7 @@ from typing import NamedTuple
 from bet_intel.api.domain.accounts import View
 from bet_intel.api.domain.closing import ClosingLines, ClosingMarket, ClosingOutcome
 from bet_intel.api.domain.model import EventFacts
+from bet_intel.api.domain.names import plain
 from bet_intel.odds import base_market, is_alternate
 
 PROFILE = "consensus"
@@ -96,8 +96,8 @@ def matching(league: str, home: str, away: str, start: datetime, events: Iterabl
     """The one event among `events`, which start near the bet's start, of this league (its key or title) between these
     teams; of several the one that starts when the bet says. Names are the same but for case, accents and punctuation;
     nothing is guessed."""
-    named = (_plain(home), _plain(away))
-    of_league = [each for each in events if _plain(league) in (_plain(each.league), _plain(each.league_title))]
+    named = (plain(home), plain(away))
+    of_league = [each for each in events if plain(league) in (plain(each.league), plain(each.league_title))]
     same = [each for each in of_league if _teams(each) == named]
     if len(same) > 1:
         same = [each for each in same if each.commence_time == start] or same
@@ -119,19 +119,14 @@ def could_be(bet: Bet, event: EventFacts) -> bool:
 
 
 def _teams(event: EventFacts) -> tuple[str, str]:
-    return _plain(event.home or ""), _plain(event.away or "")
-
-
-def _plain(name: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", name.casefold())
-    return "".join(character for character in decomposed if character.isalnum())
+    return plain(event.home or ""), plain(event.away or "")
 
 
 def outcome_of(event: EventFacts, outcome: str) -> str:
     """The outcome's name as the boards have it: `home` and `away` are the teams, names may be spelled otherwise."""
-    plain = _plain(outcome)
+    named = plain(outcome)
     for side, team in ((_HOME, event.home), (_AWAY, event.away)):
-        if team and plain in (side, _plain(team)):
+        if team and named in (side, plain(team)):
             return team
     return outcome
 
@@ -177,7 +172,7 @@ def clv(bet: Bet, lines: ClosingLines | None, profile: str) -> Clv:
     if at_line is None:
         return told._replace(reason=NO_LINE)
     told = told._replace(category=at_line.category)
-    outcome = next((each for each in at_line.outcomes if _plain(each.outcome) == _plain(bet.outcome)), None)
+    outcome = next((each for each in at_line.outcomes if plain(each.outcome) == plain(bet.outcome)), None)
     if outcome is None:
         return told._replace(reason=NO_OUTCOME)
     return _against(bet, outcome, at_line.method, told)
@@ -222,11 +217,11 @@ def _points(bet: Bet, closing_line: float | None) -> float | None:
 
 def _points_backed(bet: Bet, more: float) -> float | None:
     """Of the outcome's own side: more points are better on a spread and under a total, fewer over one."""
-    outcome = _plain(bet.outcome)
+    outcome = plain(bet.outcome)
     if bet.market.startswith(_SPREADS) or bet.market.endswith(_SPREADS):
-        if bet.home and outcome == _plain(bet.home):
+        if bet.home and outcome == plain(bet.home):
             return more
-        return -more if bet.away and outcome == _plain(bet.away) else None
+        return -more if bet.away and outcome == plain(bet.away) else None
     if outcome == _UNDER:
         return more
     return -more if outcome == _OVER else None
