@@ -112,6 +112,8 @@ class _Told(NamedTuple):
 
 def _same_line(lines: Sequence[_Told]) -> Iterable[Sequence[_Told]]:
     """Each line with all the names that it is told under, its featured one first."""
+    if len(lines) == 1:
+        return [lines]
     by_line: defaultdict[tuple[float | None, frozenset[str]], list[_Told]] = defaultdict(list)
     # Of prices that are the same under both names the featured one is taken.
     for told in sorted(lines, key=lambda told: is_alternate(told.market.key.market)):
@@ -174,7 +176,8 @@ def _either(same: Sequence[_Told], outcome: str, since: int) -> Iterator[Way]:
     for told in same:
         at = _place(told, outcome)
         yield told.to(at, _BACK, since)
-        yield told.to(1 - at, _LAY, since)
+        if told.offers.fresh_lay is not None:
+            yield told.to(1 - at, _LAY, since)
 
 
 def _in_step_since(same: Sequence[_Told], boards: EventBoards, profile: Profile) -> int:
@@ -189,8 +192,9 @@ def _in_step_since(same: Sequence[_Told], boards: EventBoards, profile: Profile)
 
 def _covered(legs: Sequence[Leg], cost: float, winning: int, boards: EventBoards, scopes: Scopes) -> Combination | None:
     profile = scopes.profile
-    # Listed under the name of its first leg: the featured one, where there is one.
-    legs = sorted(legs, key=lambda leg: is_alternate(leg.market.key.market))
+    if any(leg.market is not legs[0].market for leg in legs):
+        # Listed under the name of its first leg: the featured one, where there is one.
+        legs = sorted(legs, key=lambda leg: is_alternate(leg.market.key.market))
     staked = _staked(legs, stake_shares([leg.net_price for leg in legs]), boards, scopes)
     if cost < 1.0 and not _survives_rounding(staked, profile.stake, winning):
         return None

@@ -42,7 +42,8 @@ class Leg(NamedTuple):
 
     def house(self, profile: Profile) -> str:
         """Whom the bet is with: the bookmaker's key, or what those of one exchange begin with."""
-        return profile.exchange(self.key) or self.key
+        key = self.key
+        return profile.exchange(key) or key
 
     @property
     def limit(self) -> float:
@@ -158,8 +159,9 @@ def _cheapest(ranked: Sequence[Sequence[Leg]], profile: Profile) -> Sequence[Leg
 
 
 def apart(legs: Sequence[Leg], profile: Profile) -> bool:
+    """Whether the legs are with two bookmakers or more."""
     here = legs[0].house(profile)
-    return any(leg.house(profile) != here for leg in legs)
+    return any(leg.house(profile) != here for leg in legs[1:])
 
 
 def _best(market: PricedMarket, plausible: float, outcome: int, side: Side, since: int) -> Leg | None:
