@@ -38,8 +38,25 @@ async def test_an_arbitrage_is_listed_with_stakes_that_can_be_placed(served: Gat
     assert [leg["stake"] for leg in coarse["legs"]] == ["50.00", "50.00"]
     for profile in ("sharp", "conservative"):
         (other,) = (await served.get("/v1/arbitrage", profile=profile))["data"]
-        assert (other["profile"], other["legs"]) == (profile, one["legs"])
+        assert other["profile"] == profile
+        asked = [leg["explain"].replace("profile=consensus", f"profile={profile}") for leg in one["legs"]]
+        assert other["legs"] == [leg | {"explain": path} for leg, path in zip(one["legs"], asked, strict=True)]
     assert (await served.get("/v1/middles"))["data"] == (await served.get("/v1/low-holds"))["data"] == []
+
+
+async def test_the_price_of_each_leg_is_explained_where_it_says(served: Gateway) -> None:
+    await served.tell(Engine().tells({line("totals", 8.5): LOWER, line("totals", 9.5): UPPER}))
+    (middle,) = (await served.get("/v1/middles"))["data"]
+    for leg in middle["legs"]:
+        answer = await served.client.get(leg["explain"])
+        assert answer.status_code == 200, answer.text
+        price = answer.json()["working"]
+        assert [price[name] for name in ("line", "outcome", "bookmaker")] == [
+            leg["market"]["line"],
+            leg["outcome"],
+            leg["bookmaker"]["key"],
+        ]
+        assert (price["ev"], price["fair_probability"]) == pytest.approx((leg["ev"], leg["fair_probability"]))
 
 
 async def test_stakes_that_rounding_turns_into_a_loss_make_no_arbitrage(served: Gateway) -> None:

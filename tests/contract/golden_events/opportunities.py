@@ -165,3 +165,11 @@ def _fill_what_was_added(body: opportunities_updated_pb2.OpportunitiesUpdated, s
     fill(body.leg_steps, step_s=strings.rows(["0.50", "1"]))
     fill(body.unjudged, reference=[0], reason_s=[strings.row("incomplete_market")])
     fill(body.other_prices, reference=[1], outcome_s=[strings.row("Draw")], back=[3.4], lay=[NAN])
+    fill(
+        body.leg_worths,
+        ev=[0.0104, NAN],
+        plausible=[0.1, 0.1],
+        band_low=[0.5081, NAN],
+        band_high=[0.5120, NAN],
+        refused_s=strings.rows(["too_few_books", "reference_missing"]),
+    )

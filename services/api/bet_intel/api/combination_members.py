@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -20,12 +21,14 @@ from bet_intel.api.answers import (
 from bet_intel.api.domain.explanation import LAY, explain_legs
 from bet_intel.api.domain.model import Leg
 from bet_intel.api.domain.odds_format import rendered
+from bet_intel.api.domain.single_legs import about_legs, why_suspect
+from bet_intel.api.domain.working import Band
 from bet_intel.api.query import OddsFormat
 from bet_intel.api.read_model import Record
 from bet_intel.odds import Stakes, liability_step, rounded_stakes
 
 _CENT = Decimal("0.01")
-_ARBITRAGE, _MIDDLE = "arbitrage", "middle"
+_ARBITRAGE, _MIDDLE, _SUSPECT = "arbitrage", "middle", "suspect"
 
 
 class Staking(NamedTuple):
@@ -147,8 +150,20 @@ def _shown(
         last_seen=_time(row["last_seen"]),
         peak=Peak(row["peak_ev"], _time(row["peak_at"])),
         as_of=_time(row["as_of"]),
-        explanation=explain_legs(row["kind"], legs, steps, (row["cost"], row["ev"]), window, row["away"]),
+        explanation=_explanation(row, legs, steps, window, newest),
     )
+
+
+def _explanation(
+    row: Record | Mapping[str, Any],
+    legs: Sequence[Leg],
+    steps: Sequence[Decimal],
+    window: tuple[float, float, float] | None,
+    newest: datetime,
+) -> list[str]:
+    bets, *whole = explain_legs(row["kind"], legs, steps, (row["cost"], row["ev"]), window, row["away"])
+    doubt = why_suspect(legs, row["ev"]) if row["class"] == _SUSPECT else []
+    return [bets, *about_legs(legs, [_age(leg, newest) for leg in legs]), *doubt, *whole]
 
 
 class _Bet(NamedTuple):
@@ -173,9 +188,35 @@ def _leg(row: Record | Mapping[str, Any], leg: Leg, bet: _Bet, newest: datetime,
         stake=bet.stake,
         profit=bet.profit,
         fair_probability=leg.fair,
+        band=Band(leg.band_low, leg.band_high),
+        ev=leg.ev,
+        plausible_ev=leg.plausible,
+        left_out_reason=leg.left_out,
+        refused_reason=leg.refused,
+        explain=_explain(row, leg),
         last_update=leg.last_update,
-        age_seconds=None if leg.last_update is None else (newest - leg.last_update).total_seconds(),
+        age_seconds=_age(leg, newest),
     )
+
+
+def _age(leg: Leg, newest: datetime) -> float | None:
+    return None if leg.last_update is None else (newest - leg.last_update).total_seconds()
+
+
+def _explain(row: Record | Mapping[str, Any], leg: Leg) -> str:
+    """The path of the explanation of a leg's price."""
+    asked = {
+        "market": leg.market,
+        "period": row["period"],
+        "line": None if leg.line is None else f"{leg.line:g}",
+        "subject": row["subject"],
+        "outcome": leg.outcome,
+        "bookmaker": leg.bookmaker,
+        "side": leg.side,
+        "profile": row["profile"],
+    }
+    query = urlencode({name: value for name, value in asked.items() if value}, quote_via=quote)
+    return f"/v1/events/{quote(row['event_id'], safe=':')}/explain?{query}"
 
 
 def _window(window: tuple[float, float, float] | None, placed: Stakes | None) -> Window | None:

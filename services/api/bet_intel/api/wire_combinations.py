@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
 
 from bet_intel.api.domain.model import EventFacts, Leg, MarketKey, OpenCombination
 from bet_intel.api.wire_values import SIDES, market_keys, number, pools_of, time
@@ -75,15 +76,18 @@ def _legs(
     outcome_market = tables["outcomes"]["market"].tolist()
     outcome_name = tables["outcomes"]["outcome_s"].tolist()
     pooled_as = pools_of(tables, len(keys))
-    references = (tables["references"][name].tolist() for name in ("market", "bookmaker", "last_update_us"))
+    told = ("market", "bookmaker", "last_update_us", "left_out_s")
+    references = (tables["references"][name].tolist() for name in told)
     outcomes, sizes = Counter(outcome_market), Counter(legs["combination"])
     winners = tables["pooling"]["winning"].tolist()
-    confirmed = {(market, book): us for market, book, us in zip(*references, strict=True)}
+    parts = {(market, book): (us, why) for market, book, us, why in zip(*references, strict=True)}
     steps = _steps(tables["leg_steps"], strings, len(legs["combination"]))
+    worths = _worths(tables["leg_worths"], strings, len(legs["combination"]))
     found: dict[int, list[Leg]] = {}
     for row, combination in enumerate(legs["combination"]):
         outcome, book = legs["outcome"][row], legs["bookmaker"][row]
-        market = outcome_market[outcome]
+        market, worth = outcome_market[outcome], worths[row]
+        confirmed, left_out = parts.get((pooled_as[market], book), (0, None))
         found.setdefault(combination, []).append(
             Leg(
                 market=keys[market].market,
@@ -98,7 +102,7 @@ def _legs(
                 limit=number(legs["limit"][row]),
                 share=legs["share"][row],
                 fair=number(legs["fair"][row]),
-                last_update=time(confirmed.get((pooled_as[market], book), 0)),
+                last_update=time(confirmed),
                 step=steps[row],
                 split=_split(keys[market], strings[outcome_name[outcome]], SIDES[legs["side"][row]], home)
                 if outcomes[market] == _TWO
@@ -107,6 +111,12 @@ def _legs(
                 if winners and sizes[combination] == outcomes[market] > _TWO
                 # Backing and laying one outcome covers the others, however many of them win.
                 else 1,
+                ev=worth.ev,
+                plausible=worth.plausible,
+                band_low=worth.low,
+                band_high=worth.high,
+                left_out=None if left_out is None else strings[left_out] or None,
+                refused=worth.refused,
             )
         )
     return found
@@ -131,6 +141,27 @@ def _split(market: MarketKey, outcome: str, side: str, home: str | None) -> Spli
         return Split.NONE
     above = outcome == (_TOTAL[0] if total else home)
     return at.split if above == (side != _LAY) else at.split.other_side
+
+
+class _Worth(NamedTuple):
+    """What a leg is worth by itself, and what is said of its price."""
+
+    ev: float | None = None
+    plausible: float | None = None
+    low: float | None = None
+    high: float | None = None
+    refused: str | None = None
+
+
+def _worths(table: Columns, strings: Sequence[str], legs: int) -> list[_Worth]:
+    """One for each leg."""
+    evs, refused = table["ev"].tolist(), table["refused_s"].tolist()
+    if not evs:  # of an engine that told none
+        return [_Worth()] * legs
+    if len(evs) != legs:
+        raise ColumnError(f"leg_worths has {len(evs)} rows, legs {legs}")
+    numbers = ([number(each) for each in table[name].tolist()] for name in ("ev", "plausible", "band_low", "band_high"))
+    return list(map(_Worth, *numbers, [strings[row] or None for row in refused]))
 
 
 def _steps(table: Columns, strings: Sequence[str], legs: int) -> list[Decimal]:

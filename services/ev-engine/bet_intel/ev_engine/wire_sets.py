@@ -19,6 +19,7 @@ from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.ev_engine.domain.stakes import Bet, stakes
 from bet_intel.ev_engine.wire import SOURCE, fill_bookmakers, market_columns, wire_event
 from bet_intel.ev_engine.wire_estimates import ToldMarket, fill_estimates
+from bet_intel.ev_engine.wire_legs import fill_legs
 from bet_intel.ev_engine.wire_unjudged import fill_unjudged
 from bet_intel.events.v1.opportunities_updated_pb2 import OpportunitiesUpdated
 from bet_intel.shared.columns import Strings, fill
@@ -335,7 +336,7 @@ class _Filling:
             share=[leg.share for _, _, leg in legs],
             fair=[leg.fair for _, _, leg in legs],
         )
-        fill(self._body.leg_steps, step_s=self._strings.rows(str(leg.step) for _, _, leg in legs))
+        fill_legs(self._body, [leg for _, _, leg in legs], strings)
 
     def profiles(self, profiles: Sequence[Profile]) -> None:
         fill(

@@ -64,6 +64,7 @@ class OpportunitiesUpdated(_message.Message):
     SAME_EXCHANGES_FIELD_NUMBER: _builtins.int
     UNJUDGED_FIELD_NUMBER: _builtins.int
     OTHER_PRICES_FIELD_NUMBER: _builtins.int
+    LEG_WORTHS_FIELD_NUMBER: _builtins.int
     as_of_us: _builtins.int
     """Source time that ages, starts and expiry were judged against."""
     revision: _builtins.int
@@ -134,6 +135,8 @@ class OpportunitiesUpdated(_message.Message):
     def unjudged(self) -> Global___UnjudgedColumns: ...
     @_builtins.property
     def other_prices(self) -> Global___OtherPriceColumns: ...
+    @_builtins.property
+    def leg_worths(self) -> Global___LegWorthColumns: ...
     def __init__(
         self,
         *,
@@ -172,10 +175,11 @@ class OpportunitiesUpdated(_message.Message):
         same_exchanges: Global___SameExchangeColumns | None = ...,
         unjudged: Global___UnjudgedColumns | None = ...,
         other_prices: Global___OtherPriceColumns | None = ...,
+        leg_worths: Global___LegWorthColumns | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["bookmakers", b"bookmakers", "certainties", b"certainties", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "estimate_lines", b"estimate_lines", "estimates", b"estimates", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "leg_steps", b"leg_steps", "legs", b"legs", "markets", b"markets", "opportunities", b"opportunities", "other_prices", b"other_prices", "outcomes", b"outcomes", "pooling", b"pooling", "prices", b"prices", "profiles", b"profiles", "reference_weights", b"reference_weights", "references", b"references", "refusal_gates", b"refusal_gates", "refusals", b"refusals", "refused_lay_gates", b"refused_lay_gates", "refused_lays", b"refused_lays", "same_exchanges", b"same_exchanges", "same_pools", b"same_pools", "terms", b"terms", "unjudged", b"unjudged"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bookmakers", b"bookmakers", "certainties", b"certainties", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "estimate_lines", b"estimate_lines", "estimates", b"estimates", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "leg_steps", b"leg_steps", "leg_worths", b"leg_worths", "legs", b"legs", "markets", b"markets", "opportunities", b"opportunities", "other_prices", b"other_prices", "outcomes", b"outcomes", "pooling", b"pooling", "prices", b"prices", "profiles", b"profiles", "reference_weights", b"reference_weights", "references", b"references", "refusal_gates", b"refusal_gates", "refusals", b"refusals", "refused_lay_gates", b"refused_lay_gates", "refused_lays", b"refused_lays", "same_exchanges", b"same_exchanges", "same_pools", b"same_pools", "terms", b"terms", "unjudged", b"unjudged"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_us", b"as_of_us", "bookmakers", b"bookmakers", "certainties", b"certainties", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "estimate_lines", b"estimate_lines", "estimates", b"estimates", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "leg_steps", b"leg_steps", "legs", b"legs", "markets", b"markets", "odds_revision", b"odds_revision", "opportunities", b"opportunities", "other_prices", b"other_prices", "outcomes", b"outcomes", "pooling", b"pooling", "prices", b"prices", "pricing_revision", b"pricing_revision", "profiles", b"profiles", "reference_weights", b"reference_weights", "references", b"references", "refusal_gates", b"refusal_gates", "refusals", b"refusals", "refused_lay_gates", b"refused_lay_gates", "refused_lays", b"refused_lays", "revision", b"revision", "same_exchanges", b"same_exchanges", "same_pools", b"same_pools", "strings", b"strings", "terms", b"terms", "unjudged", b"unjudged"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_us", b"as_of_us", "bookmakers", b"bookmakers", "certainties", b"certainties", "closed", b"closed", "combinations", b"combinations", "commissions", b"commissions", "estimate_lines", b"estimate_lines", "estimates", b"estimates", "event", b"event", "gates", b"gates", "judged", b"judged", "leave_one_out", b"leave_one_out", "leg_steps", b"leg_steps", "leg_worths", b"leg_worths", "legs", b"legs", "markets", b"markets", "odds_revision", b"odds_revision", "opportunities", b"opportunities", "other_prices", b"other_prices", "outcomes", b"outcomes", "pooling", b"pooling", "prices", b"prices", "pricing_revision", b"pricing_revision", "profiles", b"profiles", "reference_weights", b"reference_weights", "references", b"references", "refusal_gates", b"refusal_gates", "refusals", b"refusals", "refused_lay_gates", b"refused_lay_gates", "refused_lays", b"refused_lays", "revision", b"revision", "same_exchanges", b"same_exchanges", "same_pools", b"same_pools", "strings", b"strings", "terms", b"terms", "unjudged", b"unjudged"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -673,6 +677,43 @@ class LegStepColumns(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LegStepColumns: _TypeAlias = LegStepColumns  # noqa: Y015
+
+@_typing.final
+class LegWorthColumns(_message.Message):
+    """What each leg is worth by itself, and what is said of its price; one row of each of `legs`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EV_FIELD_NUMBER: _builtins.int
+    PLAUSIBLE_FIELD_NUMBER: _builtins.int
+    BAND_LOW_FIELD_NUMBER: _builtins.int
+    BAND_HIGH_FIELD_NUMBER: _builtins.int
+    REFUSED_S_FIELD_NUMBER: _builtins.int
+    ev: _builtins.bytes
+    """as of an opportunity, NaN where nobody knows"""
+    plausible: _builtins.bytes
+    """the highest EV that a price which is no mistake has"""
+    band_low: _builtins.bytes
+    """of `fair` over devig methods, NaN = none"""
+    band_high: _builtins.bytes
+    refused_s: _builtins.bytes
+    """why it would be refused as a single bet, for more than no EV; "" """
+    def __init__(
+        self,
+        *,
+        ev: _builtins.bytes = ...,
+        plausible: _builtins.bytes = ...,
+        band_low: _builtins.bytes = ...,
+        band_high: _builtins.bytes = ...,
+        refused_s: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["band_high", b"band_high", "band_low", b"band_low", "ev", b"ev", "plausible", b"plausible", "refused_s", b"refused_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LegWorthColumns: _TypeAlias = LegWorthColumns  # noqa: Y015
 
 @_typing.final
 class SamePoolColumns(_message.Message):

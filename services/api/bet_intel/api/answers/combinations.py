@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from bet_intel.api.answers.common import AsOf, Bookmaker, EventRef, MarketRef, NextCursor, OddsFormatName, Peak
+from bet_intel.api.domain.working import Band
 
 
 class CombinationLeg(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +33,20 @@ class CombinationLeg(msgspec.Struct, frozen=True, kw_only=True):
     fair_probability: Annotated[
         float | None, Meta(description="That the bet wins, by the bookmakers but this one; null where none can say.")
     ]
+    band: Annotated[Band, Meta(description="Of fair_probability, over the devig methods.")]
+    ev: Annotated[
+        float | None,
+        Meta(description="Of the leg alone, against fair_probability; null where nobody says what is fair."),
+    ]
+    plausible_ev: Annotated[
+        float | None, Meta(description="The highest EV that a price of its market has which is no mistake.")
+    ]
+    left_out_reason: Annotated[str | None, Meta(description="Why its bookmaker is not in the consensus of its market.")]
+    refused_reason: Annotated[
+        str | None,
+        Meta(description="Why the price would be refused as a single bet, were it worth more than it costs."),
+    ]
+    explain: Annotated[str, Meta(description="Path of everything behind its price (`explainPrice`).")]
     last_update: datetime | None
     age_seconds: Annotated[float | None, Meta(description="Newest source time of the event minus last_update.")]
 

@@ -123,7 +123,7 @@ def explain_legs(
     if kind == "middle" and window is not None:
         low, high, probability = window
         outside = (
-            f"one leg wins at every result, so that {_signed(1.0 / cost - 1.0)} of the stake is certain, before rounding."
+            f"one leg wins at every result: {_signed(1.0 / cost - 1.0)} of the stake is certain, before rounding."
             if cost < 1.0
             else f"outside it at most {_percent(1.0 - 1.0 / cost)} of the stake is lost."
         )

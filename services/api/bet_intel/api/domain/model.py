@@ -131,7 +131,9 @@ class OpenOpportunity(NamedTuple):
 class Leg(msgspec.Struct, frozen=True):
     """One bet. `net_price` and `share` of a lay are per unit of, and of, its liability; `fair` that the bet wins.
     Its stake is a multiple of `step`, a lay's being that of who backs it. `split`: what becomes of it where the
-    result is the whole number beside its line; `winning`: how many of the legs win at once."""
+    result is the whole number beside its line; `winning`: how many of the legs win at once. `ev` is that of the leg
+    alone, `plausible` what a price of its market may be worth and be no mistake; `left_out`: why its bookmaker is not
+    in the consensus, `refused`: why it would be refused as a single bet, for more than its EV; None: they are not."""
 
     market: str
     line: float | None
@@ -150,6 +152,13 @@ class Leg(msgspec.Struct, frozen=True):
     step: Decimal = Decimal(1)
     split: Split = Split.NONE
     winning: int = 1
+    # Of a set, or a row, from before it was told: nothing.
+    ev: float | None = None
+    plausible: float | None = None
+    band_low: float | None = None
+    band_high: float | None = None
+    left_out: str | None = None
+    refused: str | None = None
 
 
 class OpenCombination(msgspec.Struct, frozen=True):
