@@ -129,3 +129,8 @@ async def test_a_start_that_moves_less_than_source_time_has_gone_on_is_held_agai
     await overtaken(engine, first)
     (right,) = await fixed(engine, later)
     assert (right.voided, home(right)) == (False, (2.1, minutes(62)))
+    # What still comes from before the new start counts as well.
+    last, live = feed.shows(68, at(2.2)), feed.shows(71, at(5.0))
+    assert await fixed(engine, last) == []
+    (right,) = await fixed(engine, live)
+    assert home(right) == (2.2, minutes(68))
