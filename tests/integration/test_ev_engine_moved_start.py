@@ -8,6 +8,7 @@ import pytest
 
 from bet_intel.shared.postgres import Database
 from fixtures.answers import H2H, START, TOTAL, board, minutes, moved
+from fixtures.closings import at, closed, fixed, home, rows, totals
 from fixtures.engine import MIGRATIONS, Engine, closed_now, open_now
 from fixtures.feed import Feed
 from fixtures.postgres import MakeDatabase
@@ -15,6 +16,7 @@ from fixtures.postgres import MakeDatabase
 pytestmark = pytest.mark.integration
 
 EVEN = {book: {"Home": 1.95, "Away": 1.95} for book in ("alpha", "beta", "gamma", "delta")}
+EVEN_TOTAL = board({"alpha": {"Over": 1.9, "Under": 1.9}})
 GENEROUS = {**EVEN, "soft": {"Home": 2.12, "Away": 1.75}}
 
 
@@ -24,14 +26,10 @@ async def engine(make_database: MakeDatabase) -> AsyncIterator[Engine]:
         yield Engine.on(database)
 
 
-def at(home: float) -> dict[Any, Any]:
-    return {H2H: board({"alpha": {"Home": home, "Away": 1.9}})}
-
-
 async def lines(engine: Engine) -> dict[str, tuple[float | None, float | None]]:
     """By market, the times of opening and closing in minutes."""
-    rows = await engine.rows("select * from line")
-    return {row["market"]: (_minute(row["opening_as_of"]), _minute(row["closing_as_of"])) for row in rows}
+    found = await engine.rows("select * from line")
+    return {row["market"]: (_minute(row["opening_as_of"]), _minute(row["closing_as_of"])) for row in found}
 
 
 def _minute(time: Any) -> float | None:
@@ -77,14 +75,54 @@ async def test_a_board_that_was_there_at_the_earlier_start_is_still_the_closing(
     assert await lines(engine) == {"h2h": (0, 20)}
 
 
-async def test_a_market_that_was_offered_after_the_earlier_start_alone_has_no_line(engine: Engine) -> None:
+async def test_a_market_that_was_offered_after_the_earlier_start_alone_does_not_close(engine: Engine) -> None:
     feed = Feed()
     await engine.handles(feed.shows(0, at(2.0)))
     await engine.handles(feed.shows(40, {**at(2.0), TOTAL: board({"alpha": {"Over": 1.9, "Under": 1.9}})}))
     assert await lines(engine) == {"h2h": (0, 40), "totals": (40, 40)}
     feed.event = moved(feed.event, minutes(30))
-    await engine.handles(feed.shows(45, at(2.0)))
-    assert await lines(engine) == {"h2h": (0, 0)}
+    (body,) = await fixed(engine, feed.shows(45, at(2.0)))
+    assert [(one["market"], one["as_of_us"]) for one in rows(body, "markets")] == [("h2h", minutes(0).isoformat())]
+    # It is known again when the start moves back.
+    feed.event = moved(feed.event, START)
+    await engine.handles(feed.shows(66, at(2.0)))
+    assert await lines(engine) == {"h2h": (0, 40), "totals": (40, 40)}
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_what_was_told_shortly_after_a_start_that_moves_later_is_held_against_the_new_one(
+    engine: Engine, *, is_late: bool
+) -> None:
+    feed = Feed()
+    assert minutes(65) == START
+    shown = [(60, at(2.0)), (67, {**at(2.2), TOTAL: EVEN_TOTAL}), (69, {**at(2.2), TOTAL: EVEN_TOTAL}), (71, at(2.3))]
+    told = [feed.shows(minute, markets) for minute, markets in shown]
+    assert [one.voided for one in await fixed(engine, *(told[:1] if is_late else told))] == ([] if is_late else [False])
+    feed.event = moved(feed.event, minutes(70))
+    bodies = await fixed(engine, feed.shows(72, at(2.4)), *(told[1:] if is_late else []))
+    assert home(bodies[-1]) == (2.2, minutes(69))
+    assert [one["market"] for one in rows(bodies[-1], "markets")] == ["h2h", "totals"]
+    feed.event = moved(feed.event, START)
+    (before,) = await fixed(engine, feed.shows(73, at(2.4)))
+    assert home(before) == (2.0, minutes(60))
+    assert [one["market"] for one in rows(before, "markets")] == ["h2h"]
+
+
+async def test_what_was_withdrawn_shortly_after_a_start_that_moves_later_had_gone_by_the_new_one(
+    engine: Engine,
+) -> None:
+    feed = Feed()
+    await engine.handles(feed.shows(60, totals(8.0, 8.5)), feed.shows(67, totals(8.5)), feed.shows(71, totals(8.0)))
+    feed.event = moved(feed.event, minutes(70))
+    (body,) = await fixed(engine, feed.shows(72, totals(8.0)))
+    assert closed(body) == [(8.5, "main")]
+
+
+async def test_more_than_ten_minutes_after_the_start_nothing_is_kept(engine: Engine) -> None:
+    feed = Feed()
+    await engine.handles(feed.shows(60, at(2.0)), feed.shows(74, at(2.1)), feed.waits(74.5), feed.shows(76, at(2.2)))
+    kept = await engine.rows("select as_of from later_update")
+    assert [row["as_of"] for row in kept] == [minutes(74)]
 
 
 async def test_what_is_offered_when_the_start_moves_later_is_the_closing_though_it_had_come_after_the_old_start(
@@ -98,6 +136,16 @@ async def test_what_is_offered_when_the_start_moves_later_is_the_closing_though_
     feed.event = moved(feed.event, minutes(120))
     await engine.handles(feed.shows(80, at(2.3)))
     assert await lines(engine) == {"h2h": (60, 80)}
+
+
+async def test_a_start_that_moves_before_the_newest_board_has_come_confirms_none_of_the_old_ones(
+    engine: Engine,
+) -> None:
+    feed = Feed()
+    first, late = feed.shows(0, at(2.0)), feed.shows(20, at(2.1))
+    feed.event = moved(feed.event, minutes(70))
+    bodies = await fixed(engine, first, feed.shows(40, at(2.1)), late, feed.shows(75, at(2.1)))
+    assert home(bodies[-1]) == (2.1, minutes(20))
 
 
 async def test_a_message_that_still_tells_the_old_start_is_held_against_the_new_one(engine: Engine) -> None:

@@ -129,3 +129,18 @@ async def test_a_start_that_moves_less_than_source_time_has_gone_on_is_held_agai
     await overtaken(engine, first)
     (right,) = await fixed(engine, later)
     assert (right.voided, home(right)) == (False, (2.1, minutes(62)))
+
+
+async def test_what_comes_before_a_start_that_moved_later_counts_though_the_one_before_it_had_been_seen(
+    engine: Engine,
+) -> None:
+    feed = Feed(sporting_event(start=minutes(44)))
+    before, seen = feed.shows(40, at(2.0)), feed.shows(54, at(2.0))
+    feed.event = moved(feed.event, minutes(65))
+    later, last, live = feed.shows(60, at(2.1)), feed.shows(64, at(2.2)), feed.shows(82, at(5.0))
+    await overtaken(engine, before)
+    assert await fixed(engine, seen) == []
+    (body,) = await fixed(engine, later)
+    assert home(body) == (2.1, minutes(60))
+    (right,) = await fixed(engine, last, live)
+    assert home(right) == (2.2, minutes(64))

@@ -255,6 +255,15 @@ async def test_engine_forgets_what_is_over_and_its_totals_go_on(engine: Engine) 
     assert await opened_closed_open() == Totals(opened=3, closed=3, open=0)
 
 
+async def test_engine_forgets_after_a_day_what_was_told_shortly_after_a_start(engine: Engine) -> None:
+    feed, days = Feed(), EngineRetention(engine.database, EvEngineSettings(dsn=DSN))
+    for minute, price in ((60, 2.0), (66, 2.1), (70, 2.2)):
+        await engine.handles(feed.shows(minute, {H2H: board({"alpha": {"Home": price, "Away": 1.9}})}))
+    for after, kept in ((0 * DAY, 2), (DAY - timedelta(minutes=2), 1), (DAY + timedelta(minutes=1), 0)):
+        await days.run_once(minutes(70) + after)
+        assert await engine.rows("select count(*) as kept from later_update") == [{"kept": kept}]
+
+
 async def test_engine_forgets_after_a_day_what_stood_before_the_closing_candidates(engine: Engine) -> None:
     feed, days = Feed(), EngineRetention(engine.database, EvEngineSettings(dsn=DSN))
     for minute, price in ((0, 2.0), (20, 2.1), (40, 2.2)):

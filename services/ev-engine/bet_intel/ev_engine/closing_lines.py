@@ -67,6 +67,10 @@ class ClosingLines:
             if _may_change(known[id].boards, now[id], last.get(id), update)
         ]
         await self._tell(unit, changed, last, _consensus(profiles))
+        # By the service's source time and not by their own: as if the sweep had told them.
+        ahead = [(boards, at) for boards, at in changed if at > boards.event.commence_time and not _has_started(boards)]
+        if ahead:
+            await _note_swept(unit, ahead)
         seen = [id for id, told in last.items() if told.swept_of is not None and _has_started(now[id])]
         if seen:
             await closing_store.leave_to_passes(unit.connection, seen)
@@ -99,7 +103,7 @@ class ClosingLines:
                 events = [(one, found[one.event.id]) for one in boards if one.event.commence_time < found[one.event.id]]
                 last = await closing_store.last_told(unit.connection, found)
                 await self._tell(unit, events, last, _consensus(profiles))
-                await closing_store.note_swept(unit.connection, {one.event.id: one.odds_revision for one, _ in events})
+                await _note_swept(unit, events)
 
     async def requested(self, messages: Sequence[Message]) -> None:
         """Handles `resync.requested`: tells what was told, with the revisions it has."""
@@ -150,6 +154,10 @@ class ClosingLines:
             message = told(body, at, revision)
             unit.append(message)
             yield Told(id, revision, starts, body.voided, content, at, message.data)
+
+
+async def _note_swept(unit: UnitOfWork, events: Sequence[tuple[EventBoards, datetime]]) -> None:
+    await closing_store.note_swept(unit.connection, {boards.event.id: boards.odds_revision for boards, _ in events})
 
 
 def _consensus(profiles: Sequence[Profile]) -> Profile:

@@ -91,7 +91,8 @@ async def candidates(connection: Writer, ids: Collection[str]) -> dict[str, list
             and withdrawn_line.period = line.period and withdrawn_line.line is not distinct from line.line
             and withdrawn_line.subject = line.subject and withdrawn_line.revision > line.closing_revision
             and withdrawn_line.as_of <= event.commence_time
-        where line.event_id = any($1::text[])
+        -- What was first offered after the start does not close; it may, when the start moves.
+        where line.event_id = any($1::text[]) and (opening_as_of > commence_time) is not true
         order by line.event_id, line.market, line.period, line.subject, line.line
         """,
         list(ids),

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from bet_intel.ev_engine import earlier_line_store
+from bet_intel.ev_engine import earlier_line_store, later_update_store
 from bet_intel.ev_engine.domain.boards import (
     Board,
     BoardUpdate,
@@ -18,24 +18,32 @@ from bet_intel.ev_engine.domain.boards import (
     as_candidates,
 )
 from bet_intel.ev_engine.earlier_line_store import NEAR_START
+from bet_intel.ev_engine.later_update_store import SHORTLY_AFTER
 from bet_intel.shared.postgres import Writer
 
 
 async def record_lines(
-    connection: Writer, updates: Iterable[BoardUpdate], known: Mapping[str, EventBoards | None]
+    connection: Writer, updates: Sequence[BoardUpdate], known: Mapping[str, EventBoards | None]
 ) -> None:
     """Let every board at or before its start stand as opening (the oldest wins) and as closing (the newest wins), and
     note which markets were withdrawn. `known`: the boards of each event before the updates.
 
     Takes updates as they come, late ones too: a board after the start never overtakes the last one before it. The
-    start is that of the newest update. Where it has moved, what was recorded after it is void, what stood at it is the
-    closing, and every board that is offered is a candidate anew.
+    start is that of the newest update. Where it has moved, what stood at it is the closing, what was told shortly after
+    an earlier one is recorded, and every board that is offered is a candidate anew.
     """
-    updates = [as_candidates(known[update.event.id], update) for update in updates]
-    await _void_later(connection, [update.event for update in updates if _is_moved(known[update.event.id], update)])
-    before_start = [update for update in updates if update.answered and update.as_of <= update.event.commence_time]
+    candidates = [as_candidates(known[update.event.id], update) for update in updates]
+    await _move(connection, [update.event for update in candidates if _is_moved(known[update.event.id], update)])
     # A board can only come behind another where its event has been told of since.
-    late = {update.event.id for update in updates if _is_late(known[update.event.id], update)}
+    late = {update.event.id for update in candidates if _is_late(known[update.event.id], update)}
+    await _record(connection, candidates, late)
+    later = [one for one, candidate in zip(updates, candidates, strict=True) if _is_shortly_after(one, candidate)]
+    if later:
+        await later_update_store.keep(connection, later)
+
+
+async def _record(connection: Writer, updates: Iterable[BoardUpdate], late: Set[str]) -> None:
+    before_start = [update for update in updates if update.answered and update.as_of <= update.event.commence_time]
     await _record_boards(connection, before_start, late)
     await _record_withdrawals(connection, before_start)
     await _confirm_closing(connection, before_start)
@@ -49,26 +57,27 @@ def _is_late(boards: EventBoards | None, update: BoardUpdate) -> bool:
     return boards is not None and update.revision < boards.odds_revision
 
 
-async def _void_later(connection: Writer, events: Sequence[SportingEvent]) -> None:
-    """Forget what was recorded after the start of these events, and take what stood at it."""
+def _is_shortly_after(update: BoardUpdate, candidate: BoardUpdate) -> bool:
+    """Whether `update`, which is `candidate`, may be from before the start if that moves; it may have moved since."""
+    start = candidate.event.commence_time
+    return update.answered and start < update.as_of <= max(start, update.event.commence_time) + SHORTLY_AFTER
+
+
+async def _move(connection: Writer, events: Sequence[SportingEvent]) -> None:
+    """Take what stood at the start of these events, whatever was recorded until now."""
     if not events:
         return
-    starts = [event.id for event in events], [event.commence_time for event in events]
-    await connection.execute(
-        """
-        delete from line using unnest($1::text[], $2::timestamptz[]) as moved (event_id, start)
-        where line.event_id = moved.event_id and line.opening_as_of > moved.start
-        """,
-        *starts,
-    )
     await connection.execute(
         """
         delete from withdrawn_line using unnest($1::text[], $2::timestamptz[]) as moved (event_id, start)
         where withdrawn_line.event_id = moved.event_id and withdrawn_line.as_of > moved.start
         """,
-        *starts,
+        [event.id for event in events],
+        [event.commence_time for event in events],
     )
     await earlier_line_store.move(connection, events)
+    for update in await later_update_store.kept(connection, events):
+        await _record(connection, [update], {update.event.id})
 
 
 async def _record_boards(connection: Writer, updates: Sequence[BoardUpdate], late: Set[str]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from bet_intel.ev_engine import earlier_line_store
+from bet_intel.ev_engine import earlier_line_store, later_update_store
 from bet_intel.ev_engine import retention_store as store
 from bet_intel.ev_engine.settings import EvEngineSettings
 from bet_intel.ev_engine.store import CLOSED
@@ -35,5 +35,6 @@ class EngineRetention:
             await delete_old(self.database, partial(store.delete_events, before=before), "events")
             moved = at - _STARTS_MOVE
             await delete_old(self.database, partial(earlier_line_store.delete_old, before=moved), "earlier lines")
+            await delete_old(self.database, partial(later_update_store.delete_old, before=moved), "later updates")
             await turn_over(self.database, Kept(CLOSED, self.settings.lives_retention), at)
         await forget_dead_letters(self.database, now, self.settings.dead_letters_retention)

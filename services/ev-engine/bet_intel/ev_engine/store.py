@@ -171,7 +171,7 @@ class Store:
                 self._cache.pop(one.boards.event.id, None)
 
     async def record_lines(
-        self, connection: Writer, updates: Iterable[BoardUpdate], known: Mapping[str, Known]
+        self, connection: Writer, updates: Sequence[BoardUpdate], known: Mapping[str, Known]
     ) -> None:
         """Offer every board as opening and as closing line (`line_store`). `known` is from before `updates`."""
         await line_store.record_lines(connection, updates, {id: one.boards for id, one in known.items()})

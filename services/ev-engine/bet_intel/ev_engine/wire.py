@@ -2,6 +2,8 @@
 
 import math
 from collections import defaultdict
+from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 from google.protobuf.message import DecodeError
@@ -34,9 +36,16 @@ def board_update(message: Message) -> BoardUpdate:
         body = odds_changed_pb2.OddsChanged.FromString(message.data)
         tables = read(body)
         _check(body, tables)
-        return _board_update(body, tables)
+        return _board_update(body, tables, message.data)
     except (DecodeError, ColumnError, ValueError, OverflowError) as error:
         raise TerminalError(f"{message.type} {message.id} of {message.subject} cannot be read: {error}") from error
+
+
+def stored_update(data: bytes, start: datetime) -> BoardUpdate:
+    """The update that a body carries which was read before, with another start."""
+    body = odds_changed_pb2.OddsChanged.FromString(data)
+    update = _board_update(body, read(body), data)
+    return replace(update, event=replace(update.event, commence_time=start))
 
 
 def _check(body: odds_changed_pb2.OddsChanged, tables: dict[str, Columns]) -> None:
@@ -52,7 +61,7 @@ def _check(body: odds_changed_pb2.OddsChanged, tables: dict[str, Columns]) -> No
         raise ValueError("a line is infinite")
 
 
-def _board_update(body: odds_changed_pb2.OddsChanged, tables: dict[str, Columns]) -> BoardUpdate:
+def _board_update(body: odds_changed_pb2.OddsChanged, tables: dict[str, Columns], data: bytes) -> BoardUpdate:
     strings = list(body.strings)
     markets, books, quotes = tables["markets"], tables["books"], tables["quotes"]
     bookmakers = [strings[row] for row in tables["bookmakers"]["key_s"].tolist()]
@@ -84,6 +93,7 @@ def _board_update(body: odds_changed_pb2.OddsChanged, tables: dict[str, Columns]
         confirmations,
         not body.unanswered,
         body.live,
+        data,
     )
 
 
@@ -186,7 +196,7 @@ def decode_boards(stored: bytes) -> EventBoards:
     revisions = tables["markets"]["revision"]
     # Every market is restated here, whatever its revision: read them all as boards, then give each its own back.
     restated = dict(tables["markets"]) | {"revision": np.full_like(revisions, body.revision)}
-    update = _board_update(body, {**tables, "markets": restated})
+    update = _board_update(body, {**tables, "markets": restated}, stored)
     boards = {
         key: Board(revision, *(getattr(board, name) for name in Board.__slots__[1:]))
         for (key, board), revision in zip(update.boards.items(), revisions.tolist(), strict=True)

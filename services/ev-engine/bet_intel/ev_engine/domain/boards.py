@@ -73,7 +73,7 @@ class Confirmation:
 @dataclass(frozen=True, slots=True)
 class BoardUpdate:
     """What one `odds.changed` says of an event. Not `answered`: its provider said nothing, only time has passed.
-    `live`: time at the provider goes on with the clock."""
+    `live`: time at the provider goes on with the clock. `body`: as it was told."""
 
     event: SportingEvent
     as_of: datetime
@@ -83,6 +83,7 @@ class BoardUpdate:
     confirmations: Mapping[MarketKey, Confirmation]
     answered: bool = True
     live: bool = False
+    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +142,21 @@ def unknown_markets(state: EventBoards | None, update: BoardUpdate) -> list[Mark
 
 def as_candidates(state: EventBoards | None, update: BoardUpdate) -> BoardUpdate:
     """What `update` says of openings and closings, after `state`: with the start that the newest update tells, and with
-    every board that is offered where that start is another than before."""
+    every board that it shows where that start is another than before."""
     if state is None or state.event.commence_time == update.event.commence_time:
         return update
     if update.revision < state.odds_revision:
         return replace(update, event=replace(update.event, commence_time=state.event.commence_time))
     applied = apply(state, update)
-    return update if applied is None else replace(update, boards=applied.boards)
+    return update if applied is None else replace(update, boards=dict(_offered(applied, update)))
+
+
+def _offered(state: EventBoards, update: BoardUpdate) -> Iterator[tuple[MarketKey, Board]]:
+    """The boards of `state` that `update` shows: where it confirms a newer one, which is still on its way, none."""
+    for key, board in state.boards.items():
+        confirmed = update.confirmations.get(key)
+        if key in update.boards or (confirmed is not None and confirmed.revision == board.revision):
+            yield key, board
 
 
 def _confirmed(board: Board, confirmation: Confirmation, *, is_newest: bool) -> Board:
