@@ -5,7 +5,7 @@ Plain numbers; nothing of the project is imported.
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -79,11 +79,26 @@ def readable_prices(event: Mapping[str, Any]) -> Iterator[tuple[str, LineKey, st
                     yield book["key"], (name, line), side, outcome["name"], price, datetime.fromisoformat(stamp)
 
 
-def keep_what_is_comparable(board: Board) -> None:
+def house(book: str) -> str:
+    """Who it is: an exchange has a key for each country."""
+    return "betfair_ex_" if book.startswith("betfair_ex_") else book
+
+
+def with_a_say(board: Board, books: Iterable[str], stale: float) -> list[str]:
+    """Of `books` the fresh ones, an exchange once, by the newest of its keys."""
+    of_house: dict[str, str] = {}
+    for book in sorted(books, key=lambda book: board.age[book]):
+        if board.age[book] <= stale:
+            of_house.setdefault(house(book), book)
+    return sorted(of_house.values())
+
+
+def keep_what_is_comparable(board: Board, stale: float) -> None:
     offers: defaultdict[str, set[str]] = defaultdict(set)
     for book, outcome in board.back:
         offers[book].add(outcome)
-    sets = Counter(frozenset(offered) for _, offered in sorted(offers.items()) if len(offered) > 1)
+    several = sorted(book for book, offered in offers.items() if len(offered) > 1)
+    sets = Counter(frozenset(offers[book]) for book in with_a_say(board, several, stale) or several)
     everything = {outcome for offered in offers.values() for outcome in offered}
     chosen = max(sets, key=lambda one: (sets[one], len(one))) if sets else everything
     board.outcomes = tuple(sorted(chosen))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from e2e.by_hand.boards import Board
+from e2e.by_hand.boards import Board, house
 
 _EXCHANGES = {"smarkets": 0.02, "matchbook": 0.02, "prophetx": 0.02, "novig": 0.02}
 
@@ -33,11 +33,6 @@ class Opinion:
 
 def commission(book: str) -> float:
     return 0.05 if book == "betfair" or book.startswith("betfair_ex_") else _EXCHANGES.get(book, 0.0)
-
-
-def house(book: str) -> str:
-    """Who it is: an exchange has a key for each country."""
-    return "betfair_ex_" if book.startswith("betfair_ex_") else book
 
 
 def opinion_of(board: Board, book: str) -> Opinion | None:
