@@ -98,8 +98,14 @@ def keep_what_is_comparable(board: Board, stale: float) -> None:
     for book, outcome in board.back:
         offers[book].add(outcome)
     several = sorted(book for book, offered in offers.items() if len(offered) > 1)
-    sets = Counter(frozenset(offers[book]) for book in with_a_say(board, several, stale) or several)
-    everything = {outcome for offered in offers.values() for outcome in offered}
-    chosen = max(sets, key=lambda one: (sets[one], len(one))) if sets else everything
+    asked = with_a_say(board, several, stale) or several
+    sets = Counter(frozenset(offers[book]) for book in asked)
+    priced = Counter(outcome for book in asked for outcome in offers[book])
+    chosen = {outcome for offered in offers.values() for outcome in offered}
+    if sets and (len(sets) == 1 or max(sets.values()) > 1):
+        first = min(sets, key=lambda one: (-sets[one], -len(one), -sum(priced[o] for o in one), sorted(one)))
+        chosen = set(first)
+    elif len(halves := {outcome for outcome in priced if 2 * priced[outcome] >= len(asked)}) > 1:
+        chosen = halves
     board.outcomes = tuple(sorted(chosen))
     board.others = frozenset(book for book, offered in offers.items() if not offered <= chosen)

@@ -51,7 +51,9 @@ def categories(boards: Mapping[LineKey, Board]) -> dict[LineKey, str]:
             lines[market].append((line, board))
     for market, candidates in lines.items():
         complete = [[book for book in board.books if board.complete(book)] for _, board in candidates]
-        fresh = [with_a_say(board, books, STALE["main"]) for (_, board), books in zip(candidates, complete, strict=True)]
+        fresh = [
+            with_a_say(board, books, STALE["main"]) for (_, board), books in zip(candidates, complete, strict=True)
+        ]
         counted = fresh if any(fresh) else complete
         ranked = [
             (-len(books), _off_even(board, books), line)

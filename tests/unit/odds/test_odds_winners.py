@@ -23,7 +23,9 @@ UNKNOWN = (1.3, 1.3, np.nan)
         (((1.51, 1.51, 1.51),), False),
     ],
 )
-def test_a_majority_of_those_who_price_all_outcomes_says_it(books: tuple[tuple[float, ...], ...], several: bool) -> None:
+def test_a_majority_of_those_who_price_all_outcomes_says_it(
+    books: tuple[tuple[float, ...], ...], several: bool
+) -> None:
     implied = 1.0 / np.array(books).T[:, :, np.newaxis]
     assert more_outcomes_win(implied).tolist() == [several]
     assert more_outcomes_win(implied, target=2.0).tolist() == [False]

@@ -21,7 +21,8 @@ class Comparable(NamedTuple):
 
 
 def comparable(key: MarketKey, board: Board, votes: Votes) -> Comparable:
-    """Keep the set of outcomes that most bookmakers with a say price together (among equals the larger one).
+    """Keep the set of outcomes that most bookmakers with a say price together; among equals the larger one, then that
+    whose outcomes are priced most often. Where no two price the same, it is every outcome that half of them price.
 
     Under one name bookmakers offer different markets: a fight with a draw and, as most do, one without, where a draw
     returns the stake. Their prices are no opinions about each other. A bookmaker that prices a part of the chosen
@@ -60,6 +61,20 @@ def _chosen(key: MarketKey, board: Board, offered: BoolArray, votes: Votes) -> l
     if len({by_book[book] for book in np.flatnonzero(several)}) > 1:
         counted = votes(key, board, several)
         several = counted if counted.any() else several
-    sets = Counter(by_book[book] for book in np.flatnonzero(several))
-    whole = [(count, len(outcomes), outcomes) for outcomes, count in sets.items()]
-    return list(max(whole, key=lambda one: one[:2])[2]) if whole else []
+    asked = np.flatnonzero(several)
+    if not len(asked):
+        return []
+    sets = Counter(by_book[book] for book in asked)
+    priced = np.count_nonzero(offered[:, asked], axis=1)
+    most = max(sets.values())
+    if most == 1 and len(sets) > 1:
+        # One bookmaker's set is nobody's opinion but its own, and runners come and go: a field of which each lacks
+        # another one has no complete bookmaker, whichever came first.
+        chosen = np.flatnonzero(2 * priced >= len(asked)).tolist()
+        return chosen if len(chosen) > 1 else []
+
+    def rank(outcomes: tuple[int, ...]) -> tuple[int, int, list[str]]:
+        return -len(outcomes), -int(priced[list(outcomes)].sum()), sorted(board.outcomes[row] for row in outcomes)
+
+    first = min([outcomes for outcomes, count in sets.items() if count == most], key=rank)
+    return list(first)

@@ -19,8 +19,8 @@ class Voters:
         self._latest = us(boards.as_of) + _SKEW
 
     def among(self, key: MarketKey, board: Board, offered: BoolArray) -> BoolArray:
-        """Of the bookmakers that have `offered` something, those who have a say: whose prices are fresh, with a time that
-        is one, and who weigh something; an exchange once, by the newest of its keys. (bookmakers,)"""
+        """Of the bookmakers that have `offered` something, those who have a say: whose prices are fresh, with a time
+        that is one, and who weigh something; an exchange once, by the newest of its keys. (bookmakers,)"""
         here = self._scopes.at(self._boards, key)
         # Of unsigned numbers a time too far after the answer is the oldest of all.
         old = (self._latest - board.updated_us).view(np.uint64)
