@@ -5,7 +5,7 @@ Plain numbers; nothing of the project is imported.
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -79,12 +79,33 @@ def readable_prices(event: Mapping[str, Any]) -> Iterator[tuple[str, LineKey, st
                     yield book["key"], (name, line), side, outcome["name"], price, datetime.fromisoformat(stamp)
 
 
-def keep_what_is_comparable(board: Board) -> None:
+def house(book: str) -> str:
+    """Who it is: an exchange has a key for each country."""
+    return "betfair_ex_" if book.startswith("betfair_ex_") else book
+
+
+def with_a_say(board: Board, books: Iterable[str], stale: float) -> list[str]:
+    """Of `books` the fresh ones, an exchange once, by the newest of its keys."""
+    of_house: dict[str, str] = {}
+    for book in sorted(books, key=lambda book: board.age[book]):
+        if board.age[book] <= stale:
+            of_house.setdefault(house(book), book)
+    return sorted(of_house.values())
+
+
+def keep_what_is_comparable(board: Board, stale: float) -> None:
     offers: defaultdict[str, set[str]] = defaultdict(set)
     for book, outcome in board.back:
         offers[book].add(outcome)
-    sets = Counter(frozenset(offered) for _, offered in sorted(offers.items()) if len(offered) > 1)
-    everything = {outcome for offered in offers.values() for outcome in offered}
-    chosen = max(sets, key=lambda one: (sets[one], len(one))) if sets else everything
+    several = sorted(book for book, offered in offers.items() if len(offered) > 1)
+    asked = with_a_say(board, several, stale) or several
+    sets = Counter(frozenset(offers[book]) for book in asked)
+    priced = Counter(outcome for book in asked for outcome in offers[book])
+    chosen = {outcome for offered in offers.values() for outcome in offered}
+    if sets and (len(sets) == 1 or max(sets.values()) > 1):
+        first = min(sets, key=lambda one: (-sets[one], -len(one), -sum(priced[o] for o in one), sorted(one)))
+        chosen = set(first)
+    elif len(halves := {outcome for outcome in priced if 2 * priced[outcome] >= len(asked)}) > 1:
+        chosen = halves
     board.outcomes = tuple(sorted(chosen))
     board.others = frozenset(book for book, offered in offers.items() if not offered <= chosen)

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from e2e.by_hand.boards import Board, LineKey, boards_of, keep_what_is_comparable
-from e2e.by_hand.lines import Found, Line, categories, line_of
+from e2e.by_hand.lines import STALE, Found, Line, categories, line_of
 from e2e.by_hand.neighbours import by_other_lines, enough, is_whole, push_of
 from e2e.by_hand.pooling import commission
 
@@ -26,8 +26,8 @@ def worked(event: Mapping[str, Any], now: datetime) -> dict[LineKey, Line]:
 
 def judged(boards: Mapping[LineKey, Board], event: Mapping[str, Any], *, started: bool) -> dict[LineKey, Line]:
     """Every line of an event, from its boards and the names of its teams."""
-    for board in boards.values():
-        keep_what_is_comparable(board)
+    for (market, _), board in boards.items():
+        keep_what_is_comparable(board, STALE["outright" if market == "outrights" else "main"])
     kinds = categories(boards)
     lines = {key: line_of(board, kinds[key]) for key, board in boards.items()}
     for key, line in lines.items():

@@ -4,11 +4,11 @@ Plain numbers; nothing of the project is imported.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from e2e.by_hand.boards import Board, LineKey
-from e2e.by_hand.pooling import Opinion, Pool, house, opinion_of, pooled
+from e2e.by_hand.boards import Board, LineKey, house, with_a_say
+from e2e.by_hand.pooling import Opinion, Pool, opinion_of, pooled
 
 STALE = {"main": 600.0, "alternate": 900.0, "outright": 900.0}
 _BEHIND = 300.0
@@ -42,21 +42,31 @@ class Line:
 
 
 def categories(boards: Mapping[LineKey, Board]) -> dict[LineKey, str]:
-    """Of the lines of a market, the one that most bookmakers price freshly is its main one, then the most even."""
+    """Of the lines of a market, the one that most bookmakers price freshly is its main one, where none does the one
+    that most price; then the most even."""
     kinds, lines = {}, defaultdict(list)
     for (market, line), board in boards.items():
         kinds[market, line] = "outright" if market == "outrights" else "main" if line is None else "alternate"
         if line is not None:
-            fresh = [book for book in board.books if board.complete(book) and board.age[book] <= STALE["main"]]
-            first = board.outcomes[0]
-            fair = [
-                1 / board.back[book, first] / sum(1 / board.back[book, o] for o in board.outcomes) for book in fresh
-            ]
-            off_even = abs(sum(fair) / len(fair) - 0.5) if fair else 1.0
-            lines[market].append((-len(fresh), round(off_even, 12), line))
+            lines[market].append((line, board))
     for market, candidates in lines.items():
-        kinds[market, min(candidates)[2]] = "main"
+        complete = [[book for book in board.books if board.complete(book)] for _, board in candidates]
+        fresh = [
+            with_a_say(board, books, STALE["main"]) for (_, board), books in zip(candidates, complete, strict=True)
+        ]
+        counted = fresh if any(fresh) else complete
+        ranked = [
+            (-len(books), _off_even(board, books), line)
+            for (line, board), books in zip(candidates, counted, strict=True)
+        ]
+        kinds[market, min(ranked)[2]] = "main"
     return kinds
+
+
+def _off_even(board: Board, books: Sequence[str]) -> float:
+    first = board.outcomes[0]
+    fair = [1 / board.back[book, first] / sum(1 / board.back[book, o] for o in board.outcomes) for book in books]
+    return round(abs(sum(fair) / len(fair) - 0.5), 12) if fair else 1.0
 
 
 def line_of(board: Board, category: str) -> Line:

@@ -7,9 +7,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from e2e.by_hand.boards import LineKey
+from e2e.by_hand.boards import LineKey, house
 from e2e.by_hand.lines import Line
-from e2e.by_hand.pooling import Pool, house
+from e2e.by_hand.pooling import Pool
 
 # What half a point is worth in log-odds, and over how many.
 _SLOPES = {

@@ -35,11 +35,6 @@ def commission(book: str) -> float:
     return 0.05 if book == "betfair" or book.startswith("betfair_ex_") else _EXCHANGES.get(book, 0.0)
 
 
-def house(book: str) -> str:
-    """Who it is: an exchange has a key for each country."""
-    return "betfair_ex_" if book.startswith("betfair_ex_") else book
-
-
 def opinion_of(board: Board, book: str) -> Opinion | None:
     """None where it gives no fair price, by its prices alone."""
     if not board.complete(book):

@@ -100,11 +100,10 @@ KEYS = ("betfair_ex_au", "betfair_ex_eu", "betfair_ex_uk")
 
 def exchange_board(newest: str) -> Board:
     """Three bookmakers and one exchange under three keys, of which `newest` was confirmed last."""
-    even = {"Away": 1.95, "Home": 1.95}
-    books = dict.fromkeys(("alpha", "beta", "gamma"), even)
-    lay = dict.fromkeys(KEYS, {"Away": 2.02, "Home": 2.02})
+    even, back, lay = ({"Away": price, "Home": price} for price in (1.95, 1.98, 2.02))
+    books = {**dict.fromkeys(("alpha", "beta", "gamma"), even), **dict.fromkeys(KEYS, back)}
     ages = {key: 0.0 if key == newest else 30.0 for key in KEYS}
-    return board({**books, **dict.fromkeys(KEYS, {"Away": 1.98, "Home": 1.98})}, lay, ages=ages)
+    return board(books, dict.fromkeys(KEYS, lay), ages=ages)
 
 
 @pytest.mark.parametrize("newest", KEYS)

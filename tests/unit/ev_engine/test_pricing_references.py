@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from bet_intel.ev_engine.domain.boards import Board
 from bet_intel.ev_engine.domain.pricing import price
-from bet_intel.ev_engine.domain.profile import Bookmaker, Category
+from bet_intel.ev_engine.domain.profile import Bookmaker, Category, Override
 from fixtures.engine_boards import H2H, board, boards, found, line, only_market
 from fixtures.engine_pricing import PROFILE, power, priced, shares
 
@@ -137,3 +138,36 @@ def test_a_two_way_book_in_a_three_way_market_is_no_reference_and_no_opportunity
     assert shares(market)["draw_no_bet"] == 0.0
     assert found(market) == {}
     assert market.refused["A", "draw_no_bet"] == "incomplete_market"
+
+
+def kind_of(one: Board, *overrides: Override) -> tuple[tuple[str, ...], str, int]:
+    """The outcomes that are the market, why it has no fair price, and how many it is pooled of."""
+    market = only_market(price([boards({H2H: one})], replace(PROFILE, overrides=overrides)))
+    return market.board.outcomes, market.fair.reason, market.fair.books_used
+
+
+TWO_WAY, THREE_WAY = power(0.5, 0.5), power(0.45, 0.45, 0.1)
+EXCHANGE = tuple(f"betfair_ex_{country}" for country in ("au", "eu", "uk", "us"))
+
+
+def test_an_exchange_under_four_keys_does_not_outvote_three_bookmakers() -> None:
+    books = dict.fromkeys(("alpha", "beta", "gamma"), TWO_WAY)
+    assert kind_of(board({**books, **dict.fromkeys(EXCHANGE, THREE_WAY)})) == (("A", "B"), "", 3)
+
+
+@pytest.mark.parametrize("age", [86_400.0, -86_400.0])
+def test_prices_of_yesterday_and_of_tomorrow_do_not_say_what_the_market_is(age: float) -> None:
+    late = dict.fromkeys(("l1", "l2", "l3", "l4"), THREE_WAY)
+    books = dict.fromkeys(("alpha", "beta", "gamma"), TWO_WAY)
+    assert kind_of(board({**books, **late}, ages=dict.fromkeys(late, age))) == (("A", "B"), "", 3)
+    # Where nobody is fresh, most of all.
+    old = dict.fromkeys((*books, *late), 86_400.0)
+    assert kind_of(board({**books, **late}, ages=old)) == (("A", "B", "C"), "reference_stale", 0)
+
+
+def test_who_weighs_nothing_in_the_market_does_not_say_what_it_is() -> None:
+    quiet = dict.fromkeys(("q1", "q2", "q3"), THREE_WAY)
+    one = board({"alpha": TWO_WAY, "beta": TWO_WAY, **quiet})
+    assert kind_of(one) == (("A", "B", "C"), "", 3)
+    assert kind_of(one, Override(market="h2h", weights={"q*": 0.0})) == (("A", "B"), "", 2)
+    assert kind_of(one, Override(market="totals", weights={"q*": 0.0})) == (("A", "B", "C"), "", 3)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bet_intel.ev_engine.domain.boards import Board, EventBoards, MarketKey, MarketStatus, SportingEvent
-from bet_intel.ev_engine.domain.categories import categories
+from bet_intel.ev_engine.domain.categories import by_name
 from bet_intel.ev_engine.domain.priced import PricedMarket
 from bet_intel.ev_engine.domain.pricing import price
 from bet_intel.ev_engine.domain.profile import Category, Profile
@@ -19,7 +19,6 @@ SHORTLY = timedelta(minutes=30)
 NOT_OFFERED = "not_offered"
 """Why a market has no closing line: none of its lines was on offer shortly before the start, as far as is known."""
 
-_NO_BOARD = Board(0, MarketStatus.CLOSED)
 
 Prices = Mapping[str, float]
 """Decimal odds by outcome."""
@@ -68,8 +67,8 @@ def unclosed_markets(event: SportingEvent, candidates: Sequence[Candidate]) -> l
     for (market, period, subject), lines in sorted(_by_market(candidates).items()):
         if not _last(event, lines):
             key = MarketKey(market, period, None, subject)
-            (category,) = categories([(key, _NO_BOARD)], 0, 0).values()
-            found.append(Unclosed(key, max(one.withdrawn or one.as_of for one in lines), category, NOT_OFFERED))
+            as_of = max(one.withdrawn or one.as_of for one in lines)
+            found.append(Unclosed(key, as_of, by_name(key), NOT_OFFERED))
     return found
 
 

@@ -19,8 +19,9 @@ from bet_intel.ev_engine.domain.judging import PricedGroup
 from bet_intel.ev_engine.domain.lines import Terms
 from bet_intel.ev_engine.domain.pools import Pooled
 from bet_intel.ev_engine.domain.priced import FairMarket, PricedMarket
-from bet_intel.ev_engine.domain.profile import Category, Profile
-from bet_intel.ev_engine.domain.tensors import SECOND, Entry, Group, Scopes, same_basis, us
+from bet_intel.ev_engine.domain.profile import Profile
+from bet_intel.ev_engine.domain.tensors import Entry, Group, Scopes, same_basis
+from bet_intel.ev_engine.domain.voters import Voters
 from bet_intel.ev_engine.domain.winners import winners
 from bet_intel.odds import base_market
 
@@ -89,9 +90,9 @@ def _event(boards: EventBoards, scopes: Scopes, markets: list[PricedMarket]) -> 
 def _groups(events: Sequence[EventBoards], profile: Scopes) -> "list[PricedGroup | _OneSided]":
     by_outcomes: defaultdict[tuple[int, int], list[Entry]] = defaultdict(list)
     for boards in events:
-        kept = {key: comparable(board) for key, board in boards.priced()}
-        lines = ((key, one.board) for key, one in kept.items())
-        kinds = categories(lines, us(boards.as_of), profile.profile.bounds[Category.MAIN].stale_seconds * SECOND)
+        votes = Voters(boards, profile).among
+        kept = {key: comparable(key, board, votes) for key, board in boards.priced()}
+        kinds = categories(((key, one.board) for key, one in kept.items()), votes)
         for key, (board, others) in kept.items():
             by_outcomes[len(board.outcomes), winners(key.market)].append(Entry(boards, key, board, others, kinds[key]))
     groups: list[PricedGroup | _OneSided] = []

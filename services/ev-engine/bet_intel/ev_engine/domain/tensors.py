@@ -38,6 +38,14 @@ class Entry(NamedTuple):
     category: Category
 
 
+class Standing(NamedTuple):
+    """Which bookmakers of a board weigh something, None where all do; and the places of those that are one exchange
+    under several keys."""
+
+    weighing: BoolArray | None
+    twins: list[list[int]]
+
+
 class Scopes:
     """A profile as it is in each sport and market, found once."""
 
@@ -45,7 +53,7 @@ class Scopes:
         self.profile = profile
         self._known: dict[tuple[str, str, str], Profile] = {}
         self._kinds: dict[tuple[int, tuple[str, ...]], FloatArray] = {}
-        self._twins: dict[tuple[int, tuple[str, ...]], list[list[int]]] = {}
+        self._standing: dict[tuple[int, tuple[str, ...]], Standing] = {}
 
     def of(self, entry: Entry) -> Profile:
         return self.at(entry.boards, entry.key)
@@ -63,15 +71,19 @@ class Scopes:
 
     def twins(self, entry: Entry) -> list[list[int]]:
         """The places of the bookmakers of a board that are one exchange under several keys."""
-        here, books = self.of(entry), entry.board.bookmakers
-        known = self._twins.get((id(here), books))
+        return self.standing(self.of(entry), entry.board.bookmakers).twins
+
+    def standing(self, here: Profile, books: tuple[str, ...]) -> Standing:
+        known = self._standing.get((id(here), books))
         if known is None:
+            weighing = np.array([here.bookmaker(key).weight > 0.0 for key in books], dtype=np.bool_)
             by_exchange: defaultdict[str, list[int]] = defaultdict(list)
             for place, key in enumerate(books):
                 exchange = here.exchange(key)
                 if exchange is not None:
                     by_exchange[exchange].append(place)
-            known = self._twins[id(here), books] = [same for same in by_exchange.values() if len(same) > 1]
+            twins = [same for same in by_exchange.values() if len(same) > 1]
+            known = self._standing[id(here), books] = Standing(None if weighing.all() else weighing, twins)
         return known
 
     def at(self, boards: EventBoards, key: MarketKey) -> Profile:
@@ -91,7 +103,7 @@ def same_basis(one: Profile, other: Profile) -> bool:
         and one.bookmaker_prefixes == other.bookmaker_prefixes
         and one.overrides == other.overrides
         and one.limit_weight == other.limit_weight
-        and one.bounds[Category.MAIN].stale_seconds == other.bounds[Category.MAIN].stale_seconds
+        and all(one.bounds[each].stale_seconds == other.bounds[each].stale_seconds for each in Category)
     )
 
 
@@ -105,7 +117,7 @@ def us(time: datetime) -> int:
 class Group:
     """Markets of as many outcomes, of which as many win, as tensors: outcomes × bookmakers × markets.
 
-    Serves every profile that has the same bookmakers and the same main lines as `profile` (`same_basis`).
+    Serves every profile that has the same bookmakers, outcomes and main lines as `profile` (`same_basis`).
     """
 
     def __init__(self, entries: Sequence[Entry], profile: Scopes, winning: int) -> None:
