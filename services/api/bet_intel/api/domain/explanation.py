@@ -308,6 +308,7 @@ def _unjudged(reason: str | None) -> str:
         "reference_stale": "the prices of the others are too old",
         DIFFERENT_OUTCOMES: "the bookmakers price different outcomes under this name",
         "not_mutually_exclusive": "more outcomes win than the market's name says",
+        "not_asked": "this profile asks sharper bookmakers alone, and no other of these gives it a fair price",
     }.get(reason or "", REASONS["reference_missing"])
 
 
