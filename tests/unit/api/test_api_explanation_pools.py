@@ -10,7 +10,7 @@ from bet_intel.api.domain.working import PriceWorking
 from bet_intel.api.working import SetWorking
 from bet_intel.ev_engine.domain.profile import STARTING, Bookmaker
 from fixtures.combination_messages import FAIR, SIX, Engine
-from fixtures.engine_boards import H2H, board, line
+from fixtures.engine_boards import H2H, Prices, board, line
 
 ABSURD = board({**FAIR, "low": {"Away": 2.06, "Home": 1.8}, "high": {"Away": 2.9, "Home": 2.86}})
 """What high asks for adds up to 69 %: two prices of half as much again."""
@@ -97,6 +97,46 @@ def test_how_far_a_price_is_behind_the_lines_that_judge_it_is_told() -> None:
     assert found is not None
     assert (found.verdict, found.reason) == ("refused", "price_stale")
     assert "it is 500 s behind the newest price, at most 300 s are allowed" in explain(found)[-1]
+
+
+def fair_sentence(thin: Prices, market: str = "totals", at: float = 9.0) -> str:
+    key = line(market, at)
+    told = SetWorking(Engine().tells({**TWO_LINES, key: board(thin)}).data)
+    found = told.price(MarketKey(*key), "Under", "alone", "consensus")
+    assert found is not None
+    assert found.estimated_half_points is not None
+    (said,) = (sentence for sentence in explain(found) if sentence.startswith("Pooled"))
+    return said
+
+
+def test_of_a_line_that_others_judge_it_is_told_what_its_own_other_bookmakers_say() -> None:
+    """Not its consensus, which is that of the judged one as well; nothing where there is no other."""
+    alone = {"alone": {"Over": 1.75, "Under": 2.05}}
+    other, third = {"Over": 2.0, "Under": 1.8}, {"Over": 1.9, "Under": 1.9}
+    assert fair_sentence(alone).endswith("over the methods.")
+    assert fair_sentence({**alone, "b": other}).endswith("; at this line itself B alone says 52.9 %.")
+    two = fair_sentence({**alone, "b": other, "c": third})
+    assert two.endswith("; at this line itself 2 others say between 50.0 % and 52.9 %.")
+    assert fair_sentence({**alone, "b": other}, "alternate_totals", 8.5).endswith(
+        "; under this name B alone says 52.9 %."
+    )
+    # Who could not be referred to says nothing.
+    assert fair_sentence({**alone, "half": {"Over": 2.0}}).endswith("over the methods.")
+
+
+def test_of_many_who_were_asked_about_other_lines_the_rest_is_counted() -> None:
+    names = [f"book {number:02}" for number in range(20)]
+    lines = {
+        line("totals", at): board({name: {"Over": over, "Under": under} for name in names})
+        for at, over, under in ((8.5, 1.7, 2.2), (9.5, 1.91, 1.91))
+    }
+    thin = board({"alone": {"Over": 1.75, "Under": 2.05}})
+    told = SetWorking(Engine().tells({**lines, line("totals", 9.0): thin}).data)
+    found = told.price(MarketKey(*line("totals", 9.0)), "Under", "alone", "consensus")
+    assert found is not None
+    (asked,) = (sentence for sentence in explain(found) if sentence.startswith("Asked"))
+    assert asked.count("(weight 5.0 %") == 8
+    assert asked.endswith("; and 12 more with 60.0 % of the weight.")
 
 
 def test_who_prices_a_line_is_not_asked_there_about_another_of_his_own() -> None:

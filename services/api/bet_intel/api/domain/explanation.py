@@ -16,6 +16,7 @@ LAY = "lay"
 OPPORTUNITY, REFUSED, NO_EV, NOT_JUDGED = "opportunity", "refused", "no_ev", "not_judged"
 
 DIFFERENT_OUTCOMES = "different_outcomes"
+SAME_EXCHANGE = "same_exchange"
 
 WITHHELD = "Prices went into it that your tier does not see yet: how it came about is told when they are old enough."
 
@@ -31,7 +32,7 @@ REASONS = {
     DIFFERENT_OUTCOMES: "it prices other outcomes under this name",
     "not_mutually_exclusive": "more than one outcome wins",
     "not_computable": "the method finds no probabilities between 0 and 1",
-    "same_exchange": "its exchange counts once, by the newest prices under any of its keys",
+    SAME_EXCHANGE: "its exchange counts once, by the newest prices under any of its keys",
     "no_weight": "by its settings it weighs nothing",
     "not_asked": "this profile asks sharper bookmakers alone",
     "reference_missing": "no other bookmaker gives it a fair price",
@@ -202,13 +203,18 @@ def _weight(price: PriceWorking, one: BookmakerWorking) -> float:
     return one.leave_one_out_weight if known else one.consensus_weight
 
 
-def _asked(price: PriceWorking, asked: Sequence[BookmakerWorking]) -> str:
-    devigged = {
+def _devigged(price: PriceWorking) -> dict[str, float | None]:
+    """What each bookmaker of the market thinks of the outcome."""
+    return {
         each.bookmaker: each.devigged_probability
         for outcome in price.outcomes
         if outcome.outcome == price.outcome
         for each in outcome.prices
     }
+
+
+def _asked(price: PriceWorking, asked: Sequence[BookmakerWorking]) -> str:
+    devigged = _devigged(price)
     said = []
     ranked = sorted(asked, key=lambda one: (-_weight(price, one), one.bookmaker))
     for one in ranked[:_NAMED]:
@@ -219,6 +225,8 @@ def _asked(price: PriceWorking, asked: Sequence[BookmakerWorking]) -> str:
             thinks = ""  # What it thinks of another line.
         said.append(f"{one.title}{thinks} (weight {_percent(_weight(price, one))}{age})")
     if price.estimated_half_points is not None:
+        if rest := ranked[_NAMED:]:
+            said.append(f"and {len(rest)} more with {_percent(sum(_weight(price, one) for one in rest))} of the weight")
         return f"Asked, by the method {price.method}: {_listed(said)}."
     others = [p for one in ranked[_NAMED:] if (p := devigged.get(one.bookmaker)) is not None]
     if others:
@@ -242,15 +250,38 @@ def _fair(price: PriceWorking, fair: float) -> str:
     width = ""
     if band.low is not None and band.high is not None:
         width = f", between {_percent(band.low)} and {_percent(band.high)} over the methods"
-    consensus = price.consensus_probability
-    left_out = next((one.left_out_reason for one in price.bookmakers if one.judged), None)
-    every = "" if consensus is None else f"; with {price.title} the consensus is {_percent(consensus)}"
-    if left_out and consensus is not None:
-        why = REASONS.get(left_out, left_out)
-        every = f"; the consensus is {_percent(consensus)}, also without {price.title}, because {why}"
+    every = _beside(price) if price.estimated_half_points is None else _at_the_line_itself(price)
     end = "high" if price.side == LAY else "low"
     pooled = f"Pooled, by the {end} end of the band," if price.worst_case else "Pooled"
     return f"{pooled} that is a fair probability of {_percent(fair)}, odds of {1 / fair:.3f}{width}{every}."
+
+
+def _beside(price: PriceWorking) -> str:
+    """The consensus beside what the others think."""
+    consensus = price.consensus_probability
+    if consensus is None:
+        return ""
+    left_out = next((one.left_out_reason for one in price.bookmakers if one.judged), None)
+    if left_out:
+        why = REASONS.get(left_out, left_out)
+        return f"; the consensus is {_percent(consensus)}, also without {price.title}, because {why}"
+    return f"; with {price.title} the consensus is {_percent(consensus)}"
+
+
+def _at_the_line_itself(price: PriceWorking) -> str:
+    """What the few others think who price a line that is judged by other lines; "" where there are none."""
+    if any(one.judged and one.left_out_reason == SAME_EXCHANGE for one in price.bookmakers):
+        return ""  # One of the others is the judged one under another key, and it is not told which.
+    devigged = _devigged(price)
+    others = {one.bookmaker: one for one in price.bookmakers if not one.judged and one.consensus_weight > 0}
+    said = [p for bookmaker in others if (p := devigged.get(bookmaker)) is not None]
+    if not said:
+        return ""
+    where = "at this line itself" if price.estimated_half_points else "under this name"
+    if len(others) == 1:
+        (other,) = others.values()
+        return f"; {where} {other.title} alone says {_percent(said[0])}"
+    return f"; {where} {len(said)} others say between {_percent(min(said))} and {_percent(max(said))}"
 
 
 def _verdict(price: PriceWorking) -> str:
