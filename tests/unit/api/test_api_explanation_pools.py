@@ -52,6 +52,52 @@ def test_who_is_set_to_weigh_nothing_is_not_asked_for_that() -> None:
     assert "Not asked: A, because by its settings it weighs nothing." in explain(found)
 
 
+def test_who_was_not_asked_for_the_same_reason_is_named_together() -> None:
+    """Each with its age where it is too old; of many the first."""
+    old = {f"old {number:02}": 7200.0 + number for number in range(11)}
+    ails = {"half": {"Home": 1.9}, "some": {"Away": 1.9}}
+    one = board({**FAIR, **dict.fromkeys(old, FAIR["a"]), **ails}, ages=old)
+    found = SetWorking(Engine().tells({H2H: one}).data).price(MarketKey(*H2H), "Home", "a", "consensus")
+    assert found is not None
+    named = ", ".join(f"old {number:02} ({7200 + number} s)" for number in range(8))
+    assert (
+        "Not asked: half and some, each because it does not price every outcome, or its book is too thin; "
+        f"{named} and 3 more, each because its prices are too old."
+    ) in explain(found)
+
+
+def test_the_age_of_the_only_one_that_is_too_old_is_told() -> None:
+    one = board(FAIR, ages={"b": 7200.0})
+    found = SetWorking(Engine().tells({H2H: one}).data).price(MarketKey(*H2H), "Home", "a", "consensus")
+    assert found is not None
+    assert "Not asked: B (7200 s), because its prices are too old." in explain(found)
+
+
+def test_the_reason_of_a_profile_is_told_once_of_all_whom_it_does_not_ask() -> None:
+    prices = {**FAIR, "pinnacle": {"Away": 1.85, "Home": 2.03}}
+    found = SetWorking(Engine().tells({H2H: board(prices)}).data).price(MarketKey(*H2H), "Home", "a", "sharp")
+    assert found is not None
+    assert "Not asked: B, C, D, E and F, because this profile asks sharper bookmakers alone." in explain(found)
+
+
+def test_bookmakers_of_one_title_are_told_apart_by_their_keys() -> None:
+    keys = ("betfair_ex_au", "betfair_ex_eu", "betfair_ex_uk")
+    back, lay = {"Away": 1.97, "Home": 1.97}, {"Away": 2.02, "Home": 2.02}
+    one = board({**FAIR, **dict.fromkeys(keys, back)}, dict.fromkeys(keys, lay), ages={keys[1]: 30.0, keys[2]: 60.0})
+    told = SetWorking(Engine().tells({H2H: one}, dict.fromkeys(keys, "Betfair")).data)
+    found, own = (told.price(MarketKey(*H2H), "Home", bookmaker, "consensus") for bookmaker in ("a", keys[1]))
+    assert found is not None
+    assert own is not None
+    offered, asked, not_asked, *_ = explain(found)
+    assert offered.startswith("A offers ")
+    assert "Betfair (betfair_ex_au) 50.0 % (weight " in asked
+    assert not_asked == (
+        "Not asked: Betfair (betfair_ex_eu) and Betfair (betfair_ex_uk), each because its exchange counts once, by the "
+        "newest prices under any of its keys."
+    )
+    assert explain(own)[0].startswith("Betfair (betfair_ex_eu) offers 1.97")
+
+
 def test_a_price_of_a_clock_that_is_ahead_is_as_new_as_can_be() -> None:
     """Half a second and two seconds ahead."""
     told = SetWorking(Engine().tells({H2H: board(FAIR, ages={"a": -2.0, "b": -0.4, "c": 30.0})}).data)

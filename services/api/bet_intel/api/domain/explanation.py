@@ -4,6 +4,7 @@ Odds are decimal and rounded to cents, probabilities and EV in percent, ages in 
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
@@ -37,6 +38,9 @@ REASONS = {
     "not_asked": "this profile asks sharper bookmakers alone",
     "reference_missing": "no other bookmaker gives it a fair price",
 }
+
+_OF_NO_ONE = {"not_asked", "not_mutually_exclusive"}
+"""Reasons that lie in the profile or in the market."""
 
 _GATES: dict[str, Callable[[float, float], str]] = {
     "not_started": lambda value, _: f"the event had started {-value:.0f} s before",
@@ -75,7 +79,7 @@ def explain(price: PriceWorking) -> list[str]:
     """The sentences of one price: what is offered, who was asked, what they think, what it is worth, the verdict."""
     if price.price is None:
         lay = " to lay" if price.side == LAY else ""
-        return [f"{price.title} offers no price{lay} on {_selection(price)}."]
+        return [f"{_name(price, price)} offers no price{lay} on {_selection(price)}."]
     sentences = [_offer(price)]
     if _of_another_market(price):
         named = _listed([one.outcome for one in price.outcomes])
@@ -90,7 +94,7 @@ def explain(price: PriceWorking) -> list[str]:
         one for one in price.bookmakers if not one.judged and _why_not(one) and not (known and _weight(price, one))
     ]
     if left_out:
-        sentences.append(f"Not asked: {_listed([_why(one) for one in left_out])}.")
+        sentences.append(f"Not asked: {_listed(_why_each(price, left_out))}.")
     if price.estimated_half_points is not None:
         sentences.append(_estimated(price, price.estimated_half_points))
     if price.fair_probability is not None:
@@ -183,7 +187,7 @@ def _offer(price: PriceWorking) -> str:
         net = f" (that is {price.net_price:.3f} per unit of liability against it)"
     offers = "can be laid at" if price.side == LAY else "offers"
     return (
-        f"{price.title} {offers} {price.price:.2f}{net} on {_selection(price)} in {price.event}, {age} as of "
+        f"{_name(price, price)} {offers} {price.price:.2f}{net} on {_selection(price)} in {price.event}, {age} as of "
         f"{price.as_of:%Y-%m-%d %H:%M:%S} UTC."
     )
 
@@ -223,7 +227,7 @@ def _asked(price: PriceWorking, asked: Sequence[BookmakerWorking]) -> str:
         thinks = " nothing" if opinion is None else f" {_percent(opinion)}"
         if price.estimated_half_points is not None:
             thinks = ""  # What it thinks of another line.
-        said.append(f"{one.title}{thinks} (weight {_percent(_weight(price, one))}{age})")
+        said.append(f"{_name(price, one)}{thinks} (weight {_percent(_weight(price, one))}{age})")
     if price.estimated_half_points is not None:
         if rest := ranked[_NAMED:]:
             said.append(f"and {len(rest)} more with {_percent(sum(_weight(price, one) for one in rest))} of the weight")
@@ -239,10 +243,31 @@ def _why_not(one: BookmakerWorking) -> str:
     return "outlier_excluded" if one.leave_one_out_outlier else one.left_out_reason or ""
 
 
-def _why(one: BookmakerWorking) -> str:
-    reason = _why_not(one)
-    age = f" ({_seconds(one.age_seconds)})" if reason == "reference_stale" and one.age_seconds is not None else ""
-    return f"{one.title}, because {REASONS.get(reason, reason)}{age}"
+def _why_each(price: PriceWorking, left_out: Sequence[BookmakerWorking]) -> list[str]:
+    """Who was not asked, those of one reason together."""
+    by_reason: defaultdict[str, list[BookmakerWorking]] = defaultdict(list)
+    for one in left_out:
+        by_reason[_why_not(one)].append(one)
+    return [_why(price, reason, those) for reason, those in by_reason.items()]
+
+
+def _why(price: PriceWorking, reason: str, those: Sequence[BookmakerWorking]) -> str:
+    names = []
+    for one in those[:_NAMED]:
+        aged = reason == "reference_stale" and one.age_seconds is not None
+        names.append(_name(price, one, _seconds(one.age_seconds or 0.0) if aged else ""))
+    if more := len(those) - len(names):
+        names.append(f"{more} more")
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    each = "each " if len(those) > 1 and reason not in _OF_NO_ONE else ""
+    return f"{listed}, {each}because {REASONS.get(reason, reason)}"
+
+
+def _name(price: PriceWorking, one: BookmakerWorking | PriceWorking, *told: str) -> str:
+    """The title of a bookmaker and what is `told` of it; its key as well where another has the title."""
+    same = any(other.title == one.title and other.bookmaker != one.bookmaker for other in price.bookmakers)
+    beside = ", ".join(filter(None, (one.bookmaker if same else "", *told)))
+    return f"{one.title} ({beside})" if beside else one.title
 
 
 def _fair(price: PriceWorking, fair: float) -> str:
@@ -264,8 +289,8 @@ def _beside(price: PriceWorking) -> str:
     left_out = next((one.left_out_reason for one in price.bookmakers if one.judged), None)
     if left_out:
         why = REASONS.get(left_out, left_out)
-        return f"; the consensus is {_percent(consensus)}, also without {price.title}, because {why}"
-    return f"; with {price.title} the consensus is {_percent(consensus)}"
+        return f"; the consensus is {_percent(consensus)}, also without {_name(price, price)}, because {why}"
+    return f"; with {_name(price, price)} the consensus is {_percent(consensus)}"
 
 
 def _at_the_line_itself(price: PriceWorking) -> str:
@@ -280,7 +305,7 @@ def _at_the_line_itself(price: PriceWorking) -> str:
     where = "at this line itself" if price.estimated_half_points else "under this name"
     if len(others) == 1:
         (other,) = others.values()
-        return f"; {where} {other.title} alone says {_percent(said[0])}"
+        return f"; {where} {_name(price, other)} alone says {_percent(said[0])}"
     return f"; {where} {len(said)} others say between {_percent(min(said))} and {_percent(max(said))}"
 
 
