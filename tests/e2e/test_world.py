@@ -31,6 +31,7 @@ NO_FAIR_PRICE = {
     "reference_stale",
     "different_outcomes",
     "reference_missing",
+    "not_asked",
 }
 LEFT_OUT = {*NO_FAIR_PRICE, "outlier_excluded", "not_computable", "same_exchange"} - {"reference_missing"}
 REFUSED = {

@@ -10,7 +10,7 @@ from bet_intel.api.domain.working import PriceWorking
 from bet_intel.api.working import SetWorking
 from bet_intel.ev_engine.domain.profile import STARTING, Bookmaker
 from fixtures.combination_messages import FAIR, SIX, Engine
-from fixtures.engine_boards import H2H, board, line
+from fixtures.engine_boards import H2H, Prices, board, line
 
 ABSURD = board({**FAIR, "low": {"Away": 2.06, "Home": 1.8}, "high": {"Away": 2.9, "Home": 2.86}})
 """What high asks for adds up to 69 %: two prices of half as much again."""
@@ -50,6 +50,52 @@ def test_who_is_set_to_weigh_nothing_is_not_asked_for_that() -> None:
     found = told.price(MarketKey(*H2H), "Home", "b", "consensus")
     assert found is not None
     assert "Not asked: A, because by its settings it weighs nothing." in explain(found)
+
+
+def test_who_was_not_asked_for_the_same_reason_is_named_together() -> None:
+    """Each with its age where it is too old; of many the first."""
+    old = {f"old {number:02}": 7200.0 + number for number in range(11)}
+    ails = {"half": {"Home": 1.9}, "some": {"Away": 1.9}}
+    one = board({**FAIR, **dict.fromkeys(old, FAIR["a"]), **ails}, ages=old)
+    found = SetWorking(Engine().tells({H2H: one}).data).price(MarketKey(*H2H), "Home", "a", "consensus")
+    assert found is not None
+    named = ", ".join(f"old {number:02} ({7200 + number} s)" for number in range(8))
+    assert (
+        "Not asked: half and some, each because it does not price every outcome, or its book is too thin; "
+        f"{named} and 3 more, each because its prices are too old."
+    ) in explain(found)
+
+
+def test_the_age_of_the_only_one_that_is_too_old_is_told() -> None:
+    one = board(FAIR, ages={"b": 7200.0})
+    found = SetWorking(Engine().tells({H2H: one}).data).price(MarketKey(*H2H), "Home", "a", "consensus")
+    assert found is not None
+    assert "Not asked: B (7200 s), because its prices are too old." in explain(found)
+
+
+def test_the_reason_of_a_profile_is_told_once_of_all_whom_it_does_not_ask() -> None:
+    prices = {**FAIR, "pinnacle": {"Away": 1.85, "Home": 2.03}}
+    found = SetWorking(Engine().tells({H2H: board(prices)}).data).price(MarketKey(*H2H), "Home", "a", "sharp")
+    assert found is not None
+    assert "Not asked: B, C, D, E and F, because this profile asks sharper bookmakers alone." in explain(found)
+
+
+def test_bookmakers_of_one_title_are_told_apart_by_their_keys() -> None:
+    keys = ("betfair_ex_au", "betfair_ex_eu", "betfair_ex_uk")
+    back, lay = {"Away": 1.97, "Home": 1.97}, {"Away": 2.02, "Home": 2.02}
+    one = board({**FAIR, **dict.fromkeys(keys, back)}, dict.fromkeys(keys, lay), ages={keys[1]: 30.0, keys[2]: 60.0})
+    told = SetWorking(Engine().tells({H2H: one}, dict.fromkeys(keys, "Betfair")).data)
+    found, own = (told.price(MarketKey(*H2H), "Home", bookmaker, "consensus") for bookmaker in ("a", keys[1]))
+    assert found is not None
+    assert own is not None
+    offered, asked, not_asked, *_ = explain(found)
+    assert offered.startswith("A offers ")
+    assert "Betfair (betfair_ex_au) 50.0 % (weight " in asked
+    assert not_asked == (
+        "Not asked: Betfair (betfair_ex_eu) and Betfair (betfair_ex_uk), each because its exchange counts once, by the "
+        "newest prices under any of its keys."
+    )
+    assert explain(own)[0].startswith("Betfair (betfair_ex_eu) offers 1.97")
 
 
 def test_a_price_of_a_clock_that_is_ahead_is_as_new_as_can_be() -> None:
@@ -97,6 +143,46 @@ def test_how_far_a_price_is_behind_the_lines_that_judge_it_is_told() -> None:
     assert found is not None
     assert (found.verdict, found.reason) == ("refused", "price_stale")
     assert "it is 500 s behind the newest price, at most 300 s are allowed" in explain(found)[-1]
+
+
+def fair_sentence(thin: Prices, market: str = "totals", at: float = 9.0) -> str:
+    key = line(market, at)
+    told = SetWorking(Engine().tells({**TWO_LINES, key: board(thin)}).data)
+    found = told.price(MarketKey(*key), "Under", "alone", "consensus")
+    assert found is not None
+    assert found.estimated_half_points is not None
+    (said,) = (sentence for sentence in explain(found) if sentence.startswith("Pooled"))
+    return said
+
+
+def test_of_a_line_that_others_judge_it_is_told_what_its_own_other_bookmakers_say() -> None:
+    """Not its consensus, which is that of the judged one as well; nothing where there is no other."""
+    alone = {"alone": {"Over": 1.75, "Under": 2.05}}
+    other, third = {"Over": 2.0, "Under": 1.8}, {"Over": 1.9, "Under": 1.9}
+    assert fair_sentence(alone).endswith("over the methods.")
+    assert fair_sentence({**alone, "b": other}).endswith("; at this line itself B alone says 52.9 %.")
+    two = fair_sentence({**alone, "b": other, "c": third})
+    assert two.endswith("; at this line itself 2 others say between 50.0 % and 52.9 %.")
+    assert fair_sentence({**alone, "b": other}, "alternate_totals", 8.5).endswith(
+        "; under this name B alone says 52.9 %."
+    )
+    # Who could not be referred to says nothing.
+    assert fair_sentence({**alone, "half": {"Over": 2.0}}).endswith("over the methods.")
+
+
+def test_of_many_who_were_asked_about_other_lines_the_rest_is_counted() -> None:
+    names = [f"book {number:02}" for number in range(20)]
+    lines = {
+        line("totals", at): board({name: {"Over": over, "Under": under} for name in names})
+        for at, over, under in ((8.5, 1.7, 2.2), (9.5, 1.91, 1.91))
+    }
+    thin = board({"alone": {"Over": 1.75, "Under": 2.05}})
+    told = SetWorking(Engine().tells({**lines, line("totals", 9.0): thin}).data)
+    found = told.price(MarketKey(*line("totals", 9.0)), "Under", "alone", "consensus")
+    assert found is not None
+    (asked,) = (sentence for sentence in explain(found) if sentence.startswith("Asked"))
+    assert asked.count("(weight 5.0 %") == 8
+    assert asked.endswith("; and 12 more with 60.0 % of the weight.")
 
 
 def test_who_prices_a_line_is_not_asked_there_about_another_of_his_own() -> None:

@@ -52,6 +52,18 @@ def test_the_sentence_has_the_reason_that_the_engine_gave(
         assert told[book][1].endswith(f" ({reason}).")
 
 
+@pytest.mark.parametrize("ages", [{}, {"a": HOURS}])
+def test_the_only_sharp_bookmaker_is_judged_by_nobody_and_the_sentence_says_why(ages: Mapping[str, float]) -> None:
+    one = board({**FAIR, "pinnacle": {"Away": 1.85, "Home": 2.03}}, ages=ages)
+    found = SetWorking(Engine().tells({H2H: one}).data).price(MarketKey(*H2H), "Home", "pinnacle", "sharp")
+    assert found is not None
+    assert (found.verdict, found.reason) == ("not_judged", "not_asked")
+    assert explain(found)[-1] == (
+        "It cannot be judged: this profile asks sharper bookmakers alone, and no other of these gives it a fair price "
+        "(not_asked)."
+    )
+
+
 def asked(outcome: str, bookmaker: str, side: str = "back") -> PriceWorking:
     told = SetWorking(Engine().tells({H2H: WITH_A_DRAW}).data)
     found = told.price(MarketKey(*H2H), outcome, bookmaker, "consensus", side)

@@ -66,6 +66,22 @@ def test_sharp_asks_everybody_where_nobody_is_sharp() -> None:
     assert asked == sorted(three)
 
 
+def test_the_only_sharp_bookmaker_is_judged_by_nobody_because_the_others_are_not_asked() -> None:
+    """Whatever ails one of those who would not have been asked."""
+    ailing = {"half": {"Home": 2.0}, "free": {"Away": 2.2, "Home": 2.2}}
+    for prices in ({**SIX, **SHARP}, {**SIX, **SHARP, **ailing}):
+        markets = judged(prices)
+        assert markets["sharp"].refused["Home", "pinnacle"] == "not_asked"
+        assert ("Home", "pinnacle") not in markets["consensus"].refused
+
+
+def test_an_old_bookmaker_names_no_reason_for_those_who_are_not_asked() -> None:
+    one = board({**SIX, **SHARP, "old": SIX["a"]}, ages={"old": 7200.0})
+    (side_by_side,) = price_side_by_side([boards({H2H: one})], tuple(STARTING.values()))
+    (market,) = next(each.markets for each in side_by_side if each.profile.name == "sharp")
+    assert market.refused["Home", "pinnacle"] == "not_asked"
+
+
 def test_conservative_judges_by_the_lower_end_of_the_band() -> None:
     fair = {name: {"Away": 1.33, "Home": 3.35} for name in SIX}
     markets = judged({**fair, "soft": {"Away": 1.25, "Home": 4.0}})

@@ -39,6 +39,7 @@ EXPLANATIONS = {
     "reference_missing": "no bookmaker's prices give a fair price",
     "different_outcomes": "the bookmakers price different outcomes under this name: different markets",
     "not_mutually_exclusive": "more outcomes win than the market's name says: nobody knows what they add up to",
+    "not_asked": "the profile asks sharper bookmakers alone, and none of these gives a fair price",
     "not_computable": "the method finds no probabilities between 0 and 1",
 }
 

@@ -4,6 +4,7 @@ Odds are decimal and rounded to cents, probabilities and EV in percent, ages in 
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
@@ -16,6 +17,7 @@ LAY = "lay"
 OPPORTUNITY, REFUSED, NO_EV, NOT_JUDGED = "opportunity", "refused", "no_ev", "not_judged"
 
 DIFFERENT_OUTCOMES = "different_outcomes"
+SAME_EXCHANGE = "same_exchange"
 
 WITHHELD = "Prices went into it that your tier does not see yet: how it came about is told when they are old enough."
 
@@ -31,11 +33,14 @@ REASONS = {
     DIFFERENT_OUTCOMES: "it prices other outcomes under this name",
     "not_mutually_exclusive": "more than one outcome wins",
     "not_computable": "the method finds no probabilities between 0 and 1",
-    "same_exchange": "its exchange counts once, by the newest prices under any of its keys",
+    SAME_EXCHANGE: "its exchange counts once, by the newest prices under any of its keys",
     "no_weight": "by its settings it weighs nothing",
     "not_asked": "this profile asks sharper bookmakers alone",
     "reference_missing": "no other bookmaker gives it a fair price",
 }
+
+_OF_NO_ONE = {"not_asked", "not_mutually_exclusive"}
+"""Reasons that lie in the profile or in the market."""
 
 _GATES: dict[str, Callable[[float, float], str]] = {
     "not_started": lambda value, _: f"the event had started {-value:.0f} s before",
@@ -74,7 +79,7 @@ def explain(price: PriceWorking) -> list[str]:
     """The sentences of one price: what is offered, who was asked, what they think, what it is worth, the verdict."""
     if price.price is None:
         lay = " to lay" if price.side == LAY else ""
-        return [f"{price.title} offers no price{lay} on {_selection(price)}."]
+        return [f"{_name(price, price)} offers no price{lay} on {_selection(price)}."]
     sentences = [_offer(price)]
     if _of_another_market(price):
         named = _listed([one.outcome for one in price.outcomes])
@@ -89,7 +94,7 @@ def explain(price: PriceWorking) -> list[str]:
         one for one in price.bookmakers if not one.judged and _why_not(one) and not (known and _weight(price, one))
     ]
     if left_out:
-        sentences.append(f"Not asked: {_listed([_why(one) for one in left_out])}.")
+        sentences.append(f"Not asked: {_listed(_why_each(price, left_out))}.")
     if price.estimated_half_points is not None:
         sentences.append(_estimated(price, price.estimated_half_points))
     if price.fair_probability is not None:
@@ -186,7 +191,7 @@ def _offer(price: PriceWorking) -> str:
         net = f" (that is {price.net_price:.3f} per unit of liability against it)"
     offers = "can be laid at" if price.side == LAY else "offers"
     return (
-        f"{price.title} {offers} {price.price:.2f}{net} on {_selection(price)} in {price.event}, {age} as of "
+        f"{_name(price, price)} {offers} {price.price:.2f}{net} on {_selection(price)} in {price.event}, {age} as of "
         f"{price.as_of:%Y-%m-%d %H:%M:%S} UTC."
     )
 
@@ -206,13 +211,18 @@ def _weight(price: PriceWorking, one: BookmakerWorking) -> float:
     return one.leave_one_out_weight if known else one.consensus_weight
 
 
-def _asked(price: PriceWorking, asked: Sequence[BookmakerWorking]) -> str:
-    devigged = {
+def _devigged(price: PriceWorking) -> dict[str, float | None]:
+    """What each bookmaker of the market thinks of the outcome."""
+    return {
         each.bookmaker: each.devigged_probability
         for outcome in price.outcomes
         if outcome.outcome == price.outcome
         for each in outcome.prices
     }
+
+
+def _asked(price: PriceWorking, asked: Sequence[BookmakerWorking]) -> str:
+    devigged = _devigged(price)
     said = []
     ranked = sorted(asked, key=lambda one: (-_weight(price, one), one.bookmaker))
     for one in ranked[:_NAMED]:
@@ -221,8 +231,10 @@ def _asked(price: PriceWorking, asked: Sequence[BookmakerWorking]) -> str:
         thinks = " nothing" if opinion is None else f" {_percent(opinion)}"
         if price.estimated_half_points is not None:
             thinks = ""  # What it thinks of another line.
-        said.append(f"{one.title}{thinks} (weight {_percent(_weight(price, one))}{age})")
+        said.append(f"{_name(price, one)}{thinks} (weight {_percent(_weight(price, one))}{age})")
     if price.estimated_half_points is not None:
+        if rest := ranked[_NAMED:]:
+            said.append(f"and {len(rest)} more with {_percent(sum(_weight(price, one) for one in rest))} of the weight")
         return f"Asked, by the method {price.method}: {_listed(said)}."
     others = [p for one in ranked[_NAMED:] if (p := devigged.get(one.bookmaker)) is not None]
     if others:
@@ -235,10 +247,31 @@ def _why_not(one: BookmakerWorking) -> str:
     return "outlier_excluded" if one.leave_one_out_outlier else one.left_out_reason or ""
 
 
-def _why(one: BookmakerWorking) -> str:
-    reason = _why_not(one)
-    age = f" ({_seconds(one.age_seconds)})" if reason == "reference_stale" and one.age_seconds is not None else ""
-    return f"{one.title}, because {REASONS.get(reason, reason)}{age}"
+def _why_each(price: PriceWorking, left_out: Sequence[BookmakerWorking]) -> list[str]:
+    """Who was not asked, those of one reason together."""
+    by_reason: defaultdict[str, list[BookmakerWorking]] = defaultdict(list)
+    for one in left_out:
+        by_reason[_why_not(one)].append(one)
+    return [_why(price, reason, those) for reason, those in by_reason.items()]
+
+
+def _why(price: PriceWorking, reason: str, those: Sequence[BookmakerWorking]) -> str:
+    names = []
+    for one in those[:_NAMED]:
+        aged = reason == "reference_stale" and one.age_seconds is not None
+        names.append(_name(price, one, _seconds(one.age_seconds or 0.0) if aged else ""))
+    if more := len(those) - len(names):
+        names.append(f"{more} more")
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    each = "each " if len(those) > 1 and reason not in _OF_NO_ONE else ""
+    return f"{listed}, {each}because {REASONS.get(reason, reason)}"
+
+
+def _name(price: PriceWorking, one: BookmakerWorking | PriceWorking, *told: str) -> str:
+    """The title of a bookmaker and what is `told` of it; its key as well where another has the title."""
+    same = any(other.title == one.title and other.bookmaker != one.bookmaker for other in price.bookmakers)
+    beside = ", ".join(filter(None, (one.bookmaker if same else "", *told)))
+    return f"{one.title} ({beside})" if beside else one.title
 
 
 def _fair(price: PriceWorking, fair: float) -> str:
@@ -246,15 +279,38 @@ def _fair(price: PriceWorking, fair: float) -> str:
     width = ""
     if band.low is not None and band.high is not None:
         width = f", between {_percent(band.low)} and {_percent(band.high)} over the methods"
-    consensus = price.consensus_probability
-    left_out = next((one.left_out_reason for one in price.bookmakers if one.judged), None)
-    every = "" if consensus is None else f"; with {price.title} the consensus is {_percent(consensus)}"
-    if left_out and consensus is not None:
-        why = REASONS.get(left_out, left_out)
-        every = f"; the consensus is {_percent(consensus)}, also without {price.title}, because {why}"
+    every = _beside(price) if price.estimated_half_points is None else _at_the_line_itself(price)
     end = "high" if price.side == LAY else "low"
     pooled = f"Pooled, by the {end} end of the band," if price.worst_case else "Pooled"
     return f"{pooled} that is a fair probability of {_percent(fair)}, odds of {1 / fair:.3f}{width}{every}."
+
+
+def _beside(price: PriceWorking) -> str:
+    """The consensus beside what the others think."""
+    consensus = price.consensus_probability
+    if consensus is None:
+        return ""
+    left_out = next((one.left_out_reason for one in price.bookmakers if one.judged), None)
+    if left_out:
+        why = REASONS.get(left_out, left_out)
+        return f"; the consensus is {_percent(consensus)}, also without {_name(price, price)}, because {why}"
+    return f"; with {_name(price, price)} the consensus is {_percent(consensus)}"
+
+
+def _at_the_line_itself(price: PriceWorking) -> str:
+    """What the few others think who price a line that is judged by other lines; "" where there are none."""
+    if any(one.judged and one.left_out_reason == SAME_EXCHANGE for one in price.bookmakers):
+        return ""  # One of the others is the judged one under another key, and it is not told which.
+    devigged = _devigged(price)
+    others = {one.bookmaker: one for one in price.bookmakers if not one.judged and one.consensus_weight > 0}
+    said = [p for bookmaker in others if (p := devigged.get(bookmaker)) is not None]
+    if not said:
+        return ""
+    where = "at this line itself" if price.estimated_half_points else "under this name"
+    if len(others) == 1:
+        (other,) = others.values()
+        return f"; {where} {_name(price, other)} alone says {_percent(said[0])}"
+    return f"; {where} {len(said)} others say between {_percent(min(said))} and {_percent(max(said))}"
 
 
 def _verdict(price: PriceWorking) -> str:
@@ -312,6 +368,7 @@ def _unjudged(reason: str | None) -> str:
         "reference_stale": "the prices of the others are too old",
         DIFFERENT_OUTCOMES: "the bookmakers price different outcomes under this name",
         "not_mutually_exclusive": "more outcomes win than the market's name says",
+        "not_asked": "this profile asks sharper bookmakers alone, and no other of these gives it a fair price",
     }.get(reason or "", REASONS["reference_missing"])
 
 

@@ -120,7 +120,13 @@ class PricingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
         | None
     ) = None
     sharp_references: (
-        Annotated[bool, Meta(description="Judge against sharp bookmakers and exchanges alone, where there are any.")]
+        Annotated[
+            bool,
+            Meta(
+                description="Judge against sharp bookmakers and exchanges alone, where there are enough; prices of the "
+                "only one are then judged by nobody."
+            ),
+        ]
         | None
     ) = None
     worst_case: Annotated[bool, Meta(description="Judge by the lower end of the band, a lay by the higher.")] | None = (

@@ -191,6 +191,8 @@ class Pooled:
         left_out = self.left_out(m)
         reasons = [left_out[b] for b in books]
         for reason in (
+            # Whoever is asked gives none, whatever ails those who would not have been asked anyhow.
+            "not_asked",
             "reference_stale",
             "no_overround",
             "incomplete_market",
