@@ -165,6 +165,53 @@ async def test_what_is_sent_twice_is_kept_once(served: Gateway) -> None:
     assert await served.database.fetchval("select count(*) from bet") == 2
 
 
+async def test_a_bet_that_is_sent_again_takes_what_it_was_not_told(served: Gateway) -> None:
+    await served.tell(odds_changed(Market()))
+    path = (await placed(served, NAMED | {"reference": "slip 7"})).headers["location"]
+    settled = NAMED | {"reference": "slip 7", "returned": "26.25", "stake": "12.5000", "outcome": "HARBOUR CITY"}
+    told = (await placed(served, settled, 200)).json()
+    assert (told["returned"], told["note"], told["reference"]) == ("26.2500", "", "slip 7")
+    assert (await placed(served, settled | {"returned": "0", "note": "late"}, 200)).json()["note"] == "late"
+    # What is there is never replaced, and where there is nothing to add it is as it was.
+    for again in (settled | {"returned": "0", "note": "early"}, NAMED | {"reference": "slip 7"}):
+        assert (await placed(served, again, 409)).json()["type"] == "/problems/taken"
+    kept = await served.get(path)
+    assert (kept["returned"], kept["note"]) == ("26.2500", "late")
+    assert (await served.get("/v1/clv"))["total"]["bets"] == 1
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"price": 2.2}, "price"),
+        ({"stake": "10"}, "stake"),
+        ({"bookmaker": "beta"}, "bookmaker"),
+        ({"side": "lay"}, "side"),
+        ({"outcome": "away"}, "outcome"),
+        ({"away": "Oldtown"}, "event"),
+        ({"event_id": "made_up:2", "league": None, "home": None, "away": None, "commence_time": None}, "event"),
+    ],
+)
+async def test_a_reference_is_of_one_bet_and_another_takes_nothing_of_it(
+    served: Gateway, other: dict[str, Any], said: str
+) -> None:
+    await served.tell(odds_changed(Market()), odds_changed(Market(), match=Match("made_up:2")))
+    named = NAMED | {"commence_time": START.isoformat(), "reference": "slip 7"}
+    path = (await placed(served, BET | {"reference": "slip 7"})).headers["location"]
+    refused = (await placed(served, named | other | {"returned": "0"}, 409)).json()
+    assert (refused["type"], f"its {said} is another" in refused["detail"]) == ("/problems/other-bet", True)
+    assert (await served.get(path))["returned"] is None
+
+
+async def test_a_bet_is_known_when_its_event_has_gone(served: Gateway) -> None:
+    await served.tell(odds_changed(Market()))
+    bet = BET | {"reference": "slip 7"}
+    await placed(served, bet)
+    await served.database.execute("delete from sporting_event")
+    assert (await placed(served, bet | {"returned": "0"}, 200)).json()["returned"] == "0.0000"
+    assert (await placed(served, bet, 409)).json()["type"] == "/problems/taken"
+
+
 async def test_pages_and_groups(served: Gateway) -> None:
     await served.tell(odds_changed(Market()), closing_line_fixed(h2h(1.95, 0.5)))
     for number, (bookmaker, price, stake) in enumerate(

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Literal
 
 from bet_intel.api.domain.accounts import View
@@ -39,6 +40,20 @@ async def get(connection: Reader | Writer, account: str, id: str) -> Record | No
 
 async def with_reference(connection: Writer, account: str, reference: str) -> Record | None:
     return await connection.fetchrow("select * from bet where account = $1 and reference = $2", account, reference)
+
+
+async def complete(connection: Writer, id: str, returned: Decimal | None, note: str) -> Record | None:
+    """The bet with what it has not been told yet; None where that is nothing."""
+    return await connection.fetchrow(
+        """
+        update bet set returned = coalesce(returned, $2::numeric), note = case note when '' then $3::text else note end
+        where id = $1 and (returned is null and $2::numeric is not null or note = '' and $3::text <> '')
+        returning *
+        """,
+        id,
+        returned,
+        note,
+    )
 
 
 async def delete(connection: Writer, account: str, id: str) -> bool:

@@ -49,7 +49,13 @@ class BetBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     home: Name | None = None
     away: Name | None = None
     commence_time: Time | None = None
-    reference: Annotated[Name | None, Meta(description="A name of your own: two bets never have the same.")] = None
+    reference: Annotated[
+        Name | None,
+        Meta(
+            description="A name of your own: two bets never have the same. Sent again with it, the bet takes "
+            "`returned` and `note` where it has none."
+        ),
+    ] = None
     note: Annotated[str, Meta(max_length=2000)] = ""
 
 

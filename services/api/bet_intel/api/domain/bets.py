@@ -131,6 +131,37 @@ def outcome_of(event: EventFacts, outcome: str) -> str:
     return outcome
 
 
+def differing(kept: Bet, told: Bet) -> str | None:
+    """In what a bet that is told again is another than the one that was kept, None where it is the same: what it is on
+    may be named otherwise, and what came back and the note are nothing of the bet's own."""
+    own = next((name for name in _OWN if getattr(kept, name) != getattr(told, name)), None)
+    if own is not None:
+        return own
+    if not _is_on_the_same(kept, told):
+        return "event"
+    if plain(kept.subject) != plain(told.subject):
+        return "subject"
+    teams = (kept.home, kept.away)
+    return None if _team_or(kept.outcome, teams) == _team_or(told.outcome, teams) else "outcome"
+
+
+_OWN = ("bookmaker", "market", "period", "line", "side", "price", "stake")
+
+
+def _is_on_the_same(kept: Bet, told: Bet) -> bool:
+    if kept.event_id is not None and kept.event_id == told.event_id:
+        return True
+    named = [[plain(bet.home or ""), plain(bet.away or "")] for bet in (kept, told)]
+    if all(map(all, named)):
+        return named[0] == named[1]
+    return kept.event_id is None or told.event_id is None
+
+
+def _team_or(outcome: str, teams: tuple[str | None, str | None]) -> str:
+    named = plain(outcome) or outcome
+    return next((side for side, team in zip((_HOME, _AWAY), teams, strict=True) if named == plain(team or "")), named)
+
+
 def placed_on(bet: Bet, event: EventFacts) -> Bet:
     """The bet with its event."""
     return bet._replace(
