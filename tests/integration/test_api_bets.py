@@ -242,6 +242,34 @@ async def test_pages_and_groups(served: Gateway) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "risk"),
+    [
+        ({"price": 1.0001, "stake": "0.1"}, "0 in 4 places"),
+        ({"price": 1.0001, "stake": "0.4999"}, "0 in 4 places"),
+        ({"price": 1.0001, "stake": "0.5"}, "0.0001"),
+        ({"price": -1_000_000, "odds_format": "american", "stake": "0.1"}, "0 in 4 places"),
+    ],
+)
+async def test_a_lay_risks_something(served: Gateway, body: dict[str, Any], risk: str) -> None:
+    await served.tell(odds_changed(Market()), closing_line_fixed(h2h(1.95, 0.5)))
+    if risk == "0.0001":
+        await placed(served, BET | body | {"side": "lay"})
+        total = (await served.get("/v1/clv"))["total"]
+        assert (total["staked"], total["no_vig_by_stake"]) == (risk, pytest.approx(total["no_vig"]))
+    else:
+        assert risk in (await placed(served, BET | body | {"side": "lay"}, 400)).json()["detail"]
+
+
+async def test_bets_that_risked_nothing_have_a_mean_and_none_by_their_stakes(served: Gateway) -> None:
+    await served.tell(odds_changed(Market()), closing_line_fixed(h2h(1.95, 0.5)))
+    made = (await placed(served, BET | {"side": "lay"})).json()
+    # One that was kept while it was not refused.
+    await served.database.execute("update bet set price = 1.0001, stake = 0.1 where id = $1", made["id"])
+    total = (await served.get("/v1/clv"))["total"]
+    assert (total["staked"], total["no_vig_bets"], total["no_vig_by_stake"]) == ("0.0000", 1, None)
+
+
+@pytest.mark.parametrize(
     "body",
     [
         {},

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from bet_intel.api import bet_store
 from bet_intel.api.answers.bets import BetBody
 from bet_intel.api.bodies import decoded
-from bet_intel.api.domain.bets import Bet, Matched, placed_on
+from bet_intel.api.domain.bets import LAY, Bet, Matched, placed_on
 from bet_intel.api.domain.calculator import CalculationError, decimal_odds
 from bet_intel.api.problems import BodyError
 
@@ -37,6 +37,9 @@ def checked(body: bytes) -> BetBody:
             bet_store.near(start)
     except (CalculationError, ValueError, OverflowError) as error:
         raise BodyError(f"The body cannot be used: {error}.") from error
+    price = round(price, 4)  # as it is kept
+    if asked.side == LAY and asked.stake * (Decimal(str(price)) - 1) < _PLACES / 2:
+        raise BodyError(f"The body cannot be used: a lay of {asked.stake} at {price:g} risks 0 in 4 places.")
     return replace(asked, price=price, **times)
 
 
@@ -67,7 +70,7 @@ def bet_of(asked: BetBody, found: Matched, account: str, now: datetime) -> Bet:
         asked.subject,
         asked.outcome,
         asked.bookmaker,
-        round(asked.price, 4),
+        asked.price,
         asked.stake,
         asked.returned,
         asked.note,

@@ -208,7 +208,7 @@ async def summary(
             sum(risk) filter (where returned is not null) as settled, sum(returned) as returned,
             count(clv_raw) as raw_bets, avg(clv_raw) as raw,
             count(clv_no_vig) as no_vig_bets, avg(clv_no_vig) as no_vig,
-            sum(clv_no_vig * risk::float8) / sum(risk::float8) filter (where clv_no_vig is not null)
+            sum(clv_no_vig * risk::float8) / nullif(sum(risk::float8) filter (where clv_no_vig is not null), 0)
                 as no_vig_by_stake,
             avg((clv_no_vig > 0)::int) filter (where clv_no_vig is not null) as beat,
             count(points) as points_bets, avg(points) as points
