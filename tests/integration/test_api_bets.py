@@ -1,6 +1,6 @@
 """Bets over HTTP: kept once, matched or not, and judged whenever the closing lines come."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -152,6 +152,46 @@ async def test_a_bet_that_waits_is_not_guessed_either(served: Gateway) -> None:
         None,
         "several events of these teams start within 12 hours of it",
     )
+
+
+SECOND = Match("made_up:2", start=START + timedelta(hours=6))
+
+
+def at(start: datetime) -> dict[str, Any]:
+    return NAMED | {"commence_time": start.isoformat()}
+
+
+async def test_a_bet_on_the_second_game_of_a_day_waits_on_the_first_only_until_the_second_is_known(
+    served: Gateway,
+) -> None:
+    await served.tell(odds_changed(Market()))
+    exact = (await placed(served, at(SECOND.start))).headers["location"]
+    first = (await placed(served, at(START + timedelta(hours=1)))).headers["location"]
+    nearer = (await placed(served, at(SECOND.start - timedelta(hours=1)))).headers["location"]
+    by_id = (await placed(served, BET | {"commence_time": SECOND.start.isoformat()})).headers["location"]
+    assert (await served.get(exact))["event_id"] == "made_up:1"
+    await served.tell(odds_changed(Market(), match=SECOND))
+    moved = await served.get(exact)
+    assert (moved["event_id"], moved["commence_time"]) == ("made_up:2", SECOND.start.isoformat().replace("+00:00", "Z"))
+    assert [(await served.get(path))["event_id"] for path in (first, by_id)] == ["made_up:1", "made_up:1"]
+    several = await served.get(nearer)
+    assert (several["event_id"], several["clv"]["reason"]) == (None, "not_matched")
+    assert "several events of these teams" in several["unmatched_reason"]
+    # It waits on for what starts when it says.
+    await served.tell(odds_changed(Market(), match=Match("made_up:3", start=SECOND.start - timedelta(hours=1))))
+    assert (await served.get(nearer))["event_id"] == "made_up:3"
+    await served.tell(closing_line_fixed(h2h(1.95, 0.5)), closing_line_fixed(h2h(1.8, 0.6), match=SECOND))
+    assert [(await served.get(path))["clv"]["closing_price"] for path in (exact, first)] == [1.8, 1.95]
+
+
+async def test_what_closing_lines_have_judged_moves_only_to_what_starts_when_it_says(served: Gateway) -> None:
+    await served.tell(odds_changed(Market()))
+    exact = (await placed(served, at(SECOND.start))).headers["location"]
+    nearer = (await placed(served, at(SECOND.start - timedelta(hours=1)))).headers["location"]
+    await served.tell(closing_line_fixed(h2h(1.95, 0.5)), closing_line_fixed(h2h(1.8, 0.6), match=SECOND))
+    told = [await served.get(path) for path in (exact, nearer)]
+    assert [bet["event_id"] for bet in told] == ["made_up:2", "made_up:1"]
+    assert [bet["clv"]["closing_price"] for bet in told] == [1.8, 1.95]
 
 
 async def test_what_is_sent_twice_is_kept_once(served: Gateway) -> None:

@@ -75,5 +75,6 @@ def bet_of(asked: BetBody, found: Matched, account: str, now: datetime) -> Bet:
         asked.returned,
         asked.note,
         asked.side,
+        None if found.event is not None and found.event.id == asked.event_id else moment(asked.commence_time),
     )
     return bet if found.event is None else placed_on(bet, found.event)

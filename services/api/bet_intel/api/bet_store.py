@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from bet_intel.api.domain.accounts import View
-from bet_intel.api.domain.bets import Bet, Clv
+from bet_intel.api.domain.bets import NOT_STARTED, Bet, Clv
 from bet_intel.api.domain.model import EventFacts
 from bet_intel.api.read_model import Record
 from bet_intel.shared.postgres import Reader, Writer
@@ -156,21 +156,29 @@ async def see_who_waits(connection: Writer) -> None:
     await connection.execute(f"select pg_advisory_xact_lock({_WAITING})")
 
 
-async def waiting(connection: Writer, starts: Collection[datetime]) -> list[Bet]:
-    """Every account's bets without an event that may be on one that starts then, locked, in the order of their ids."""
+async def unsettled(connection: Writer, starts: Collection[datetime]) -> list[tuple[Bet, bool]]:
+    """Every account's bets that may be on an event that starts at one of these times: those without one, and those that
+    are on one which starts when they do not say. Locked, in the order of their ids; each with whether closing lines
+    have judged it."""
     rows = await connection.fetch(
         f"""
-        select {_BET} from bet where id = any(array(
+        select {_BET}, closing_revision is not null and clv_reason is distinct from $3 as is_judged
+        from bet where id = any(array(
             select bet.id from unnest($1::timestamptz[]) as near (start)
             join bet on bet.event_id is null
                 and bet.commence_time between near.start - $2::interval and near.start + $2::interval
-        )) and event_id is null
+            union
+            select bet.id from unnest($1::timestamptz[]) as near (start)
+            join bet on bet.own_start <> bet.commence_time
+                and bet.own_start between near.start - $2::interval and near.start + $2::interval
+        )) and (event_id is null or own_start <> commence_time)
         order by id for update
         """,  # noqa: S608 - ours
         sorted(set(starts)),
         NEAR,
+        NOT_STARTED,
     )
-    return [bet(row) for row in rows]
+    return [(bet(row), row["is_judged"]) for row in rows]
 
 
 async def place(connection: Writer, bets: Sequence[Bet]) -> None:

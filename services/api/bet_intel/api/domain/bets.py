@@ -55,7 +55,8 @@ def seen(clv: Clv, view: View, as_of: datetime | None) -> Clv:
 
 class Bet(NamedTuple):
     """A bet to back an outcome or to lay it; the fields are the columns of its table, without those of the closing
-    lines. The stake of a lay is that of who backs it: what it risks is `stake` · (`price` − 1)."""
+    lines. The stake of a lay is that of who backs it: what it risks is `stake` · (`price` − 1). `own_start` is
+    when its event starts as the bet says, None where it names the event by its id; `commence_time` is the event's."""
 
     id: str
     account: str
@@ -80,6 +81,7 @@ class Bet(NamedTuple):
     returned: Decimal | None
     note: str
     side: str = "back"
+    own_start: datetime | None = None
 
     @property
     def value(self) -> float:
@@ -113,9 +115,20 @@ def matching(league: str, home: str, away: str, start: datetime, events: Iterabl
 
 
 def could_be(bet: Bet, event: EventFacts) -> bool:
-    """Whether the event has the names that a bet without one gives."""
+    """Whether the event has the names that a bet gives, and starts as near to when the bet says as the one that it is
+    on, if it is on one."""
     found = matching(bet.league or "", bet.home or "", bet.away or "", event.commence_time, [event])
-    return found.event is not None
+    if found.event is None or bet.event_id is None:
+        return found.event is not None
+    if bet.own_start is None or bet.commence_time is None or event.id == bet.event_id:
+        return False
+    return abs(event.commence_time - bet.own_start) <= abs(bet.commence_time - bet.own_start)
+
+
+def without_event(bet: Bet, reason: str | None) -> Bet:
+    """The bet on no event that is known, which starts when the bet says."""
+    start = bet.own_start or bet.commence_time
+    return bet._replace(event_id=None, unmatched_reason=reason, commence_time=start)
 
 
 def _teams(event: EventFacts) -> tuple[str, str]:

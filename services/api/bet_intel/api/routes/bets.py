@@ -164,8 +164,9 @@ def operations(reads: Reads, writes: Writes, clock: Clock) -> tuple[Operation, .
             bets.create,
             "Its event is named by `event_id`, or looked for by league, teams and start. One that is not found is kept "
             "unmatched, with the reason: nothing is guessed; it is looked for again when events and closing lines "
-            "come. It is judged when its event has closing lines. Sent again with its `reference`, a bet takes "
-            "`returned` and `note` where it has none (200); what is there is never replaced.",
+            "come, also where another event of these teams starts as near to when the bet says. It is judged when its "
+            "event has closing lines. Sent again with its `reference`, a bet takes `returned` and `note` where it has "
+            "none (200); what is there is never replaced.",
             answer=BetAnswer,
             also={200: "It is kept already, and has taken what it was not told before."},
             problems=(400, 409, 413, 415, 422, 503),
@@ -279,7 +280,7 @@ def _answer(bet: Bet, judged: Clv, odds_format: OddsFormat) -> BetAnswer:
         "odds_format": odds_format,
         "price": rendered(bet.price, american=american),
     }
-    del members["account"]
+    del members["account"], members["own_start"]
     told = BetClv(
         judged.raw,
         judged.no_vig,
