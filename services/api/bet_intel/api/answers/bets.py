@@ -69,7 +69,13 @@ class BetClv(msgspec.Struct, frozen=True):
     closing_price: Annotated[float | None, Meta(description="The same bookmaker's last price of the same side.")]
     closing_probability: Annotated[float | None, Meta(description="Fair probability at the start.")]
     closing_line: Annotated[float | None, Meta(description="The main line at the start.")]
-    points: Annotated[float | None, Meta(description="By how many points the line moved in the bet's favour.")]
+    points: Annotated[
+        float | None,
+        Meta(
+            description="By how many points the main line moved in the bet's favour; of a bet on an alternate market "
+            "null: how far that was from the main line when it was placed is not known."
+        ),
+    ]
     reason: Annotated[
         str | None,
         Meta(

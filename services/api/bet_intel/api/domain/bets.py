@@ -30,9 +30,10 @@ _HOME, _AWAY, _OVER, _UNDER = "home", "away", "over", "under"
 class Clv(NamedTuple):
     """A bet against the closing lines of `revision`. `raw` = d_bet / d_close − 1 by the same bookmaker's last price,
     `no_vig` = d_bet · p_close − 1 by the fair probability at the start (of a lay by d / (d − 1) and 1 − p_close), both
-    None where the bet's line was not offered any more. `points` is how far the line moved in the bet's favour; `reason`
-    says why `no_vig` is not there. `category` is that of the bet's market, `fixed_at` when the lines were fixed (source
-    time): who does not see such a market, or not yet, is told nothing of it."""
+    None where the bet's line was not offered any more. `points` is how far the main line moved in the bet's favour,
+    None of a bet on an alternate; `reason` says why `no_vig` is not there. `category` is that of the bet's market,
+    `fixed_at` when the lines were fixed (source time): who does not see such a market, or not yet, is told nothing of
+    it."""
 
     revision: int | None = None
     raw: float | None = None
@@ -250,7 +251,9 @@ def _main(offered: Sequence[ClosingMarket]) -> ClosingMarket:
 
 def _points(bet: Bet, closing_line: float | None) -> float | None:
     """By how much the line moved in the bet's favour: what is better for who backs is worse for who lays."""
-    if bet.line is None or closing_line is None:
+    # A line that was an alternate when it was bet on was some points from the main line then already: from how many
+    # nobody has kept, so what it is from the last one is no movement.
+    if bet.line is None or closing_line is None or is_alternate(bet.market):
         return None
     backed = _points_backed(bet, bet.line - closing_line)
     if backed is None:
