@@ -1,6 +1,6 @@
 """Bets over HTTP: kept once, matched or not, and judged whenever the closing lines come."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -154,6 +154,46 @@ async def test_a_bet_that_waits_is_not_guessed_either(served: Gateway) -> None:
     )
 
 
+SECOND = Match("made_up:2", start=START + timedelta(hours=6))
+
+
+def at(start: datetime) -> dict[str, Any]:
+    return NAMED | {"commence_time": start.isoformat()}
+
+
+async def test_a_bet_on_the_second_game_of_a_day_waits_on_the_first_only_until_the_second_is_known(
+    served: Gateway,
+) -> None:
+    await served.tell(odds_changed(Market()))
+    exact = (await placed(served, at(SECOND.start))).headers["location"]
+    first = (await placed(served, at(START + timedelta(hours=1)))).headers["location"]
+    nearer = (await placed(served, at(SECOND.start - timedelta(hours=1)))).headers["location"]
+    by_id = (await placed(served, BET | {"commence_time": SECOND.start.isoformat()})).headers["location"]
+    assert (await served.get(exact))["event_id"] == "made_up:1"
+    await served.tell(odds_changed(Market(), match=SECOND))
+    moved = await served.get(exact)
+    assert (moved["event_id"], moved["commence_time"]) == ("made_up:2", SECOND.start.isoformat().replace("+00:00", "Z"))
+    assert [(await served.get(path))["event_id"] for path in (first, by_id)] == ["made_up:1", "made_up:1"]
+    several = await served.get(nearer)
+    assert (several["event_id"], several["clv"]["reason"]) == (None, "not_matched")
+    assert "several events of these teams" in several["unmatched_reason"]
+    # It waits on for what starts when it says.
+    await served.tell(odds_changed(Market(), match=Match("made_up:3", start=SECOND.start - timedelta(hours=1))))
+    assert (await served.get(nearer))["event_id"] == "made_up:3"
+    await served.tell(closing_line_fixed(h2h(1.95, 0.5)), closing_line_fixed(h2h(1.8, 0.6), match=SECOND))
+    assert [(await served.get(path))["clv"]["closing_price"] for path in (exact, first)] == [1.8, 1.95]
+
+
+async def test_what_closing_lines_have_judged_moves_only_to_what_starts_when_it_says(served: Gateway) -> None:
+    await served.tell(odds_changed(Market()))
+    exact = (await placed(served, at(SECOND.start))).headers["location"]
+    nearer = (await placed(served, at(SECOND.start - timedelta(hours=1)))).headers["location"]
+    await served.tell(closing_line_fixed(h2h(1.95, 0.5)), closing_line_fixed(h2h(1.8, 0.6), match=SECOND))
+    told = [await served.get(path) for path in (exact, nearer)]
+    assert [bet["event_id"] for bet in told] == ["made_up:2", "made_up:1"]
+    assert [bet["clv"]["closing_price"] for bet in told] == [1.8, 1.95]
+
+
 async def test_what_is_sent_twice_is_kept_once(served: Gateway) -> None:
     await served.tell(odds_changed(Market()))
     first = await placed(served, BET, key="one")
@@ -163,6 +203,53 @@ async def test_what_is_sent_twice_is_kept_once(served: Gateway) -> None:
     taken = (await placed(served, BET | {"reference": "slip 7"}, 409)).json()
     assert "slip 7" in taken["detail"]
     assert await served.database.fetchval("select count(*) from bet") == 2
+
+
+async def test_a_bet_that_is_sent_again_takes_what_it_was_not_told(served: Gateway) -> None:
+    await served.tell(odds_changed(Market()))
+    path = (await placed(served, NAMED | {"reference": "slip 7"})).headers["location"]
+    settled = NAMED | {"reference": "slip 7", "returned": "26.25", "stake": "12.5000", "outcome": "HARBOUR CITY"}
+    told = (await placed(served, settled, 200)).json()
+    assert (told["returned"], told["note"], told["reference"]) == ("26.2500", "", "slip 7")
+    assert (await placed(served, settled | {"returned": "0", "note": "late"}, 200)).json()["note"] == "late"
+    # What is there is never replaced, and where there is nothing to add it is as it was.
+    for again in (settled | {"returned": "0", "note": "early"}, NAMED | {"reference": "slip 7"}):
+        assert (await placed(served, again, 409)).json()["type"] == "/problems/taken"
+    kept = await served.get(path)
+    assert (kept["returned"], kept["note"]) == ("26.2500", "late")
+    assert (await served.get("/v1/clv"))["total"]["bets"] == 1
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"price": 2.2}, "price"),
+        ({"stake": "10"}, "stake"),
+        ({"bookmaker": "beta"}, "bookmaker"),
+        ({"side": "lay"}, "side"),
+        ({"outcome": "away"}, "outcome"),
+        ({"away": "Oldtown"}, "event"),
+        ({"event_id": "made_up:2", "league": None, "home": None, "away": None, "commence_time": None}, "event"),
+    ],
+)
+async def test_a_reference_is_of_one_bet_and_another_takes_nothing_of_it(
+    served: Gateway, other: dict[str, Any], said: str
+) -> None:
+    await served.tell(odds_changed(Market()), odds_changed(Market(), match=Match("made_up:2")))
+    named = NAMED | {"commence_time": START.isoformat(), "reference": "slip 7"}
+    path = (await placed(served, BET | {"reference": "slip 7"})).headers["location"]
+    refused = (await placed(served, named | other | {"returned": "0"}, 409)).json()
+    assert (refused["type"], f"its {said} is another" in refused["detail"]) == ("/problems/other-bet", True)
+    assert (await served.get(path))["returned"] is None
+
+
+async def test_a_bet_is_known_when_its_event_has_gone(served: Gateway) -> None:
+    await served.tell(odds_changed(Market()))
+    bet = BET | {"reference": "slip 7"}
+    await placed(served, bet)
+    await served.database.execute("delete from sporting_event")
+    assert (await placed(served, bet | {"returned": "0"}, 200)).json()["returned"] == "0.0000"
+    assert (await placed(served, bet, 409)).json()["type"] == "/problems/taken"
 
 
 async def test_pages_and_groups(served: Gateway) -> None:
@@ -192,6 +279,34 @@ async def test_pages_and_groups(served: Gateway) -> None:
     assert {one["name"] for one in answer["groups"]["month"]} == {"2026-04"}
     assert list((await served.get("/v1/clv", by="market"))["groups"]) == ["market"]
     assert (await served.get("/v1/clv", until="2020-01-01T00:00:00Z"))["total"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "risk"),
+    [
+        ({"price": 1.0001, "stake": "0.1"}, "0 in 4 places"),
+        ({"price": 1.0001, "stake": "0.4999"}, "0 in 4 places"),
+        ({"price": 1.0001, "stake": "0.5"}, "0.0001"),
+        ({"price": -1_000_000, "odds_format": "american", "stake": "0.1"}, "0 in 4 places"),
+    ],
+)
+async def test_a_lay_risks_something(served: Gateway, body: dict[str, Any], risk: str) -> None:
+    await served.tell(odds_changed(Market()), closing_line_fixed(h2h(1.95, 0.5)))
+    if risk == "0.0001":
+        await placed(served, BET | body | {"side": "lay"})
+        total = (await served.get("/v1/clv"))["total"]
+        assert (total["staked"], total["no_vig_by_stake"]) == (risk, pytest.approx(total["no_vig"]))
+    else:
+        assert risk in (await placed(served, BET | body | {"side": "lay"}, 400)).json()["detail"]
+
+
+async def test_bets_that_risked_nothing_have_a_mean_and_none_by_their_stakes(served: Gateway) -> None:
+    await served.tell(odds_changed(Market()), closing_line_fixed(h2h(1.95, 0.5)))
+    made = (await placed(served, BET | {"side": "lay"})).json()
+    # One that was kept while it was not refused.
+    await served.database.execute("update bet set price = 1.0001, stake = 0.1 where id = $1", made["id"])
+    total = (await served.get("/v1/clv"))["total"]
+    assert (total["staked"], total["no_vig_bets"], total["no_vig_by_stake"]) == ("0.0000", 1, None)
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,29 @@ async def test_bets_are_imported_once_listed_and_summed_up(served: Gateway, tmp_
     assert "100%" in (await bets(served, "clv")).out
 
 
+async def test_a_settled_sheet_that_is_imported_again_tells_what_came_back(served: Gateway, tmp_path: Path) -> None:
+    await served.tell(odds_changed(Market()))
+    file = tmp_path / "bets.csv"
+    file.write_text(HEADER + GOOD + GOOD)
+    assert (await bets(served, "import", str(file), "--json")).answer["counts"] == {"matched": 2}
+    settled = HEADER.strip() + ",Returned,Note\n"
+    file.write_text(settled + GOOD.strip().replace("2.10", "2.1") + ",21.00,\n" + GOOD.strip() + ",,\n")
+    again = await bets(served, "import", str(file))
+    assert (again.code, again.out.strip()) == (0, "0 matched, 0 unmatched, 1 completed, 1 known, 0 rejected")
+    assert "2 known" in (await bets(served, "import", str(file))).out
+    total = (await bets(served, "clv", "--json")).answer["total"]
+    assert (total["bets"], total["staked"], total["returned"]) == (2, "20.0000", "21.0000")
+
+
+async def test_a_ticket_that_is_another_bets_is_rejected_not_dropped(served: Gateway, tmp_path: Path) -> None:
+    await served.tell(odds_changed(Market()))
+    file = tmp_path / "bets.csv"
+    file.write_text("Ticket," + HEADER + "1001," + GOOD + "1001," + GOOD.replace("home", "away") + "1002," + GOOD)
+    told = await bets(served, "import", str(file), "--json")
+    assert (told.code, told.answer["counts"]) == (1, {"matched": 2, "rejected": 1})
+    assert "is of another bet" in told.answer["bets"][1]["reason"]
+
+
 def test_without_a_gateway_it_says_what_to_start(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["bets", "list", "--url", "http://127.0.0.1:9"]) == 1
     assert "no gateway answers at http://127.0.0.1:9" in capsys.readouterr().err

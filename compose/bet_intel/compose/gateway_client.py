@@ -15,6 +15,7 @@ _URL = "BET_INTEL_URL"
 _DEFAULT = "http://127.0.0.1:8000"
 _KEY = "BET_INTEL_KEY"
 _TOKEN = "BET_INTEL_API_OPERATOR_TOKEN"  # noqa: S105 - the name of a variable
+_OTHER_BET = "/problems/other-bet"
 _SECONDS = 30.0
 _FOR_NOW = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
 
@@ -78,8 +79,8 @@ class Gateway:
         return answer.json() if answer.content else None
 
     def keep(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Keep a bet; what became of it: `status` matched, unmatched, known (its reference was there) or rejected, with
-        its `id` or the `reason`.
+        """Keep a bet; what became of it: `status` matched, unmatched, known (it was kept before), completed (it was,
+        and has taken what it was not told before) or rejected, with its `id` or the `reason`.
 
         Raises:
             LaterError: it asks for patience, and says for how long.
@@ -90,8 +91,11 @@ class Gateway:
             reason = bet["unmatched_reason"]
             status = "matched" if reason is None else "unmatched"
             return {"status": status, "id": bet["id"], "reason": reason}
+        if answer.status_code == httpx.codes.OK:
+            return {"status": "completed", "id": answer.json()["id"], "reason": None}
         if answer.status_code == httpx.codes.CONFLICT:
-            return {"status": "known", "reason": _problem(answer)}
+            status = "rejected" if answer.json().get("type") == _OTHER_BET else "known"
+            return {"status": status, "reason": _problem(answer)}
         if answer.status_code == httpx.codes.BAD_REQUEST:
             return {"status": "rejected", "reason": _problem(answer)}
         seconds = answer.headers.get("Retry-After", "")

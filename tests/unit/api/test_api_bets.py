@@ -111,10 +111,19 @@ def test_points_of_totals(outcome: str, line: float, points: float) -> None:
     assert judged(bet("totals", outcome, line), total(8.5)).points == points
 
 
-def test_points_of_an_alternate_are_held_against_the_main_line() -> None:
+@pytest.mark.parametrize("line", [8.5, 9.5])
+def test_an_alternate_is_no_points_from_the_main_line(line: float) -> None:
+    # How far it was from the main line when it was bet on is not known: what it is at the close is no movement.
+    close = total(9.5), total(8.5, "alternate_totals", "alternate")
+    found = judged(bet("alternate_totals", "Over", line), *close)
+    assert (found.points, found.closing_line, found.closing_price) == (None, 9.5, 1.95)
+    assert judged(bet("totals", "Over", line), *close).points == 9.5 - line
+
+
+def test_the_main_line_of_alternates_is_none_of_them_where_there_is_another() -> None:
     close = total(9.5), total(8.5, "alternate_totals", "alternate")
     found = judged(bet("alternate_totals", "Over", 8.5), *close)
-    assert (found.points, found.closing_line, found.closing_price, found.category) == (1.0, 9.5, 1.95, "alternate")
+    assert (found.closing_line, found.category) == (9.5, "alternate")
     # Where no line is the main one, an alternate is so only among alternates.
     props = total(9.5, category="prop"), total(8.5, "alternate_totals", "prop")
     assert judged(bet("alternate_totals", "Over", 8.5), *reversed(props)).closing_line == 9.5

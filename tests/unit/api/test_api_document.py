@@ -32,6 +32,7 @@ ERRORS: list[Exception] = [
     problems.UnconfiguredError("x"),
     problems.BusyError("x"),
     problems.TakenError("x"),
+    problems.OtherBetError("x"),
     problems.PreconditionError("x"),
     problems.ReusedKeyError("x"),
     problems.NotFoundError("x"),

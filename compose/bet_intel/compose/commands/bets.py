@@ -29,8 +29,8 @@ def import_command(file: str, /, *, url: str | None = None, american: _Json = Fa
     file:
         With a header; delimited by commas or semicolons. Needed: bookmaker, market, outcome, price (or odds), stake,
         and event_id or league, home, away, start. Also read: side (back, lay), placed_at, period, line or point,
-        subject, returned, reference, note. Bets that were imported before are left as they are. `-` reads standard
-        input.
+        subject, returned, reference, note. Bets that were imported before take `returned` and `note` where they have
+        none, and are else left as they are. `-` reads standard input.
     url:
         Of the gateway; by default what BET_INTEL_URL says, else http://127.0.0.1:8000.
     american:
@@ -181,7 +181,8 @@ def _report(
 
 def _told(outcomes: Sequence[dict[str, Any]]) -> None:
     counts = Counter(one["status"] for one in outcomes)
-    print(", ".join(f"{counts[status]:,} {status}" for status in ("matched", "unmatched", "known", "rejected")))
+    told = ("matched", "unmatched", *(("completed",) if counts["completed"] else ()), "known", "rejected")
+    print(", ".join(f"{counts[status]:,} {status}" for status in told))
     if counts[UNANSWERED]:
         first = next(one["where"] for one in outcomes if one["status"] == UNANSWERED)
         print(f"{counts[UNANSWERED]:,} unanswered, from {first} on: import the file again, and what is kept is known")

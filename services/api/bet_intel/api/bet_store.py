@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Literal
 
 from bet_intel.api.domain.accounts import View
-from bet_intel.api.domain.bets import Bet, Clv
+from bet_intel.api.domain.bets import NOT_STARTED, Bet, Clv
 from bet_intel.api.domain.model import EventFacts
 from bet_intel.api.read_model import Record
 from bet_intel.shared.postgres import Reader, Writer
@@ -39,6 +40,20 @@ async def get(connection: Reader | Writer, account: str, id: str) -> Record | No
 
 async def with_reference(connection: Writer, account: str, reference: str) -> Record | None:
     return await connection.fetchrow("select * from bet where account = $1 and reference = $2", account, reference)
+
+
+async def complete(connection: Writer, id: str, returned: Decimal | None, note: str) -> Record | None:
+    """The bet with what it has not been told yet; None where that is nothing."""
+    return await connection.fetchrow(
+        """
+        update bet set returned = coalesce(returned, $2::numeric), note = case note when '' then $3::text else note end
+        where id = $1 and (returned is null and $2::numeric is not null or note = '' and $3::text <> '')
+        returning *
+        """,
+        id,
+        returned,
+        note,
+    )
 
 
 async def delete(connection: Writer, account: str, id: str) -> bool:
@@ -141,21 +156,29 @@ async def see_who_waits(connection: Writer) -> None:
     await connection.execute(f"select pg_advisory_xact_lock({_WAITING})")
 
 
-async def waiting(connection: Writer, starts: Collection[datetime]) -> list[Bet]:
-    """Every account's bets without an event that may be on one that starts then, locked, in the order of their ids."""
+async def unsettled(connection: Writer, starts: Collection[datetime]) -> list[tuple[Bet, bool]]:
+    """Every account's bets that may be on an event that starts at one of these times: those without one, and those that
+    are on one which starts when they do not say. Locked, in the order of their ids; each with whether closing lines
+    have judged it."""
     rows = await connection.fetch(
         f"""
-        select {_BET} from bet where id = any(array(
+        select {_BET}, closing_revision is not null and clv_reason is distinct from $3 as is_judged
+        from bet where id = any(array(
             select bet.id from unnest($1::timestamptz[]) as near (start)
             join bet on bet.event_id is null
                 and bet.commence_time between near.start - $2::interval and near.start + $2::interval
-        )) and event_id is null
+            union
+            select bet.id from unnest($1::timestamptz[]) as near (start)
+            join bet on bet.own_start <> bet.commence_time
+                and bet.own_start between near.start - $2::interval and near.start + $2::interval
+        )) and (event_id is null or own_start <> commence_time)
         order by id for update
         """,  # noqa: S608 - ours
         sorted(set(starts)),
         NEAR,
+        NOT_STARTED,
     )
-    return [bet(row) for row in rows]
+    return [(bet(row), row["is_judged"]) for row in rows]
 
 
 async def place(connection: Writer, bets: Sequence[Bet]) -> None:
@@ -193,7 +216,7 @@ async def summary(
             sum(risk) filter (where returned is not null) as settled, sum(returned) as returned,
             count(clv_raw) as raw_bets, avg(clv_raw) as raw,
             count(clv_no_vig) as no_vig_bets, avg(clv_no_vig) as no_vig,
-            sum(clv_no_vig * risk::float8) / sum(risk::float8) filter (where clv_no_vig is not null)
+            sum(clv_no_vig * risk::float8) / nullif(sum(risk::float8) filter (where clv_no_vig is not null), 0)
                 as no_vig_by_stake,
             avg((clv_no_vig > 0)::int) filter (where clv_no_vig is not null) as beat,
             count(points) as points_bets, avg(points) as points

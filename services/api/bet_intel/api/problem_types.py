@@ -134,6 +134,13 @@ PROBLEM_TYPES = (
         "detail names the list that has those that there are.",
     ),
     ProblemType(
+        "other-bet",
+        "Another bet",
+        (409,),
+        "The reference of the bet is that of another one, which is kept; this one is not.",
+        "detail says which, and in what they differ; take another reference, or delete that bet and send this one.",
+    ),
+    ProblemType(
         "overloaded",
         "Too much at once",
         (429,),

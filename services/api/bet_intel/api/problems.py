@@ -86,6 +86,10 @@ class TakenError(Exception):
     """There is one already with the name that was given; the message says which."""
 
 
+class OtherBetError(Exception):
+    """The reference of a bet is another bet's; the message says which, and in what they differ."""
+
+
 class BusyError(Exception):
     """Another request is in the way for the moment."""
 
@@ -151,6 +155,7 @@ KNOWN = (
     KeyInUrlError,
     BusyError,
     TakenError,
+    OtherBetError,
     PreconditionError,
     UnconfiguredError,
     ReusedKeyError,
@@ -248,6 +253,8 @@ def problem_of(error: Exception, path: str) -> tuple[Problem, dict[str, str]]:
             return _problem("conflict", "Conflict", 409, str(error), path), {"Retry-After": "1"}
         case TakenError():
             return _problem("taken", "Already there", 409, str(error), path), {}
+        case OtherBetError():
+            return _problem("other-bet", "Another bet", 409, str(error), path), {}
         case PreconditionError():
             return _problem("precondition-failed", "It has changed meanwhile", 412, str(error), path), {}
         case ReusedKeyError():

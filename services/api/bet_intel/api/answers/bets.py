@@ -49,7 +49,13 @@ class BetBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     home: Name | None = None
     away: Name | None = None
     commence_time: Time | None = None
-    reference: Annotated[Name | None, Meta(description="A name of your own: two bets never have the same.")] = None
+    reference: Annotated[
+        Name | None,
+        Meta(
+            description="A name of your own: two bets never have the same. Sent again with it, the bet takes "
+            "`returned` and `note` where it has none."
+        ),
+    ] = None
     note: Annotated[str, Meta(max_length=2000)] = ""
 
 
@@ -63,7 +69,13 @@ class BetClv(msgspec.Struct, frozen=True):
     closing_price: Annotated[float | None, Meta(description="The same bookmaker's last price of the same side.")]
     closing_probability: Annotated[float | None, Meta(description="Fair probability at the start.")]
     closing_line: Annotated[float | None, Meta(description="The main line at the start.")]
-    points: Annotated[float | None, Meta(description="By how many points the line moved in the bet's favour.")]
+    points: Annotated[
+        float | None,
+        Meta(
+            description="By how many points the main line moved in the bet's favour; of a bet on an alternate market "
+            "null: how far that was from the main line when it was placed is not known."
+        ),
+    ]
     reason: Annotated[
         str | None,
         Meta(

@@ -30,9 +30,10 @@ _HOME, _AWAY, _OVER, _UNDER = "home", "away", "over", "under"
 class Clv(NamedTuple):
     """A bet against the closing lines of `revision`. `raw` = d_bet / d_close − 1 by the same bookmaker's last price,
     `no_vig` = d_bet · p_close − 1 by the fair probability at the start (of a lay by d / (d − 1) and 1 − p_close), both
-    None where the bet's line was not offered any more. `points` is how far the line moved in the bet's favour; `reason`
-    says why `no_vig` is not there. `category` is that of the bet's market, `fixed_at` when the lines were fixed (source
-    time): who does not see such a market, or not yet, is told nothing of it."""
+    None where the bet's line was not offered any more. `points` is how far the main line moved in the bet's favour,
+    None of a bet on an alternate; `reason` says why `no_vig` is not there. `category` is that of the bet's market,
+    `fixed_at` when the lines were fixed (source time): who does not see such a market, or not yet, is told nothing of
+    it."""
 
     revision: int | None = None
     raw: float | None = None
@@ -55,7 +56,8 @@ def seen(clv: Clv, view: View, as_of: datetime | None) -> Clv:
 
 class Bet(NamedTuple):
     """A bet to back an outcome or to lay it; the fields are the columns of its table, without those of the closing
-    lines. The stake of a lay is that of who backs it: what it risks is `stake` · (`price` − 1)."""
+    lines. The stake of a lay is that of who backs it: what it risks is `stake` · (`price` − 1). `own_start` is
+    when its event starts as the bet says, None where it names the event by its id; `commence_time` is the event's."""
 
     id: str
     account: str
@@ -80,6 +82,7 @@ class Bet(NamedTuple):
     returned: Decimal | None
     note: str
     side: str = "back"
+    own_start: datetime | None = None
 
     @property
     def value(self) -> float:
@@ -113,9 +116,20 @@ def matching(league: str, home: str, away: str, start: datetime, events: Iterabl
 
 
 def could_be(bet: Bet, event: EventFacts) -> bool:
-    """Whether the event has the names that a bet without one gives."""
+    """Whether the event has the names that a bet gives, and starts as near to when the bet says as the one that it is
+    on, if it is on one."""
     found = matching(bet.league or "", bet.home or "", bet.away or "", event.commence_time, [event])
-    return found.event is not None
+    if found.event is None or bet.event_id is None:
+        return found.event is not None
+    if bet.own_start is None or bet.commence_time is None or event.id == bet.event_id:
+        return False
+    return abs(event.commence_time - bet.own_start) <= abs(bet.commence_time - bet.own_start)
+
+
+def without_event(bet: Bet, reason: str | None) -> Bet:
+    """The bet on no event that is known, which starts when the bet says."""
+    start = bet.own_start or bet.commence_time
+    return bet._replace(event_id=None, unmatched_reason=reason, commence_time=start)
 
 
 def _teams(event: EventFacts) -> tuple[str, str]:
@@ -129,6 +143,37 @@ def outcome_of(event: EventFacts, outcome: str) -> str:
         if team and named in (side, plain(team)):
             return team
     return outcome
+
+
+def differing(kept: Bet, told: Bet) -> str | None:
+    """In what a bet that is told again is another than the one that was kept, None where it is the same: what it is on
+    may be named otherwise, and what came back and the note are nothing of the bet's own."""
+    own = next((name for name in _OWN if getattr(kept, name) != getattr(told, name)), None)
+    if own is not None:
+        return own
+    if not _is_on_the_same(kept, told):
+        return "event"
+    if plain(kept.subject) != plain(told.subject):
+        return "subject"
+    teams = (kept.home, kept.away)
+    return None if _team_or(kept.outcome, teams) == _team_or(told.outcome, teams) else "outcome"
+
+
+_OWN = ("bookmaker", "market", "period", "line", "side", "price", "stake")
+
+
+def _is_on_the_same(kept: Bet, told: Bet) -> bool:
+    if kept.event_id is not None and kept.event_id == told.event_id:
+        return True
+    named = [[plain(bet.home or ""), plain(bet.away or "")] for bet in (kept, told)]
+    if all(map(all, named)):
+        return named[0] == named[1]
+    return kept.event_id is None or told.event_id is None
+
+
+def _team_or(outcome: str, teams: tuple[str | None, str | None]) -> str:
+    named = plain(outcome) or outcome
+    return next((side for side, team in zip((_HOME, _AWAY), teams, strict=True) if named == plain(team or "")), named)
 
 
 def placed_on(bet: Bet, event: EventFacts) -> Bet:
@@ -206,7 +251,9 @@ def _main(offered: Sequence[ClosingMarket]) -> ClosingMarket:
 
 def _points(bet: Bet, closing_line: float | None) -> float | None:
     """By how much the line moved in the bet's favour: what is better for who backs is worse for who lays."""
-    if bet.line is None or closing_line is None:
+    # A line that was an alternate when it was bet on was some points from the main line then already: from how many
+    # nobody has kept, so what it is from the last one is no movement.
+    if bet.line is None or closing_line is None or is_alternate(bet.market):
         return None
     backed = _points_backed(bet, bet.line - closing_line)
     if backed is None:

@@ -2,27 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from msgspec import Meta
-from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bet_intel.api import bet_store, closing_store, cursor, read_model
+from bet_intel.api import bet_bodies, bet_store, closing_store, cursor, read_model
 from bet_intel.api.answers.bets import BetAnswer, BetBody, BetClv, BetList, ClvGroup, ClvSummary
 from bet_intel.api.auth import caller_of
 from bet_intel.api.bet_store import Group
-from bet_intel.api.bodies import check_json, decoded, received
+from bet_intel.api.bodies import check_json, received
 from bet_intel.api.domain.accounts import BETS, View
-from bet_intel.api.domain.bets import PROFILE, Bet, Clv, Matched, clv, matching, placed_on, seen
-from bet_intel.api.domain.calculator import CalculationError, decimal_odds
+from bet_intel.api.domain.bets import PROFILE, Bet, Clv, Matched, clv, differing, matching, seen
 from bet_intel.api.domain.odds_format import rendered, rendered_or_none
 from bet_intel.api.operation import READING, NoParameters, Operation, Question, Reads
-from bet_intel.api.problems import BodyError, NotFoundError, ParameterError, TakenError
+from bet_intel.api.problems import BodyError, NotFoundError, OtherBetError, ParameterError, TakenError
 from bet_intel.api.query import Cursor, Limit, OddsFormat, Query, ReadQuery, TextList, Time, parse
 from bet_intel.api.read_model import Record
 from bet_intel.api.wire_closing import closing_lines
@@ -33,10 +31,6 @@ from bet_intel.shared.times import Clock
 
 _PATH = "/v1/bets"
 _ID = {"id": "Id of the bet."}
-_EXAMPLE = '{"event_id": "…", "bookmaker": "pinnacle", "market": "h2h", "outcome": "home", "price": 2.1, "stake": "10"}'
-_WITHOUT_LINE = ("h2h", "h2h_3_way", "draw_no_bet", "btts", "double_chance", "outrights")
-_PLACES = Decimal("0.0001")
-_MOST = Decimal(10) ** 12
 
 
 class OneBetQuery(ReadQuery, frozen=True):
@@ -78,20 +72,25 @@ class _Bets:
         parse(request.url.query, NoParameters)
         check_json(request)
         body = await received(request)
-        asked = _checked(body)
+        asked = bet_bodies.checked(body)
         account = caller_of(request).account
 
         async def act(unit: UnitOfWork) -> Written:
-            found = await _event_of(unit.connection, asked)
-            bet = _bet(asked, found, account, self.clock())
-            judged = await _judged(unit.connection, bet)
-            if not await bet_store.add(unit.connection, bet, judged):
-                known = await bet_store.with_reference(unit.connection, account, asked.reference or "")
-                where = "" if known is None else f": {_PATH}/{known['id']}"
-                raise TakenError(f"There is a bet with the reference {asked.reference!r}{where}.")
-            as_of = (await read_model.position(unit.connection)).as_of
-            told = seen(judged, caller_of(request).view, as_of)
-            return Written(201, _answer(bet, told, asked.odds_format), f"{_PATH}/{bet.id}")
+            view, connection = caller_of(request).view, unit.connection
+            # Before its event is looked for, which may have gone since the bet was kept.
+            known = await _known(connection, account, asked)
+            if known is not None:
+                return await _again(connection, asked, known, view)
+            found = await _event_of(connection, asked)
+            bet = bet_bodies.bet_of(asked, found, account, self.clock())
+            judged = await _judged(connection, bet)
+            if not await bet_store.add(connection, bet, judged):
+                known = await _known(connection, account, asked)
+                if known is None:
+                    raise TakenError(f"There was a bet with the reference {asked.reference!r} a moment ago.")
+                return await _again(connection, asked, known, view)
+            as_of = (await read_model.position(connection)).as_of
+            return Written(201, _answer(bet, seen(judged, view, as_of), asked.odds_format), f"{_PATH}/{bet.id}")
 
         return await self.writes.create(request, body, act)
 
@@ -165,8 +164,11 @@ def operations(reads: Reads, writes: Writes, clock: Clock) -> tuple[Operation, .
             bets.create,
             "Its event is named by `event_id`, or looked for by league, teams and start. One that is not found is kept "
             "unmatched, with the reason: nothing is guessed; it is looked for again when events and closing lines "
-            "come. It is judged when its event has closing lines.",
+            "come, also where another event of these teams starts as near to when the bet says. It is judged when its "
+            "event has closing lines. Sent again with its `reference`, a bet takes `returned` and `note` where it has "
+            "none (200); what is there is never replaced.",
             answer=BetAnswer,
+            also={200: "It is kept already, and has taken what it was not told before."},
             problems=(400, 409, 413, 415, 422, 503),
             method="POST",
             status=201,
@@ -215,32 +217,29 @@ def operations(reads: Reads, writes: Writes, clock: Clock) -> tuple[Operation, .
     )
 
 
-def _checked(body: bytes) -> BetBody:
-    asked = decoded(body, BetBody, _EXAMPLE)
-    for name, money, least in (("stake", asked.stake, _PLACES), ("returned", asked.returned, Decimal(0))):
-        if money is None:
-            continue
-        if not money.is_finite() or not least <= money < _MOST or money != money.quantize(_PLACES):
-            raise BodyError(f"The body cannot be used: {name} is {money}; expected money with at most 4 places.")
-    if asked.line is not None and asked.market in _WITHOUT_LINE:
-        raise BodyError(f"The body cannot be used: line is {asked.line:g}; a bet on {asked.market} has none.")
-    if asked.event_id is None and None in (asked.league, asked.home, asked.away, asked.commence_time):
-        raise BodyError("The body cannot be used: name the event by event_id, or by league, home, away, commence_time.")
-    try:
-        (price,) = decimal_odds([asked.price], asked.odds_format)
-        times = {name: _moment(getattr(asked, name)) for name in ("placed_at", "commence_time")}
-        if (start := times["commence_time"]) is not None:
-            bet_store.near(start)
-    except (CalculationError, ValueError, OverflowError) as error:
-        raise BodyError(f"The body cannot be used: {error}.") from error
-    return replace(asked, price=price, **times)
-
-
-def _moment(value: datetime | float | None) -> datetime | None:
-    """A time as it was given, in UTC; near the years 1 and 9999 there may be none."""
-    if value is None:
+async def _known(connection: Writer, account: str, asked: BetBody) -> Record | None:
+    """The account's bet with the reference of this one."""
+    if asked.reference is None:
         return None
-    return value.astimezone(UTC) if isinstance(value, datetime) else datetime.fromtimestamp(value, UTC)
+    return await bet_store.with_reference(connection, account, asked.reference)
+
+
+async def _again(connection: Writer, asked: BetBody, known: Record, view: View) -> Written:
+    """What a bet that is sent again becomes: the one that is kept, with what it was not told before.
+
+    Raises:
+        OtherBetError: the bet that has its reference is another.
+        TakenError: there is nothing to add.
+    """
+    kept, path = bet_store.bet(known), f"{_PATH}/{known['id']}"
+    told = bet_bodies.bet_of(asked, Matched(None, None), kept.account, kept.placed_at)
+    if (other := differing(kept, told._replace(event_id=asked.event_id))) is not None:
+        raise OtherBetError(f"The reference {asked.reference!r} is of another bet, {path}: its {other} is another.")
+    completed = await bet_store.complete(connection, kept.id, asked.returned, asked.note)
+    if completed is None:
+        raise TakenError(f"There is a bet with the reference {asked.reference!r}: {path}.")
+    as_of = (await read_model.position(connection)).as_of
+    return Written(200, _of_row(completed, view, as_of, asked.odds_format))
 
 
 async def _event_of(connection: Writer, asked: BetBody) -> Matched:
@@ -253,41 +252,12 @@ async def _event_of(connection: Writer, asked: BetBody) -> Matched:
         return Matched(event, None)
     if asked.league is None or asked.home is None or asked.away is None or asked.commence_time is None:
         raise AssertionError("a body that names no event was refused before")
-    start = _moment(asked.commence_time)
+    start = bet_bodies.moment(asked.commence_time)
     if start is None:
         raise AssertionError("a time that was given is one")
     await bet_store.wait_for_events(connection)
     near = await bet_store.events_near(connection, start)
     return matching(asked.league, asked.home, asked.away, start, near)
-
-
-def _bet(asked: BetBody, found: Matched, account: str, now: datetime) -> Bet:
-    bet = Bet(
-        str(uuid4()),
-        account,
-        asked.reference,
-        now,
-        _moment(asked.placed_at) or now,
-        None,
-        found.reason,
-        asked.sport,
-        asked.league,
-        asked.home,
-        asked.away,
-        _moment(asked.commence_time),
-        asked.market,
-        asked.period,
-        asked.line,
-        asked.subject,
-        asked.outcome,
-        asked.bookmaker,
-        round(asked.price, 4),
-        asked.stake,
-        asked.returned,
-        asked.note,
-        asked.side,
-    )
-    return bet if found.event is None else placed_on(bet, found.event)
 
 
 async def _judged(connection: Writer, bet: Bet) -> Clv:
@@ -310,7 +280,7 @@ def _answer(bet: Bet, judged: Clv, odds_format: OddsFormat) -> BetAnswer:
         "odds_format": odds_format,
         "price": rendered(bet.price, american=american),
     }
-    del members["account"]
+    del members["account"], members["own_start"]
     told = BetClv(
         judged.raw,
         judged.no_vig,
