@@ -89,10 +89,10 @@ def push_of(key: LineKey, book: str, lines: Mapping[LineKey, Line], home: str) -
 
     def beside(threshold: float) -> float | None:
         other = lines.get((market, sign * threshold))
-        if other is None:
-            return None
-        others = pool_without(other, book)
-        return others.probability[side] if others is not None else None
+        others = None if other is None else pool_without(other, book)
+        if others is not None:
+            return others.probability[side]
+        return _by_match_odds(threshold, book, lines, home) if market == "spreads" and whole == 0 else None
 
     below, above = beside(whole - 0.5), beside(whole + 0.5)
 
@@ -125,6 +125,15 @@ def push_of(key: LineKey, book: str, lines: Mapping[LineKey, Line], home: str) -
     lose = (1 - own) * (1 - push * (1.0 if at == whole else 0.5))
     impossible = (at < whole and win < push / 2) or (at > whole and lose < push / 2)
     return None if impossible else push
+
+
+def _by_match_odds(threshold: float, book: str, lines: Mapping[LineKey, Line], home: str) -> float | None:
+    """That the home side's margin is above ½, as it is where it wins, or above −½, as it is on a draw too."""
+    odds = lines.get(("h2h", None))
+    pool = None if odds is None or "Draw" not in odds.board.outcomes else pool_without(odds, book)
+    if pool is None or home not in pool.probability:
+        return None
+    return pool.probability[home] + (pool.probability["Draw"] if threshold < 0 else 0.0)
 
 
 def is_whole(line: float | None) -> bool:

@@ -1,11 +1,13 @@
-"""Markets whose bets come back on a draw: how likely that is, by the three-way prices of the same event and period.
+"""Markets of which something is returned on a draw: how likely that is, by the three-way prices of the same event and
+period.
 
 A market without the draw is a line of 0 on the margin: it holds where the stake stands, and the three-way prices tell
-what the half lines beside it would, P(first side wins) and P(first side wins or draws).
+what the half lines beside it would, P(a side wins) and P(it wins or draws). Spreads of 0 and of a quarter beside it ask
+for these where no line of ½ tells them.
 """
 
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -24,8 +26,18 @@ class _ThreeWay(NamedTuple):
     m: int
 
     @property
+    def market(self) -> str:
+        return self.pooled.group.entries[self.m].key.market
+
+    @property
     def outcomes(self) -> tuple[str, ...]:
         return self.pooled.group.entries[self.m].board.outcomes
+
+    def beside(self, side: str, bookmaker: str) -> tuple[float, float]:
+        """That `side` wins or draws, and that it wins, without the bookmaker's own prices."""
+        # Not 1 − P(other side wins): by the worst case these do not add up to 1, and what is missing is no draw.
+        wins = self.probability(side, bookmaker)
+        return wins + self.probability(_DRAW, bookmaker), wins
 
     def probability(self, outcome: str, bookmaker: str) -> float:
         """Without the bookmaker's own prices."""
@@ -43,7 +55,7 @@ class Draws:
 
     @cached_property
     def _three_way(self) -> dict[tuple[str, str], _ThreeWay]:
-        """By event and period. Made when it is first asked for: few events have a market that returns on a draw."""
+        """By event and period. Made when it is first asked for: few events have a market that asks."""
         found: dict[tuple[str, str], _ThreeWay] = {}
         for pooled in self._pools:
             for m, entry in enumerate(pooled.group.entries):
@@ -58,16 +70,21 @@ class Draws:
         return found
 
     def terms(self, pooled: Pooled, m: int) -> Terms:
-        """How the bets of market `m` of `pooled`, which come back on a draw, are settled."""
-        entry = pooled.group.entries[m]
+        """How the bets of market `m` of `pooled`, of which something is returned on a draw, are settled."""
+        entry, view = pooled.group.entries[m], pooled.lines.views[m]
         books, outcomes = entry.board.bookmakers, entry.board.outcomes
         three_way = self._three_way.get((entry.boards.event.id, entry.key.period))
-        if three_way is None or {*outcomes, _DRAW} != {*three_way.outcomes}:
+        if three_way is not None and {*outcomes, _DRAW} != {*three_way.outcomes}:
+            three_way = None
+        if view is not None:
+            # Where match odds have no draw, overtime counts: `h2h_3_way` is of the regular time then, a spread not.
+            if three_way is None or three_way.market != _THREE_WAY[0]:
+                return pooled.lines.terms(m)
+            return pooled.lines.terms(m, partial(three_way.beside, outcomes[view.above]))
+        if three_way is None:
             return draw_not_known(len(books))
-        side = outcomes[0]
         push = np.empty(len(books))
         for b, book in enumerate(books):
-            # Not 1 − P(other side wins): by the worst case these do not add up to 1, and what is missing is no draw.
-            wins, draws = three_way.probability(side, book), three_way.probability(_DRAW, book)
-            push[b] = push_probability(Split.RETURNED, pooled.without.item(0, b, m), wins + draws, wins, DISAGREE)
+            told = three_way.beside(outcomes[0], book)
+            push[b] = push_probability(Split.RETURNED, pooled.without.item(0, b, m), *told, DISAGREE)
         return Terms(push, np.where(np.isnan(push), 1.0, 1.0 - push), (Split.RETURNED, Split.RETURNED))

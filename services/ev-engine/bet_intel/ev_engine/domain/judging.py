@@ -17,7 +17,7 @@ from bet_intel.ev_engine.domain.lines import Terms
 from bet_intel.ev_engine.domain.pools import Pooled, by_market
 from bet_intel.ev_engine.domain.priced import BoolArray, Estimate, Offers, Priced, PricedMarket, Refusal, Side
 from bet_intel.ev_engine.domain.tensors import Entry, Group, Scopes
-from bet_intel.odds import base_market, returns_stake_on_draw
+from bet_intel.odds import base_market
 
 _NOBODY: Mapping[tuple[str, str], str] = MappingProxyType({})
 
@@ -134,7 +134,7 @@ class Judged:
     def market(self, m: int) -> PricedMarket:
         entry, pooled = self.group.entries[m], self.pooled
         fair = pooled.markets[m]
-        if returns_stake_on_draw(entry.key.market):
+        if m in pooled.lines.on_draw:
             fair = fair._replace(terms=self._draws.terms(pooled, m))
         if m not in self._to_tell:
             return PricedMarket(entry.key, entry.board, entry.category, fair, (), _NOBODY, (), self._offers[m], _NOBODY)
