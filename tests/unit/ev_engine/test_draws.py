@@ -233,3 +233,15 @@ def test_of_a_spread_of_0_nothing_is_known_where_no_match_odds_tell_the_draw(bes
 def test_a_spread_of_another_count_returns_nothing_on_a_draw() -> None:
     key = line("alternate_spreads_corners", 0.0)
     assert np.isnan(one_of(priced({key: spread(0.0, SOFT), H2H: three_way()}), key=key).push)
+
+
+@pytest.mark.parametrize(
+    "match_odds",
+    [three_way(books=("soft",)), board({"old": asked(CHANCES)}, ages={"old": 86_400.0})],
+    ids=["of the judged bookmaker alone", "too old"],
+)
+@pytest.mark.parametrize("key", [DNB, line("spreads", 0.0)], ids=["draw_no_bet", "spreads"])
+def test_match_odds_that_nobody_is_pooled_in_hide_no_others(key: MarketKey, match_odds: Board) -> None:
+    offered = no_bet() if key == DNB else spread(0.0, SOFT)
+    one = one_of(priced({key: offered, H2H: match_odds, line("h2h_3_way", None): three_way()}), key=key)
+    assert one.push == pytest.approx(CHANCES[DRAW], abs=1e-9)

@@ -162,20 +162,25 @@ class Lines:
 
     def _half(self, m: int, view: LineView, step: float) -> list[float]:
         """P(X > W + `step`) for each bookmaker of `m`, without its own prices; NaN where nobody tells it."""
-        books = self._places[m].board.bookmakers
-        candidates = self._halves.get((view.curve, view.whole + step))
-        if not candidates:
-            return [np.nan] * len(books)
-        market = self._places[m].key.market
-        chosen = max(candidates, key=lambda other: self._places[other].key.market == market)
-        row = self.views[chosen]
-        if row is None:
-            return [np.nan] * len(books)
-        every = float(self._consensus[row.above, chosen])
-        return [
-            every if (b := self._column(chosen, book)) is None else float(self._without[row.above, b, chosen])
-            for book in books
-        ]
+        place = self._places[m]
+        told = [np.nan] * len(place.board.bookmakers)
+        candidates = self._halves.get((view.curve, view.whole + step), ())
+        # Under the market's own name first; who is not pooled there may be under the other.
+        for other in sorted(candidates, key=lambda other: self._places[other].key.market != place.key.market):
+            told = [
+                self._above(other, book) if isnan(known) else known
+                for book, known in zip(place.board.bookmakers, told, strict=True)
+            ]
+        return told
+
+    def _above(self, m: int, bookmaker: str) -> float:
+        """The probability of going over the half line `m`, without the bookmaker's own prices."""
+        view, column = self.views[m], self._column(m, bookmaker)
+        if view is None:
+            return np.nan
+        if column is None:
+            return float(self._consensus[view.above, m])
+        return float(self._without[view.above, column, m])
 
 
 def _first(one: float, other: float) -> float:
