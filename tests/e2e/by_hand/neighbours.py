@@ -68,24 +68,30 @@ def _returns(one: float, other: float, rarely: bool) -> bool:
     return len(ways) == 1 or (rarely and ways == {0.0, 0.5})
 
 
-def push_of(key: LineKey, book: str, lines: Mapping[LineKey, Line], home: str) -> float | None:
+def push_of(key: LineKey, book: str, lines: Mapping[LineKey, Line], event: Mapping[str, Any]) -> float | None:
     """How often the whole number that a line is at, or beside, comes: by the half lines around it, without `book`.
 
-    With Q the probability of the side that wins above the line where the stake stands, H and L those of the half lines
-    above and below the whole number: whole Q = H/(1 − push); ¼ below it, where the whole number wins half,
-    Q = (H + push/2)/(1 − push/2); ¼ above it, where it loses half, Q = H/(1 − push/2). L = H + push.
+    With Q the probability of the side that wins above the line where the stake stands, by other lines where too few
+    price it, H and L those of the half lines above and below the whole number: whole Q = H/(1 − push); ¼ below it,
+    where the whole number wins half, Q = (H + push/2)/(1 − push/2); ¼ above it, where it loses half,
+    Q = H/(1 − push/2). L = H + push.
     """
     market, line = key
     pool = lines[key].pools[book]
     if line is None or line * 2 % 2 == 1:
         return 0.0
-    if pool is None:
-        return None
+    home = event["home_team"]
     sign = -1 if market == "spreads" else 1
     side = home if market == "spreads" else "Over"
     at = sign * line
     whole = round(at)
-    own = pool.probability[side]
+    found = None if enough(pool) else by_other_lines(key, book, lines, event)
+    if found is not None:
+        own, _ = found
+    elif pool is not None:
+        own = pool.probability[side]
+    else:
+        return None
 
     def beside(threshold: float) -> float | None:
         other = lines.get((market, sign * threshold))

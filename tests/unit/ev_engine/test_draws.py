@@ -245,3 +245,12 @@ def test_match_odds_that_nobody_is_pooled_in_hide_no_others(key: MarketKey, matc
     offered = no_bet() if key == DNB else spread(0.0, SOFT)
     one = one_of(priced({key: offered, H2H: match_odds, line("h2h_3_way", None): three_way()}), key=key)
     assert one.push == pytest.approx(CHANCES[DRAW], abs=1e-9)
+
+
+def test_an_estimated_spread_of_0_has_the_draw_too() -> None:
+    key = line("alternate_spreads", 0.0)
+    event = priced({line("spreads", 0.0): spread(0.0), key: board({"soft": SOFT}), H2H: three_way()})
+    one = one_of(event, key=key)
+    assert one.estimate is not None
+    assert one.push == pytest.approx(CHANCES[DRAW], abs=1e-9)
+    assert one.ev == pytest.approx(CHANCES[HOME] * 1.12 - CHANCES[AWAY], abs=1e-9)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bet_intel.ev_engine.domain.boards import FloatArray
 from bet_intel.ev_engine.domain.lines import DISAGREE, Terms, draw_not_known
 from bet_intel.ev_engine.domain.pools import Pooled
 from bet_intel.odds import Split, push_probability
@@ -63,8 +64,11 @@ class Draws:
             ways.sort(key=lambda way: _THREE_WAY.index(way.market))
         return found
 
-    def terms(self, pooled: Pooled, m: int) -> Terms:
-        """How the bets of market `m` of `pooled`, of which something is returned on a draw, are settled."""
+    def terms(self, pooled: Pooled, m: int, fair: FloatArray) -> Terms:
+        """How the bets of market `m` of `pooled`, of which something is returned on a draw, are settled.
+
+        `fair`: (o, b or more), what its prices are judged by.
+        """
         entry, view = pooled.group.entries[m], pooled.lines.views[m]
         books, outcomes = entry.board.bookmakers, entry.board.outcomes
         of_event = self._three_ways.get((entry.boards.event.id, entry.key.period), ())
@@ -72,14 +76,14 @@ class Draws:
         if view is not None:
             # Where match odds have no draw, overtime counts: `h2h_3_way` is of the regular time then, a spread not.
             if not ways or ways[0].market != _THREE_WAY[0]:
-                return pooled.lines.terms(m)
-            return pooled.lines.terms(m, partial(_beside, ways, outcomes[view.above]))
+                return pooled.lines.terms(m, fair)
+            return pooled.lines.terms(m, fair, partial(_beside, ways, outcomes[view.above]))
         if not ways:
             return draw_not_known(len(books))
         push = np.empty(len(books))
         for b, book in enumerate(books):
             told = _beside(ways, outcomes[0], book)
-            push[b] = push_probability(Split.RETURNED, pooled.without.item(0, b, m), *told, DISAGREE)
+            push[b] = push_probability(Split.RETURNED, fair.item(0, b), *told, DISAGREE)
         return Terms(push, np.where(np.isnan(push), 1.0, 1.0 - push), (Split.RETURNED, Split.RETURNED))
 
 

@@ -135,7 +135,9 @@ class Judged:
         entry, pooled = self.group.entries[m], self.pooled
         fair = pooled.markets[m]
         if m in pooled.lines.on_draw:
-            fair = fair._replace(terms=self._draws.terms(pooled, m))
+            fair = fair._replace(terms=self._draws.terms(pooled, m, self.without[..., m]))
+        elif m in self._estimated and fair.terms.splits:
+            fair = fair._replace(terms=pooled.lines.terms(m, self.without[..., m]))
         if m not in self._to_tell:
             return PricedMarket(entry.key, entry.board, entry.category, fair, (), _NOBODY, (), self._offers[m], _NOBODY)
         if m in self._estimated:

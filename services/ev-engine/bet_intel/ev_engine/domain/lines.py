@@ -130,10 +130,16 @@ class Lines:
                 self.on_draw.add(m)
         self._column = column
 
-    def terms(self, m: int, beside: Callable[[str], tuple[float, float]] | None = None) -> Terms:
+    def terms(
+        self,
+        m: int,
+        fair: FloatArray | None = None,
+        beside: Callable[[str], tuple[float, float]] | None = None,
+    ) -> Terms:
         """How the bets of market `m` are settled.
 
-        `beside`: P(X > W − ½) and P(X > W + ½) without a bookmaker, asked for what no half line tells.
+        `fair`: (o, b or more), what its prices are judged by where that is not the pool alone. `beside`: P(X > W − ½)
+        and P(X > W + ½) without a bookmaker, asked for what no half line tells.
         """
         books = self._places[m].board.bookmakers
         view = self.views[m]
@@ -150,7 +156,7 @@ class Lines:
         if beside is not None:
             for b, (low, high) in enumerate(map(beside, books)):
                 below[b], beyond[b] = _first(below[b], low), _first(beyond[b], high)
-        own = self._without[view.above, : len(books), m].tolist()
+        own = (self._without[..., m] if fair is None else fair)[view.above, : len(books)].tolist()
         rows = zip(own, below, beyond, strict=True)
         push = np.array([push_probability(view.split, *row, DISAGREE) for row in rows])
         splits = (view.split, view.split.other_side)
