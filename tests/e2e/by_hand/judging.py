@@ -31,7 +31,7 @@ def judged(boards: Mapping[LineKey, Board], event: Mapping[str, Any], *, started
     kinds = categories(boards)
     lines = {key: line_of(board, kinds[key]) for key, board in boards.items()}
     for key, line in lines.items():
-        line.pushes.update({book: push_of(key, book, lines, event["home_team"]) for book in line.board.books})
+        line.pushes.update({book: push_of(key, book, lines, event) for book in line.board.books})
         if not started:
             line.found.update(_found(key, lines, event))
     return lines

@@ -68,31 +68,37 @@ def _returns(one: float, other: float, rarely: bool) -> bool:
     return len(ways) == 1 or (rarely and ways == {0.0, 0.5})
 
 
-def push_of(key: LineKey, book: str, lines: Mapping[LineKey, Line], home: str) -> float | None:
+def push_of(key: LineKey, book: str, lines: Mapping[LineKey, Line], event: Mapping[str, Any]) -> float | None:
     """How often the whole number that a line is at, or beside, comes: by the half lines around it, without `book`.
 
-    With Q the probability of the side that wins above the line where the stake stands, H and L those of the half lines
-    above and below the whole number: whole Q = H/(1 − push); ¼ below it, where the whole number wins half,
-    Q = (H + push/2)/(1 − push/2); ¼ above it, where it loses half, Q = H/(1 − push/2). L = H + push.
+    With Q the probability of the side that wins above the line where the stake stands, by other lines where too few
+    price it, H and L those of the half lines above and below the whole number: whole Q = H/(1 − push); ¼ below it,
+    where the whole number wins half, Q = (H + push/2)/(1 − push/2); ¼ above it, where it loses half,
+    Q = H/(1 − push/2). L = H + push.
     """
     market, line = key
     pool = lines[key].pools[book]
     if line is None or line * 2 % 2 == 1:
         return 0.0
-    if pool is None:
-        return None
+    home = event["home_team"]
     sign = -1 if market == "spreads" else 1
     side = home if market == "spreads" else "Over"
     at = sign * line
     whole = round(at)
-    own = pool.probability[side]
+    found = None if enough(pool) else by_other_lines(key, book, lines, event)
+    if found is not None:
+        own, _ = found
+    elif pool is not None:
+        own = pool.probability[side]
+    else:
+        return None
 
     def beside(threshold: float) -> float | None:
         other = lines.get((market, sign * threshold))
-        if other is None:
-            return None
-        others = pool_without(other, book)
-        return others.probability[side] if others is not None else None
+        others = None if other is None else pool_without(other, book)
+        if others is not None:
+            return others.probability[side]
+        return _by_match_odds(threshold, book, lines, home) if market == "spreads" and whole == 0 else None
 
     below, above = beside(whole - 0.5), beside(whole + 0.5)
 
@@ -125,6 +131,15 @@ def push_of(key: LineKey, book: str, lines: Mapping[LineKey, Line], home: str) -
     lose = (1 - own) * (1 - push * (1.0 if at == whole else 0.5))
     impossible = (at < whole and win < push / 2) or (at > whole and lose < push / 2)
     return None if impossible else push
+
+
+def _by_match_odds(threshold: float, book: str, lines: Mapping[LineKey, Line], home: str) -> float | None:
+    """That the home side's margin is above ½, as it is where it wins, or above −½, as it is on a draw too."""
+    odds = lines.get(("h2h", None))
+    pool = None if odds is None or "Draw" not in odds.board.outcomes else pool_without(odds, book)
+    if pool is None or home not in pool.probability:
+        return None
+    return pool.probability[home] + (pool.probability["Draw"] if threshold < 0 else 0.0)
 
 
 def is_whole(line: float | None) -> bool:

@@ -154,3 +154,103 @@ def test_by_the_worst_case_what_is_missing_to_1_is_no_draw() -> None:
     one = one_of(event)
     assert one.push == pytest.approx(draw, abs=1e-9)
     assert 1 - three.fair.consensus.sum() > 0.005
+
+
+def spread(at: float, soft: Mapping[str, float] | None = None, chances: Mapping[str, float] = CHANCES) -> Board:
+    """A spread of 0, a quarter or a half beside it, by its home line: three books that agree, and another."""
+    draw = chances[DRAW]
+    # Won and lost, per unit of the stake that stands: at −¼ a draw loses half of it, at +¼ it wins half.
+    won = {0.0: 0.0, -0.25: 0.0, 0.25: draw / 2, -0.5: 0.0, 0.5: draw}[at] + chances[HOME]
+    lost = {0.0: 0.0, -0.25: draw / 2, 0.25: 0.0, -0.5: draw, 0.5: 0.0}[at] + chances[AWAY]
+    home = won / (won + lost)
+    prices = dict.fromkeys(BOOKS, asked({HOME: home, AWAY: 1 - home}))
+    return board({**prices, **({"soft": soft} if soft else {})})
+
+
+@pytest.mark.parametrize("name", ["spreads", "alternate_spreads"])
+@pytest.mark.parametrize(
+    ("at", "home", "away"),
+    [
+        # won·(d − 1) − lost, with half of the stake returned at a quarter.
+        (0.0, 0.364 * 1.2 - 0.36, 0.36 * 1.2 - 0.364),
+        (-0.25, 0.364 * 1.2 - 0.36 - 0.276 / 2, (0.36 + 0.276 / 2) * 1.2 - 0.364),
+        (0.25, (0.364 + 0.276 / 2) * 1.2 - 0.36, 0.36 * 1.2 - 0.364 - 0.276 / 2),
+    ],
+)
+def test_a_spread_of_0_or_a_quarter_returns_the_stake_on_a_draw(name: str, at: float, home: float, away: float) -> None:
+    key = line(name, at)
+    for side, ev in ((HOME, home), (AWAY, away)):
+        prices = {HOME: 1.5, AWAY: 1.5, side: 2.2}
+        event = priced({key: spread(at, prices), H2H: three_way()})
+        (market,) = [market for market in event.markets if market.key == key]
+        one = found(market).get((side, "soft"))
+        if ev < 0:
+            assert one is None
+            continue
+        assert one is not None
+        assert one.push == pytest.approx(CHANCES[DRAW], abs=1e-9)
+        assert one.ev == pytest.approx(ev, abs=1e-9)
+        assert ev_per(one) == "stake"
+
+
+def test_a_spread_of_0_is_worth_what_a_bet_without_the_draw_is() -> None:
+    key = line("spreads", 0.0)
+    event = priced({DNB: no_bet(), key: spread(0.0, SOFT), H2H: three_way()})
+    assert one_of(event, key=key).ev == pytest.approx(one_of(event).ev, abs=1e-12)
+
+
+def test_a_half_line_is_asked_before_three_way_prices() -> None:
+    """They say that it is drawn with .276, the lines of ½ that it is with .27; the other side is read as it is told."""
+    lines = {**CHANCES, HOME: 0.367, DRAW: 0.27, AWAY: 0.363}
+    key = line("spreads", 0.0)
+    both = {line("spreads", at): spread(at, chances=lines) for at in (-0.5, 0.5)}
+    event = priced({key: spread(0.0, SOFT), H2H: three_way(), **both})
+    assert one_of(event, key=key).push == pytest.approx(0.27, abs=1e-9)
+    wins_by_line = {line("spreads", -0.5): both[line("spreads", -0.5)]}
+    event = priced({key: spread(0.0, SOFT), H2H: three_way(), **wins_by_line})
+    assert one_of(event, key=key).push == pytest.approx(0.364 + 0.276 - 0.367, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {},
+        {H2H: three_way(books=("soft",))},
+        {H2H._replace(period="h1"): three_way()},
+        # With overtime nothing is drawn, whatever the regular time's prices are.
+        {H2H: board(dict.fromkeys(BOOKS, asked({HOME: WINS, AWAY: 1 - WINS}))), line("h2h_3_way", None): three_way()},
+        {line("h2h_3_way", None): three_way()},
+    ],
+    ids=["none", "its own", "another period", "overtime", "perhaps overtime"],
+)
+def test_of_a_spread_of_0_nothing_is_known_where_no_match_odds_tell_the_draw(beside: dict[MarketKey, Board]) -> None:
+    key = line("spreads", 0.0)
+    one = one_of(priced({key: spread(0.0, SOFT), **beside}), key=key)
+    assert np.isnan(one.push)
+    assert one.ev == pytest.approx(WINS * 2.12 - 1, abs=1e-9)
+
+
+def test_a_spread_of_another_count_returns_nothing_on_a_draw() -> None:
+    key = line("alternate_spreads_corners", 0.0)
+    assert np.isnan(one_of(priced({key: spread(0.0, SOFT), H2H: three_way()}), key=key).push)
+
+
+@pytest.mark.parametrize(
+    "match_odds",
+    [three_way(books=("soft",)), board({"old": asked(CHANCES)}, ages={"old": 86_400.0})],
+    ids=["of the judged bookmaker alone", "too old"],
+)
+@pytest.mark.parametrize("key", [DNB, line("spreads", 0.0)], ids=["draw_no_bet", "spreads"])
+def test_match_odds_that_nobody_is_pooled_in_hide_no_others(key: MarketKey, match_odds: Board) -> None:
+    offered = no_bet() if key == DNB else spread(0.0, SOFT)
+    one = one_of(priced({key: offered, H2H: match_odds, line("h2h_3_way", None): three_way()}), key=key)
+    assert one.push == pytest.approx(CHANCES[DRAW], abs=1e-9)
+
+
+def test_an_estimated_spread_of_0_has_the_draw_too() -> None:
+    key = line("alternate_spreads", 0.0)
+    event = priced({line("spreads", 0.0): spread(0.0), key: board({"soft": SOFT}), H2H: three_way()})
+    one = one_of(event, key=key)
+    assert one.estimate is not None
+    assert one.push == pytest.approx(CHANCES[DRAW], abs=1e-9)
+    assert one.ev == pytest.approx(CHANCES[HOME] * 1.12 - CHANCES[AWAY], abs=1e-9)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bet_intel.ev_engine.domain.boards import Board, MarketKey
-from bet_intel.ev_engine.domain.priced import Priced, PricedMarket
+from bet_intel.ev_engine.domain.priced import Priced, PricedMarket, ev_per
 from bet_intel.ev_engine.domain.pricing import price, price_side_by_side
 from bet_intel.ev_engine.domain.profile import Profile, Slope
 from bet_intel.odds import MODELS, Method, devig
@@ -32,7 +32,9 @@ def test_a_line_is_shifted_to_by_the_slope_of_its_sport(at: float, half_points: 
     one = judged({line("totals", 8.5): board(fair_prices(0.5)), line("totals", at): soft(over)}, line("totals", at))
     assert one is not None
     assert one.fair == pytest.approx(over, abs=1e-12)
-    assert one.ev == pytest.approx(0.03, abs=1e-9)
+    # What a total of 9 returns is what brings P(X > 8.5) = .5 and P(X > 9) together, where the stake stands.
+    returned = 1 - 0.5 / (1 - over) if at == 9.0 else 0.0
+    assert one.ev == pytest.approx(0.03 * (1 - returned), abs=1e-9)
     assert one.estimate is not None
     assert (one.estimate.lines, one.estimate.half_points) == ((8.5,), abs(half_points))
     assert one.estimate.shares == pytest.approx(dict.fromkeys(THREE, 1 / 3))
@@ -245,3 +247,59 @@ def test_what_enough_bookmakers_price_is_judged_by_its_own_line() -> None:
     assert one is not None
     assert one.estimate is None
     assert one.fair == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("side", ["Over", "Under"])
+def test_what_an_estimated_whole_line_returns_is_read_beside_it(side: str) -> None:
+    """P(X > 7.5) .56 and P(X > 8.5) .44: of a total of 8 that stands half goes over, and .12 comes back."""
+    key = line("totals", 8.0)
+    prices = {"Over": 1.8, "Under": 1.8, side: 2.1}
+    markets = {line("totals", at): board(fair_prices(p)) for at, p in ((7.5, 0.56), (8.5, 0.44))}
+    one = found(priced({**markets, key: board({"soft": prices})})[key])[side, "soft"]
+    assert one.estimate is not None
+    assert one.push == pytest.approx(0.12, abs=1e-9)
+    assert one.ev == pytest.approx(0.44 * 1.1 - 0.44, abs=1e-9)
+    assert one.ev_worst < one.ev
+    assert ev_per(one) == "stake"
+
+
+def test_of_a_line_that_is_shifted_to_what_is_returned_follows_from_the_one_beside_it() -> None:
+    over = moved(0.5, SLOPE)
+    key = line("totals", 8.0)
+    one = judged({line("totals", 8.5): board(fair_prices(0.5)), key: soft(over)}, key)
+    assert one is not None
+    assert one.push == pytest.approx(1 - 0.5 / over, abs=1e-9)
+    assert one.ev == pytest.approx(0.03 * 0.5 / over, abs=1e-9)
+
+
+@pytest.mark.parametrize("at", [8.0, 8.25, 7.75])
+def test_a_line_under_its_other_name_returns_as_much(at: float) -> None:
+    """P(X > 8) .44, X = 8 .12: a quarter below it wins .50 of .94 that stands, a quarter above it .44 of that."""
+    over = {8.0: 0.5, 8.25: 0.44 / 0.94, 7.75: 0.50 / 0.94}[at]
+    offered = {"Over": 1.06 / over, "Under": 0.90 / (1 - over)}
+    halves = {line("totals", at): board(fair_prices(p)) for at, p in ((7.5, 0.56), (8.5, 0.44))}
+    own, other = line("totals", at), line("alternate_totals", at)
+    told = priced({**halves, own: board({**fair_prices(over), "soft": offered}), other: board({"soft": offered})})
+    by_itself, by_the_other = (found(told[key])["Over", "soft"] for key in (own, other))
+    assert by_itself.estimate is None
+    assert by_the_other.estimate is not None
+    assert by_the_other.push == by_itself.push == pytest.approx(0.12, abs=1e-9)
+    assert by_the_other.ev == by_itself.ev == pytest.approx(0.06 * (1 - 0.12 * (1 if at == 8.0 else 0.5)), abs=1e-9)
+
+
+def test_what_an_estimated_line_returns_is_not_known_without_a_half_line_beside_it() -> None:
+    key = line("totals", 9.0)
+    one = judged({line("totals", 8.0): board(fair_prices(0.5)), key: soft(moved(0.5, -2 * SLOPE))}, key)
+    assert one is not None
+    assert np.isnan(one.push)
+    assert (one.ev, ev_per(one)) == (pytest.approx(0.03, abs=1e-9), "standing_stake")
+
+
+def test_no_price_tells_what_an_estimated_line_of_its_own_returns() -> None:
+    """Its bookmaker is alone at one half line, and says nothing there of what its price is worth."""
+    over = moved(0.44, SLOPE)
+    key = line("totals", 8.0)
+    markets = {line("totals", 8.5): board(fair_prices(0.44)), line("totals", 7.5): soft(0.9), key: soft(over)}
+    one = judged(markets, key)
+    assert one is not None
+    assert one.push == pytest.approx(1 - 0.44 / over, abs=1e-9)

@@ -109,3 +109,31 @@ def test_no_price_tells_its_own_push() -> None:
     push = dict(zip(market.board.bookmakers, market.fair.terms.push.tolist(), strict=True))
     assert math.isnan(push["soft"])
     assert push["alpha"] > 0
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        board({"soft": {"Over": 1.22, "Under": 4.2}}),
+        board({"old": {"Over": 1.22, "Under": 4.2}}, ages={"old": 86_400.0}),
+    ],
+    ids=["of the judged bookmaker alone", "too old"],
+)
+@pytest.mark.parametrize("name", ["totals", "alternate_totals"])
+def test_a_half_line_that_nobody_is_pooled_at_hides_none_of_the_other_name(name: str, hidden: Board) -> None:
+    """Each bookmaker's price by what is known without it: those of the others by the own name's line, if by any."""
+    key, other = line(name, 2.0), {"totals": "alternate_totals", "alternate_totals": "totals"}[name]
+    halves = {line(other, at): totals(OVER[at]) for at in (1.5, 2.5)}
+    empty = {line(name, at): hidden for at in (1.5, 2.5)}
+    market = priced({key: totals(OVER[2.0], soft={"Over": 1.5, "Under": 2.5}), **empty, **halves})[key]
+    one = found(market)["Over", "soft"]
+    assert one.push == pytest.approx(0.25, abs=1e-9)
+    assert one.ev == pytest.approx(0.55 * 0.5 - 0.20, abs=1e-9)
+
+
+def test_a_half_line_of_the_markets_own_name_is_asked_first() -> None:
+    key = line("alternate_totals", 2.0)
+    alternates = {line("alternate_totals", 1.5): totals(0.79), line("alternate_totals", 2.5): totals(0.56)}
+    featured = {line("totals", at): totals(OVER[at]) for at in (1.5, 2.5)}
+    lines = {key: totals(OVER[2.0], soft={"Over": 1.5, "Under": 2.5}), **featured, **alternates}
+    assert found(priced(lines)[key])["Over", "soft"].push == pytest.approx(0.23, abs=1e-9)

@@ -18,7 +18,7 @@ from bet_intel.ev_engine.domain.lines import Terms
 from bet_intel.ev_engine.domain.pools import Pooled, by_market
 from bet_intel.ev_engine.domain.priced import Asked, BoolArray, Estimate, Offers, Priced, PricedMarket, Refusal, Side
 from bet_intel.ev_engine.domain.tensors import Entry, Group, Scopes
-from bet_intel.odds import base_market, returns_stake_on_draw
+from bet_intel.odds import base_market
 
 _NOBODY: Mapping[tuple[str, str], str] = MappingProxyType({})
 
@@ -135,8 +135,10 @@ class Judged:
     def market(self, m: int) -> PricedMarket:
         entry, pooled = self.group.entries[m], self.pooled
         fair = pooled.markets[m]
-        if returns_stake_on_draw(entry.key.market):
-            fair = fair._replace(terms=self._draws.terms(pooled, m))
+        if m in pooled.lines.on_draw:
+            fair = fair._replace(terms=self._draws.terms(pooled, m, self.without[..., m]))
+        elif m in self._estimated and fair.terms.splits:
+            fair = fair._replace(terms=pooled.lines.terms(m, self.without[..., m]))
         asked = partial(self._asked, m, fair.terms)
         if m not in self._to_tell:
             offers = self._offers[m]

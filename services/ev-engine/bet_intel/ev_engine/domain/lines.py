@@ -8,6 +8,7 @@ lines beside it. What a bookmaker's price is judged by never comes from that boo
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import isnan
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ STANDING_STAKE = "standing_stake"
 """What an EV is per unit of: the stake, or where a push is possible and not known the part of it that stands."""
 
 _OVER = "Over"
+_SPREADS = "spreads"
 DISAGREE = 0.05
 """How far the fair probability of a line may be from that of the half lines beside it, before these tell no push."""
 
@@ -116,27 +118,45 @@ class Lines:
         self._without = without
         self.views = [line_view(place) for place in places]
         self._halves: dict[tuple[Curve, float], list[int]] = {}
+        self.on_draw: set[int] = set()
+        """The markets of which something is returned where the event is drawn (`Draws`)."""
         for m, view in enumerate(self.views):
-            if view is not None and view.split is Split.NONE:
+            if view is None:
+                if returns_stake_on_draw(places[m].key.market):
+                    self.on_draw.add(m)
+            elif view.split is Split.NONE:
                 self._halves.setdefault((view.curve, view.at), []).append(m)
+            elif view.whole == 0.0 and view.curve.market == _SPREADS:
+                self.on_draw.add(m)
         self._column = column
 
-    def terms(self, m: int) -> Terms:
-        """How the bets of market `m` are settled."""
+    def terms(
+        self,
+        m: int,
+        fair: FloatArray | None = None,
+        beside: Callable[[str], tuple[float, float]] | None = None,
+    ) -> Terms:
+        """How the bets of market `m` are settled.
+
+        `fair`: (o, b or more), what its prices are judged by where that is not the pool alone. `beside`: P(X > W − ½)
+        and P(X > W + ½) without a bookmaker, asked for what no half line tells.
+        """
         books = self._places[m].board.bookmakers
         view = self.views[m]
         if view is None:
             key = self._places[m].key
-            if returns_stake_on_draw(key.market):
+            if m in self.on_draw:
                 return draw_not_known(len(books))  # no line tells it: `Draws`
             # Without two sides of a number nothing tells what a line returns.
             known = Terms.plain(len(books))
             return known if key.line is None else Terms(known.push + np.nan, known.standing)
         if view.split is Split.NONE:
             return Terms.plain(len(books))
-        nothing = [np.nan] * len(books)
-        below, beyond = (self._half(m, view, step) or nothing for step in (-0.5, 0.5))
-        own = self._without[view.above, : len(books), m].tolist()
+        below, beyond = (self._half(m, view, step) for step in (-0.5, 0.5))
+        if beside is not None:
+            for b, (low, high) in enumerate(map(beside, books)):
+                below[b], beyond[b] = _first(below[b], low), _first(beyond[b], high)
+        own = (self._without[..., m] if fair is None else fair)[view.above, : len(books)].tolist()
         rows = zip(own, below, beyond, strict=True)
         push = np.array([push_probability(view.split, *row, DISAGREE) for row in rows])
         splits = (view.split, view.split.other_side)
@@ -146,18 +166,28 @@ class Lines:
             splits if view.above == 0 else splits[::-1],
         )
 
-    def _half(self, m: int, view: LineView, step: float) -> list[float] | None:
-        """P(X > W + `step`) for each bookmaker of `m`, without its own prices; None where no such line is priced."""
-        candidates = self._halves.get((view.curve, view.whole + step))
-        if not candidates:
-            return None
-        market = self._places[m].key.market
-        chosen = max(candidates, key=lambda other: self._places[other].key.market == market)
-        row = self.views[chosen]
-        if row is None:
-            return None
-        every = float(self._consensus[row.above, chosen])
-        return [
-            every if (b := self._column(chosen, book)) is None else float(self._without[row.above, b, chosen])
-            for book in self._places[m].board.bookmakers
-        ]
+    def _half(self, m: int, view: LineView, step: float) -> list[float]:
+        """P(X > W + `step`) for each bookmaker of `m`, without its own prices; NaN where nobody tells it."""
+        place = self._places[m]
+        told = [np.nan] * len(place.board.bookmakers)
+        candidates = self._halves.get((view.curve, view.whole + step), ())
+        # Under the market's own name first; who is not pooled there may be under the other.
+        for other in sorted(candidates, key=lambda other: self._places[other].key.market != place.key.market):
+            told = [
+                self._above(other, book) if isnan(known) else known
+                for book, known in zip(place.board.bookmakers, told, strict=True)
+            ]
+        return told
+
+    def _above(self, m: int, bookmaker: str) -> float:
+        """The probability of going over the half line `m`, without the bookmaker's own prices."""
+        view, column = self.views[m], self._column(m, bookmaker)
+        if view is None:
+            return np.nan
+        if column is None:
+            return float(self._consensus[view.above, m])
+        return float(self._without[view.above, column, m])
+
+
+def _first(one: float, other: float) -> float:
+    return other if isnan(one) else one
