@@ -19,7 +19,9 @@ class CombinationLeg(msgspec.Struct, frozen=True, kw_only=True):
     side: Annotated[str, Meta(description="back or lay.")]
     price: Annotated[float, Meta(description="Odds on offer.")]
     net_price: Annotated[float, Meta(description="Odds after the bookmaker's commission.")]
-    limit: Annotated[float | None, Meta(description="Largest stake taken, where the feed tells.")]
+    limit: Annotated[
+        float | None, Meta(description="Largest stake taken, of a lay its liability, where the feed tells.")
+    ]
     share: Annotated[float, Meta(description="Of the whole stake, exactly.")]
     step: Annotated[
         Decimal,

@@ -32,7 +32,8 @@ class EventFacts(msgspec.Struct, frozen=True):
 
 
 class Quote(NamedTuple):
-    """One bookmaker's decimal odds of an outcome; `side` is "back" or "lay", `limit` the largest stake where known."""
+    """One bookmaker's decimal odds of an outcome; `side` is "back" or "lay", `limit` the largest stake where known,
+    of a lay that of who backs it."""
 
     bookmaker: str
     outcome: str
@@ -129,9 +130,9 @@ class OpenOpportunity(NamedTuple):
 
 
 class Leg(msgspec.Struct, frozen=True):
-    """One bet. `net_price` and `share` of a lay are per unit of, and of, its liability; `fair` that the bet wins.
-    Its stake is a multiple of `step`, a lay's being that of who backs it. `split`: what becomes of it where the
-    result is the whole number beside its line; `winning`: how many of the legs win at once."""
+    """One bet. `net_price` and `share` of a lay are per unit of, and of, its liability, and `limit` is the largest;
+    `fair` that the bet wins. Its stake is a multiple of `step`, a lay's being that of who backs it. `split`: what
+    becomes of it where the result is the whole number beside its line; `winning`: how many of the legs win at once."""
 
     market: str
     line: float | None

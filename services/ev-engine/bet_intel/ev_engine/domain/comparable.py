@@ -48,5 +48,6 @@ def comparable(board: Board) -> Comparable:
         back=board.back[chosen] * without,
         lay=board.lay[chosen] * without,
         limit=board.limit[chosen] * without,
+        lay_limit=None if board.lay_limit is None else board.lay_limit[chosen] * without,
     )
     return Comparable(kept, frozenset(np.asarray(board.bookmakers)[other].tolist()))
