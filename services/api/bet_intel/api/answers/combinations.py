@@ -30,7 +30,13 @@ class CombinationLeg(msgspec.Struct, frozen=True, kw_only=True):
     stake: Annotated[
         Decimal | None, Meta(description="Of the stake asked for, rounded to the step; of a lay at d, to d − 1 steps.")
     ]
-    profit: Annotated[Decimal | None, Meta(description="What all legs together win or lose when only this one wins.")]
+    profit: Annotated[
+        Decimal | None,
+        Meta(
+            description="What all legs together win or lose when this one wins: alone, or where several always win "
+            "beside those that return least."
+        ),
+    ]
     fair_probability: Annotated[
         float | None, Meta(description="That the bet wins, by the bookmakers but this one; null where none can say.")
     ]
