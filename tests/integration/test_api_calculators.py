@@ -133,7 +133,7 @@ async def test_lays_pushes_and_halves(served: Gateway) -> None:
         ({"price": 2.2, "references": [{"bookmaker": "a", "prices": [1.9, 1.9]}] * 2}, "a is given twice"),
         ({"price": 2.2, "references": [{"bookmaker": "a", "prices": [1.01, 1.5]}]}, "a: excessive_overround"),
         ({"price": 2.2, "winners": 2, "references": [{"bookmaker": "a", "prices": [1.9, 1.9]}]}, "winners is 2"),
-        ({"price": 2.2, "side": "lay", "fair_probability": 0.4, "push_probability": 0.1}, "a lay is not worked out"),
+        ({"price": 2.2, "side": "lay", "fair_probability": 0.6, "push_probability": 0.5}, "exceed probability 1"),
     ],
 )
 async def test_price_says_what_is_wrong(served: Gateway, body: dict[str, Any], says: str) -> None:

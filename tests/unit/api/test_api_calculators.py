@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,9 +71,9 @@ def test_worth_is_finite_and_the_offers_have_the_ev(
     st.floats(0, 0.2),
 )
 def test_every_line_has_offers_with_the_ev(fair: float, way: str, split: float, commission: float, ev: float) -> None:
-    def asked(price: float) -> PriceAnswer:
-        ways = {way: split, "fair_probability": fair, "commission": commission}
-        return worth(PriceBody(price=price, wanted_ev=ev, **ways))  # type: ignore[arg-type]
+    def asked(price: float, side: str = "back", wins: float = fair) -> PriceAnswer:
+        ways = {way: split, "fair_probability": wins, "commission": commission}
+        return worth(PriceBody(price=price, side=side, wanted_ev=ev, **ways))  # type: ignore[arg-type]
 
     maker = asked(2.0).maker
     assert maker.back is not None
@@ -86,6 +87,36 @@ def test_every_line_has_offers_with_the_ev(fair: float, way: str, split: float, 
     liability = maker.lay - 1
     laying = ((standing - wins) * (1 - commission) - wins * liability) / liability
     assert laying >= ev - 1e-12
+    laid = asked(maker.lay, "lay")
+    assert laid.ev == pytest.approx(laying)
+    assert (laid.kelly > 0) == (laying > 0) or abs(laying) < 1e-9
+    # At the probability of breaking even it is worth nothing.
+    if 0.000001 <= laid.breakeven_probability <= 0.9999 - split:
+        assert asked(maker.lay, "lay", laid.breakeven_probability).ev == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("way", "ev"),
+    # Laid at 2.2, 1.2 of liability win .98: .5·.98 − .4·1.2 = .01, and with half of .1 of either .059 or −.05.
+    [
+        ({"push_probability": 0.1}, 0.01 / 1.2),
+        ({"half_lost_probability": 0.1}, 0.059 / 1.2),
+        ({"half_won_probability": 0.1}, -0.05 / 1.2),
+    ],
+)
+def test_a_lay_may_be_returned_or_won_or_lost_by_half(way: dict[str, float], ev: float) -> None:
+    asked = PriceBody(price=2.2, side="lay", fair_probability=0.4, commission=0.02, **way)  # type: ignore[arg-type]
+    answer = worth(asked)
+    assert answer.ev == pytest.approx(ev)
+    assert answer.ev_per == "liability"
+    assert answer.free_bet_ev is None
+    # The fraction of the largest growth, of all that are tried.
+    net, won, lost = 0.98 / 1.2, 0.5, 0.4
+    half_won, half_lost = way.get("half_lost_probability", 0.0), way.get("half_won_probability", 0.0)
+    tried = np.arange(0, 0.5, 0.0001)
+    growth = won * np.log1p(tried * net) + half_won * np.log1p(tried * net / 2)
+    growth += lost * np.log1p(-tried) + half_lost * np.log1p(-tried / 2)
+    assert answer.kelly == pytest.approx(tried[growth.argmax()], abs=0.0001)
 
 
 @given(st.lists(st.tuples(decimal, decimal), min_size=1, max_size=6), decimal, st.integers(0, 1))

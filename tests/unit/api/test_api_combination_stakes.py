@@ -6,6 +6,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,10 +27,14 @@ STEPS = st.sampled_from([Decimal(step) for step in ("0.01", "0.10", "0.50", "1",
 WITH_A_LAY = board({**FAIR, "low": {"Away": 1.8, "Home": 2.16}}, lay={"smarkets": {"Home": 2.04}})
 
 
-def told(stake_steps: Mapping[str, Decimal], *, lay: bool = False) -> OpportunitySet:
-    """A set of one arbitrage: Away of low and Home of high backed; or Home of low backed, and laid at smarkets."""
+def told(stake_steps: Mapping[str, Decimal], *, lay: bool = False, lay_limit: float | None = None) -> OpportunitySet:
+    """A set of one arbitrage: Away of low and Home of high backed; or Home of low backed, and laid at smarkets, which
+    takes `lay_limit` of who backs it."""
     profile = replaced(Profile(), stake=Decimal(1_000_000), stake_steps=stake_steps)
-    return opportunity_set(Engine(profile).tells({H2H: WITH_A_LAY if lay else ARBITRAGE}).data)
+    laid = WITH_A_LAY
+    if lay_limit is not None:
+        laid = replaced(laid, lay_limit=np.where(np.isnan(laid.lay), np.nan, lay_limit))
+    return opportunity_set(Engine(profile).tells({H2H: laid if lay else ARBITRAGE}).data)
 
 
 def payload(of: OpportunitySet) -> dict[str, Any]:
@@ -82,6 +87,24 @@ def test_of_a_lay_it_is_said_that_its_step_is_that_of_who_backs_it() -> None:
     combination = seen(told({"low": Decimal(2)}, lay=True), Staking())
     assert combination is not None
     assert combination.explanation[-1] == "Stakes are multiples of 1 with smarkets (of who backs it); 2 with Low."
+
+
+def test_of_a_lay_no_more_is_staked_than_the_exchange_takes() -> None:
+    of = told({}, lay=True, lay_limit=20.0)
+    combination = seen(of, Staking())
+    assert combination is not None
+    laid, backed = combination.legs
+    assert (laid.side, laid.limit, laid.stake) == ("lay", 20.8, Decimal("20.80"))
+    assert backed.stake == Decimal(19)
+    assert combination.stakes.worst_profit is not None
+    assert combination.stakes.worst_profit > 0
+    # As a low hold would say it; an arbitrage without stakes is none.
+    low_hold = {**payload(of), "kind": "low_hold"}
+    coarse = shown(low_hold, "decimal", Staking(step=Decimal(50)))
+    assert coarse is not None
+    assert coarse.stakes.reason == (
+        "smarkets takes at most 20.8 of liability against Home, less than one step of 52: choose a smaller step"
+    )
 
 
 def test_steps_that_make_a_loss_of_it_make_it_none() -> None:

@@ -185,6 +185,8 @@ def test_a_refusal_tells_what_it_had_passed_and_a_careful_profile_what_would_be_
         (needed,) = re.findall(r"a net price above (\S+) would be an edge", explain(working)[-1])
         assert working.net_price is not None
         assert working.net_price <= float(needed) + 0.001
+        (gate,) = working.gates
+        assert (gate.gate, gate.passed, gate.value, gate.bound) == ("ev_positive", False, working.ev, 0.0)
         assert "by the low end of the band" in " ".join(explain(working))
     assert no_edge
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from bet_intel.ev_engine.domain.boards import Board, MarketKey, MarketStatus
+from bet_intel.ev_engine.domain.boards import Board, BoardUpdate, Confirmation, MarketKey, MarketStatus, apply
 from bet_intel.ev_engine.domain.combinations import Combination, Kind
 from bet_intel.ev_engine.domain.lives import Life, live_on
 from bet_intel.ev_engine.domain.pricing import PricedEvent, price
@@ -110,6 +110,23 @@ def test_an_arbitrage_survives_rounding_or_is_none() -> None:
     market = board(prices)
     market.limit[0, market.bookmakers.index("low")] = 1.5
     assert priced({H2H: market}).combinations == ()
+
+
+def test_of_a_lay_the_liability_of_its_limit_is_what_can_be_staked() -> None:
+    """Backed at 2.16 and laid at 2.04, where those who back take 20 of it: 20.80 of liability."""
+    market = board({**FAIR, "low": {"Away": 1.8, "Home": 2.16}}, lay={"smarkets": {"Home": 2.04}})
+    limited = replace(market, lay_limit=np.where(np.isnan(market.lay), np.nan, 20.0))
+    assert {leg.key: leg.limit for leg in only({H2H: limited}).legs}["smarkets"] == 20.8
+    for told, most in ((market, math.nan), (limited, 20.8)):
+        state = boards({H2H: told})
+        again = {H2H: Confirmation(1, dict.fromkeys(told.bookmakers, 0))}
+        confirmed = apply(state, BoardUpdate(state.event, AS_OF, 2, {}, {}, again))
+        assert confirmed is not None
+        (lay,) = [leg for leg in only(confirmed.boards).legs if leg.side.value == "lay"]
+        assert lay.limit == pytest.approx(most, nan_ok=True)
+    # Below one step of who backs it nothing can be placed.
+    tiny = replace(market, lay_limit=np.where(np.isnan(market.lay), np.nan, 0.9))
+    assert priced({H2H: tiny}).combinations == ()
 
 
 NARROW = board({**FAIR, "low": {"Away": 2.005, "Home": 1.8}, "high": {"Away": 1.8, "Home": 2.0}})

@@ -55,6 +55,8 @@ def test_what_odds_ingest_tells_is_what_the_engine_reads() -> None:
     np.testing.assert_array_equal(one.back, [[1.95, nan, nan], [1.9, 1.92, nan]])
     np.testing.assert_array_equal(one.lay, [[nan, nan, 2.1], [nan, 1.98, nan]])
     np.testing.assert_array_equal(one.limit, [[250.0, nan, nan], [250.0, 250.0, nan]])
+    assert one.lay_limit is not None
+    np.testing.assert_array_equal(one.lay_limit, [[nan, nan, 250.0], [nan, 250.0, nan]])
     assert one.updated_us.tolist() == [to_us(minutes(0))] * 3
     assert (one.status, one.revision) == (MarketStatus.OPEN, message.revision)
 
@@ -99,6 +101,17 @@ def test_stored_boards_are_read_back_as_they_were(markets: dict[MarketKey, Board
     assert again.boards.keys() == markets.keys()
     for key, one in markets.items():
         assert_same(again.boards[key], one)
+
+
+def test_limits_are_stored_and_boards_from_before_those_of_lays_are_read_without() -> None:
+    told = engine_boards.board(EVEN, lay={"beta": {"Home": 1.98}})
+    told.limit[:] = np.where(np.isnan(told.back), np.nan, 300.0)
+    laid = replace(told, lay_limit=np.where(np.isnan(told.lay), np.nan, 20.0))
+    for one, most in ((laid, 19.6), (told, math.nan)):
+        state = replace(boards({H2H: one}), titles={"alpha": "A", "beta": "B"})
+        again = decode_boards(encode_boards(state)).boards[H2H]
+        assert_same(again, one)
+        assert again.most_laid(1, 1) == pytest.approx(most, nan_ok=True)
 
 
 def assert_same(one: Board, other: Board) -> None:

@@ -84,8 +84,9 @@ def _unplaced(legs: Sequence[Leg], placed: Stakes, staking: Staking) -> str | No
     """Why a leg has no stake: the others alone are not what the combination is."""
     for leg, step in zip(legs, _stakable(legs, staking), strict=True):
         if leg.limit is not None and leg.limit < step:
+            on = f"of liability against {leg.outcome}" if leg.side == LAY else f"on {leg.outcome}"
             return (
-                f"{leg.title} takes at most {leg.limit:g} on {leg.outcome}, less than one step of "
+                f"{leg.title} takes at most {leg.limit:g} {on}, less than one step of "
                 f"{step.normalize():f}: choose a smaller step"
             )
     for leg, stake in zip(legs, placed.stakes, strict=True):

@@ -57,6 +57,7 @@ def working_elsewhere(working: PriceWorking, price: float, net: float) -> PriceW
         band=Band(None, None),
         ev=None,
         ev_worst=None,
+        gates=[],
         estimated_half_points=None,
         estimated_lines=[],
     )

@@ -213,7 +213,7 @@ class SetWorking:
             dispersion=number(self._tables["markets"]["dispersion"][market]),
             outcomes=outcomes,
             bookmakers=self._market_bookmakers(market, book, pool, opinion.lines),
-            gates=gates,
+            gates=gates or Gate.of_ev(ev),
         )
 
     def _market_row(self, key: MarketKey, profile: str) -> int | None:

@@ -116,11 +116,9 @@ def _board(
     o = [outcome_at[row] for row in quotes["outcome_s"][chosen].tolist()]
     b = [book_at[row] for row in quotes["bookmaker"][chosen].tolist()]
     side, price = quotes["side"][chosen], quotes["price"][chosen]
-    sides = np.full((2, len(outcome_rows), len(book_rows)), np.nan)
-    limit = np.full((len(outcome_rows), len(book_rows)), np.nan)
+    sides, limits = np.full((2, 2, len(outcome_rows), len(book_rows)), np.nan)
     sides[side, o, b] = price
-    backs = side == 0
-    limit[np.asarray(o)[backs], np.asarray(b)[backs]] = quotes["limit"][chosen][backs]
+    limits[side, o, b] = quotes["limit"][chosen]
     return Board(
         revision,
         status,
@@ -128,8 +126,9 @@ def _board(
         tuple(bookmakers[row] for row in book_rows),
         sides[0],
         sides[1],
-        limit,
+        limits[0],
         np.array([updated.get(row, 0) for row in book_rows], dtype=np.int64),
+        limits[1],
     )
 
 
@@ -174,9 +173,9 @@ def encode_boards(state: EventBoards) -> bytes:
     for row, (_, board) in enumerate(items):
         outcomes = strings.rows(board.outcomes)
         places = [bookmakers[key] for key in board.bookmakers]
-        for side, prices in enumerate((board.back, board.lay)):
+        for side, (prices, most) in enumerate(((board.back, board.limit), (board.lay, board.lay_limit))):
             o, b = np.nonzero(~np.isnan(prices))
-            limits = board.limit[o, b].tolist() if side == 0 else [math.nan] * len(o)
+            limits = [math.nan] * len(o) if most is None else most[o, b].tolist()
             parts += [
                 (row, places[book], outcomes[outcome], side, price, limit)
                 for outcome, book, price, limit in zip(

@@ -174,7 +174,7 @@ class QuoteColumns(_message.Message):
     price: _builtins.bytes
     """decimal odds > 1"""
     limit: _builtins.bytes
-    """largest stake taken, NaN = unknown"""
+    """largest stake taken, of a lay that of who backs it; NaN = unknown"""
     def __init__(
         self,
         *,

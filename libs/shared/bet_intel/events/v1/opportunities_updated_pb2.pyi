@@ -387,7 +387,7 @@ class OpportunityColumns(_message.Message):
     net_price: _builtins.bytes
     """after commission; of a lay per unit of liability"""
     limit: _builtins.bytes
-    """largest stake taken, NaN = unknown"""
+    """largest stake taken, of a lay its liability; NaN = unknown"""
     fair: _builtins.bytes
     """leave-one-out fair probability of the outcome"""
     band_low: _builtins.bytes
@@ -630,7 +630,7 @@ class LegColumns(_message.Message):
     net_price: _builtins.bytes
     """after commission; of a lay per unit of liability"""
     limit: _builtins.bytes
-    """largest stake taken, NaN = unknown"""
+    """largest stake taken, of a lay its liability; NaN = unknown"""
     share: _builtins.bytes
     """of the whole stake; of a lay its liability"""
     fair: _builtins.bytes

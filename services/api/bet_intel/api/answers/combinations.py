@@ -20,7 +20,9 @@ class CombinationLeg(msgspec.Struct, frozen=True, kw_only=True):
     side: Annotated[str, Meta(description="back or lay.")]
     price: Annotated[float, Meta(description="Odds on offer.")]
     net_price: Annotated[float, Meta(description="Odds after the bookmaker's commission.")]
-    limit: Annotated[float | None, Meta(description="Largest stake taken, where the feed tells.")]
+    limit: Annotated[
+        float | None, Meta(description="Largest stake taken, of a lay its liability, where the feed tells.")
+    ]
     share: Annotated[float, Meta(description="Of the whole stake, exactly.")]
     step: Annotated[
         Decimal,
@@ -29,7 +31,13 @@ class CombinationLeg(msgspec.Struct, frozen=True, kw_only=True):
     stake: Annotated[
         Decimal | None, Meta(description="Of the stake asked for, rounded to the step; of a lay at d, to d − 1 steps.")
     ]
-    profit: Annotated[Decimal | None, Meta(description="What all legs together win or lose when only this one wins.")]
+    profit: Annotated[
+        Decimal | None,
+        Meta(
+            description="What all legs together win or lose when this one wins: alone, or where several always win "
+            "beside those that return least."
+        ),
+    ]
     fair_probability: Annotated[
         float | None, Meta(description="That the bet wins, by the bookmakers but this one; null where none can say.")
     ]

@@ -30,7 +30,9 @@ class Price(msgspec.Struct, frozen=True):
     bookmaker: Bookmaker
     side: Annotated[str, Meta(description="back or lay.")]
     price: float
-    limit: Annotated[float | None, Meta(description="Largest stake taken, where the feed tells.")]
+    limit: Annotated[
+        float | None, Meta(description="Largest stake taken, of a lay that of who backs it, where the feed tells.")
+    ]
     last_update: Annotated[datetime | None, Meta(description="When the bookmaker last confirmed it.")]
     age_seconds: Annotated[float | None, Meta(description="Source time of the event minus last_update.")]
 
@@ -84,7 +86,9 @@ class PriceChange(msgspec.Struct, frozen=True):
     side: Annotated[str, Meta(description="back or lay.")]
     bookmaker: Bookmaker
     price: Annotated[float | None, Meta(description="Null: from here on it is not offered.")]
-    limit: Annotated[float | None, Meta(description="Largest stake taken then, where the feed tells.")]
+    limit: Annotated[
+        float | None, Meta(description="Largest stake taken then, of a lay that of who backs it, where the feed tells.")
+    ]
     last_update: Annotated[datetime | None, Meta(description="When the bookmaker had confirmed it.")]
     revision: Annotated[int, Meta(description="Revision of the event that had it first.")]
     late: Annotated[

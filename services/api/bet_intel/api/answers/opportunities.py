@@ -27,7 +27,9 @@ class Opportunity(msgspec.Struct, frozen=True):
     net_price: Annotated[
         float, Meta(description="Odds after the bookmaker's commission; of a lay those of its liability.")
     ]
-    limit: Annotated[float | None, Meta(description="Largest stake taken, where the feed tells.")]
+    limit: Annotated[
+        float | None, Meta(description="Largest stake taken, of a lay its liability, where the feed tells.")
+    ]
     fair_probability: Annotated[
         Probability, Meta(description="Of the outcome, leave-one-out: pooled from every bookmaker but the one judged.")
     ]

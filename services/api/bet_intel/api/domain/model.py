@@ -32,7 +32,8 @@ class EventFacts(msgspec.Struct, frozen=True):
 
 
 class Quote(NamedTuple):
-    """One bookmaker's decimal odds of an outcome; `side` is "back" or "lay", `limit` the largest stake where known."""
+    """One bookmaker's decimal odds of an outcome; `side` is "back" or "lay", `limit` the largest stake where known,
+    of a lay that of who backs it."""
 
     bookmaker: str
     outcome: str
@@ -129,11 +130,12 @@ class OpenOpportunity(NamedTuple):
 
 
 class Leg(msgspec.Struct, frozen=True):
-    """One bet. `net_price` and `share` of a lay are per unit of, and of, its liability; `fair` that the bet wins.
-    Its stake is a multiple of `step`, a lay's being that of who backs it. `split`: what becomes of it where the
-    result is the whole number beside its line; `winning`: how many of the legs win at once. `ev` is that of the leg
-    alone, `plausible` what a price of its market may be worth and be no mistake; `left_out`: why its bookmaker is not
-    in the consensus, `refused`: why it would be refused as a single bet, for more than its EV; None: they are not."""
+    """One bet. `net_price` and `share` of a lay are per unit of, and of, its liability, and `limit` is the largest;
+    `fair` that the bet wins. Its stake is a multiple of `step`, a lay's being that of who backs it. `split`: what
+    becomes of it where the result is the whole number beside its line; `winning`: how many of the legs win at once.
+    `ev` is that of the leg alone, `plausible` what a price of its market may be worth and be no mistake; `left_out`:
+    why its bookmaker is not in the consensus, `refused`: why it would be refused as a single bet, for more than its
+    EV; None: they are not."""
 
     market: str
     line: float | None

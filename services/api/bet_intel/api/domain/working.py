@@ -80,6 +80,11 @@ class Gate(msgspec.Struct, frozen=True):
     value: Annotated[float | None, Meta(description="What was measured.")]
     bound: Annotated[float | None, Meta(description="What it was held against.")]
 
+    @classmethod
+    def of_ev(cls, ev: float | None) -> "list[Gate]":
+        """What a price fails that does not beat its fair price: the engine says nothing of its other gates."""
+        return [] if ev is None or ev > 0.0 else [cls("ev_positive", False, ev, 0.0)]
+
 
 class Working(msgspec.Struct, frozen=True):
     """Everything that led to one opportunity, as the engine told it."""
@@ -174,4 +179,4 @@ class PriceWorking(msgspec.Struct, frozen=True, kw_only=True):
     dispersion: float | None
     outcomes: list[OutcomeWorking]
     bookmakers: list[BookmakerWorking]
-    gates: Annotated[list[Gate], Meta(description="All that were asked: none of a price that its fair price beats.")]
+    gates: Annotated[list[Gate], Meta(description="All that were asked; of a price with no_ev that is ev_positive.")]

@@ -20,9 +20,8 @@ from bet_intel.odds import (
     decimal_to_american,
     fair_prices,
     free_bet_expected_value,
-    kelly_fraction,
     kelly_settled,
-    lay_expected_value,
+    lay_as_back,
     maker_back_price,
     maker_lay_price,
     more_outcomes_win,
@@ -76,8 +75,12 @@ class PriceBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         ),
     ] = 1
     push_probability: Annotated[Share, Meta(description="That the stake comes back; what is left of 1 loses.")] = 0.0
-    half_won_probability: Annotated[Share, Meta(description="That half the stake wins, and half comes back.")] = 0.0
-    half_lost_probability: Annotated[Share, Meta(description="That half the stake loses, and half comes back.")] = 0.0
+    half_won_probability: Annotated[
+        Share, Meta(description="That half the stake of who backs wins, and half comes back.")
+    ] = 0.0
+    half_lost_probability: Annotated[
+        Share, Meta(description="That half the stake of who backs loses, and half comes back.")
+    ] = 0.0
     kelly_fraction: Annotated[float, Meta(gt=0, le=1, description="The part of the Kelly stake to be staked.")] = 0.25
     stake_cap: Annotated[float, Meta(gt=0, le=1, description="The largest share of the bankroll to be staked.")] = 0.05
     bankroll: (
@@ -164,9 +167,7 @@ def worth(asked: PriceBody) -> PriceAnswer:
     probability = fair.laid if lay else fair.probability
     ways = _ways(asked, probability)
     is_plain = ways.returned == ways.half_won == ways.half_lost == 0.0
-    if lay and not is_plain:
-        raise CalculationError("a lay is not worked out with push, half_won or half_lost: leave them out")
-    judged = _lay(asked, price, probability) if lay else _back(asked, price, ways)
+    judged = _lay(asked, price, ways) if lay else _back(asked, price, ways)
     # Rounding may bring what is scaled down to the cap a little above it.
     stake = min(scaled_stakes([judged.kelly], asked.kelly_fraction, asked.stake_cap)[0], asked.stake_cap)
     return PriceAnswer(
@@ -297,23 +298,21 @@ def _back(asked: PriceBody, price: float, ways: Settlement) -> _Worth:
     return _Worth(ways.expected_value(net), breakeven, kelly_settled(ways, net))
 
 
-def _lay(asked: PriceBody, price: float, probability: float) -> _Worth:
-    # EV = 0 at (1 − p)(1 − c) = p(d − 1). To lay is to back the opposite, the liability for stake.
-    against = 1.0 + (1.0 - asked.commission) / (price - 1.0)
-    return _Worth(
-        lay_expected_value(probability, price, asked.commission),
-        (1.0 - asked.commission) / (price - asked.commission),
-        kelly_fraction(1.0 - probability, against),
-    )
+def _lay(asked: PriceBody, price: float, ways: Settlement) -> _Worth:
+    # To lay is to back the opposite, the liability for stake: what wins half for who backs loses half here.
+    net = lay_as_back(price, asked.commission)
+    laid = Settlement(ways.lost, ways.half_lost, ways.returned, ways.half_won, ways.won)
+    # EV = 0 at (L + half_lost/2)(d′ − 1) = p + half_won/2, with L = 1 − split − p.
+    split = ways.half_won + ways.returned + ways.half_lost
+    breakeven = ((1.0 - split + 0.5 * ways.half_lost) * (net - 1.0) - 0.5 * ways.half_won) / net
+    return _Worth(laid.expected_value(net), breakeven, kelly_settled(laid, net))
 
 
 def _worst(asked: PriceBody, price: float, band: Band | None) -> float | None:
     end = None if band is None else band.low if asked.side == "back" else band.high
     if end is None:
         return None
-    if asked.side == "lay":
-        return lay_expected_value(end, price, asked.commission)
-    return _back(asked, price, _ways(asked, end)).ev
+    return (_lay if asked.side == "lay" else _back)(asked, price, _ways(asked, end)).ev
 
 
 def _fair_odds(ways: Settlement) -> float | None:

@@ -1,5 +1,6 @@
 """The boards of an event as the engine keeps them, and how an update changes them."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -44,8 +45,9 @@ class SportingEvent:
 class Board:
     """Every bookmaker's prices in one market: o outcomes × b bookmakers, NaN where there is no price.
 
-    `back`, `lay` and `limit` are (o, b) decimal odds and largest stakes; `updated_us` is (b,), microseconds since the
-    epoch in source time. `revision` is the event revision at which the prices last changed.
+    `back`, `lay`, `limit` and `lay_limit` are (o, b) decimal odds and largest stakes, of a lay those of who backs it,
+    None where nobody tells any; `updated_us` is (b,), microseconds since the epoch in source time. `revision` is the
+    event revision at which the prices last changed.
     """
 
     revision: int
@@ -56,10 +58,19 @@ class Board:
     lay: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
     limit: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
     updated_us: TimeArray = field(default_factory=lambda: np.empty(0, np.int64))
+    lay_limit: FloatArray | None = None
 
     @property
     def priced(self) -> bool:
         return self.status is not MarketStatus.CLOSED and bool(self.outcomes)
+
+    def most_laid(self, outcome: int, bookmaker: int) -> float:
+        """The largest liability of a lay, limit·(d − 1), NaN where it is not known."""
+        if self.lay_limit is None:
+            return math.nan
+        # To what limits and prices are told in: a float a hair below a whole step would leave one less.
+        liability = self.lay_limit.item(outcome, bookmaker) * (self.lay.item(outcome, bookmaker) - 1.0)
+        return round(liability, 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,4 +183,5 @@ def _confirmed(board: Board, confirmation: Confirmation, *, is_newest: bool) -> 
         board.lay,
         board.limit,
         updated,
+        board.lay_limit,
     )

@@ -50,6 +50,7 @@ def comparable(key: MarketKey, board: Board, votes: Votes) -> Comparable:
         back=board.back[chosen] * without,
         lay=board.lay[chosen] * without,
         limit=board.limit[chosen] * without,
+        lay_limit=None if board.lay_limit is None else board.lay_limit[chosen] * without,
     )
     return Comparable(kept, frozenset(np.asarray(board.bookmakers)[other].tolist()))
 

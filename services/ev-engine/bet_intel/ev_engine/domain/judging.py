@@ -231,7 +231,7 @@ class Judged:
             bookmaker=b,
             price=(board.back if backs else board.lay).item(o, b),
             net_price=net,
-            limit=board.limit.item(o, b) if backs else np.nan,
+            limit=board.limit.item(o, b) if backs else board.most_laid(o, b),
             fair=one.fair,
             band_low=low,
             band_high=high,

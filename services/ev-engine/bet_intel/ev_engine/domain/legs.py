@@ -5,8 +5,6 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-import numpy as np
-
 from bet_intel.ev_engine.domain.gates import NO_EV
 from bet_intel.ev_engine.domain.priced import PricedMarket, Side
 from bet_intel.ev_engine.domain.profile import Profile
@@ -47,8 +45,11 @@ class Leg(NamedTuple):
 
     @property
     def limit(self) -> float:
-        """The largest stake taken, NaN where it is not known."""
-        return self.market.board.limit.item(self.outcome, self.bookmaker) if self.side is Side.BACK else np.nan
+        """The largest stake taken, of a lay its liability; NaN where it is not known."""
+        board = self.market.board
+        if self.side is Side.LAY:
+            return board.most_laid(self.outcome, self.bookmaker)
+        return board.limit.item(self.outcome, self.bookmaker)
 
     @property
     def fair(self) -> float:

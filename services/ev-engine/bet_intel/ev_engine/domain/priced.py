@@ -55,10 +55,10 @@ class Estimate:
 class Priced(NamedTuple):
     """A price that passed every gate. `outcome` and `bookmaker` index the market's; `fair`, its band and `dispersion`
     are those of the outcome, by the pool without this bookmaker. `net_price` and EV of a lay are per unit of liability,
-    `ev_worst` is by the end of the band that is worse for the bet. `estimate`: by which other lines it was judged, None
-    by its own. `confidence`: the probability that the price is better than fair, if the pool is off by no more than its
-    bookmakers disagree. `push` is the probability that the line returns the stake, NaN where
-    it cannot be known; `ev` and `ev_worst` then are per unit of stake that stands."""
+    which its `limit` is the largest of; `ev_worst` is by the end of the band that is worse for the bet. `estimate`: by
+    which other lines it was judged, None by its own. `confidence`: the probability that the price is better than fair,
+    if the pool is off by no more than its bookmakers disagree. `push` is the probability that the line returns the
+    stake, NaN where it cannot be known; `ev` and `ev_worst` then are per unit of stake that stands."""
 
     outcome: int
     bookmaker: int
