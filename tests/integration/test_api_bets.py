@@ -93,6 +93,16 @@ async def test_an_event_is_found_by_league_teams_and_start_or_the_bet_says_why_n
     )
 
 
+async def test_an_id_that_is_nobodys_leaves_the_names_to_look_for(served: Gateway) -> None:
+    early = (await placed(served, NAMED | {"event_id": "gone"})).json()
+    assert (early["event_id"], "no event of this league" in early["unmatched_reason"]) == (None, True)
+    await served.tell(odds_changed(Market()))
+    assert (await placed(served, NAMED | {"event_id": "gone"})).json()["event_id"] == "made_up:1"
+    assert (await served.get(f"{PATH}/{early['id']}"))["event_id"] == "made_up:1"
+    refused = await placed(served, BET | {"event_id": "gone"}, 400)
+    assert "there is no event 'gone'; give league, home, away and commence_time" in refused.json()["detail"]
+
+
 async def test_an_event_that_has_gone_is_found_by_what_its_closing_lines_tell(served: Gateway) -> None:
     await served.tell(closing_line_fixed(h2h(1.95, 0.5)))
     found = (await placed(served, NAMED)).json()

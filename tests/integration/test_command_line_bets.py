@@ -66,6 +66,38 @@ async def test_a_ticket_that_is_another_bets_is_rejected_not_dropped(served: Gat
     assert "is of another bet" in told.answer["bets"][1]["reason"]
 
 
+async def test_more_bets_than_a_page_are_all_listed(served: Gateway, tmp_path: Path) -> None:
+    file = tmp_path / "bets.csv"
+    file.write_text(HEADER + GOOD)
+    await bets(served, "import", str(file))
+    await served.database.execute(
+        "insert into bet select (jsonb_populate_record(bet, jsonb_build_object("
+        "'id', gen_random_uuid(), 'reference', n))).* from bet, generate_series(2, 405) n"
+    )
+    listed = (await bets(served, "list", "--json")).answer["data"]
+    assert len({one["id"] for one in listed}) == len(listed) == 405
+    assert len((await bets(served, "list", "--limit", "203", "--json")).answer["data"]) == 203
+    some = await bets(served, "list", "--limit", "1", "--status", "unmatched", "--json")
+    assert len(some.answer["data"]) == 1
+    assert (await bets(served, "list", "--status", "matched", "--json")).answer["data"] == []
+
+
+async def test_bets_are_summed_up_by_what_and_for_when_it_is_asked(served: Gateway, tmp_path: Path) -> None:
+    file = tmp_path / "bets.csv"
+    placed = (GOOD.strip() + f",2026-0{month}-10T12:00:00Z\n" for month in (2, 3, 4))
+    file.write_text(HEADER.strip() + ",Placed\n" + "".join(placed))
+    await bets(served, "import", str(file))
+    during = ("--since", "2026-03-01T00:00:00Z", "--until", "2026-04-01T00:00:00Z")
+    march = (await bets(served, "clv", *during, "--by", "month,market", "--json")).answer
+    assert march["total"]["bets"] == 1
+    assert {by: [one["name"] for one in groups] for by, groups in march["groups"].items()} == {
+        "month": ["2026-03"],
+        "market": ["h2h"],
+    }
+    refused = await bets(served, "clv", "--by", "weather")
+    assert (refused.code, "weather" in refused.err) == (1, True)
+
+
 def test_without_a_gateway_it_says_what_to_start(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["bets", "list", "--url", "http://127.0.0.1:9"]) == 1
     assert "no gateway answers at http://127.0.0.1:9" in capsys.readouterr().err

@@ -16,6 +16,8 @@ _DEFAULT = "http://127.0.0.1:8000"
 _KEY = "BET_INTEL_KEY"
 _TOKEN = "BET_INTEL_API_OPERATOR_TOKEN"  # noqa: S105 - the name of a variable
 _OTHER_BET = "/problems/other-bet"
+_PAGE = 200
+"""The most that one page of a list may have."""
 _SECONDS = 30.0
 _FOR_NOW = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
 
@@ -60,14 +62,15 @@ class Gateway:
             raise CommandError(_problem(answer))
         return answer.json()
 
-    def pages(self, path: str, query: Mapping[str, str | int] | None = None) -> list[Any]:
-        """Everything that a list has."""
+    def pages(self, path: str, query: Mapping[str, str | int] | None = None, *, most: int | None = None) -> list[Any]:
+        """Everything that a list has, or `most` of it."""
         found: list[Any] = []
         after: dict[str, str] = {}
         while True:
-            page = self.get(path, {"limit": 200, **(query or {}), **after})
+            limit = _PAGE if most is None else min(_PAGE, most - len(found))
+            page = self.get(path, {"limit": limit, **(query or {}), **after})
             found += page["data"]
-            if page["next_cursor"] is None:
+            if page["next_cursor"] is None or len(found) == most:
                 return found
             after = {"cursor": page["next_cursor"]}
 

@@ -66,6 +66,7 @@ def test_the_same_bet_has_the_same_reference_and_a_second_one_another() -> None:
         ("spreads", "home", "+1.5", 1.5),
         ("spreads", "Riverside", "-1.5", 1.5),
         ("alternate_spreads", "away", "1,5", -1.5),
+        ("spreads", "HARBOUR CÍTY", "-1.5", -1.5),
         ("totals", "over", "8.5", 8.5),
     ],
 )
@@ -176,3 +177,24 @@ def test_what_is_no_csv_is_told_with_its_line() -> None:
     text = f'{HEADER}\n{ROW}\n"{"x" * 200_000}"\n'
     with pytest.raises(CommandError, match=r"bets\.csv cannot be read as CSV at line 3: field larger"):
         read_slips("bets.csv", text.encode(), american=False)
+
+
+def test_a_quote_that_is_left_open_is_told_and_takes_no_bet_with_it() -> None:
+    text = "\n".join((HEADER, ROW, ROW.replace("MLB", '"MLB'), ROW, ROW))
+    with pytest.raises(CommandError, match=r"at line 3: .*is a quote left open there"):
+        read_slips("bets.csv", text.encode(), american=False)
+
+
+def test_lines_are_those_of_the_file() -> None:
+    note = ROW.replace("Harbour City", '"Harbour\nCity"')
+    bad = ROW.replace("2.10", "many")
+    slips, refused = read_slips("f", "\n".join(("", ",,", HEADER, note, "", bad, ROW)).encode(), american=False)
+    assert [slip.where for slip in slips] == ["f, line 4", "f, line 8"]
+    assert [one.where for one in refused] == ["f, line 7"]
+
+
+@pytest.mark.parametrize("before", ["\n", "\r\n\r\n", ";;;\n", "  \n"])
+def test_lines_before_the_header_that_say_nothing_are_passed_over(before: str) -> None:
+    text = before + HEADER.replace(",", ";") + "\n" + ROW.replace(",", ";")
+    (slip,), refused = read_slips("f", text.encode(), american=False)
+    assert (slip.body["price"], refused) == (2.1, [])

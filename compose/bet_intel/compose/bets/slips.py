@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
+from bet_intel.api.domain.names import plain
 from bet_intel.compose.bets.references import Identity, identity, reference
 from bet_intel.compose.commands.errors import CommandError
 from bet_intel.odds import american_to_decimal
@@ -67,8 +68,9 @@ def read_slips(name: str, data: bytes, *, american: bool) -> tuple[list[Slip], l
     Raises:
         CommandError: a column that is needed is missing, there are two for one thing, or the file is no CSV.
     """
-    rows = _rows(name, data)
-    header = [_plain(column) for column in next(rows, [])]
+    rows = ((line, row) for line, row in _rows(name, data) if any(cell.strip() for cell in row))
+    _, first = next(rows, (0, []))
+    header = [_column(column) for column in first]
     places = _places(name, header)
     width = max((place for place, column in enumerate(header, start=1) if column), default=0)
     missing = [field for field in _NEEDED if field not in places]
@@ -82,11 +84,11 @@ def read_slips(name: str, data: bytes, *, american: bool) -> tuple[list[Slip], l
     slips: list[Slip] = []
     refused: list[Refused] = []
     seen: Counter[Identity] = Counter()
-    for number, row in enumerate(rows, start=2):
+    for line, row in rows:
         cells = {field: row[place].strip() for field, place in places.items() if place < len(row)}
         if not any(cells.values()):
             continue
-        where = f"{name}, line {number}"
+        where = f"{name}, line {line}"
         if any(cell.strip() for cell in row[width:]):
             # A decimal comma that is not quoted makes a cell of its own, and what follows it moves under other columns.
             refused.append(Refused(where, f"{len(row)} cells under {width} columns: quote a cell with a comma in it"))
@@ -118,22 +120,30 @@ def _places(name: str, header: Sequence[str]) -> dict[str, int]:
     return places
 
 
-def _rows(name: str, data: bytes) -> Iterator[list[str]]:
+def _rows(name: str, data: bytes) -> Iterator[tuple[int, list[str]]]:
+    """Each row with the line of the file on which it begins."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CommandError(f"{name} is not UTF-8 ({error}): save it as such") from error
-    first = text.partition("\n")[0]
+    first = next((line for line in text.splitlines() if line.strip(" \t,;")), "")
     delimiter = ";" if first.count(";") > first.count(",") else ","
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        yield from rows
-    except csv.Error as error:
-        raise CommandError(f"{name} cannot be read as CSV at line {rows.line_num}: {error}") from error
+    # Not strict, a quote that is never closed would take everything below it as one cell.
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    while True:
+        line = rows.line_num + 1
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            open_quote = " (is a quote left open there?)" if rows.line_num > line else ""
+            raise CommandError(f"{name} cannot be read as CSV at line {line}: {error}{open_quote}") from error
+        yield line, row
 
 
-def _plain(column: str) -> str:
-    return column.strip().casefold().replace(" ", "_")
+def _column(name: str) -> str:
+    return name.strip().casefold().replace(" ", "_")
 
 
 def _body(cells: Mapping[str, str], *, american: bool) -> dict[str, Any]:
@@ -194,13 +204,12 @@ def _line(cells: Mapping[str, str], outcome: str) -> float | None:
 
 def _signs(cells: Mapping[str, str], outcome: str) -> Sequence[int]:
     """By which a bet's own point becomes a line; both, where nobody can say whose it is."""
-    away = {name.casefold() for name in ("away", cells.get("away", "")) if name}
-    home = {name.casefold() for name in ("home", cells.get("home", "")) if name}
+    home, away = ({side, plain(cells.get(side, "")) or side} for side in ("home", "away"))
     if "spread" not in cells["market"].casefold():
         return [1]
-    if outcome.casefold() in away:
+    if plain(outcome) in away:
         return [-1]
-    return [1] if outcome.casefold() in home else [1, -1]
+    return [1] if plain(outcome) in home else [1, -1]
 
 
 def _price(text: str, *, american: bool) -> float:

@@ -65,7 +65,7 @@ def list_command(
     *,
     url: str | None = None,
     status: str | None = None,
-    limit: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=200))] = 50,
+    limit: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
     json: _Json = False,
 ) -> int:
     """List bets, the newest first.
@@ -77,36 +77,50 @@ def list_command(
     status:
         Only those that are `matched` with an event, or `unmatched`.
     limit:
-        At most so many.
+        At most so many; without it all.
     json:
-        Print the gateway's answer as it is.
+        Print them as JSON.
     """
-    asked: dict[str, str | int] = {"limit": limit} | ({} if status is None else {"status": status})
     with Gateway(url) as gateway:
-        answer = gateway.get("/v1/bets", asked)
+        found = gateway.pages("/v1/bets", {} if status is None else {"status": status}, most=limit)
     if json:
-        print_json(answer)
+        print_json({"data": found})
         return 0
     print_table(
         ("placed", "event", "market", "outcome", "bookmaker", "price", "stake", "close", "raw", "no-vig", "points", ""),
-        ([*_bet(one), one["unmatched_reason"] or one["clv"]["reason"] or ""] for one in answer["data"]),
+        ([*_bet(one), one["unmatched_reason"] or one["clv"]["reason"] or ""] for one in found),
         right=("price", "stake", "close", "raw", "no-vig", "points"),
     )
     return 0
 
 
-def clv_command(*, url: str | None = None, json: _Json = False) -> int:
-    """Show the closing line value of all bets, and by bookmaker, sport, period and month.
+def clv_command(
+    *,
+    since: str | None = None,
+    until: str | None = None,
+    by: str | None = None,
+    url: str | None = None,
+    json: _Json = False,
+) -> int:
+    """Show the closing line value of all bets, and of groups of them.
 
     Parameters
     ----------
+    since:
+        Only bets that were placed then or later: 2026-01-31T15:00:00Z.
+    until:
+        Only bets that were placed before.
+    by:
+        Groups, separated by commas: bookmaker, sport, league, market, period, month; by default bookmaker, month,
+        period and sport.
     url:
         Of the gateway; by default what BET_INTEL_URL says, else http://127.0.0.1:8000.
     json:
         Print the gateway's answer as it is.
     """
     with Gateway(url) as gateway:
-        answer = gateway.get("/v1/clv", {})
+        asked = {"since": since, "until": until, "by": by}
+        answer = gateway.get("/v1/clv", {name: value for name, value in asked.items() if value is not None})
     if json:
         print_json(answer)
         return 0

@@ -21,8 +21,8 @@ Line = Annotated[float, Meta(ge=-100_000, le=100_000)]
 
 class BetBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A bet that was placed, to back an outcome or to lay it: `placed_at` by default now. Its event is named by
-    `event_id`, or by league, teams and `commence_time`, within 12 hours of which it is looked for. `odds_format` is
-    that of `price`."""
+    `event_id`, or by league, teams and `commence_time`, within 12 hours of which it is looked for, also where there is
+    none of that id. `odds_format` is that of `price`."""
 
     bookmaker: Annotated[str, Meta(min_length=1, max_length=200, description="Key of the bookmaker.")]
     market: Annotated[str, Meta(min_length=1, max_length=200, description="h2h, spreads, totals, …")]

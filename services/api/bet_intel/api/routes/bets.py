@@ -162,11 +162,11 @@ def operations(reads: Reads, writes: Writes, clock: Clock) -> tuple[Operation, .
             "bets",
             "Keep a bet",
             bets.create,
-            "Its event is named by `event_id`, or looked for by league, teams and start. One that is not found is kept "
-            "unmatched, with the reason: nothing is guessed; it is looked for again when events and closing lines "
-            "come, also where another event of these teams starts as near to when the bet says. It is judged when its "
-            "event has closing lines. Sent again with its `reference`, a bet takes `returned` and `note` where it has "
-            "none (200); what is there is never replaced.",
+            "Its event is named by `event_id`; where there is none of that id, or none is given, it is looked for by "
+            "league, teams and start. One that is not found is kept unmatched, with the reason: nothing is guessed; it "
+            "is looked for again when events and closing lines come, also where another event of these teams starts as "
+            "near to when the bet says. It is judged when its event has closing lines. Sent again with its "
+            "`reference`, a bet takes `returned` and `note` where it has none (200); what is there is never replaced.",
             answer=BetAnswer,
             also={200: "It is kept already, and has taken what it was not told before."},
             problems=(400, 409, 413, 415, 422, 503),
@@ -247,11 +247,14 @@ async def _event_of(connection: Writer, asked: BetBody) -> Matched:
         event = await bet_store.event(connection, asked.event_id)
         if event is None and (body := await closing_store.body(connection, asked.event_id)) is not None:
             event = closing_lines(body).event
-        if event is None:
-            raise BodyError(f"The body cannot be used: there is no event {asked.event_id!r}.")
-        return Matched(event, None)
+        if event is not None:
+            return Matched(event, None)
     if asked.league is None or asked.home is None or asked.away is None or asked.commence_time is None:
-        raise AssertionError("a body that names no event was refused before")
+        # One without an id was refused before.
+        raise BodyError(
+            f"The body cannot be used: there is no event {asked.event_id!r}; give league, home, away and commence_time "
+            "as well, and it is looked for by them."
+        )
     start = bet_bodies.moment(asked.commence_time)
     if start is None:
         raise AssertionError("a time that was given is one")
