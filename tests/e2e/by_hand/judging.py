@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from e2e.by_hand.boards import Board, LineKey, boards_of, keep_what_is_comparable
-from e2e.by_hand.lines import STALE, Found, Line, categories, line_of
+from e2e.by_hand.lines import BEHIND, STALE, Found, Line, categories, line_of
 from e2e.by_hand.neighbours import by_other_lines, enough, is_whole, push_of
 from e2e.by_hand.pooling import commission
 
@@ -39,7 +39,8 @@ def judged(boards: Mapping[LineKey, Board], event: Mapping[str, Any], *, started
 
 @dataclass(frozen=True)
 class Judge:
-    """What a bookmaker's prices of a line are judged by; `asked` by outcome, the median of what others ask for it."""
+    """What a bookmaker's prices of a line are judged by; `asked` by outcome, the median of what others ask for it;
+    `late` where the price is far behind the lines that judge it."""
 
     probability: dict[str, float]
     references: int
@@ -47,6 +48,7 @@ class Judge:
     dispersion: float
     divergence: float
     asked: dict[str, float] = field(default_factory=dict)
+    late: bool = False
 
 
 def _found(
@@ -56,7 +58,7 @@ def _found(
     board, category, consensus = line.board, line.category, line.consensus
     for book in board.books:
         judge = _judge(key, book, lines, event)
-        if judge is None or consensus is None or book in line.late:
+        if judge is None or consensus is None or book in line.late or judge.late:
             continue
         enough = judge.references >= 3 or judge.sharp
         # Half the stake of a quarter line is at the whole line beside it, and only that half is ever returned.
@@ -84,7 +86,7 @@ def _judge(key: LineKey, book: str, lines: Mapping[LineKey, Line], event: Mappin
     line, pool = lines[key], lines[key].pools[book]
     own = _DIVERGENCE[line.category]
     if not enough(pool) and (found := by_other_lines(key, book, lines, event)) is not None:
-        above, near = found
+        above, near, newest = found
         over = event["home_team"] if key[0] == "spreads" else "Over"
         under = next(outcome for outcome in line.board.outcomes if outcome != over)
         asked = {
@@ -105,6 +107,7 @@ def _judge(key: LineKey, book: str, lines: Mapping[LineKey, Line], event: Mappin
             max(one.dispersion for one in near),
             min(own, 0.07),
             asked,
+            line.board.age[book] - newest > BEHIND,
         )
     if pool is None:
         return None

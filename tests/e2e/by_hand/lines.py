@@ -3,6 +3,7 @@
 Plain numbers; nothing of the project is imported.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from e2e.by_hand.boards import Board, LineKey, house, with_a_say
 from e2e.by_hand.pooling import Opinion, Pool, opinion_of, pooled
 
 STALE = {"main": 600.0, "alternate": 900.0, "outright": 900.0}
-_BEHIND = 300.0
+BEHIND = 300.0
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Found:
 @dataclass(frozen=True)
 class Line:
     """The working of one line. `pools` are by the bookmaker left out, `pushes` by the bookmaker judged (None where it
-    is not known how often its stake is returned), `found` by outcome, bookmaker and side."""
+    is not known how often its stake is returned), `found` by outcome, bookmaker and side; `newest` is the age of the
+    newest opinion, infinite where there is none."""
 
     board: Board
     category: str
@@ -37,6 +39,7 @@ class Line:
     consensus: Pool | None
     pools: dict[str, Pool | None]
     late: frozenset[str]
+    newest: float
     pushes: dict[str, float | None] = field(default_factory=dict)
     found: dict[tuple[str, str, str], Found] = field(default_factory=dict)
 
@@ -75,12 +78,13 @@ def line_of(board: Board, category: str) -> Line:
     for book in sorted(heard, key=lambda book: board.age[book]):
         of_house.setdefault(house(book), book)  # the newest counts
     heard = {book: opinion for book, opinion in heard.items() if of_house[house(book)] == book}
-    newest = min((max(board.age[book], 0.0) for book in heard), default=0.0)
+    newest = min((max(board.age[book], 0.0) for book in heard), default=math.inf)
+    since = newest if heard else 0.0
     late = frozenset(
-        book for book in board.books if board.age[book] > STALE[category] or board.age[book] - newest > _BEHIND
+        book for book in board.books if board.age[book] > STALE[category] or board.age[book] - since > BEHIND
     )
     fresh = {book: opinion for book, opinion in heard.items() if book not in late}
     pools = {
         book: pooled({other: fresh[other] for other in fresh if house(other) != house(book)}) for book in board.books
     }
-    return Line(board, category, heard, pooled(fresh), pools, late)
+    return Line(board, category, heard, pooled(fresh), pools, late, newest)

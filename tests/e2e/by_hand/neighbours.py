@@ -32,8 +32,9 @@ def enough(pool: Pool | None) -> bool:
 
 def by_other_lines(
     key: LineKey, book: str, lines: Mapping[LineKey, Line], event: Mapping[str, Any]
-) -> tuple[float, list[Pool]] | None:
-    """The probability of the side that wins above the line, by the nearest lines, and their pools."""
+) -> tuple[float, list[Pool], float] | None:
+    """The probability of the side that wins above the line, by the nearest lines, their pools, and the age of the
+    newest opinion there."""
     market, line = key
     over = event["home_team"] if market == "spreads" else "Over"
     if line is None or len(lines[key].board.outcomes) != 2 or over not in lines[key].board.outcomes:
@@ -41,25 +42,26 @@ def by_other_lines(
     slopes, reach = _SLOPES.get(event["sport_key"], ({}, 4))
     sign = -1 if market == "spreads" else 1
     beside: dict[float, Pool] = {}
+    newest: dict[float, float] = {}
     for (name, other), one in lines.items():
         away = 0.0 if other is None else sign * (other - line) * 2
         pool = pool_without(one, book)
         two_way = len(one.board.outcomes) == 2 and over in one.board.outcomes
         alike = other is not None and _returns(sign * other, sign * line, event["sport_key"] in _SLOPES)
         if name == market and two_way and alike and 0 < abs(away) <= reach and pool is not None and enough(pool):
-            beside[away] = pool
+            beside[away], newest[away] = pool, one.newest
     lam = {away: math.log(pool.probability[over] / (1 - pool.probability[over])) for away, pool in beside.items()}
     low = max((away for away in lam if away < 0), default=None)
     high = min((away for away in lam if away > 0), default=None)
     if low is not None and high is not None:
         if lam[low] < lam[high]:
             return None
-        value, near = (lam[low] * high - lam[high] * low) / (high - low), [beside[low], beside[high]]
+        value, near = (lam[low] * high - lam[high] * low) / (high - low), [low, high]
     elif (nearest := low if low is not None else high) is not None and market in slopes:
-        value, near = lam[nearest] + nearest * slopes[market], [beside[nearest]]
+        value, near = lam[nearest] + nearest * slopes[market], [nearest]
     else:
         return None
-    return 1 / (1 + math.exp(-value)), near
+    return 1 / (1 + math.exp(-value)), [beside[away] for away in near], min(newest[away] for away in near)
 
 
 def _returns(one: float, other: float, rarely: bool) -> bool:
