@@ -89,7 +89,7 @@ def push_of(key: LineKey, book: str, lines: Mapping[LineKey, Line], event: Mappi
     whole = round(at)
     found = None if enough(pool) else by_other_lines(key, book, lines, event)
     if found is not None:
-        own, _ = found
+        own, *_ = found
     elif pool is not None:
         own = pool.probability[side]
     else:
