@@ -120,7 +120,11 @@ def test_every_market_is_priced_or_says_why(path: Path) -> None:
             _assert_priced(line)
         else:
             assert reasons <= NO_FAIR_PRICE
-            assert not any(one["fair_probability"] or one["opportunities"] for one in line["outcomes"])
+            assert not any(one["fair_probability"] for one in line["outcomes"])
+            # Nobody but who offers it prices such a line so that it could be pooled: only other lines can judge it.
+            found = [one for outcome in line["outcomes"] for one in outcome["opportunities"]]
+            assert all(one["estimated_half_points"] is not None for one in found)
+            assert not any(one["weight"] for one in line["bookmakers"])
         assert {one["reason"] for outcome in line["outcomes"] for one in outcome["refused"]} <= REFUSED
 
 

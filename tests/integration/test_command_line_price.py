@@ -182,3 +182,24 @@ def test_one_bad_event_never_hides_a_good_one(tmp_path: Path) -> None:
     assert "Soft" in ran.out
     assert "events[0]" in ran.err
     assert "events[2]" in ran.err
+
+
+def test_a_price_that_other_lines_judge_has_its_class_where_its_own_has_no_fair_price(tmp_path: Path) -> None:
+    """An exchange without lays, alone at its line: between 7.5 and 9.5 others think .52 of Over, and it pays 2.00."""
+    by_line = {7.5: (1.68, 2.20), 9.5: (2.08, 1.76)}
+    others = [
+        bookmaker(key, market("totals", ("Over", over, at), ("Under", under, at)))
+        for at, (over, under) in by_line.items()
+        for key in (f"alpha{at:.0f}", f"beta{at:.0f}", f"gamma{at:.0f}")
+    ]
+    alone = bookmaker("matchbook", market("totals", ("Over", 2.00, 8.5), ("Under", 1.92, 8.5)))
+    path = written(tmp_path, [event(*others, alone)])
+    (one,) = bet_intel("price", path, "--json", "--min-ev", "0").answer["events"][0]["markets"]
+    (over,) = [o for line in one["lines"] if line["line"] == 8.5 for o in line["outcomes"] if o["outcome"] == "Over"]
+    (found,) = over["opportunities"]
+    assert (over["fair_probability"], over["not_computable"]["reason"]) == (None, "incomplete_market")
+    assert found["ev"] == pytest.approx(found["leave_one_out_fair_probability"] * found["net_price"] - 1)
+    shown = bet_intel("price", path, "--all").out.splitlines()
+    (row,) = [line for line in shown if "8.5" in line and "Over" in line]
+    assert found["class"] in row
+    assert "incomplete_market" not in row

@@ -58,7 +58,7 @@ def _found(
     board, category, consensus = line.board, line.category, line.consensus
     for book in board.books:
         judge = _judge(key, book, lines, event)
-        if judge is None or consensus is None or book in line.late or judge.late:
+        if judge is None or book in line.late or judge.late:
             continue
         enough = judge.references >= 3 or judge.sharp
         # Half the stake of a quarter line is at the whole line beside it, and only that half is ever returned.
@@ -72,8 +72,10 @@ def _found(
                 net = 1 + profit * (1 - commission(book))
                 wins = fair if side == "back" else 1 - fair
                 ev = (1 - returned) * (wins * net - 1)
-                middle = median(line.opinions[other].fair[outcome] for other in consensus.share)
-                near = abs(fair - middle) <= judge.divergence and judge.dispersion <= 0.20
+                near = judge.dispersion <= 0.20
+                if consensus is not None:
+                    middle = median(line.opinions[other].fair[outcome] for other in consensus.share)
+                    near = near and abs(fair - middle) <= judge.divergence
                 against = outcome if side == "back" else next(o for o in board.outcomes if o != outcome)
                 near = near and wins <= judge.asked.get(against, 1.0)
                 if ev > 0 and enough and near and 0.02 <= fair <= 0.98:

@@ -118,10 +118,14 @@ TWO_LINES = {
 }
 
 
-@pytest.mark.parametrize(("price", "verdict"), [(2.05, "no_ev"), (3.2, "refused")])
-def test_who_was_asked_about_other_lines_is_told_of_every_price(price: float, verdict: str) -> None:
+@pytest.mark.parametrize(
+    ("over", "price", "verdict"),
+    # With a margin it is the median bookmaker of its line itself, without one nobody is.
+    [(1.75, 2.05, "no_ev"), (1.25, 3.2, "refused"), (1.75, 3.2, "opportunity")],
+)
+def test_who_was_asked_about_other_lines_is_told_of_every_price(over: float, price: float, verdict: str) -> None:
     """9.0 is priced by one alone, and lies half way between lines that six price."""
-    thin = board({"alone": {"Over": 1.75, "Under": price}})
+    thin = board({"alone": {"Over": over, "Under": price}})
     told = SetWorking(Engine().tells({**TWO_LINES, line("totals", 9.0): thin}).data)
     found = told.price(MarketKey(*line("totals", 9.0)), "Under", "alone", "consensus")
     assert found is not None

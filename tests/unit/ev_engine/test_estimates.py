@@ -304,3 +304,19 @@ def test_no_price_tells_what_an_estimated_line_of_its_own_returns() -> None:
     one = judged(markets, key)
     assert one is not None
     assert one.push == pytest.approx(1 - 0.44 / over, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("bookmaker", "under"), [("matchbook", 1.90), ("soft", 2.04)], ids=["an exchange without lays", "without a margin"]
+)
+def test_a_price_alone_at_its_line_that_is_no_reference_is_judged_by_the_others(bookmaker: str, under: float) -> None:
+    """It makes no consensus, and nobody is at its line whose median the estimate could be held against."""
+    key = line("totals", 9.5)
+    over = moved(0.5, -2 * SLOPE)
+    offered = board({bookmaker: {"Over": 1.05 / over, "Under": under}})
+    market = priced({line("totals", 8.5): board(fair_prices(0.5)), key: offered})[key]
+    one = found(market)["Over", bookmaker]
+    assert market.fair.books_used == 0
+    assert one.fair == pytest.approx(over, abs=1e-12)
+    assert one.ev == pytest.approx(over * (one.net_price) - 1, abs=1e-9)
+    assert not market.refused

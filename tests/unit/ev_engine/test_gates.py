@@ -74,6 +74,7 @@ def test_what_passes_every_gate_shows_every_verdict_in_their_order() -> None:
             {"divergence": 0.07, "estimated": True},
             {"divergence": 0.0701, "estimated": True},
         ),
+        ("near_median_book", "divergent_reference", {"divergence": float("nan")}, {"divergence": float("inf")}),
         ("below_reference_price", "divergent_reference", {"implied": 0.5}, {"implied": 0.4999}),
         ("probability_not_too_low", "probability_out_of_bounds", {"fair": 0.02}, {"fair": 0.0199}),
         ("probability_not_too_high", "probability_out_of_bounds", {"fair": 0.98}, {"fair": 0.9801}),

@@ -68,7 +68,10 @@ def _opportunity_row(event: Event, market: Market, line: Line, outcome: Outcome,
 
 def _outcome_row(event: Event, market: Market, line: Line, outcome: Outcome) -> Sequence[str]:
     best = outcome.best
-    verdict = outcome.not_computable.reason if outcome.not_computable else _verdict(best)
+    verdict = _verdict(best)
+    # What other lines judge has a class without a fair price of its own.
+    if outcome.not_computable is not None and (best is None or best.class_ is None):
+        verdict = outcome.not_computable.reason
     return (
         _outcome_name(line, outcome),
         _market_name(market, line),

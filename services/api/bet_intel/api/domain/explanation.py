@@ -374,8 +374,6 @@ def _unjudged(reason: str | None) -> str:
 
 def _gate(gate: Gate) -> str:
     say = _GATES.get(gate.gate)
-    if gate.gate == "near_median_book" and gate.value is None:
-        return "no bookmaker is in the consensus of this line, whose median it could be held against"
     value = float("inf") if gate.value is None else gate.value
     bound = float("inf") if gate.bound is None else gate.bound
     return gate.gate if say is None else say(value, bound)

@@ -10,6 +10,7 @@ class Candidate(NamedTuple):
     """A price that beats its fair price, with what the gates ask about. Times in seconds, source time.
 
     `fair` is the probability of the outcome, `wins` that of the bet: of a lay 1 − `fair`. `estimated`: by other lines.
+    `divergence`: from the median bookmaker, NaN where nobody is in the consensus of the line.
     `implied`: what other bookmakers ask for the same bet, margin and all, NaN where that is not to be asked.
     """
 
@@ -88,7 +89,8 @@ def _measure(one: Candidate, profile: Profile, bounds: Bounds) -> tuple[Measured
         (one.behind_newest <= profile.behind_newest_seconds, one.behind_newest, profile.behind_newest_seconds),
         (one.references >= known or one.sharp_reference, one.references, known),
         (one.dispersion <= profile.dispersion, one.dispersion, profile.dispersion),
-        (one.divergence <= divergence, one.divergence, divergence),
+        # NaN passes, as of a line that others judge, where nobody is whose median it could be held against.
+        (not one.divergence > divergence, one.divergence, divergence),
         (one.wins <= implied, one.wins, implied),
         (one.fair >= lowest, one.fair, lowest),
         (one.fair <= highest, one.fair, highest),
