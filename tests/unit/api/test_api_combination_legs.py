@@ -105,7 +105,7 @@ def test_a_leg_of_a_bookmaker_that_is_not_in_the_consensus_says_why() -> None:
     incomplete = best(BOARDS["incomplete"])
     assert incomplete.legs[1].left_out_reason == "incomplete_market"
     assert incomplete.explanation[2].endswith(
-        "as a single bet it would be refused, because its bookmaker does not price every outcome (incomplete_market)."
+        "as a single bet it is refused, because its bookmaker does not price every outcome (incomplete_market)."
     )
 
 

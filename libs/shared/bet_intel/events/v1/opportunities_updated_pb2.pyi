@@ -697,7 +697,7 @@ class LegWorthColumns(_message.Message):
     """of `fair` over devig methods, NaN = none"""
     band_high: _builtins.bytes
     refused_s: _builtins.bytes
-    """why it would be refused as a single bet, for more than no EV; "" """
+    """why it is refused as a single bet that beats its fair price, or why nobody gives it one; "" """
     def __init__(
         self,
         *,

@@ -52,7 +52,7 @@ class CombinationLeg(msgspec.Struct, frozen=True, kw_only=True):
     left_out_reason: Annotated[str | None, Meta(description="Why its bookmaker is not in the consensus of its market.")]
     refused_reason: Annotated[
         str | None,
-        Meta(description="Why the price would be refused as a single bet, were it worth more than it costs."),
+        Meta(description="Why the price is refused as a single bet; null: it is not, or worth no more than its cost."),
     ]
     explain: Annotated[str, Meta(description="Path of everything behind its price (`explainPrice`).")]
     last_update: datetime | None

@@ -134,8 +134,7 @@ class Leg(msgspec.Struct, frozen=True):
     `fair` that the bet wins. Its stake is a multiple of `step`, a lay's being that of who backs it. `split`: what
     becomes of it where the result is the whole number beside its line; `winning`: how many of the legs win at once.
     `ev` is that of the leg alone, `plausible` what a price of its market may be worth and be no mistake; `left_out`:
-    why its bookmaker is not in the consensus, `refused`: why it would be refused as a single bet, for more than its
-    EV; None: they are not."""
+    why its bookmaker is not in the consensus, `refused`: why it is refused as a single bet; None where they are not."""
 
     market: str
     line: float | None

@@ -46,7 +46,7 @@ def _leg(leg: Leg, age: float | None) -> str:
         parts.append(f"{leg.title} is not in the consensus, because {REASONS.get(leg.left_out, leg.left_out)}")
     if leg.refused and leg.fair is not None:
         why = _REFUSED.get(leg.refused, leg.refused)
-        parts.append(f"as a single bet it would be refused, because {why} ({leg.refused})")
+        parts.append(f"as a single bet it is refused, because {why} ({leg.refused})")
     return "; ".join(parts) + "."
 
 

@@ -18,6 +18,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bet_intel.ev_engine.domain.boards import EventBoards, MarketStatus
+from bet_intel.ev_engine.domain.gates import NO_EV
+from bet_intel.ev_engine.domain.judging import Asks
 from bet_intel.ev_engine.domain.legs import Bet, Leg, Way, apart, bet, choices, cost_of
 from bet_intel.ev_engine.domain.priced import Offers, PricedMarket, Side
 from bet_intel.ev_engine.domain.profile import Profile
@@ -72,10 +74,13 @@ class Combination(NamedTuple):
         return self.legs[0].market
 
 
-def combinations(boards: EventBoards, scopes: Scopes, markets: Sequence[PricedMarket]) -> tuple[Combination, ...]:
+def combinations(
+    boards: EventBoards, scopes: Scopes, markets: Sequence[PricedMarket], asks: Asks
+) -> tuple[Combination, ...]:
     """What `markets` of one event offer at once, by fresh prices; nothing once the event has started."""
     if boards.as_of >= boards.event.commence_time:
         return ()
+    event = _Event(boards, scopes, asks)
     found: list[Combination] = []
     by_line: defaultdict[tuple[str, str, str], list[_Told]] = defaultdict(list)
     for market in markets:
@@ -86,17 +91,31 @@ def combinations(boards: EventBoards, scopes: Scopes, markets: Sequence[PricedMa
             name = base_market(market.key.market)
             by_line[name, market.key.period, market.key.subject].append(told)
         elif market.offers.covering or _lays_cover(told, scopes.profile):
-            found += _covering((told,), boards, scopes)
+            found += _covering((told,), event)
     for lines in by_line.values():
+        if len(lines) == 1:
+            if lines[0].offers.covering:
+                found += _covering(lines, event)
+            continue
         for same in _same_line(lines):
             if same[0].offers.covering if len(same) == 1 else _may_cover(same, scopes.profile):
-                found += _covering(same, boards, scopes)
-        if len(lines) > 1:
-            found += _middles(lines, boards, scopes)
+                found += _covering(same, event)
+        found += _middles(lines, event)
     return tuple(found)
 
 
 _UNSOUND = frozenset({"not_mutually_exclusive"})
+
+
+class _Event(NamedTuple):
+    boards: EventBoards
+    scopes: Scopes
+    asks: Asks
+
+    def passes_gates(self, leg: Leg) -> bool:
+        """Whether the gates refuse a price for nothing but its EV, which a combination need not have of each leg."""
+        asked = self.asks.of(self.boards.event.id, leg.market, leg.outcome, leg.bookmaker, leg.side)
+        return asked.refused in ("", NO_EV)
 
 
 class _Told(NamedTuple):
@@ -151,13 +170,13 @@ def _losing(market: PricedMarket) -> int:
     return len(market.board.outcomes) - market.fair.winning
 
 
-def _covering(same: Sequence[_Told], boards: EventBoards, scopes: Scopes) -> Iterator[Combination]:
+def _covering(same: Sequence[_Told], event: _Event) -> Iterator[Combination]:
     """Every way to cover the outcomes of a market, of two by all its names: all by backing, all by laying,
     or one by backing and laying it."""
     market = same[0].market
     if len(market.board.outcomes) == 2:
         # Laying one is backing the other.
-        since = _in_step_since(same, boards, scopes.profile) if len(same) > 1 else 0
+        since = _in_step_since(same, event.boards, event.scopes.profile) if len(same) > 1 else 0
         ways = [([bet(*_either(same, outcome, since)) for outcome in market.board.outcomes], 1)]
     else:
         (told,) = same
@@ -166,8 +185,8 @@ def _covering(same: Sequence[_Told], boards: EventBoards, scopes: Scopes) -> Ite
         lay = [bet(told.to(o, _LAY)) for o in outcomes]
         ways = [(back, market.fair.winning), (lay, _losing(market))] + [([back[o], lay[o]], 1) for o in outcomes]
     for bets, winning in ways:
-        for legs, cost in choices(bets, 1.0 + scopes.profile.low_hold, scopes.profile, winning):
-            combination = _covered(legs, cost, winning, boards, scopes)
+        for legs, cost in choices(bets, 1.0 + event.scopes.profile.low_hold, event.scopes.profile, winning):
+            combination = _covered(legs, cost, winning, event)
             if combination is not None:
                 yield combination
 
@@ -190,12 +209,12 @@ def _in_step_since(same: Sequence[_Told], boards: EventBoards, profile: Profile)
     return min(newest, us(boards.as_of)) - round(profile.behind_newest_seconds * SECOND)
 
 
-def _covered(legs: Sequence[Leg], cost: float, winning: int, boards: EventBoards, scopes: Scopes) -> Combination | None:
-    profile = scopes.profile
+def _covered(legs: Sequence[Leg], cost: float, winning: int, event: _Event) -> Combination | None:
+    profile = event.scopes.profile
     if any(leg.market is not legs[0].market for leg in legs):
         # Listed under the name of its first leg: the featured one, where there is one.
         legs = sorted(legs, key=lambda leg: is_alternate(leg.market.key.market))
-    staked = _staked(legs, stake_shares([leg.net_price for leg in legs]), boards, scopes)
+    staked = _staked(legs, stake_shares([leg.net_price for leg in legs]), event)
     if cost < 1.0 and not _survives_rounding(staked, profile.stake, winning):
         return None
     kind, ev = Kind.ARBITRAGE if cost < 1.0 else Kind.LOW_HOLD, _standing(legs) * (1.0 / cost - 1.0)
@@ -219,11 +238,11 @@ def _survives_rounding(legs: Sequence[Leg], stake: Decimal, winning: int) -> boo
     return survives_rounding([leg.net_price for leg in legs], stake, steps, limits, winning)
 
 
-def _middles(lines: Sequence[_Told], boards: EventBoards, scopes: Scopes) -> Iterator[Combination]:
+def _middles(lines: Sequence[_Told], event: _Event) -> Iterator[Combination]:
     """Pairs of lines t₁ < t₂ of the quantity that both are about, backed above t₁ and below t₂."""
-    sides = [side for each in lines if (side := _sides(each, boards.event.home)) is not None]
+    sides = [side for each in lines if (side := _sides(each, event.boards.event.home)) is not None]
     ordered = sorted(sides, key=lambda side: (side.threshold, side.market.key.market))
-    most = 1.0 + scopes.profile.middle_cost
+    most = 1.0 + event.scopes.profile.middle_cost
     for place, lower in enumerate(ordered):
         over = lower.above.best
         if over is None:
@@ -234,45 +253,45 @@ def _middles(lines: Sequence[_Told], boards: EventBoards, scopes: Scopes) -> Ite
             if under is None or 1.0 / over.net_price + 1.0 / under.net_price > most:
                 continue
             if upper.threshold > lower.threshold:
-                yield from _between(lower, upper, boards, scopes)
+                yield from _between(lower, upper, event)
 
 
-def _between(lower: "_Sides", upper: "_Sides", boards: EventBoards, scopes: Scopes) -> Iterator[Combination]:
+def _between(lower: "_Sides", upper: "_Sides", event: _Event) -> Iterator[Combination]:
     """The middles of two lines, of prices that pass the gates and were there at about the same time."""
     # Over 3 and under 3.5 lie apart, and no result wins both.
     if (band := winning_band(lower.threshold, upper.threshold)) is None:
         return
-    bets, profile = (lower.above, upper.below), scopes.profile
+    bets, profile = (lower.above, upper.below), event.scopes.profile
     most = 1.0 + profile.middle_cost
     hides_others = False
     told = []
     for legs, cost in choices(bets, most, profile):
-        middle = _middle(legs, cost, band, boards, scopes)
+        middle = _middle(legs, cost, band, event)
         if middle is None:
             continue
-        if _in_step(legs, boards, profile) and all(leg.passes_gates for leg in legs):
+        if _in_step(legs, event) and all(map(event.passes_gates, legs)):
             told.append([leg.key for leg in legs])
             yield middle
         else:
             hides_others = True
-    if hides_others and (found := _best_that_passes(bets, boards, profile)) is not None:
+    if hides_others and (found := _best_that_passes(bets, event)) is not None:
         cost = cost_of(found)
-        middle = _middle(found, cost, band, boards, scopes) if cost <= most else None
+        middle = _middle(found, cost, band, event) if cost <= most else None
         if middle is not None and [leg.key for leg in found] not in told:
             yield middle
 
 
-def _best_that_passes(bets: Sequence[Bet], boards: EventBoards, profile: Profile) -> Sequence[Leg] | None:
-    above, below = [[leg for leg in each.ranked() if leg.is_sound and leg.passes_gates] for each in bets]
-    pairs = [legs for legs in product(above, below) if apart(legs, profile) and _in_step(legs, boards, profile)]
+def _best_that_passes(bets: Sequence[Bet], event: _Event) -> Sequence[Leg] | None:
+    above, below = [[leg for leg in each.ranked() if leg.is_sound and event.passes_gates(leg)] for each in bets]
+    pairs = [legs for legs in product(above, below) if apart(legs, event.scopes.profile) and _in_step(legs, event)]
     return min(pairs, key=cost_of, default=None)
 
 
-def _in_step(legs: Sequence[Leg], boards: EventBoards, profile: Profile) -> bool:
+def _in_step(legs: Sequence[Leg], event: _Event) -> bool:
     """Whether none was confirmed long before another: of lines that move together one has moved since, perhaps."""
-    latest = us(boards.as_of)
+    latest = us(event.boards.as_of)
     confirmed = [min(leg.market.board.updated_us.item(leg.bookmaker), latest) for leg in legs]
-    return max(confirmed) - min(confirmed) <= profile.behind_newest_seconds * SECOND
+    return max(confirmed) - min(confirmed) <= event.scopes.profile.behind_newest_seconds * SECOND
 
 
 class _Sides(NamedTuple):
@@ -298,9 +317,7 @@ def _sides(told: _Told, home: str) -> _Sides | None:
     return _Sides(market, at, *back)
 
 
-def _middle(
-    legs: Sequence[Leg], cost: float, band: ResultBand, boards: EventBoards, scopes: Scopes
-) -> Combination | None:
+def _middle(legs: Sequence[Leg], cost: float, band: ResultBand, event: _Event) -> Combination | None:
     above, below = legs
     if (first := above.won) is None or (second := below.won) is None:
         return None
@@ -310,8 +327,8 @@ def _middle(
     if not (ev > 0 and both > 0):
         return None
     window = Window(band.lowest - 0.5, band.highest + 0.5, both)
-    staked = _staked(legs, shares, boards, scopes)
-    return Combination(Kind.MIDDLE, staked, cost, ev, _class(legs, ev, scopes.profile), window)
+    staked = _staked(legs, shares, event)
+    return Combination(Kind.MIDDLE, staked, cost, ev, _class(legs, ev, event.scopes.profile), window)
 
 
 def _class(legs: Sequence[Leg], ev: float, profile: Profile) -> str:
@@ -321,11 +338,20 @@ def _class(legs: Sequence[Leg], ev: float, profile: Profile) -> str:
     return "take" if ev >= profile.take_ev else "marginal" if ev > 0 else "no_ev"
 
 
-def _staked(legs: Sequence[Leg], shares: Sequence[float], boards: EventBoards, scopes: Scopes) -> tuple[Leg, ...]:
-    """With the share of each leg, and the step of its bookmaker in its market."""
-    return tuple(
-        [
-            Leg(*leg[:-2], share, scopes.at(boards, leg.market.key).step(leg.key))
-            for leg, share in zip(legs, shares, strict=True)
-        ]
-    )
+def _staked(legs: Sequence[Leg], shares: Sequence[float], event: _Event) -> tuple[Leg, ...]:
+    """With what is said of a leg alone: its share and step, its band, and why it would be refused."""
+    staked = []
+    for leg, share in zip(legs, shares, strict=True):
+        step = event.scopes.at(event.boards, leg.market.key).step(leg.key)
+        staked.append(Leg(*leg[:-5], share, step, *_said(leg, event)))
+    return tuple(staked)
+
+
+def _said(leg: Leg, event: _Event) -> tuple[float, float, str]:
+    """The band of its fair probability, and why it is refused as a single bet: "" where it is not."""
+    market, lays = leg.market, leg.side is Side.LAY
+    refused = (market.refused_lays if lays else market.refused).get((market.board.outcomes[leg.outcome], leg.key), "")
+    if math.isnan(leg.fair):
+        return math.nan, math.nan, refused
+    low, high = event.asks.band(event.boards.event.id, market, leg.outcome, leg.bookmaker)
+    return (1.0 - high, 1.0 - low, refused) if lays else (low, high, refused)

@@ -2,21 +2,21 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property
 from itertools import repeat
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
-from bet_intel.ev_engine.domain.boards import MarketStatus
+from bet_intel.ev_engine.domain.boards import MarketKey, MarketStatus
 from bet_intel.ev_engine.domain.confidence import confidence
 from bet_intel.ev_engine.domain.draws import Draws
 from bet_intel.ev_engine.domain.estimates import estimates, half_points_worth
 from bet_intel.ev_engine.domain.gates import Candidate, Judgement, judge
 from bet_intel.ev_engine.domain.lines import Terms
 from bet_intel.ev_engine.domain.pools import Pooled, by_market
-from bet_intel.ev_engine.domain.priced import Asked, BoolArray, Estimate, Offers, Priced, PricedMarket, Refusal, Side
+from bet_intel.ev_engine.domain.priced import BoolArray, Estimate, Offers, Priced, PricedMarket, Refusal, Side
 from bet_intel.ev_engine.domain.tensors import Entry, Group, Scopes
 from bet_intel.odds import base_market
 
@@ -34,8 +34,9 @@ class PricedGroup:
     def entries(self) -> Sequence[Entry]:
         return self._group.entries
 
-    def price(self, profile: Scopes, draws: Draws) -> Iterator[PricedMarket]:
+    def price(self, profile: Scopes, draws: Draws, asks: "Asks") -> Iterator[PricedMarket]:
         judged = Judged(profile, self.pooled(profile), draws)
+        asks.judged.append(judged)
         return map(judged.market, range(len(self._group.entries)))
 
     def pooled(self, profile: Scopes) -> Pooled:
@@ -139,10 +140,8 @@ class Judged:
             fair = fair._replace(terms=self._draws.terms(pooled, m, self.without[..., m]))
         elif m in self._estimated and fair.terms.splits:
             fair = fair._replace(terms=pooled.lines.terms(m, self.without[..., m]))
-        asked = partial(self._asked, m, fair.terms)
         if m not in self._to_tell:
-            offers = self._offers[m]
-            return PricedMarket(entry.key, entry.board, entry.category, fair, (), _NOBODY, (), offers, _NOBODY, asked)
+            return PricedMarket(entry.key, entry.board, entry.category, fair, (), _NOBODY, (), self._offers[m], _NOBODY)
         if m in self._estimated:
             n = len(entry.board.bookmakers)
             fair = fair._replace(
@@ -169,12 +168,11 @@ class Judged:
                 ]
             ),
             offers=self._offers[m],
-            asked=asked,
         )
 
-    def _asked(self, m: int, terms: Terms, o: int, b: int, side: Side) -> Asked:
-        judgement = self._judge(o, b, m, side, terms).judgement
-        return Asked(judgement, self.lowest.item(o, b, m), self.highest.item(o, b, m))
+    def asked(self, m: int, terms: Terms, o: int, b: int, side: Side) -> Judgement:
+        """What the gates say of any price of a market, whose bets are settled by `terms`."""
+        return self._judge(o, b, m, side, terms).judgement
 
     def _refused(self, m: int, side: Side, judged: list[_Judged]) -> dict[tuple[str, str], str]:
         board = self.group.entries[m].board
@@ -260,3 +258,34 @@ class Judged:
         event, key = self.group.entries[m].boards.event, self.group.entries[m].key
         name = base_market(key.market)
         return half_points_worth(estimate, self.profiles[m], event.sport, event.league, name)
+
+
+class Asks:
+    """The gates of a pass, for what is asked about prices once they are judged. No market keeps them: what they look at
+    is larger than what is told, and is gone with the pass."""
+
+    def __init__(self) -> None:
+        self.judged: list[Judged] = []
+        self._known: dict[tuple[str, MarketKey, int, int, Side], Judgement] = {}
+
+    @cached_property
+    def _places(self) -> Mapping[tuple[str, MarketKey], tuple[Judged, int]]:
+        return {
+            (entry.boards.event.id, entry.key): (judged, m)
+            for judged in self.judged
+            for m, entry in enumerate(judged.group.entries)
+        }
+
+    def of(self, event: str, market: PricedMarket, outcome: int, bookmaker: int, side: Side) -> Judgement:
+        """What the gates say of a price, whether it beats its fair price or not."""
+        price = event, market.key, outcome, bookmaker, side
+        known = self._known.get(price)
+        if known is None:
+            judged, m = self._places[event, market.key]
+            known = self._known[price] = judged.asked(m, market.fair.terms, outcome, bookmaker, side)
+        return known
+
+    def band(self, event: str, market: PricedMarket, outcome: int, bookmaker: int) -> tuple[float, float]:
+        """Lowest and highest that the others think of an outcome, over methods."""
+        judged, m = self._places[event, market.key]
+        return judged.lowest.item(outcome, bookmaker, m), judged.highest.item(outcome, bookmaker, m)

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from bet_intel.ev_engine.domain.gates import NO_EV
 from bet_intel.ev_engine.domain.priced import PricedMarket, Side
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.odds import Split, settlement
@@ -19,7 +18,9 @@ class Leg(NamedTuple):
     `net_price` is after commission and, of a lay, per unit of liability. `ev` is per unit staked; where it is not known
     how often the line returns the stake, per unit that stands; a price of the market may be worth up to `plausible`
     and be no mistake. `share` is that of the whole stake, a lay's being its liability; the stake is a multiple of
-    `step`, a lay's being that of who backs it. Both are those of a combination, and said of no leg before there is one.
+    `step`, a lay's being that of who backs it. The band is that of `fair`, NaN where nobody tells it; `refused`: why it
+    is refused as a single bet, or "". What is from `share` on is said of no leg before there
+    is a combination.
     """
 
     market: PricedMarket
@@ -32,6 +33,9 @@ class Leg(NamedTuple):
     plausible: float
     share: float = 0.0
     step: Decimal = Decimal(1)
+    band_low: float = math.nan
+    band_high: float = math.nan
+    refused: str = ""
 
     @property
     def key(self) -> str:
@@ -64,12 +68,6 @@ class Leg(NamedTuple):
         if left_out == _PLACEHOLDERS or (left_out == _OUTLIER and math.isnan(self.ev)):
             return False
         return not self.ev > self.plausible
-
-    @property
-    def passes_gates(self) -> bool:
-        """Whether the gates refuse the price for nothing but its EV, which a combination need not have of each."""
-        asked = self.market.asked
-        return asked is None or asked(self.outcome, self.bookmaker, self.side).judgement.refused in ("", NO_EV)
 
     @property
     def won(self) -> float | None:

@@ -1,6 +1,6 @@
 """What a pass makes of a market: fair prices, the prices that beat them, and the best on offer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -151,21 +151,13 @@ class FairMarket(NamedTuple):
     counted_as: Mapping[int, int] = MappingProxyType({})
 
 
-class Asked(NamedTuple):
-    """What the gates say of a price, whether it beats its fair price or not, and the band of that over methods."""
-
-    judgement: Judgement
-    band_low: float
-    band_high: float
-
-
 class PricedMarket(NamedTuple):
     """The working of one market, as one profile judges it.
 
     `refused`: (outcome, bookmaker) → reason, for prices to back that beat their fair price and were refused, and for
     those that no other bookmaker gives a fair price for; `refused_lays` the same for prices to lay. `refusals` are
     those that were refused with the verdict that did it. `offers`: the best fresh prices, None in a market of one
-    outcome. `asked` asks the gates about any other price, by outcome, bookmaker and side; None where nothing is judged.
+    outcome.
     """
 
     key: MarketKey
@@ -177,4 +169,3 @@ class PricedMarket(NamedTuple):
     refusals: tuple[Refusal, ...]
     offers: Offers | None
     refused_lays: Mapping[tuple[str, str], str] = MappingProxyType({})
-    asked: Callable[[int, int, Side], Asked] | None = None

@@ -15,7 +15,7 @@ from bet_intel.ev_engine.domain.categories import categories
 from bet_intel.ev_engine.domain.combinations import Combination, combinations
 from bet_intel.ev_engine.domain.comparable import comparable
 from bet_intel.ev_engine.domain.draws import Draws
-from bet_intel.ev_engine.domain.judging import PricedGroup
+from bet_intel.ev_engine.domain.judging import Asks, PricedGroup
 from bet_intel.ev_engine.domain.lines import Terms
 from bet_intel.ev_engine.domain.pools import Pooled
 from bet_intel.ev_engine.domain.priced import FairMarket, PricedMarket
@@ -71,10 +71,11 @@ def _priced(events: Sequence[EventBoards], profiles: Sequence[Profile]) -> list[
             bases.append((profile, groups))
         draws = Draws(_pools(groups, scopes))
         markets: defaultdict[str, list[PricedMarket]] = defaultdict(list)
+        asks = Asks()
         for group in groups:
-            for entry, market in zip(group.entries, group.price(scopes, draws), strict=True):
+            for entry, market in zip(group.entries, group.price(scopes, draws, asks), strict=True):
                 markets[entry.boards.event.id].append(market)
-        by_profile.append([_event(boards, scopes, markets[boards.event.id]) for boards in events])
+        by_profile.append([_event(boards, scopes, markets[boards.event.id], asks) for boards in events])
     return list(zip(*by_profile, strict=True))
 
 
@@ -82,9 +83,9 @@ def _pools(groups: "Sequence[PricedGroup | _OneSided]", profile: Scopes) -> Iter
     return (group.pooled(profile) for group in groups if isinstance(group, PricedGroup))
 
 
-def _event(boards: EventBoards, scopes: Scopes, markets: list[PricedMarket]) -> PricedEvent:
+def _event(boards: EventBoards, scopes: Scopes, markets: list[PricedMarket], asks: Asks) -> PricedEvent:
     markets.sort(key=_order)
-    return PricedEvent(boards, scopes.profile, markets, combinations(boards, scopes, markets))
+    return PricedEvent(boards, scopes.profile, markets, combinations(boards, scopes, markets, asks))
 
 
 def _groups(events: Sequence[EventBoards], profile: Scopes) -> "list[PricedGroup | _OneSided]":
@@ -143,7 +144,7 @@ class _OneSided:
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = entries
 
-    def price(self, _profile: Scopes, _draws: Draws) -> Iterator[PricedMarket]:
+    def price(self, _profile: Scopes, _draws: Draws, _asks: Asks) -> Iterator[PricedMarket]:
         return map(_one_sided, self.entries)
 
 
