@@ -1,6 +1,8 @@
 """Prices to lay: judged net of commission, per unit of liability, and staked."""
 
+import math
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
@@ -9,7 +11,7 @@ from bet_intel.ev_engine.domain.lives import live_on
 from bet_intel.ev_engine.domain.priced import Priced, PricedMarket, Side
 from bet_intel.ev_engine.domain.pricing import PricedEvent, price
 from bet_intel.ev_engine.domain.profile import STARTING, Profile
-from bet_intel.ev_engine.domain.stakes import Bet, stakes
+from bet_intel.ev_engine.domain.stakes import Bet, kelly_alone, stakes
 from bet_intel.ev_engine.wire_sets import opportunities_updated
 from bet_intel.events.v1.opportunities_updated_pb2 import OpportunitiesUpdated
 from bet_intel.odds import Method, lay_expected_value
@@ -97,7 +99,7 @@ def test_a_lay_of_one_of_two_outcomes_is_staked_as_a_bet_on_the_other() -> None:
     assert stake == pytest.approx(0.25 * one.ev / (one.net_price - 1))
 
 
-def test_a_lay_of_one_of_three_is_staked_alone_and_within_the_cap() -> None:
+def test_lays_of_three_outcomes_are_staked_within_the_cap() -> None:
     three = {name: {"Away": 2.85, "Draw": 2.85, "Home": 2.85} for name in FOUR}
     back = {**three, "smarkets": {"Away": 2.60, "Draw": 2.60, "Home": 2.60}}
     lay = {"smarkets": {"Away": 2.70, "Draw": 2.70, "Home": 2.70}}
@@ -106,6 +108,33 @@ def test_a_lay_of_one_of_three_is_staked_alone_and_within_the_cap() -> None:
     worth = stakes([priced], PROFILE)
     assert all(stake > 0 for stake in worth.values())
     assert sum(worth.values()) <= PROFILE.stake_cap + 1e-12
+
+
+def test_lays_of_three_outcomes_are_staked_together_with_what_is_backed() -> None:
+    """Home backed at 2.15 wins by one result, the lays of Away and Draw by that and by another."""
+    fair = {"Home": 1.95, "Away": 3.8, "Draw": 3.4}
+    back = {**dict.fromkeys(FOUR, fair), "soft": {"Home": 2.15, "Away": 3.6, "Draw": 3.3}}
+    back["smarkets"] = {"Home": 1.95, "Away": 3.5, "Draw": 3.3}
+    priced = market(back, {"smarkets": {"Home": 2.1, "Away": 3.55, "Draw": 3.45}})
+    whole = replace(PROFILE, kelly_fraction=1.0, stake_cap=1.0)
+    ones = {(priced.board.outcomes[one.outcome], one.side): one for one in priced.opportunities}
+    worth = {(priced.board.outcomes[bet.outcome], bet.side): stake for bet, stake in stakes([priced], whole).items()}
+    home, away, draw = ("Home", Side.BACK), ("Away", Side.LAY), ("Draw", Side.LAY)
+    assert worth.keys() == {home, away, draw}
+    p = [ones[bet].fair for bet in (home, away, draw)]
+
+    def grown(f: list[float]) -> float:
+        won, lost = [stake * (ones[bet].net_price - 1) for bet, stake in zip((home, away, draw), f, strict=True)], f
+        ends = [won[0] + won[1] + won[2], won[2] - lost[0] - lost[1], won[1] - lost[0] - lost[2]]
+        other = won[1] + won[2] - lost[0]
+        likely = zip([*p, max(1 - sum(p), 0.0)], [*ends, other], strict=True)
+        return sum(one / max(sum(p), 1.0) * math.log1p(end) for one, end in likely)
+
+    ours = [worth[bet] for bet in (home, away, draw)]
+    alone = [kelly_alone(priced, ones[bet]) for bet in (home, away, draw)]
+    assert grown(ours) > grown(alone) + 0.002
+    grid = [step / 50 for step in range(16)]
+    assert grown(ours) > max(grown([*f]) for f in product(grid, repeat=3)) - 1e-6
 
 
 def test_a_set_tells_the_side_and_what_its_ev_is_per_unit_of() -> None:

@@ -41,6 +41,7 @@ from bet_intel.odds.ev import (
 )
 from bet_intel.odds.fair import DeviggedBooks, FairPrices, devigged_books, fair_prices, fair_prices_of
 from bet_intel.odds.kelly import kelly_exclusive, kelly_settled, scaled_stakes
+from bet_intel.odds.kelly_results import kelly_results
 from bet_intel.odds.maker import maker_back_price, maker_lay_price
 from bet_intel.odds.markets import base_market, is_alternate, returns_stake_on_draw
 from bet_intel.odds.pooling import Pool, consensus, leave_one_out
@@ -104,6 +105,7 @@ __all__ = [
     "is_alternate",
     "kelly_exclusive",
     "kelly_fraction",
+    "kelly_results",
     "kelly_settled",
     "lay_as_back",
     "lay_expected_value",

@@ -1,5 +1,6 @@
 """How much of a bankroll an opportunity is worth: a part of the Kelly stake, within a cap for its event."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ from bet_intel.ev_engine.domain.boards import MarketKey
 from bet_intel.ev_engine.domain.priced import Priced, PricedMarket, Side
 from bet_intel.ev_engine.domain.profile import Profile
 from bet_intel.ev_engine.domain.winners import winners
-from bet_intel.odds import Split, kelly_exclusive, kelly_settled, scaled_stakes, settlement
+from bet_intel.odds import Split, kelly_exclusive, kelly_results, kelly_settled, scaled_stakes, settlement
 
 SUSPECT = "suspect"
 
@@ -26,11 +27,11 @@ class Bet(NamedTuple):
 def stakes(markets: Iterable[PricedMarket], profile: Profile) -> dict[Bet, float]:
     """The share of the bankroll to stake on each opportunity of one event.
 
-    Of each outcome the price with the highest p·d' is the one to take, and outcomes of one market are staked together:
-    exactly one of them wins. A lay of one of two outcomes is a bet on the other; of one of more it is staked alone. Its
-    stake is the liability. `profile.kelly_fraction` of that, and all of an event reduced in proportion where together
-    they exceed `profile.stake_cap`: its markets depend on each other. Another bookmaker's price of the same outcome is
-    worth what it would be in that one's place; what is suspect is worth 0.
+    Of each outcome the price with the highest p·d' is the one to take to back it, and one to lay it. Those of one
+    market are staked together: exactly one outcome wins. A lay of one of two is a bet on the other. Its stake is the
+    liability. `profile.kelly_fraction` of that, and all of an event reduced in proportion where together they exceed
+    `profile.stake_cap`: its markets depend on each other. Another bookmaker's price of the same outcome is worth what
+    it would be in that one's place; what is suspect is worth 0.
     """
     found = [(market, [one for one in market.opportunities if _sound(one)]) for market in markets]
     best = {market.key: _best(market, ones) for market, ones in found if ones}
@@ -84,15 +85,33 @@ def _best(market: PricedMarket, ones: Iterable[Priced]) -> Mapping[_On, Priced]:
 
 def _together(market: PricedMarket, ones: list[Priced]) -> list[float]:
     """The full Kelly stakes of prices of one market, no two of which win by the same."""
-    exclusive = [one for one in ones if not _on(market, one).any_but]
-    if len(exclusive) < 2 or winners(market.key.market) > 1:
+    if len(ones) < 2 or winners(market.key.market) > 1:
         # Outcomes that win together hold each other down less than exclusive ones; the cap of the event holds all.
         return [kelly_alone(market, one) for one in ones]
+    if any(_on(market, one).any_but for one in ones):
+        return _over_results(ones)
     # Each is judged without its own bookmaker: what different pools say may add up to more than 1.
-    total = max(sum(one.wins for one in exclusive), 1.0)
-    staked = kelly_exclusive([one.wins / total for one in exclusive], [one.net_price for one in exclusive])
-    jointly = iter(staked)
-    return [kelly_alone(market, one) if _on(market, one).any_but else next(jointly) for one in ones]
+    total = max(sum(one.wins for one in ones), 1.0)
+    return kelly_exclusive([one.wins / total for one in ones], [one.net_price for one in ones])
+
+
+def _over_results(ones: list[Priced]) -> list[float]:
+    """Of bets that win by one outcome or by any but one, of more than two: the results are the outcomes that any of
+    them is on, and another. What is backed and laid is as likely as its two pools say in the mean."""
+    fair: defaultdict[int, list[float]] = defaultdict(list)
+    for one in ones:
+        fair[one.outcome].append(one.fair)
+    likely = [sum(told) / len(told) for told in fair.values()]
+    total = max(sum(likely), 1.0)
+    results = [p / total for p in likely]
+    results.append(max(1.0 - sum(results), 0.0))
+    returned = np.zeros((len(ones), len(results)))
+    for bet, one in zip(returned, ones, strict=True):
+        place = list(fair).index(one.outcome)
+        if one.side is Side.LAY:
+            bet[:] = one.net_price
+        bet[place] = 0.0 if one.side is Side.LAY else one.net_price
+    return kelly_results(results, returned.tolist())
 
 
 def kelly_alone(market: PricedMarket, one: Priced) -> float:
