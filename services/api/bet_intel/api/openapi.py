@@ -252,7 +252,11 @@ def _responses(operation: Operation, example: Example, links: dict[str, Any]) ->
     if operation.conditional:
         responses["304"] = {"description": "Still what If-None-Match names.", "headers": {"ETag": headers["ETag"]}}
     for status, description in operation.also.items():
-        responses[str(status)] = {"description": description, **content}
+        # Another success has the same example; what else there is has the same form alone.
+        responses[str(status)] = {
+            "description": description,
+            **(succeeded if status < HTTPStatus.MULTIPLE_CHOICES else content),
+        }
     for status in sorted({*operation.problems, *_refusals(operation.need), *_late(operation)}):
         responses[str(status)] = _problem(_PROBLEMS[status], status)
     responses["default"] = _problem("Any other error.")
