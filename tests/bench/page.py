@@ -1,4 +1,4 @@
-"""The figures of a whole run as a document: docs/figures.md."""
+"""The figures of a run as a document: docs/figures.md."""
 
 import os
 import platform
@@ -11,11 +11,12 @@ from bench.measure import Result, number
 _METHOD = """\
 # Figures
 
-What `make bench` measured, row by row, beside the goals. Alternatives take turns within one run, and a figure is the
-median over at least 7 rounds: a ratio then says the same on a fast machine and a slow one, a time does not. Times are
-judged only where a loop of equal work was steady before the row and after it (p99/p50 below 1.5). Bytes, memory and
-ratios always are. `make bench ARGS="--write"` writes this page anew; what other packages do otherwise is in
-[Peers of the devig](devig-peers.md), how good the fair prices are in [Backtest](backtest.md)."""
+What `make bench` measured, row by row, beside the goals; `make bench` alone measures all of them. Alternatives take
+turns within one run, and a figure is the median over at least 7 rounds: a ratio then says the same on a fast machine
+and a slow one, a time does not. Times are judged only where a loop of equal work was steady before the row and after it
+(p99/p50 below 1.5). Bytes, memory and ratios always are. `make bench ARGS="5 6 7 8 9 9b 10 16 --write"` writes this
+page anew; what other packages do otherwise is in [Peers of the devig](devig-peers.md), how good the fair prices are in
+[Backtest](backtest.md)."""
 _HEAD = "| what | measured | goal | |"
 
 
