@@ -104,11 +104,11 @@ async def test_the_steps_that_an_operator_sets_are_those_of_the_stakes_shown(mak
         }
         assert staked == {
             "h2h": [("low", "5.00", "500.00"), ("high", "0.50", "497.50")],
-            "totals": [("low", "40.00", "520.00"), ("high", "0.50", "497.50")],
+            "totals": [("low", "40.00", "480.00"), ("high", "0.50", "497.50")],
         }
         assert {market: one["stakes"] for market, one in listed.items()} == {
             "h2h": {"total": "997.50", "step": "5.00", "worst_profit": "32.50", "reason": None},
-            "totals": {"total": "1017.50", "step": "40.00", "worst_profit": "17.30", "reason": None},
+            "totals": {"total": "977.50", "step": "40.00", "worst_profit": "11.30", "reason": None},
         }
         assert listed["h2h"]["explanation"][-1] == "Stakes are multiples of 5 with Low; 0.5 with High."
         async with streaming(gateway.client) as stream:
